@@ -1,0 +1,1 @@
+"""The app: pictures in, vectors stored, nearest neighbours out."""

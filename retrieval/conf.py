@@ -1,0 +1,86 @@
+"""The app's settings as one frozen, typed object; ``imagesearch.settings`` builds it, the app only reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one picture, archive, query or caller may cost. Sizes in bytes, times in seconds."""
+
+    image_bytes: int = 25 * MIB
+    image_pixels: int = 50_000_000
+    image_side: int = 20_000
+    archive_bytes: int = 200 * MIB
+    archive_members: int = 2_000
+    archive_real_bytes: int = 1024 * MIB
+    decode_cpu: int = 20
+    decode_wall: int = 30
+    decode_memory: int = 1536 * MIB
+    json_bytes: int = 1 * MIB
+    anonymous_searches: int = 30
+    user_searches: int = 120
+    upload_searches: int = 60
+    login_per_user: int = 5
+    login_per_address: int = 20
+    user_images: int = 1_000_000
+    user_bytes: int = 1024 * 1024 * MIB
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """How embedding work is leased and retried. Times in seconds."""
+
+    batch: int = 32
+    lease: int = 120
+    attempts: int = 3
+    backoff: int = 5
+    reconcile_every: int = 30
+    undo: int = 10
+    upload_grace: int = 3600
+
+
+@dataclass(frozen=True)
+class Conf:
+    """Where things live and how far they may go."""
+
+    data_dir: Path
+    weights_dir: Path
+    encoder: str = "compact-v1"
+    public_search: bool = False
+    decode_processes: int = 2
+    working_side: int = 512
+    thumbnail_sizes: tuple[int, ...] = (320, 1280)
+    exact_candidates: int = 10_000
+    token_days: int = 90
+    metrics_networks: tuple[str, ...] = ()
+    x_accel_prefix: str = ""
+    limits: Limits = field(default_factory=Limits)
+    ledger: Ledger = field(default_factory=Ledger)
+
+    @property
+    def originals(self) -> Path:
+        """Folder of the uploaded bytes, by content: ``<sha[:2]>/<sha>``."""
+        return self.data_dir / "media" / "originals"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Folder of the re-encoded small pictures."""
+        return self.data_dir / "media" / "thumbnails"
+
+    @property
+    def incoming(self) -> Path:
+        """Folder of files on their way in; on the same file system as the originals, so that a rename is atomic."""
+        return self.data_dir / "media" / "incoming"
+
+
+def get() -> Conf:
+    """The settings in force."""
+    conf: Conf = settings.IMAGESEARCH
+    return conf

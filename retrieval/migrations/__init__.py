@@ -1,0 +1,1 @@
+"""Schema history; later migrations never edit earlier ones."""

@@ -1,0 +1,43 @@
+"""The rows of the system and their filters; a file per noun, everything public is named here."""
+
+from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, IdempotencyKey, UserUsage
+from retrieval.models.collections import Collection, Membership, Role, Visibility
+from retrieval.models.embeddings import Embedding, EmbeddingCount
+from retrieval.models.encoders import Encoder, EncoderState, Measure
+from retrieval.models.images import Image, ImageDigest, Status
+from retrieval.models.imports import ArchiveImport, ImportIssue, ImportState
+from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverview, JobState
+from retrieval.models.operations import Heartbeat, RecallFigure
+from retrieval.models.training import RunState, TrainingRun
+
+__all__ = [
+    "ApiToken",
+    "ArchiveImport",
+    "AuditEvent",
+    "Collection",
+    "Embedding",
+    "EmbeddingCount",
+    "EmbeddingJob",
+    "Encoder",
+    "EncoderState",
+    "FirstLink",
+    "Heartbeat",
+    "IdempotencyKey",
+    "Image",
+    "ImageDigest",
+    "ImportIssue",
+    "ImportState",
+    "JobEvent",
+    "JobEventKind",
+    "JobOverview",
+    "JobState",
+    "Measure",
+    "Membership",
+    "RecallFigure",
+    "Role",
+    "RunState",
+    "Status",
+    "TrainingRun",
+    "UserUsage",
+    "Visibility",
+]

@@ -1,0 +1,105 @@
+"""Collections of pictures, their members, and the one rule of who sees what."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from retrieval import conf
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+    Person = User | AnonymousUser
+
+
+class Visibility(models.TextChoices):
+    """Who besides the owner sees a collection."""
+
+    PRIVATE = "private", "Private"
+    SHARED = "shared", "Shared"
+    PUBLIC = "public", "Public"
+
+
+class Role(models.TextChoices):
+    """What a member may do; each role includes the ones before it. The owner stands above all."""
+
+    VIEWER = "viewer", "Viewer"
+    CONTRIBUTOR = "contributor", "Contributor"
+    MANAGER = "manager", "Manager"
+    OWNER = "owner", "Owner"
+
+    @property
+    def rank(self) -> int:
+        """0 for a viewer up to 3 for the owner."""
+        return list(Role).index(self)
+
+
+def visible_condition(user: Person | Any) -> Q:
+    """Return the condition on ``Collection`` that every surface uses: private, shared, public.
+
+    Private: the owner. Shared: the owner and the members. Public: everyone signed in, and visitors where the
+    operator opened public search.
+    """
+    if not user.is_authenticated:
+        return Q(visibility=Visibility.PUBLIC) if conf.get().public_search else Q(pk__in=[])
+    member = Membership.objects.filter(user_id=user.pk).values("collection_id")
+    return (
+        Q(owner_id=user.pk)
+        | Q(visibility=Visibility.PUBLIC)
+        | Q(visibility=Visibility.SHARED, pk__in=member)
+    )
+
+
+class CollectionQuerySet(models.QuerySet["Collection"]):
+    """Filters on collections."""
+
+    def visible_to(self, user: Person | Any) -> CollectionQuerySet:
+        """Keep the collections that this person may see."""
+        return self.filter(visible_condition(user))
+
+
+class Collection(models.Model):
+    """A set of pictures with one owner and one rule of visibility."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, max_length=2000)
+    visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_collections", db_constraint=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CollectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """One person's role in one collection."""
+
+    collection = models.ForeignKey(Collection, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", db_constraint=False
+    )
+    role = models.CharField(
+        max_length=12, choices=[choice for choice in Role.choices if choice[0] != Role.OWNER], default=Role.VIEWER
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["user__username"]
+        constraints = [models.UniqueConstraint(fields=["collection", "user"], name="one_role_per_member")]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"

@@ -1,0 +1,50 @@
+"""Vectors as rows: what the search reads, and how many there are per collection."""
+
+from __future__ import annotations
+
+from django.db import models
+from pgvector.django import HalfVectorField
+
+from retrieval.models.collections import Collection
+from retrieval.models.encoders import Encoder
+
+
+class Embedding(models.Model):
+    """The unit vector of one picture by one encoder, with the two lengths that the other measures need.
+
+    ``vector`` is u = x / |x|, ``length`` is |x|, ``centred_length`` is |u - mean(u)|. ``collection`` is a copy for
+    filtering; it is empty while the picture is deleted and only waits for its undo time to end.
+    """
+
+    pk = models.CompositePrimaryKey("image_id", "encoder_id")
+    image = models.ForeignKey("retrieval.Image", models.CASCADE, related_name="embeddings")
+    encoder = models.ForeignKey(Encoder, models.CASCADE, related_name="+")
+    collection = models.ForeignKey(Collection, models.SET_NULL, null=True, related_name="+")
+    vector = HalfVectorField()
+    length = models.FloatField()
+    centred_length = models.FloatField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["encoder", "collection"], name="embedding_scope"),
+            models.Index(fields=["created_at"], name="embedding_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image_id} by {self.encoder_id}"
+
+
+class EmbeddingCount(models.Model):
+    """How many vectors a collection has by an encoder; statement triggers on Embedding keep it exact.
+
+    The search decides exact or approximate by it without counting rows.
+    """
+
+    pk = models.CompositePrimaryKey("collection_id", "encoder_id")
+    collection = models.ForeignKey(Collection, models.CASCADE, related_name="embedding_counts")
+    encoder = models.ForeignKey(Encoder, models.CASCADE, related_name="+")
+    images = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.images} in {self.collection_id}"

@@ -1,0 +1,116 @@
+"""Pictures as rows, how far their embedding is, and the digests by which the same bytes are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import uuid6
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models import Case, Exists, F, Func, OuterRef, Value, When
+from pgvector.django import BitField
+
+from retrieval.models.collections import Collection
+from retrieval.models.embeddings import Embedding
+from retrieval.models.encoders import Encoder
+from retrieval.models.jobs import EmbeddingJob, JobState
+
+if TYPE_CHECKING:
+    from retrieval.models.collections import Person
+
+
+class Status(models.TextChoices):
+    """How far a picture is with the active encoder."""
+
+    PENDING = "pending", "Pending"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    """Filters on pictures."""
+
+    def alive(self) -> ImageQuerySet:
+        """Leave out what was deleted and only waits for its undo time to end."""
+        return self.filter(deleted_at=None)
+
+    def visible_to(self, user: Person | Any) -> ImageQuerySet:
+        """Keep the living pictures of the collections that this person may see."""
+        return self.alive().filter(collection__in=Collection.objects.visible_to(user))
+
+    def with_status(self) -> ImageQuerySet:
+        """Add ``status``, ``error_code`` and ``error_text`` with regard to the active encoder."""
+        encoder = Encoder.objects.active()
+        vectors = Embedding.objects.filter(image_id=OuterRef("pk"), encoder=encoder)
+        jobs = EmbeddingJob.objects.filter(image_id=OuterRef("pk"), encoder=encoder)
+        failed = jobs.filter(state=JobState.FAILED)
+        return self.annotate(
+            status=Case(
+                When(Exists(failed), then=Value(Status.FAILED.value)),
+                When(Exists(vectors), then=Value(Status.READY.value)),
+                default=Value(Status.PENDING.value),
+                output_field=models.CharField(),
+            ),
+            error_code=models.Subquery(failed.values("error_code")[:1]),
+            error_text=models.Subquery(failed.values("error_text")[:1]),
+        )
+
+
+class Image(models.Model):
+    """One picture in one collection."""
+
+    id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
+    collection = models.ForeignKey(Collection, models.PROTECT, related_name="images")
+    uploader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="images", db_constraint=False
+    )
+    title = models.CharField(max_length=300, blank=True)
+    caption = models.TextField(blank=True, max_length=5000)
+    tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    group_key = models.CharField(max_length=200, blank=True, db_index=True, help_text="Case, document, product ...")
+    source_url = models.URLField(max_length=2000, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    format = models.CharField(max_length=8)
+    bytes = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64, db_index=True)
+    pdq = BitField(length=256, null=True, editable=False)
+    placeholder = models.CharField(max_length=2000, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    words = models.GeneratedField(
+        expression=Func(F("title"), F("caption"), F("tags"), function="public.retrieval_words"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    objects = ImageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["collection", "-created_at", "-id"], name="image_newest_first"),
+            models.Index(fields=["-created_at", "-id"], name="image_newest_of_all"),
+            GinIndex(fields=["tags"], name="image_tags"),
+            GinIndex(fields=["words"], name="image_words"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+
+class ImageDigest(models.Model):
+    """Which living picture of a collection has these bytes; its key makes a second copy impossible, even in a race."""
+
+    pk = models.CompositePrimaryKey("collection_id", "sha256")
+    collection = models.ForeignKey(Collection, models.CASCADE, related_name="+")
+    sha256 = models.CharField(max_length=64)
+    image = models.ForeignKey(Image, models.CASCADE, related_name="digests", db_constraint=False)
+
+    def __str__(self) -> str:
+        return self.sha256
