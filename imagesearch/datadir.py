@@ -1,0 +1,65 @@
+"""The data folder: made private, proven writable, and the keeper of the secret key."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import stat
+import tempfile
+from pathlib import Path
+
+from imagesearch.env import BadVariable
+
+VARIABLE = "IMAGESEARCH_DATA_DIR"
+SOCKET_PATH_LIMIT = 107
+LONGEST_SOCKET = "/.s.PGSQL.5432.lock"
+
+
+def prepare(folder: Path) -> Path:
+    """Make the folder (mode 0700) unless it is there, and return it; refuse one that cannot be written."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadVariable(VARIABLE, f"names {folder}, which cannot be made: {error.strerror}.") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadVariable(VARIABLE, f"names {folder}, which this user cannot write to.")
+    return folder
+
+
+def secret_key(folder: Path) -> str:
+    """The key kept in the folder; made on first use. Two first starts at once agree on one key."""
+    kept = folder / "secret_key"
+    if not kept.exists():
+        draft = folder / f".secret_key.{os.getpid()}"
+        draft.write_text(secrets.token_urlsafe(64))
+        draft.chmod(0o600)
+        try:
+            os.link(draft, kept)
+        except FileExistsError:
+            pass
+        draft.unlink()
+    return kept.read_text().strip()
+
+
+def runtime(folder: Path) -> Path:
+    """A private folder (0700) for sockets and process files.
+
+    ``<data>/run``, or where that would make a socket path longer than the kernel takes, a folder of this user
+    in the system's temporary folder, named after the data folder.
+    """
+    inside = folder / "run"
+    if len(os.fsencode(inside)) + len(LONGEST_SOCKET) <= SOCKET_PATH_LIMIT:
+        inside.mkdir(mode=0o700, exist_ok=True)
+        return inside
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    return _owned(Path(tempfile.gettempdir()) / f"imagesearch-{os.getuid()}-{name}")
+
+
+def _owned(folder: Path) -> Path:
+    """Make the folder, or make sure that the one found belongs to this user alone: its name can be guessed."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise BadVariable(VARIABLE, f"needs {folder} for its sockets, but that is not a private folder of this user.")
+    return folder

@@ -1,0 +1,101 @@
+"""Typed readers of environment variables; a bad value stops the start and names the variable."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+TRUE = frozenset({"1", "on", "true", "yes"})
+FALSE = frozenset({"0", "off", "false", "no"})
+
+
+class BadVariable(SystemExit):
+    """A variable has a value that cannot be used; the message is one sentence that names it.
+
+    A ``SystemExit``, so that any program that reads the settings ends with the sentence and status 1, without a traceback.
+    """
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name} {why}")
+        self.name = name
+
+
+def raw(name: str) -> str:
+    """The variable without surrounding blanks; unset and blank are the same."""
+    return os.environ.get(name, "").strip()
+
+
+def text(name: str, default: str = "") -> str:
+    """Plain text."""
+    return raw(name) or default
+
+
+def boolean(name: str, *, default: bool = False) -> bool:
+    """on/off, true/false, yes/no or 1/0."""
+    value = raw(name).lower()
+    if value not in TRUE | FALSE | {""}:
+        raise BadVariable(name, f"must be on or off, not {value!r}.")
+    return value in TRUE if value else default
+
+
+def integer(name: str, *, default: int, low: int, high: int) -> int:
+    """A whole number from ``low`` to ``high``, both included."""
+    value = raw(name)
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        raise BadVariable(name, f"must be a whole number, not {value!r}.") from None
+    if not low <= number <= high:
+        raise BadVariable(name, f"must be from {low} to {high}, not {number}.")
+    return number
+
+
+def words(name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Words divided by commas."""
+    found = tuple(word.strip() for word in raw(name).split(",") if word.strip())
+    return found or default
+
+
+def choice(name: str, *, default: str, allowed: tuple[str, ...]) -> str:
+    """One of a few words."""
+    value = raw(name) or default
+    if value not in allowed:
+        raise BadVariable(name, f"must be one of {', '.join(allowed)}, not {value!r}.")
+    return value
+
+
+def path(name: str, default: Path) -> Path:
+    """An absolute path; a relative one counts from the current folder, ``~`` is the home folder."""
+    value = raw(name)
+    if "\0" in value:
+        raise BadVariable(name, "must be a path, and a path has no NUL byte.")
+    return Path(value).expanduser().absolute() if value else default
+
+
+def networks(name: str) -> tuple[str, ...]:
+    """Addresses or networks such as ``10.0.0.0/8``."""
+    return tuple(_checked(name, word, ipaddress.ip_network, "a network such as 10.0.0.0/8") for word in words(name))
+
+
+def url(name: str, *, schemes: tuple[str, ...]) -> str:
+    """A URL with one of the schemes, or the empty text when unset. The value is never repeated: it may hold a password."""
+    value = raw(name)
+    if value and urlsplit(value).scheme not in schemes:
+        raise BadVariable(name, f"must start with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+    return value
+
+
+def _checked(name: str, word: str, parse: Callable[[str], T], wanted: str) -> str:
+    try:
+        parse(word)
+    except ValueError:
+        raise BadVariable(name, f"must hold {wanted}, not {word!r}.") from None
+    return word

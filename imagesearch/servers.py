@@ -1,0 +1,57 @@
+"""Addresses of the database and the broker, from URLs or from the embedded servers' folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+from imagesearch import datadir
+from imagesearch.embedded.postgres import Postgres
+from imagesearch.embedded.valkey import Valkey
+
+BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
+DATABASE_SCHEMES = ("postgresql", "postgres")
+
+
+def postgres(data_dir: Path) -> Postgres:
+    """The embedded PostgreSQL of a data folder."""
+    return Postgres(data_dir / "postgres", datadir.runtime(data_dir), data_dir / "log" / "postgres.log")
+
+
+def valkey(data_dir: Path) -> Valkey:
+    """The embedded broker of a data folder."""
+    return Valkey(data_dir / "valkey", datadir.runtime(data_dir) / "valkey.sock", data_dir / "log" / "valkey.log")
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's connection entry for a ``postgresql://`` URL; a folder in ``?host=`` means its Unix socket."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or options.pop("user", "")),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
+        "PORT": str(parts.port or options.pop("port", "")),
+        "OPTIONS": options,
+    }
+
+
+def broker(url: str) -> str:
+    """The URL as kombu reads it: a Unix socket is ``redis+socket://``, its database number the virtual host."""
+    return _socket(url, scheme="redis+socket", number="virtual_host")
+
+
+def client(url: str) -> str:
+    """The URL as redis-py reads it: a Unix socket is ``unix://``, its database number ``db``."""
+    return _socket(url, scheme="unix", number="db")
+
+
+def _socket(url: str, *, scheme: str, number: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"unix", "redis+socket"}:
+        return url
+    options = {number if name in {"db", "virtual_host"} else name: value for name, value in parse_qsl(parts.query)}
+    return f"{scheme}://{parts.path}" + (f"?{urlencode(options)}" if options else "")

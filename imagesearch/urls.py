@@ -1,0 +1,13 @@
+"""Which address leads to which part."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("api/v1/", include("retrieval.api.urls")),
+    path("", include("retrieval.web.urls")),
+]

@@ -1,0 +1,69 @@
+"""What every test shares: one embedded PostgreSQL and Valkey for the whole run, named before Django reads its settings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import django
+import psycopg
+import pytest
+
+from imagesearch import servers
+
+# A crash of the machine may cost the test database: nobody will miss it.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+STARTED = "IMAGESEARCH_TEST_SERVERS"
+
+_stops: list[Callable[[], None]] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Start the servers (once: parallel workers inherit the name) and point the settings at them.
+
+    The settings module is named here and not in pyproject.toml, because pytest-django would read it too early.
+    """
+    folder = Path(os.environ.get(STARTED) or _start())
+    os.environ.update({
+        STARTED: str(folder),
+        "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
+        "IMAGESEARCH_DATA_DIR": str(folder),
+        "IMAGESEARCH_DATABASE_POOL": "0",
+        "IMAGESEARCH_SECRET_KEY": "only-for-tests-" + "x" * 50,
+        "IMAGESEARCH_ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+        "IMAGESEARCH_LOG_LEVEL": "WARNING",
+        "REDIS_URL": f"{servers.valkey(folder).url()}?db={_worker_number()}",
+    })
+    for name in ("DATABASE_URL", "IMAGESEARCH_DEBUG", "IMAGESEARCH_ENCODER", "IMAGESEARCH_WEIGHTS_DIR"):
+        os.environ.pop(name, None)
+    django.setup()
+
+
+def pytest_unconfigure() -> None:
+    """Stop what this process started, last first."""
+    while _stops:
+        _stops.pop()()
+
+
+def _start() -> str:
+    folder = Path(tempfile.mkdtemp(prefix="ist-"))
+    _stops.append(lambda: shutil.rmtree(folder, ignore_errors=True))
+    (folder / "log").mkdir()
+    database = replace(servers.postgres(folder), settings=FAST)
+    database_process = database.start()
+    _stops.append(lambda: database.stop(database_process))
+    with psycopg.connect(database.dsn("template1"), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    broker = replace(servers.valkey(folder), durable=False)
+    broker_process = broker.start()
+    _stops.append(lambda: broker.stop(broker_process))
+    return str(folder)
+
+
+def _worker_number() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
