@@ -1,0 +1,10 @@
+"""Pixels to vectors: torch only, no Django. What the rest of the app uses of it is named here."""
+
+# First, so that every later import of torchvision in the process finds its operators declared.
+from retrieval.embedding import vision  # isort: skip
+from retrieval.embedding import checkpoint
+from retrieval.embedding.encoder import Encoder
+from retrieval.embedding.projection import Whitening, fit_pca_whitening
+from retrieval.embedding.spec import EncoderSpec
+
+__all__ = ["Encoder", "EncoderSpec", "Whitening", "checkpoint", "fit_pca_whitening", "vision"]

@@ -1,0 +1,154 @@
+"""The convolutional networks a vector can come from: one line each, everything else is asked from torchvision."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from torch import nn
+
+from retrieval.embedding.vision import models, ops
+from retrieval.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Published:
+    """Official weights: where they are and the first digits of their SHA-256, as torchvision names the file."""
+
+    url: str
+    sha256_prefix: str
+
+    @property
+    def filename(self) -> str:
+        """The last part of the address."""
+        return PurePosixPath(urlsplit(self.url).path).name
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What is subtracted from, and then divides, each RGB channel in 0..1."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One torchvision classification network.
+
+    The feature map is the output of the child ``last`` (children run in order), ``channels`` wide. ``weights`` names
+    torchvision's official weights; address, checksum and normalisation are read from there and typed nowhere else.
+    ``rectified`` adds the ReLU that some networks apply in their forward function. ``fc_layers`` and ``fc_width``
+    say how far the classifier goes to its last hidden layer, where that is of use (VGG). ``narrow`` builds the same
+    network with the given channel counts.
+    """
+
+    name: str
+    last: str
+    channels: int
+    weights: str
+    rectified: bool = False
+    fc_layers: int = 0
+    fc_width: int = 0
+    narrow: Callable[[Sequence[int]], nn.Sequential] | None = None
+    narrow_widths: int = 0
+
+    @property
+    def official(self) -> Any:
+        """torchvision's weights entry."""
+        return models.get_weight(self.weights)
+
+    @property
+    def published(self) -> Published:
+        """Address and checksum of the official weights."""
+        url = str(self.official.url)
+        return Published(url=url, sha256_prefix=PurePosixPath(urlsplit(url).path).stem.rsplit("-", 1)[-1])
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """The normalisation the official weights were trained with."""
+        preset = self.official.transforms()
+        return Normalisation(mean=tuple(preset.mean), std=tuple(preset.std))
+
+    def build(self, *, widths: Sequence[int] = (), fc: bool = False) -> nn.Sequential:
+        """A freshly initialised network: float (N, 3, H, W) -> feature map (N, C, h, w), or (N, fc_width) with ``fc``.
+
+        Its parameters keep torchvision's names, so that official state dicts load as they are.
+        """
+        if widths and self.narrow is not None:
+            return self.narrow(widths)
+        return _up_to(self, models.get_model(self.name, weights=None), fc=fc)
+
+
+def _up_to(entry: Backbone, model: nn.Module, *, fc: bool) -> nn.Sequential:
+    children = OrderedDict[str, nn.Module]()
+    for name, child in model.named_children():
+        children[name] = child
+        if name == entry.last:
+            break
+    if entry.rectified:
+        children["relu_last"] = nn.ReLU(inplace=True)
+    if fc:
+        children["avgpool"] = model.get_submodule("avgpool")
+        children["flatten"] = nn.Flatten()
+        children["classifier"] = nn.Sequential(*list(model.get_submodule("classifier").children())[: entry.fc_layers])
+    return nn.Sequential(children)
+
+
+# Table 2 of Sandler et al., MobileNetV2 (2018), one row per block: output channels and stride.
+_MOBILENET_V2_BLOCKS = (
+    (16, 1), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1), (64, 2), (64, 1), (64, 1),
+    (64, 1), (96, 1), (96, 1), (96, 1), (160, 2), (160, 1), (160, 1), (320, 1),
+)  # fmt: skip
+
+
+def narrow_mobilenet_v2(widths: Sequence[int]) -> nn.Sequential:
+    """MobileNetV2 with the given channel counts: 17 hidden widths, one per block, then the width of the last layer.
+
+    The first block has no expansion, so its hidden width is also the stem's. The widths of torchvision's own network
+    are 32, 96, 144, 144, 192, 192, 192, 384 (4 times), 576 (3 times), 960 (3 times) and 1280. Parameter names are
+    torchvision's.
+    """
+    *hidden, last = widths
+    conv = partial(ops.Conv2dNormActivation, norm_layer=nn.BatchNorm2d, activation_layer=nn.ReLU6)
+    layers: list[nn.Module] = [conv(3, hidden[0], stride=2)]
+    channels = hidden[0]
+    for position, (width, (output, stride)) in enumerate(zip(hidden, _MOBILENET_V2_BLOCKS, strict=True)):
+        # The block rounds channels * ratio; a ratio of exactly 1 would drop its first convolution, so go just past it.
+        ratio = width / channels * (1 + 1e-9) if position else 1
+        layers.append(models.mobilenetv2.InvertedResidual(channels, output, stride, ratio))
+        channels = output
+    layers.append(conv(channels, last, kernel_size=1))
+    return nn.Sequential(OrderedDict(features=nn.Sequential(*layers)))
+
+
+_ENTRIES = (
+    Backbone("resnet18", "layer4", 512, "ResNet18_Weights.IMAGENET1K_V1"),
+    Backbone("resnet50", "layer4", 2048, "ResNet50_Weights.IMAGENET1K_V1"),
+    Backbone("vgg16", "features", 512, "VGG16_Weights.IMAGENET1K_V1", fc_layers=5, fc_width=4096),
+    Backbone(
+        "mobilenet_v2", "features", 1280, "MobileNet_V2_Weights.IMAGENET1K_V1",
+        narrow=narrow_mobilenet_v2, narrow_widths=18,
+    ),
+    Backbone("mobilenet_v3_large", "features", 960, "MobileNet_V3_Large_Weights.IMAGENET1K_V1"),
+    Backbone("efficientnet_b0", "features", 1280, "EfficientNet_B0_Weights.IMAGENET1K_V1"),
+    Backbone("convnext_tiny", "features", 768, "ConvNeXt_Tiny_Weights.IMAGENET1K_V1"),
+    Backbone("regnet_y_400mf", "trunk_output", 440, "RegNet_Y_400MF_Weights.IMAGENET1K_V1"),
+    Backbone("densenet121", "features", 1024, "DenseNet121_Weights.IMAGENET1K_V1", rectified=True),
+)  # fmt: skip
+
+REGISTRY: dict[str, Backbone] = {entry.name: entry for entry in _ENTRIES}
+
+
+def get(name: str) -> Backbone:
+    """The entry of that name; raises InvalidInput naming the field and the choices."""
+    try:
+        return REGISTRY[name]
+    except KeyError:
+        choices = ", ".join(REGISTRY)
+        raise InvalidInput.of("backbone", f"There is no backbone {name!r}; choose one of {choices}.") from None

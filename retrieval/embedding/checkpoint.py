@@ -1,0 +1,113 @@
+"""Read and write weights: checked by SHA-256 before they are parsed, never unpickled, half the size on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_safetensors
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor
+
+from retrieval.embedding.encoder import Encoder
+from retrieval.embedding.spec import EncoderSpec
+from retrieval.errors import InvalidInput, WeightsError
+
+SPEC_KEY = "imagesearch.spec"
+_SHOWN = 3
+
+
+def save(encoder: Encoder, path: Path) -> str:
+    """Write the weights and their spec as one safetensors file, whole or not at all; returns its SHA-256.
+
+    Matrices are stored in half precision. Vectors stay in single: they are few, and a running variance can be outside
+    the range of half precision.
+    """
+    tensors = {name: _stored(value) for name, value in encoder.state_dict().items()}
+    data = safetensors_bytes(tensors, metadata={SPEC_KEY: json.dumps(encoder.spec.to_dict(), sort_keys=True)})
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _stored(value: Tensor) -> Tensor:
+    half = value.is_floating_point() and value.ndim > 1
+    return value.detach().to("cpu", torch.half if half else value.dtype, copy=True).contiguous()
+
+
+def load(path: Path, *, spec: EncoderSpec | None = None, sha256: str | None = None) -> Encoder:
+    """The encoder of a weights file.
+
+    The file is one written by ``save`` (it carries its spec), or a plain torchvision state dict as .safetensors or
+    .pth (then ``spec`` is needed, and pooling and projection keep their first values). With ``sha256``, other bytes
+    are refused before anything looks inside. Raises WeightsError.
+    """
+    data = _checked_bytes(path, sha256)
+    tensors, own_spec = _parse(data, path.name)
+    spec = spec or own_spec
+    if spec is None:
+        raise WeightsError(f"{path.name} does not say which encoder it is for; give its spec.")
+    encoder = Encoder(spec)
+    _fill(encoder, tensors, path.name)
+    return encoder
+
+
+def read_spec(path: Path) -> EncoderSpec | None:
+    """The spec that a weights file carries, or None when it carries none; raises WeightsError when unreadable."""
+    return _parse(_checked_bytes(path, None), path.name)[1]
+
+
+def _checked_bytes(path: Path, sha256: str | None) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"The weights file {path.name} cannot be read: {error.strerror}.") from error
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise WeightsError(f"The weights file {path.name} was altered: its SHA-256 is {found}, not {sha256}.")
+    return data
+
+
+def _parse(data: bytes, name: str) -> tuple[dict[str, Tensor], EncoderSpec | None]:
+    try:
+        if name.endswith(".safetensors"):
+            return parse_safetensors(data), _own_spec(data)
+        tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, InvalidInput) as error:
+        raise WeightsError(f"{name} is not a weights file: {str(error).splitlines()[0]}") from error
+    if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise WeightsError(f"{name} is not a state dict: it must map names to tensors.")
+    return dict(tensors), None
+
+
+def _own_spec(data: bytes) -> EncoderSpec | None:
+    length = int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8 : 8 + length])
+    text = header.get("__metadata__", {}).get(SPEC_KEY)
+    return None if text is None else EncoderSpec.from_dict(json.loads(text))
+
+
+def _fill(encoder: Encoder, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Put the tensors into the encoder, every one in its place; raises WeightsError naming those that do not fit."""
+    whole = any(key.startswith("backbone.") for key in tensors)
+    target = encoder if whole else encoder.backbone
+    expected = target.state_dict()
+    # A plain state dict also holds the classifier, which an encoder has no use for.
+    given = tensors if whole else {key: value for key, value in tensors.items() if key in expected}
+    missing, unknown = sorted(expected.keys() - given.keys()), sorted(given.keys() - expected.keys())
+    misfits = [key for key in expected.keys() & given.keys() if expected[key].shape != given[key].shape]
+    for problem, keys in (("lacks", missing), ("holds unknown", unknown), ("has other shapes for", sorted(misfits))):
+        if keys:
+            listed = ", ".join(keys[:_SHOWN]) + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")
+            raise WeightsError(f"{name} does not fit {encoder.spec.backbone}: it {problem} {listed}.")
+    target.load_state_dict(given)
+    if not all(bool(value.isfinite().all()) for value in encoder.state_dict().values()):
+        raise WeightsError(f"{name} holds numbers that are not finite, or a projection that was never fitted.")

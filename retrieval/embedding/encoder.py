@@ -1,0 +1,64 @@
+"""An encoder: backbone, pooling and projection in a row, from pictures to raw vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from retrieval.embedding import backbones, preprocessing
+from retrieval.embedding.pooling import POOLINGS
+from retrieval.embedding.preprocessing import Pixels
+from retrieval.embedding.projection import PROJECTIONS
+from retrieval.embedding.runtime import Runtime, TorchRuntime
+from retrieval.embedding.spec import EncoderSpec
+
+
+class Encoder(nn.Module):
+    """The network a spec describes, freshly initialised from a fixed seed: two processes get the same numbers.
+
+    ``runtime`` does the work of ``encode``; it is plain torch until a quicker one is put there.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: EncoderSpec, *, seed: int = 0) -> None:
+        super().__init__()
+        self.spec = spec
+        entry = backbones.get(spec.backbone)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.backbone = entry.build(widths=spec.widths, fc=spec.pooling == "fc")
+            self.pooling = POOLINGS[spec.pooling]()
+            self.projection = PROJECTIONS[spec.projection](spec.channels, spec.dimension)
+        self.register_buffer("mean", _per_channel(entry.normalisation.mean), persistent=False)
+        self.register_buffer("std", _per_channel(entry.normalisation.std), persistent=False)
+        self.runtime: Runtime = TorchRuntime(self)
+        self.eval()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Float pixels in 0..1, (N, 3, H, W), not yet normalised -> raw vectors (N, D)."""
+        vectors: Tensor = self.projection(self.features(pixels))
+        return vectors
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Float pixels in 0..1, (N, 3, H, W), not yet normalised -> pooled vectors (N, C), before the projection."""
+        pooled: Tensor = self.pooling(self.backbone((pixels - self.mean) / self.std))
+        return pooled
+
+    def encode(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Pictures uint8 (H, W, 3) of any sizes -> raw, not normalised vectors float32 (N, D), in the same order."""
+        vectors = np.empty((len(images), self.spec.dimension), dtype=np.float32)
+        side, resize = self.spec.image_size, self.spec.resize
+        for positions, size in preprocessing.batches(images, side=side, resize=resize, most=self.runtime.batch):
+            batch = np.stack([preprocessing.resized(images[position], size) for position in positions])
+            vectors[positions] = self.runtime.vectors(batch)
+        return vectors
+
+
+def _per_channel(values: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(values).view(1, 3, 1, 1)
