@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('name', models.SlugField(max_length=80, unique=True)),
-                ('spec', models.JSONField(help_text='Backbone, pooling, projection and input size, as embedding.EncoderSpec writes it.')),
+                ('spec', models.JSONField(help_text='What embedding.EncoderSpec writes: backbone, pooling ...')),
                 ('weights_name', models.CharField(blank=True, max_length=200)),
                 ('weights_sha256', models.CharField(blank=True, max_length=64)),
                 ('dimension', models.PositiveIntegerField()),

@@ -43,12 +43,13 @@ def visible_condition(user: Person | Any) -> Q:
     """Return the condition on ``Collection`` that every surface uses: private, shared, public.
 
     Private: the owner. Shared: the owner and the members. Public: everyone signed in, and visitors where the
-    operator opened public search.
+    operator opened public search. A deleted collection is seen by nobody.
     """
+    alive = Q(deleted_at=None)
     if not user.is_authenticated:
-        return Q(visibility=Visibility.PUBLIC) if conf.get().public_search else Q(pk__in=[])
+        return alive & Q(visibility=Visibility.PUBLIC) if conf.get().public_search else Q(pk__in=[])
     member = Membership.objects.filter(user_id=user.pk).values("collection_id")
-    return (
+    return alive & (
         Q(owner_id=user.pk)
         | Q(visibility=Visibility.PUBLIC)
         | Q(visibility=Visibility.SHARED, pk__in=member)
@@ -75,6 +76,7 @@ class Collection(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = CollectionQuerySet.as_manager()
 

@@ -41,7 +41,7 @@ class Encoder(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.SlugField(max_length=80, unique=True)
-    spec = models.JSONField(help_text="Backbone, pooling, projection and input size, as embedding.EncoderSpec writes it.")
+    spec = models.JSONField(help_text="What embedding.EncoderSpec writes: backbone, pooling ...")
     weights_name = models.CharField(max_length=200, blank=True)
     weights_sha256 = models.CharField(max_length=64, blank=True)
     dimension = models.PositiveIntegerField()

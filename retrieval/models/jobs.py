@@ -51,6 +51,7 @@ class EmbeddingJob(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=100, blank=True, help_text="Who holds the lease: host, process, its start.")
     next_attempt_at = models.DateTimeField(default=timezone.now)
     error_code = models.CharField(max_length=60, blank=True)
     error_text = models.TextField(blank=True)
@@ -62,7 +63,7 @@ class EmbeddingJob(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["priority", "next_attempt_at", "image"],
+                fields=["encoder", "owner", "priority", "next_attempt_at"],
                 condition=models.Q(state__in=["pending", "running"]),
                 name="job_to_do",
             ),

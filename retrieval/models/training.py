@@ -20,7 +20,7 @@ class RunState(models.TextChoices):
 
 
 class TrainingRun(models.Model):
-    """One training of one encoder. ``curve`` is a list of {"step", name: value}; ``record`` is the run's full record."""
+    """One training of one encoder. ``curve`` is a list of {"step", name: value}; ``record`` is the full record."""
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)

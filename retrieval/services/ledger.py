@@ -1,0 +1,229 @@
+"""The ledger's moves: claim under a lease, finish, fail, give back; each is one transaction and may run twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from retrieval import conf
+from retrieval.errors import RetrievalError
+from retrieval.models import (
+    Embedding,
+    EmbeddingJob,
+    Encoder,
+    Image,
+    JobEvent,
+    JobEventKind,
+    JobState,
+)
+
+EXHAUSTED = RetrievalError(
+    "Embedding this picture ended the worker every time it was tried.", code="attempts_exhausted"
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Jobs of one encoder that this process holds until its lease runs out."""
+
+    encoder: Encoder
+    token: uuid.UUID
+    image_ids: tuple[uuid.UUID, ...]
+
+
+@dataclass(frozen=True)
+class Vector:
+    """What the worker computed for one picture: the unit vector as halves, |x|, and |u - mean(u)|."""
+
+    unit: Sequence[float]
+    length: float
+    centred_length: float
+
+
+@cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text()[:8] if Path("/proc").is_dir() else "-"
+
+
+def worker_name() -> str:
+    """Name this process so that it can never be taken for another: host, boot, process id, its start time."""
+    return f"{socket.gethostname()[:60]}/{_boot()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def is_dead(worker: str) -> bool:
+    """Tell whether that worker ran on this very host and is gone; about other hosts nothing is known: False."""
+    host, boot, pid, started = worker.rsplit("/", 3) if worker.count("/") >= 3 else ("", "", "0", "")
+    if host != socket.gethostname()[:60]:
+        return False
+    return boot != _boot() or _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    """Return the start time of a process in clock ticks since boot, or nothing when it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in {"Z", "X"} else fields[19]
+
+
+def claim(encoder: Encoder, *, first: uuid.UUID | None = None) -> Claim | None:
+    """Take a batch of due jobs, the attempt counted and the lease set in this commit; None when nothing is due.
+
+    Every person with work gets a fair share of the batch. A job whose earlier attempt ended badly is taken alone, so
+    that a picture which kills its worker takes no others down with it.
+    """
+    with transaction.atomic():
+        jobs = _due(encoder, first=first)
+        spent = [job for job in jobs if job.attempts >= conf.get().ledger.attempts]
+        taken = [job for job in jobs if job.attempts < conf.get().ledger.attempts]
+        for job in spent:
+            _end(job, JobState.FAILED, error=EXHAUSTED)
+        if taken:
+            return _lease(encoder, taken)
+    return claim(encoder) if spent else None
+
+
+def _due(encoder: Encoder, *, first: uuid.UUID | None) -> list[EmbeddingJob]:
+    """Lock the jobs to take: fresh ones in a batch, else one that was tried before."""
+    due = EmbeddingJob.objects.due().filter(encoder=encoder).select_for_update(skip_locked=True)
+    fresh = due.filter(attempts=0)
+    asked = list(fresh.filter(image_id=first)) if first else []
+    room = conf.get().ledger.batch - len(asked)
+    owners = list(
+        EmbeddingJob.objects.due().filter(encoder=encoder, attempts=0).values_list("owner_id", flat=True).distinct()
+    )
+    random.shuffle(owners)
+    for position, owner in enumerate(owners):
+        share = -(-room // (len(owners) - position))
+        rows = fresh.filter(owner_id=owner).exclude(image_id__in=[job.image_id for job in asked])
+        asked += rows.order_by("priority", "next_attempt_at")[:share]
+        room = conf.get().ledger.batch - len(asked)
+        if room <= 0:
+            break
+    return asked or list(due.order_by("next_attempt_at")[:1])
+
+
+def _lease(encoder: Encoder, jobs: Sequence[EmbeddingJob]) -> Claim:
+    token, now, me = uuid.uuid4(), timezone.now(), worker_name()
+    for job in jobs:
+        job.lease_token, job.worker = token, me
+        job.attempts += 1
+    EmbeddingJob.objects.filter(encoder=encoder, image_id__in=[job.image_id for job in jobs]).update(
+        state=JobState.RUNNING,
+        attempts=F("attempts") + 1,
+        lease_token=token,
+        lease_until=now + timedelta(seconds=conf.get().ledger.lease),
+        worker=me,
+    )
+    JobEvent.objects.bulk_create([_event(job, JobEventKind.CLAIMED) for job in jobs])
+    return Claim(encoder, token, tuple(job.image_id for job in jobs))
+
+
+def finish(claim: Claim, vectors: Mapping[uuid.UUID, Vector]) -> int:
+    """Store vectors and mark their jobs done in one commit; return how many were still ours to finish.
+
+    A job that was taken over or given back meanwhile is left alone, so nothing is ever committed twice. Pictures are
+    locked while their collection is copied, so that a move or a deletion comes either before or after.
+    """
+    with transaction.atomic():
+        jobs = _ours(claim, vectors)
+        images = Image.objects.select_for_update(no_key=True).filter(pk__in=[job.image_id for job in jobs])
+        scope = {image.pk: None if image.deleted_at else image.collection_id for image in images.order_by("pk")}
+        Embedding.objects.bulk_create(
+            [_embedding(job, vectors[job.image_id], scope[job.image_id]) for job in jobs],
+            update_conflicts=True,
+            unique_fields=["image", "encoder"],
+            update_fields=["collection", "vector", "length", "centred_length", "created_at"],
+        )
+        EmbeddingJob.objects.filter(encoder=claim.encoder, image_id__in=scope).update(
+            state=JobState.DONE, lease_until=None, finished_at=timezone.now(), error_code="", error_text=""
+        )
+        JobEvent.objects.bulk_create([_event(job, JobEventKind.DONE) for job in jobs])
+    return len(jobs)
+
+
+def fail(claim: Claim, errors: Mapping[uuid.UUID, RetrievalError], *, final: bool) -> None:
+    """Record why pictures could not be embedded: for good when ``final``, else to be tried again after a back-off."""
+    with transaction.atomic():
+        for job in _ours(claim, errors):
+            over = final or job.attempts >= conf.get().ledger.attempts
+            _end(job, JobState.FAILED if over else JobState.PENDING, error=errors[job.image_id])
+
+
+def give_back(claim: Claim, image_ids: Sequence[uuid.UUID]) -> None:
+    """Return jobs whose pictures are not to blame: the attempt is not counted, and others may take them soon."""
+    with transaction.atomic():
+        jobs = _ours(claim, image_ids)
+        EmbeddingJob.objects.filter(encoder=claim.encoder, image_id__in=[job.image_id for job in jobs]).update(
+            state=JobState.PENDING,
+            attempts=F("attempts") - 1,
+            lease_until=None,
+            next_attempt_at=timezone.now() + timedelta(seconds=conf.get().ledger.backoff),
+        )
+        JobEvent.objects.bulk_create([_event(job, JobEventKind.RELEASED) for job in jobs])
+
+
+def free_dead_leases() -> int:
+    """Make the jobs of workers that died on this host due at once, without waiting for their leases."""
+    running = EmbeddingJob.objects.filter(state=JobState.RUNNING, lease_until__gt=timezone.now())
+    dead = [name for name in running.values_list("worker", flat=True).distinct() if is_dead(name)]
+    return running.filter(worker__in=dead).update(lease_until=timezone.now())
+
+
+def _ours(claim: Claim, image_ids: Mapping[uuid.UUID, object] | Sequence[uuid.UUID]) -> list[EmbeddingJob]:
+    """Lock those of the jobs that this claim still holds."""
+    held = EmbeddingJob.objects.select_for_update().filter(
+        encoder=claim.encoder, lease_token=claim.token, state=JobState.RUNNING, image_id__in=list(image_ids)
+    )
+    return list(held.order_by("image_id"))
+
+
+def _end(job: EmbeddingJob, state: JobState, *, error: RetrievalError) -> None:
+    """Write a bad end or a wait for the next attempt; the wait doubles with each attempt."""
+    now, failed = timezone.now(), state is JobState.FAILED
+    wait = conf.get().ledger.backoff * 2 ** max(0, job.attempts - 1)
+    job.state, job.lease_until, job.finished_at = state, None, now if failed else None
+    job.next_attempt_at = now if failed else now + timedelta(seconds=wait)
+    job.error_code, job.error_text = error.code, error.message
+    job.save(update_fields=["state", "lease_until", "finished_at", "next_attempt_at", "error_code", "error_text"])
+    event = _event(job, JobEventKind.FAILED if failed else JobEventKind.RETRY)
+    event.error_code = error.code
+    if failed:
+        Embedding.objects.filter(image_id=job.image_id, encoder_id=job.encoder_id).delete()
+    JobEvent.objects.bulk_create([event], ignore_conflicts=True)
+
+
+def _event(job: EmbeddingJob, kind: JobEventKind) -> JobEvent:
+    return JobEvent(
+        image_id=job.image_id,
+        encoder_id=job.encoder_id,
+        lease_token=job.lease_token or uuid.uuid4(),
+        kind=kind,
+        round=job.round,
+        attempt=job.attempts,
+        worker=job.worker or worker_name(),
+    )
+
+
+def _embedding(job: EmbeddingJob, vector: Vector, collection_id: uuid.UUID | None) -> Embedding:
+    return Embedding(
+        image_id=job.image_id,
+        encoder_id=job.encoder_id,
+        collection_id=collection_id,
+        vector=vector.unit,
+        length=vector.length,
+        centred_length=vector.centred_length,
+        created_at=timezone.now(),
+    )
