@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -34,10 +35,8 @@ def secret_key(folder: Path) -> str:
         draft = folder / f".secret_key.{os.getpid()}"
         draft.write_text(secrets.token_urlsafe(64))
         draft.chmod(0o600)
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, kept)
-        except FileExistsError:
-            pass
         draft.unlink()
     return kept.read_text().strip()
 

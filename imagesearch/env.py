@@ -18,7 +18,7 @@ FALSE = frozenset({"0", "off", "false", "no"})
 class BadVariable(SystemExit):
     """A variable has a value that cannot be used; the message is one sentence that names it.
 
-    A ``SystemExit``, so that any program that reads the settings ends with the sentence and status 1, without a traceback.
+    A ``SystemExit``: any program that reads the settings ends with the sentence and status 1, without a traceback.
     """
 
     def __init__(self, name: str, why: str) -> None:
@@ -86,7 +86,7 @@ def networks(name: str) -> tuple[str, ...]:
 
 
 def url(name: str, *, schemes: tuple[str, ...]) -> str:
-    """A URL with one of the schemes, or the empty text when unset. The value is never repeated: it may hold a password."""
+    """A URL with one of the schemes, or nothing when unset. The value is never repeated: it may hold a password."""
     value = raw(name)
     if value and urlsplit(value).scheme not in schemes:
         raise BadVariable(name, f"must start with {' or '.join(f'{scheme}://' for scheme in schemes)}.")

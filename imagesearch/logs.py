@@ -25,7 +25,13 @@ def configure(*, readable: bool, level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": structlog.stdlib.ProcessorFormatter, "processors": _ending(readable), "foreign_pre_chain": SHARED}},
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": _ending(readable),
+                "foreign_pre_chain": SHARED,
+            }
+        },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {

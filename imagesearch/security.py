@@ -30,7 +30,7 @@ GRANTS: dict[str, Policy] = {
 
 
 def policy_for(path: str) -> str:
-    """The Content-Security-Policy of an address: the strict one, and for a few addresses what they cannot do without."""
+    """The Content-Security-Policy of an address: the strict one, and for a few what they cannot do without."""
     extra = next((grant for prefix, grant in GRANTS.items() if path.startswith(prefix)), {})
     return "; ".join(f"{name} {' '.join(sources + extra.get(name, ()))}" for name, sources in STRICT.items())
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
-from imagesearch import datadir, env, logs, servers
+from imagesearch import datadir, env, logs, safety, servers
 from retrieval.conf import Conf
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -20,9 +21,14 @@ DEBUG = env.boolean("IMAGESEARCH_DEBUG")
 HOST = env.text("IMAGESEARCH_HOST", "127.0.0.1")
 PORT = env.integer("IMAGESEARCH_PORT", default=8000, low=1, high=65535)
 HTTPS = env.boolean("IMAGESEARCH_HTTPS")
+PROXIES = env.integer("IMAGESEARCH_PROXIES", default=0, low=0, high=10)
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 ALLOWED_HOSTS = list(env.words("IMAGESEARCH_ALLOWED_HOSTS", LOCAL_HOSTS))
 SECRET_KEY = env.text("IMAGESEARCH_SECRET_KEY") or datadir.secret_key(DATA_DIR)
+ADMIN_PASSWORD = env.text("IMAGESEARCH_ADMIN_PASSWORD")
+safety.require_safe_hosts(ALLOWED_HOSTS)
+safety.require_safe_debug(debug=DEBUG, hosts=ALLOWED_HOSTS, listen=HOST, https=HTTPS)
+safety.require_safe_secret(SECRET_KEY)
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -62,6 +68,7 @@ INSTALLED_APPS = [
     "retrieval",
 ]
 MIDDLEWARE = [
+    "retrieval.telemetry.Measure",
     "django.middleware.security.SecurityMiddleware",
     "imagesearch.security.Headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -133,6 +140,12 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "reconcile": {"task": "retrieval.tasks.reconcile", "schedule": 30.0, "options": {"expires": 300}},
+    "purge": {"task": "retrieval.tasks.purge", "schedule": 30.0, "options": {"expires": 300}},
+    "guard-recall": {"task": "retrieval.tasks.guard_recall", "schedule": crontab(hour="3", minute="17")},
+    "drop-expired": {"task": "retrieval.tasks.drop_expired", "schedule": crontab(hour="4", minute="17")},
+}
 
 # --- People ----------------------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -155,9 +168,18 @@ TIME_ZONE = "UTC"
 
 # --- Static files ----------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = env.path("IMAGESEARCH_STATIC_DIR", DATA_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+STATIC_HASHED = env.boolean("IMAGESEARCH_STATIC_HASHED", default=not DEBUG)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_HASHED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage",
+    },
+}
+WHITENOISE_USE_FINDERS = not STATIC_HASHED
 
 # --- JSON API --------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -172,7 +194,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "EXCEPTION_HANDLER": "retrieval.api.errors.handle",
     "PAGE_SIZE": 50,
-    "NUM_PROXIES": env.integer("IMAGESEARCH_PROXIES", default=0, low=0, high=10),
+    "NUM_PROXIES": PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -202,4 +224,6 @@ IMAGESEARCH = Conf(
     encoder=env.text("IMAGESEARCH_ENCODER", "compact-v1"),
     public_search=env.boolean("IMAGESEARCH_PUBLIC_SEARCH"),
     metrics_networks=env.networks("IMAGESEARCH_METRICS_NETWORKS"),
+    broker=servers.client(BROKER),
+    proxies=PROXIES,
 )

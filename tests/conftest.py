@@ -1,9 +1,10 @@
-"""What every test shares: one embedded PostgreSQL and Valkey for the whole run, named before Django reads its settings."""
+"""One embedded PostgreSQL and Valkey for the whole run, named before Django reads its settings."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import string
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +13,10 @@ from pathlib import Path
 import django
 import psycopg
 import pytest
+from django.conf import settings
 
 from imagesearch import servers
+from imagesearch.embedded.supervisor import Supervisor
 
 # A crash of the machine may cost the test database: nobody will miss it.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
@@ -34,7 +37,8 @@ def pytest_configure() -> None:
         "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
         "IMAGESEARCH_DATA_DIR": str(folder),
         "IMAGESEARCH_DATABASE_POOL": "0",
-        "IMAGESEARCH_SECRET_KEY": "only-for-tests-" + "x" * 50,
+        "IMAGESEARCH_SECRET_KEY": "for tests only " + string.ascii_letters,
+        "IMAGESEARCH_STATIC_HASHED": "off",
         "IMAGESEARCH_ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
         "IMAGESEARCH_LOG_LEVEL": "WARNING",
         "REDIS_URL": f"{servers.valkey(folder).url()}?db={_worker_number()}",
@@ -42,6 +46,8 @@ def pytest_configure() -> None:
     for name in ("DATABASE_URL", "IMAGESEARCH_DEBUG", "IMAGESEARCH_ENCODER", "IMAGESEARCH_WEIGHTS_DIR"):
         os.environ.pop(name, None)
     django.setup()
+    # The real hasher takes a fifth of a second by design; hundreds of test people need none of that.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def pytest_unconfigure() -> None:
@@ -53,15 +59,12 @@ def pytest_unconfigure() -> None:
 def _start() -> str:
     folder = Path(tempfile.mkdtemp(prefix="ist-"))
     _stops.append(lambda: shutil.rmtree(folder, ignore_errors=True))
-    (folder / "log").mkdir()
+    supervisor = Supervisor(print)
+    _stops.append(supervisor.stop)
     database = replace(servers.postgres(folder), settings=FAST)
-    database_process = database.start()
-    _stops.append(lambda: database.stop(database_process))
+    supervisor.start(database.service(), replace(servers.valkey(folder), durable=False).service())
     with psycopg.connect(database.dsn("template1"), autocommit=True) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-    broker = replace(servers.valkey(folder), durable=False)
-    broker_process = broker.start()
-    _stops.append(lambda: broker.stop(broker_process))
     return str(folder)
 
 

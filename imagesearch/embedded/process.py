@@ -1,4 +1,4 @@
-"""One server process from a wheel: started so that it dies with its parent, waited for, and stopped."""
+"""One process under our care: how it is started, known to be ready and ended; it never outlives its parent."""
 
 from __future__ import annotations
 
@@ -7,71 +7,82 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 
 
-class StartFailed(Exception):
-    """A server did not come up; the message is one sentence for the operator."""
+class StartError(Exception):
+    """A process did not come up; the message is one sentence for the operator."""
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+def always() -> bool:
+    """Say yes."""
+    return True
 
 
 @dataclass(frozen=True)
-class Spawn:
-    """How a process is started: its words, where its output goes, and what it gets when the parent dies."""
+class Service:
+    """A process: ``prepare`` runs before each start, ``answers`` tells when it serves, ``settle`` runs once it does.
 
+    Times in seconds. ``stop_signal`` asks it to end; the same signal reaches it when its parent dies.
+    """
+
+    name: str
     argv: Sequence[str]
-    log: Path | None = None
-    env: Mapping[str, str] | None = None
-    orphan_signal: int = signal.SIGTERM
+    log: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = nothing
+    answers: Callable[[], bool] = always
+    settle: Callable[[], None] = nothing
+    start_seconds: float = 60
+    stop_signal: int = signal.SIGTERM
+    stop_seconds: float = 10
+
+    def last_words(self) -> str:
+        """The last line that the process wrote, for a sentence about why it ended."""
+        if not self.log.exists():
+            return "nothing"
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - 4096))
+            lines = file.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
 
 
-def start(spawn: Spawn) -> subprocess.Popen[bytes]:
+def launch(service: Service) -> subprocess.Popen[bytes]:
     """Start the process in its own session, so that Ctrl-C reaches only the one who stops things in order."""
-    log = spawn.log.open("ab") if spawn.log else None
-    try:
+    service.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with service.log.open("ab") as log:
         return subprocess.Popen(
-            list(spawn.argv),
+            list(service.argv),
             stdin=subprocess.DEVNULL,
             stdout=log,
-            stderr=subprocess.STDOUT if log else None,
-            env=dict(spawn.env) if spawn.env is not None else None,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **service.env},
             start_new_session=True,
-            preexec_fn=_tied_to_parent(spawn.orphan_signal),
+            preexec_fn=_tied_to_parent(service.stop_signal),  # noqa: PLW1509  (nothing here starts threads first)
         )
-    finally:
-        if log:
-            log.close()
 
 
-def wait_until(ready: Callable[[], bool], *, process: subprocess.Popen[bytes], name: str, seconds: float) -> None:
-    """Return when ``ready()``; raise StartFailed when the process ends first or the time is over."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if process.poll() is not None:
-            raise StartFailed(f"{name} ended at once with status {process.returncode}.")
-        if time.monotonic() > deadline:
-            raise StartFailed(f"{name} did not answer within {seconds:.0f} s.")
-        time.sleep(0.02)
-
-
-def stop(process: subprocess.Popen[bytes], *, with_signal: int = signal.SIGTERM, seconds: float = 10) -> None:
-    """Ask the process to end; kill it and what it started when the time is over."""
-    if process.poll() is not None:
-        return
-    process.send_signal(with_signal)
+def end(process: subprocess.Popen[bytes], *, seconds: float) -> bool:
+    """Wait for a process that was asked to end; True when it did, False when it had to be killed with its children."""
     try:
-        process.wait(seconds)
+        process.wait(max(seconds, 0))
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        return False
+    return True
 
 
 def _tied_to_parent(number: int) -> Callable[[], None] | None:
-    """On Linux: the kernel sends the signal when the parent dies, even by kill -9, so nothing outlives it."""
+    """On Linux the kernel sends the signal when the parent dies, even by kill -9."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)

