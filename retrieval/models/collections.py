@@ -48,7 +48,7 @@ def visible_condition(user: Person | Any) -> Q:
     alive = Q(deleted_at=None)
     if not user.is_authenticated:
         return alive & Q(visibility=Visibility.PUBLIC) if conf.get().public_search else Q(pk__in=[])
-    member = Membership.objects.filter(user_id=user.pk).values("collection_id")
+    member = Membership.objects.filter(user_id=user.pk or 0).values("collection_id")
     return alive & (
         Q(owner_id=user.pk)
         | Q(visibility=Visibility.PUBLIC)

@@ -71,7 +71,7 @@ def get(collection_id: UUID | str, *, user: Person | Any) -> Collection:
 
 def listing(user: Person | Any) -> QuerySet[Collection]:
     """Return the visible collections with ``role`` (text or None), ``image_count`` and ``ready_count``."""
-    owner_id = user.pk if user.is_authenticated else None
+    owner_id = user.pk or 0
     membership = Membership.objects.filter(collection=OuterRef("pk"), user_id=owner_id)
     encoder = Encoder.objects.active()
     return (
@@ -127,7 +127,7 @@ def role_of(collection: Collection, user: Person | Any) -> Role | None:
         return Role.OWNER
     if collection.visibility == Visibility.PRIVATE:
         return None
-    membership = Membership.objects.filter(collection=collection, user_id=user.pk).first()
+    membership = Membership.objects.filter(collection=collection, user_id=user.pk or 0).first()
     return Role(membership.role) if membership else None
 
 

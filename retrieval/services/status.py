@@ -1,0 +1,87 @@
+"""What the system is and how it feels, as one person may see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Sum
+from django.utils import timezone
+
+from retrieval.models import (
+    Collection,
+    EmbeddingCount,
+    EmbeddingJob,
+    Encoder,
+    Heartbeat,
+    Image,
+    JobState,
+    RecallFigure,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from retrieval.models.collections import Person
+
+VERSION = "0.1.0"
+ALIVE = timedelta(seconds=90)
+
+
+@dataclass(frozen=True)
+class StatusOverview:
+    """Version, active encoder, visible pictures by state, and which servers show signs of life."""
+
+    version: str
+    encoder: str | None
+    trained: bool
+    runtime: str | None
+    images: dict[str, int]
+    pending: int
+    services: dict[str, bool]
+    recall: float | None
+
+
+def overview(user: Person | Any) -> StatusOverview:
+    """Return the state of things; the counts are of pictures visible to ``user`` only."""
+    encoder = Encoder.objects.active()
+    images = _counts(user)
+    figure = RecallFigure.objects.filter(encoder=encoder).first() if encoder else None
+    return StatusOverview(
+        version=VERSION,
+        encoder=encoder.name if encoder else None,
+        trained=bool(encoder and encoder.trained),
+        runtime=_runtime(),
+        images=images,
+        pending=images[Status.PENDING],
+        services=services(),
+        recall=figure.recall if figure else None,
+    )
+
+
+def services() -> dict[str, bool]:
+    """Tell which parts gave a sign of life of late. The database answers, or this would not."""
+    seen = set(Heartbeat.objects.filter(at__gte=timezone.now() - ALIVE).values_list("kind", flat=True))
+    return {"database": True, "worker": "worker" in seen, "scheduler": "scheduler" in seen}
+
+
+def beat(name: str, *, kind: str, detail: dict[str, Any] | None = None) -> None:
+    """Write a sign of life of one process."""
+    Heartbeat.objects.update_or_create(
+        name=name, defaults={"kind": kind, "at": timezone.now(), "detail": detail or {}}
+    )
+
+
+def _counts(user: Person | Any) -> dict[str, int]:
+    """Count by state without touching each picture: vectors have a counter, and failures are few."""
+    visible, encoder = Collection.objects.visible_to(user), Encoder.objects.active()
+    images = Image.objects.alive().filter(collection__in=visible)
+    total = images.count()
+    ready = EmbeddingCount.objects.filter(encoder=encoder, collection__in=visible).aggregate(n=Sum("images"))["n"] or 0
+    failed = EmbeddingJob.objects.filter(encoder=encoder, state=JobState.FAILED, image__in=images).count()
+    return {"total": total, "pending": max(0, total - ready - failed), "ready": ready, "failed": failed}
+
+
+def _runtime() -> str | None:
+    newest = Heartbeat.objects.filter(kind="worker").order_by("-at").first()
+    return newest.detail.get("runtime") if newest else None
