@@ -3,8 +3,9 @@
 # First, so that every later import of torchvision in the process finds its operators declared.
 from retrieval.embedding import vision  # isort: skip
 from retrieval.embedding import checkpoint
+from retrieval.embedding.choice import use_quickest
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.projection import Whitening, fit_pca_whitening
 from retrieval.embedding.spec import EncoderSpec
 
-__all__ = ["Encoder", "EncoderSpec", "Whitening", "checkpoint", "fit_pca_whitening", "vision"]
+__all__ = ["Encoder", "EncoderSpec", "Whitening", "checkpoint", "fit_pca_whitening", "use_quickest", "vision"]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from retrieval.embedding import backbones, preprocessing
 from retrieval.embedding.pooling import POOLINGS
 from retrieval.embedding.preprocessing import Pixels
 from retrieval.embedding.projection import PROJECTIONS
-from retrieval.embedding.runtime import Runtime, TorchRuntime
+from retrieval.embedding.runtime import Runtime, TorchRuntime, Vectors
 from retrieval.embedding.spec import EncoderSpec
 
 
@@ -50,13 +49,18 @@ class Encoder(nn.Module):
         pooled: Tensor = self.pooling(self.backbone((pixels - self.mean) / self.std))
         return pooled
 
-    def encode(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
+    def encode(self, images: Sequence[Pixels]) -> Vectors:
         """Pictures uint8 (H, W, 3) of any sizes -> raw, not normalised vectors float32 (N, D), in the same order."""
         vectors = np.empty((len(images), self.spec.dimension), dtype=np.float32)
+        running: tuple[list[int], Callable[[], Vectors]] | None = None
         side, resize = self.spec.image_size, self.spec.resize
         for positions, size in preprocessing.batches(images, side=side, resize=resize, most=self.runtime.batch):
             batch = np.stack([preprocessing.resized(images[position], size) for position in positions])
-            vectors[positions] = self.runtime.vectors(batch)
+            if running is not None:  # it ran while this batch was resized
+                vectors[running[0]] = running[1]()
+            running = positions, self.runtime.start(batch)
+        if running is not None:
+            vectors[running[0]] = running[1]()
         return vectors
 
 

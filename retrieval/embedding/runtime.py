@@ -1,7 +1,8 @@
-"""What runs the network: torch, the reference, or OpenVINO, many times quicker on a CPU."""
+"""What runs the network: the contract of a runtime, and torch, the reference that every other one is held against."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -11,15 +12,20 @@ from torch import Tensor, nn
 
 from retrieval.embedding.preprocessing import Pixels
 
+Vectors = NDArray[np.float32]
+
 
 class Runtime(Protocol):
     """Runs batches of pictures of one size; safe to call from several threads."""
 
-    name: str
-    batch: int  # as many pictures as are worth giving at once
+    batch: int  # so many pictures at once are as quick as it gets
 
-    def vectors(self, batch: Pixels) -> NDArray[np.float32]:
-        """uint8 (N, H, W, 3) -> raw vectors float32 (N, D)."""
+    @property
+    def name(self) -> str:
+        """What it is, for people and logs."""
+
+    def start(self, batch: Pixels) -> Callable[[], Vectors]:
+        """Begin with uint8 (N, H, W, 3); the returned function waits for the raw vectors float32 (N, D)."""
 
 
 def from_bytes(network: nn.Module, batch: Tensor) -> Tensor:
@@ -29,22 +35,29 @@ def from_bytes(network: nn.Module, batch: Tensor) -> Tensor:
 
 
 class TorchRuntime:
-    """The network as it is, on the device its parameters are on."""
+    """The network as it is, on the device that its parameters are on."""
 
-    name = "torch"
     batch = 32
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
 
-    def vectors(self, batch: Pixels) -> NDArray[np.float32]:
-        """uint8 (N, H, W, 3) -> raw vectors float32 (N, D); always as in evaluation, also while training."""
+    @property
+    def name(self) -> str:
+        """``torch-`` and the device."""
+        return f"torch-{self._device.type}"
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def start(self, batch: Pixels) -> Callable[[], Vectors]:
+        """As the contract says; always as in evaluation, also while training."""
         training = self.network.training
-        self.network.eval()
+        self.network.train(False)
         try:
             with torch.inference_mode():
-                device = next(self.network.parameters()).device
-                vectors = from_bytes(self.network, torch.from_numpy(batch).to(device))
+                vectors = from_bytes(self.network, torch.from_numpy(batch).to(self._device))
         finally:
             self.network.train(training)
-        return vectors.float().cpu().numpy()
+        return lambda: vectors.float().cpu().numpy()

@@ -1,0 +1,83 @@
+"""Choose what runs an encoder on this machine: the quickest runtime that gives torch's vectors, by measurement."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from retrieval.embedding import openvino_cpu
+from retrieval.embedding.encoder import Encoder
+from retrieval.embedding.preprocessing import Pixels, resized
+from retrieval.embedding.runtime import Runtime, TorchRuntime, Vectors
+
+logger = logging.getLogger(__name__)
+
+LEAST_COSINE = 0.998
+PROBES = 8
+
+
+def use_quickest(encoder: Encoder, *, cache: Path) -> Encoder:
+    """Put the quickest runtime into the encoder and return it; ``cache`` keeps converted graphs between starts.
+
+    On a GPU that is torch. On a CPU it is OpenVINO, in bf16 where the hardware has it and the vectors hold, unless
+    torch is quicker here. Every step back is logged with its reason.
+    """
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    encoder.runtime = TorchRuntime(encoder.to(device))
+    if device == "cpu":
+        encoder.runtime = _quickest_on_cpu(encoder, cache)
+    logger.info("The encoder %s runs by %s.", encoder.spec.backbone, encoder.runtime.name)
+    return encoder
+
+
+def _quickest_on_cpu(encoder: Encoder, cache: Path) -> Runtime:
+    probes = probe_pictures(encoder.spec.image_size)
+    expected = encoder.runtime.start(probes)()
+    try:
+        model = openvino_cpu.graph(encoder, cache=cache)
+        other = _first_that_holds(lambda precision: openvino_cpu.OpenVINORuntime(model, precision=precision),
+                                  probes=probes, expected=expected)  # fmt: skip
+    except (RuntimeError, OSError) as error:
+        logger.warning("OpenVINO cannot run %s, torch does: %s", encoder.spec.backbone, error)
+        return encoder.runtime
+    if other is None or seconds(other, probes) > seconds(encoder.runtime, probes):
+        logger.warning("Torch stays the quickest runtime for %s.", encoder.spec.backbone)
+        return encoder.runtime
+    return other
+
+
+def _first_that_holds(make: Callable[[str], Runtime], *, probes: Pixels, expected: Vectors) -> Runtime | None:
+    for precision in openvino_cpu.precisions():
+        runtime = make(precision)
+        cosine = least_cosine(runtime.start(probes)(), expected)
+        if cosine >= LEAST_COSINE:
+            return runtime
+        logger.warning("%s gives other vectors than torch (cosine %.4f) and is not used.", runtime.name, cosine)
+    return None
+
+
+def probe_pictures(side: int) -> Pixels:
+    """A few smooth coloured patterns, always the same: uint8 (8, side, side, 3)."""
+    coarse = np.random.default_rng(0).integers(0, 256, (PROBES, 8, 8, 3), dtype=np.uint8)
+    return np.stack([resized(picture, (side, side)) for picture in coarse])
+
+
+def least_cosine(a: Vectors, b: Vectors) -> float:
+    """The smallest cosine between the rows of a and b (N, D)."""
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return float(((a * b).sum(axis=1) / lengths).min())
+
+
+def seconds(runtime: Runtime, probes: Pixels) -> float:
+    """The time one batch takes, the better of two, in seconds; the runtime has run before."""
+    taken = []
+    for _ in range(2):
+        begun = time.perf_counter()
+        runtime.start(probes)()
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
