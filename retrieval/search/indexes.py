@@ -1,0 +1,173 @@
+"""One partial HNSW index per encoder: made beside the running searches, watched, repaired, dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from retrieval.errors import Conflict
+from retrieval.models import Encoder
+
+PREFIX = "embedding_hnsw_"
+# pgvector's defaults; a building list of 128 bought a quarter of a point of recall for half as much time again.
+LINKS, BUILD_LIST = 16, 64
+# The column type can be indexed up to here; wider encoders are searched exactly.
+MOST_DIMENSIONS = 4_000
+MEGABYTE = 2**20
+LEAST_MEMORY, MOST_MEMORY = 64 * MEGABYTE, 2048 * MEGABYTE
+
+STATE = """
+SELECT i.indisvalid AND i.indisready, greatest(c.reltuples, 0)::bigint, pg_relation_size(c.oid)
+FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+WHERE c.oid = to_regclass(%s)
+"""
+# A key of its own for each index, so that two builders never work on the same one.
+LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
+CREATE = """
+CREATE INDEX CONCURRENTLY {name} ON public.retrieval_embedding
+USING hnsw ((vector::halfvec({dimension})) halfvec_cosine_ops) WITH (m = {links}, ef_construction = {build_list})
+WHERE encoder_id = '{encoder}'
+"""
+PROGRESS = """
+SELECT p.phase, p.tuples_done, p.tuples_total, p.blocks_done, p.blocks_total
+FROM pg_stat_progress_create_index p WHERE p.relid = 'public.retrieval_embedding'::regclass
+"""
+ALL = "SELECT relname FROM pg_class WHERE relkind = 'i' AND relname LIKE %s"
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index as the database has it; one that is not ``valid`` is half built and never used. ``size`` in bytes."""
+
+    valid: bool
+    rows: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build is: its phase, and the done and all of what that phase counts."""
+
+    phase: str
+    done: int
+    total: int
+
+
+def name_of(encoder_id: UUID) -> str:
+    """The index's name; it fits PostgreSQL's 63 letters."""
+    return PREFIX + encoder_id.hex
+
+
+def find(encoder: Encoder) -> Index | None:
+    """Return the encoder's index, or None when there is none."""
+    found = _one(STATE, f"public.{name_of(encoder.pk)}")
+    return Index(*found) if found else None
+
+
+def statement(encoder: Encoder) -> str:
+    """Return the statement that makes the index; its expression is the one searches are ordered by."""
+    return CREATE.format(
+        name=name_of(encoder.pk), encoder=encoder.pk, dimension=encoder.dimension, links=LINKS, build_list=BUILD_LIST
+    )
+
+
+def build(encoder: Encoder, *, rows: int) -> None:
+    """Make the index while searches and uploads go on; what a killed build left is removed first.
+
+    ``rows`` sizes the memory. Does nothing when a valid one is there. Raises Conflict (code index_building) when
+    another builder is at it.
+    """
+    _outside_transactions()
+    with _alone(encoder), _memory(rows, encoder.dimension):
+        index = find(encoder)
+        if index is not None and not index.valid:
+            _drop(encoder.pk)
+        if index is None or not index.valid:
+            _run(statement(encoder))
+
+
+def rebuild(encoder: Encoder, *, rows: int) -> None:
+    """Build the index anew beside the old one: after many deletions that is cheaper than vacuuming it."""
+    _outside_transactions()
+    with _alone(encoder), _memory(rows, encoder.dimension):
+        _run(f"REINDEX INDEX CONCURRENTLY public.{name_of(encoder.pk)}")
+
+
+def drop(encoder_id: UUID) -> None:
+    """Remove the index of an encoder, whether or not the encoder is still there."""
+    if connection.in_atomic_block:
+        _run(f"DROP INDEX IF EXISTS public.{name_of(encoder_id)}")
+    else:
+        _drop(encoder_id)
+
+
+def names() -> list[str]:
+    """Return the names of all indexes of this kind, those of half-done rebuilds included."""
+    with connection.cursor() as cursor:
+        cursor.execute(ALL, [PREFIX.replace("_", r"\_") + "%"])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def progress() -> Progress | None:
+    """Return how far the running build is, or None when none runs. To be asked from another connection."""
+    found = _one(PROGRESS)
+    if found is None:
+        return None
+    phase, tuples, all_tuples, blocks, all_blocks = found
+    return Progress(phase, tuples, all_tuples) if all_tuples else Progress(phase, blocks, all_blocks)
+
+
+def memory(rows: int, dimension: int) -> int:
+    """Bytes the graph of so many rows needs while it is built: the half vector, twice for room, and its links."""
+    return min(MOST_MEMORY, max(LEAST_MEMORY, rows * (4 * dimension + 800)))
+
+
+@contextmanager
+def _alone(encoder: Encoder) -> Iterator[None]:
+    name = name_of(encoder.pk)
+    if not (_one(LOCK, name) or (False,))[0]:
+        raise Conflict("The index is being built already.", code="index_building")
+    try:
+        yield
+    finally:
+        _one(UNLOCK, name)
+
+
+@contextmanager
+def _memory(rows: int, dimension: int) -> Iterator[None]:
+    """Room for the build, and one process only: parallel builds need shared memory that containers seldom give."""
+    _run(f"SET maintenance_work_mem = '{memory(rows, dimension) // 1024}kB'")
+    _run("SET max_parallel_maintenance_workers = 0")
+    try:
+        yield
+    finally:
+        _run("RESET maintenance_work_mem")
+        _run("RESET max_parallel_maintenance_workers")
+
+
+def _drop(encoder_id: UUID) -> None:
+    _run(f"DROP INDEX CONCURRENTLY IF EXISTS public.{name_of(encoder_id)}")
+
+
+def _outside_transactions() -> None:
+    """CREATE INDEX CONCURRENTLY waits for every open transaction, its own included."""
+    if connection.in_atomic_block:
+        raise transaction.TransactionManagementError("an index is built outside transactions")
+
+
+def _run(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _one(statement: str, *values: str) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        found: tuple[Any, ...] | None = cursor.fetchone()
+        return found

@@ -1,0 +1,190 @@
+"""The nearest pictures: exact where the candidates are few, else by the index, and always as many as there are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Expression, FloatField, QuerySet, TextField, Value, Window
+from django.db.models.functions import Cast, Coalesce, NullIf, RowNumber
+from psycopg.errors import QueryCanceled
+
+from retrieval import conf
+from retrieval.errors import Unavailable
+from retrieval.models import Embedding, Encoder, Measure
+from retrieval.search import indexes, scope
+from retrieval.search.metrics import METRICS, cosine_distance
+from retrieval.search.scope import Filters, Scope
+from retrieval.search.vectors import QueryVector
+
+if TYPE_CHECKING:
+    from retrieval.models.collections import Person
+
+SECONDS = 5
+# The longest list HNSW keeps while it searches; whoever wants more is answered by the exact scan.
+WIDEST = 1_000
+# So many of the nearest by cosine are ranked again by another measure.
+RERANKED = 400
+# One picture per group: so many times more are fetched before the exact scan has to decide.
+PER_GROUP = 4
+# A filter inside the index scan throws results away; the list starts long and the scan goes on until it has enough.
+FILTERED_LIST = 400
+MOST_VISITED = 40_000
+
+
+@dataclass(frozen=True)
+class Question:
+    """One search. Without a vector the pictures are ranked by the words of the filters."""
+
+    encoder: Encoder
+    vector: QueryVector | None
+    measure: Measure = Measure.COSINE
+    filters: Filters = field(default_factory=Filters)
+    k: int = 24
+    offset: int = 0
+    group: bool = False
+    exact: bool = False
+    min_score: float | None = None
+
+    @property
+    def distance(self) -> Expression:
+        """What the rows are ordered by."""
+        if self.vector is not None:
+            return METRICS[self.measure].distance(self.vector)
+        if self.filters.words is None:
+            raise ValueError("a question needs a vector or words")
+        return self.filters.words.distance()
+
+    def score(self, distance: float) -> float:
+        """What a person reads."""
+        return METRICS[self.measure].score(distance) if self.vector is not None else 1 - distance
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One picture found; ``distance`` is the measure's own."""
+
+    image_id: UUID
+    distance: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Hits nearest first, ties by id; whether they are the exact ones; among how many they were sought."""
+
+    hits: list[Hit]
+    exact: bool
+    candidates: int
+
+
+Row = tuple[UUID, float]
+
+
+def nearest(question: Question, *, user: Person | Any) -> Ranked:
+    """Return the ``k`` nearest pictures after ``offset`` among those the person may see; fewer only if there are fewer.
+
+    Raises Unavailable (code search_timeout) when a statement takes longer than 5 s.
+    """
+    bound = conf.get().exact_candidates
+    with _bounded():
+        sought = scope.resolve(question.filters, encoder=question.encoder, user=user, bound=bound)
+        found = None
+        if question.vector is not None and not question.exact and sought.candidates > bound:
+            found = approximate(question, sought)
+        rows = exact(question, sought) if found is None else found
+    return Ranked(_hits(question, rows), exact=found is None, candidates=sought.candidates)
+
+
+def exact(question: Question, sought: Scope) -> list[Row]:
+    """Rank every row of the scope. Adding 0 keeps the planner from an index that finds only most of them."""
+    rows = sought.rows.annotate(distance=question.distance + Value(0.0, FloatField()))
+    if question.group:
+        order = ["distance", "image_id"]
+        best = Window(RowNumber(), partition_by=_group(), order_by=order)
+        rows = rows.annotate(place=best).filter(place=1)
+    ordered = rows.order_by("distance", "image_id").values_list("image_id", "distance")
+    return list(ordered[question.offset : question.offset + question.k])
+
+
+def approximate(question: Question, sought: Scope) -> list[Row] | None:
+    """Rank what the index finds; None when there is no sound index or it gave fewer than asked for."""
+    wanted = question.offset + question.k
+    pool = _pool(question, wanted)
+    index = indexes.find(question.encoder)
+    if question.vector is None or pool > WIDEST or index is None or not index.valid:
+        return None
+    filtered = sought.candidates < 0.9 * index.rows
+    _widen(max(FILTERED_LIST if filtered else list_length(index.rows), pool))
+    near = sought.rows.annotate(near=cosine_distance(question.vector), distance=question.distance).order_by("near")
+    found = _grouped(near, pool) if question.group else list(near.values_list("image_id", "distance")[:pool])
+    ordered = sorted(found, key=lambda row: (row[1], row[0]))
+    return ordered[question.offset : wanted] if len(ordered) >= wanted else None
+
+
+def list_length(rows: int) -> int:
+    """HNSW's ``ef_search`` for recall@10 of 0.99 over so many rows: it grows with the root of their number."""
+    return min(WIDEST, max(40, round(120 * math.sqrt(rows / 100_000))))
+
+
+def _pool(question: Question, wanted: int) -> int:
+    """How many to take from the index, so that after ranking again or grouping enough are left."""
+    pool = wanted if question.measure == Measure.COSINE else max(RERANKED, 2 * wanted)
+    return max(RERANKED, PER_GROUP * pool) if question.group else pool
+
+
+def _group() -> Expression:
+    """A picture's group; one without a group is its own."""
+    alone = Cast("image_id", TextField())
+    return Coalesce(NullIf("image__group_key", Value("")), alone, output_field=TextField())
+
+
+def _grouped(near: QuerySet[Embedding], pool: int) -> list[Row]:
+    """The best of each group among the nearest."""
+    best: dict[str, Row] = {}
+    rows = near.annotate(group=_group()).values_list("image_id", "distance", "group")[:pool]
+    for image_id, distance, group in rows:
+        row = (image_id, distance)
+        best[group] = min(best.get(group, row), row, key=lambda each: (each[1], each[0]))
+    return list(best.values())
+
+
+def _hits(question: Question, rows: Iterable[Row]) -> list[Hit]:
+    hits = (Hit(image_id, distance, question.score(distance)) for image_id, distance in rows)
+    least = question.min_score
+    return list(hits if least is None else takewhile(lambda hit: hit.score >= least, hits))
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """A transaction in which no statement runs longer than SECONDS; just-in-time compiling costs more than it saves."""
+    try:
+        with transaction.atomic():
+            _set(statement_timeout=f"{SECONDS}s", jit="off")
+            yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise Unavailable("The search took too long; narrow it.", code="search_timeout") from error
+        raise
+
+
+def _widen(length: int) -> None:
+    """Set how far the index scan looks, for this transaction only: connections are pooled."""
+    _set(**{
+        "hnsw.ef_search": str(min(WIDEST, length)),
+        "hnsw.iterative_scan": "relaxed_order",
+        "hnsw.max_scan_tuples": str(MOST_VISITED),
+    })
+
+
+def _set(**values: str) -> None:
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(values))
+    pairs = [item for pair in values.items() for item in pair]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {calls}", pairs)

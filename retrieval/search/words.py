@@ -1,0 +1,66 @@
+"""Words to SQL: prefixes of the indexed words, and substrings for scripts that put no spaces between words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.contrib.postgres.search import SearchQuery, SearchRank
+from django.db.models import Case, Expression, F, FloatField, Func, Q, TextField, Value, When
+from django.db.models.lookups import IContains
+
+from retrieval.errors import InvalidInput
+
+# Thai to Khmer, kana, Han and Hangul: PostgreSQL's parser takes a whole run of them for one word.
+UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+# How much a substring counts by where it is; PostgreSQL's own weights of the classes A, B and C.
+PLACES = (("title", 1.0), ("tags", 0.4), ("caption", 0.2))
+
+
+@dataclass(frozen=True)
+class Words:
+    """All must be in a picture's title, tags or caption: ``prefixes`` begin a word, ``parts`` are anywhere."""
+
+    prefixes: tuple[str, ...]
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Words:
+        """Take a text apart at its spaces. Raises InvalidInput when no letter or digit is in it."""
+        words = [word for word in text.split() if re.search(r"\w", word)]
+        if not words:
+            raise InvalidInput.of("text", "Write at least one word.")
+        parts = tuple(word for word in words if UNSPACED.search(word))
+        return cls(tuple(word for word in words if word not in parts), parts)
+
+    def condition(self) -> Q:
+        """The condition on ``Embedding`` rows."""
+        condition = Q(image__words=self._query()) if self.prefixes else Q()
+        for part in self.parts:
+            anywhere = Q()
+            for place, _ in PLACES:
+                anywhere |= Q(_contains(place, part))
+            condition &= anywhere
+        return condition
+
+    def distance(self) -> Expression:
+        """1 / (1 + rank): small for pictures that have the words often and in their titles; between 0 and 1."""
+        rank: Expression = Value(0.0, FloatField())
+        if self.prefixes:
+            rank += SearchRank(F("image__words"), self._query())
+        for part in self.parts:
+            for place, weight in PLACES:
+                found = When(_contains(place, part), then=Value(weight))
+                rank += Case(found, default=Value(0.0), output_field=FloatField())
+        return Value(1.0, FloatField()) / (Value(1.0) + rank)
+
+    def _query(self) -> SearchQuery:
+        quoted = ("'" + word.replace("\\", "\\\\").replace("'", "''") + "':*" for word in self.prefixes)
+        return SearchQuery(" & ".join(quoted), config="simple", search_type="raw")
+
+
+def _contains(place: str, part: str) -> IContains:
+    text: F | Func = F(f"image__{place}")
+    if place == "tags":
+        text = Func(text, Value(" "), function="array_to_string", output_field=TextField())
+    return IContains(text, part)
