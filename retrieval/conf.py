@@ -61,6 +61,8 @@ class Conf:
     token_days: int = 90
     metrics_networks: tuple[str, ...] = ()
     x_accel_prefix: str = ""
+    broker: str = "redis://127.0.0.1:6379/0"
+    proxies: int = 0
     limits: Limits = field(default_factory=Limits)
     ledger: Ledger = field(default_factory=Ledger)
 

@@ -1,13 +1,127 @@
-"""Cursor pages for every list of the API."""
+"""Pages by cursor: the place in the order is written in the link, so pages stay right while rows come and go."""
 
 from __future__ import annotations
 
-from rest_framework.pagination import CursorPagination
+import binascii
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from django.core.exceptions import ValidationError
+from django.db.models import Field, Model, Q, QuerySet
+from django.utils.timezone import is_naive
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from retrieval.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+PAGE_SIZE = 50
+LARGEST_PAGE = 200
+LONGEST_CURSOR = 2_000
 
 
-class CursorPages(CursorPagination):
-    """Newest first; ``page_size`` up to 200."""
+@dataclass(frozen=True)
+class Cursor:
+    """A row's place: the value it is ordered by and its id; ``back`` asks for the rows before it."""
 
-    ordering = "-created_at"
-    page_size_query_param = "page_size"
-    max_page_size = 200
+    value: Any
+    row_id: str
+    back: bool = False
+
+    def encode(self) -> str:
+        """Return the cursor as text that fits in a link."""
+        return urlsafe_b64encode(json.dumps([str(self.value), self.row_id, self.back]).encode()).decode()
+
+    @classmethod
+    def decode(cls, text: str, *, model: type[Model], field: str) -> Cursor:
+        """Read a cursor. Raises InvalidInput for anything that ``encode`` did not write."""
+        try:
+            value, row_id, back = json.loads(urlsafe_b64decode(text[:LONGEST_CURSOR]))
+            if not (isinstance(value, str) and isinstance(row_id, str) and isinstance(back, bool)):
+                raise TypeError(text)
+            value.encode()  # half of a character pair cannot be written
+            parsed = cast("Field[Any, Any]", model._meta.get_field(field)).to_python(value)
+            if "\0" in value or (isinstance(parsed, datetime) and is_naive(parsed)):
+                raise ValueError(text)
+            return cls(parsed, str(model._meta.pk.to_python(row_id)), back)
+        except (ValueError, TypeError, binascii.Error, ValidationError, RecursionError):
+            raise InvalidInput.of("cursor", "This is not a cursor of this list.") from None
+
+
+class CursorPages(BasePagination):
+    """``?cursor=`` and ``?page_size=`` up to 200; ordered by the queryset's first ordering field, ties by id."""
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: APIView | None = None  # noqa: ARG002
+    ) -> list[Any]:
+        """Return the page's rows and remember the links around it. Raises InvalidInput for a bad size or cursor."""
+        order = str((queryset.query.order_by or queryset.model._meta.ordering)[0])
+        self.field, self.descending = order.removeprefix("-"), order.startswith("-")
+        size, text = _page_size(request), request.query_params.get("cursor", "")
+        cursor = Cursor.decode(text, model=queryset.model, field=self.field) if text else None
+        back = bool(cursor and cursor.back)
+        found = list(self._rows(queryset, cursor)[: size + 1])
+        more, rows = len(found) > size, found[:size]
+        if back:
+            rows.reverse()
+        self.url = request.build_absolute_uri()
+        self.next = self._link(rows[-1:], back=False) if more or back else None
+        self.previous = self._link(rows[:1], back=True) if (more if back else cursor) else None
+        return rows
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Wrap the rows with the links."""
+        return Response({"results": data, "next": self.next, "previous": self.previous})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Describe the wrapped page for OpenAPI."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["results", "next", "previous"],
+            "properties": {"results": schema, "next": link, "previous": link},
+        }
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Describe the two parameters for OpenAPI."""
+        size = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE}
+        return [
+            {"name": "cursor", "in": "query", "schema": {"type": "string"}, "description": "As in `next`."},
+            {"name": "page_size", "in": "query", "schema": size},
+        ]
+
+    def _rows(self, queryset: QuerySet[Any], cursor: Cursor | None) -> QuerySet[Any]:
+        """Order by (field, id) and start behind the cursor; a page before it is read backwards."""
+        downwards = self.descending != bool(cursor and cursor.back)
+        sign, side = ("-", "lt") if downwards else ("", "gt")
+        rows = queryset.order_by(f"{sign}{self.field}", f"{sign}pk")
+        if cursor is None:
+            return rows
+        # The first condition repeats the others' outer bound: an index can use it.
+        return rows.filter(
+            Q(**{f"{self.field}__{side}e": cursor.value}),
+            Q(**{f"{self.field}__{side}": cursor.value}) | Q(**{f"pk__{side}": cursor.row_id}),
+        )
+
+    def _link(self, rows: list[Any], *, back: bool) -> str | None:
+        if not rows:
+            return None
+        value = getattr(rows[0], self.field)
+        text = value.isoformat() if hasattr(value, "isoformat") else value
+        return replace_query_param(self.url, "cursor", Cursor(text, str(rows[0].pk), back).encode())
+
+
+def _page_size(request: Request) -> int:
+    text = request.query_params.get("page_size", "")
+    if not text:
+        return PAGE_SIZE
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LARGEST_PAGE):
+        raise InvalidInput.of("page_size", f"A whole number from 1 to {LARGEST_PAGE}.")
+    return int(text)

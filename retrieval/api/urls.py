@@ -2,8 +2,60 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path, re_path, register_converter
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from retrieval.api.views import accounts, archives, collections, encoders, images, search, status
 
 app_name = "api"
 
-urlpatterns: list[URLPattern | URLResolver] = []
+
+class Username:
+    """Path converter: the characters that Django allows in user names, so that no other text reaches the database."""
+
+    regex = r"[\w.@+-]{1,150}"
+
+    def to_python(self, value: str) -> str:
+        """Return the name."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """Return the name."""
+        return value
+
+
+register_converter(Username, "username")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("status/", status.StatusView.as_view(), name="status"),
+    path("jobs/", status.JobsView.as_view(), name="jobs"),
+    path("jobs/retry/", status.RetryJobsView.as_view(), name="jobs-retry"),
+    path("auth/token/", accounts.TokenView.as_view(), name="token"),
+    path("auth/tokens/", accounts.TokensView.as_view(), name="tokens"),
+    path("auth/tokens/<uuid:token_id>/", accounts.OneTokenView.as_view(), name="one-token"),
+    path("collections/", collections.CollectionsView.as_view(), name="collections"),
+    path("collections/<uuid:collection_id>/", collections.CollectionView.as_view(), name="collection"),
+    path("collections/<uuid:collection_id>/members/", collections.MembersView.as_view(), name="members"),
+    path(
+        "collections/<uuid:collection_id>/members/<username:username>/",
+        collections.MemberView.as_view(),
+        name="member",
+    ),
+    path("images/", images.ImagesView.as_view(), name="images"),
+    path("images/<uuid:image_id>/", images.ImageView.as_view(), name="image"),
+    path("images/<uuid:image_id>/thumbnail/", images.ThumbnailView.as_view(), name="thumbnail"),
+    path("images/<uuid:image_id>/file/", images.FileView.as_view(), name="file"),
+    path("images/<uuid:image_id>/restore/", images.RestoreView.as_view(), name="restore"),
+    path("images/<uuid:image_id>/retry/", images.RetryView.as_view(), name="retry"),
+    path("images/<uuid:image_id>/similar/", search.SimilarView.as_view(), name="similar"),
+    path("archives/", archives.ArchivesView.as_view(), name="archives"),
+    path("imports/<uuid:import_id>/", archives.ImportView.as_view(), name="import"),
+    path("search/", search.SearchView.as_view(), name="search"),
+    path("encoders/", encoders.EncodersView.as_view(), name="encoders"),
+    path("encoders/<uuid:encoder_id>/", encoders.EncoderView.as_view(), name="encoder"),
+    path("encoders/<uuid:encoder_id>/build/", encoders.BuildView.as_view(), name="build"),
+    path("encoders/<uuid:encoder_id>/activate/", encoders.ActivateView.as_view(), name="activate"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    re_path(r"^.*$", status.UnknownView.as_view(), name="unknown"),
+]

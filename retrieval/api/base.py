@@ -1,0 +1,118 @@
+"""What every call of the API has in common: who may call, how large a body may be, and answers that nobody keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from retrieval import conf
+from retrieval.api.auth import CHALLENGE, MayCall
+from retrieval.api.pagination import CursorPages
+from retrieval.api.parsers import JsonParser
+from retrieval.api.schema import Schema
+from retrieval.errors import InvalidInput, TooLarge
+from retrieval.services import limits
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+NO_STORE = "private, no-store"
+
+
+class AlwaysJson(BaseContentNegotiation):
+    """Answers in the view's own format whatever ``Accept`` says: an ``<img>`` asks for pictures only."""
+
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
+        """Return the first parser for the body's media type."""
+        media_type = request.content_type.split(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None  # noqa: ARG002
+    ) -> tuple[BaseRenderer, str]:
+        """Return the view's renderer."""
+        first = next(iter(renderers))
+        return first, str(first.media_type)
+
+
+class ApiView(APIView):
+    """The base of all calls.
+
+    ``visitors``: open without an account where public search is on. ``reads_by_post``: a POST that changes nothing.
+    ``largest_file``: the field of ``conf.Limits`` that bounds an uploaded file. ``more_failures``: for the description.
+    """
+
+    permission_classes = [MayCall]
+    parser_classes: Sequence[type[Any]] = [JsonParser]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = AlwaysJson
+    metadata_class = None
+    schema = Schema()
+    visitors = False
+    reads_by_post = False
+    largest_file = ""
+    more_failures: frozenset[int] = frozenset()
+
+    @property
+    def person(self) -> User:
+        """The caller; the services know what to do with a visitor."""
+        return cast("User", self.request.user)
+
+    @property
+    def address(self) -> str:
+        """The caller's network address."""
+        meta = self.request.META
+        return limits.address_of(meta.get("REMOTE_ADDR", ""), forwarded=meta.get("HTTP_X_FORWARDED_FOR", ""))
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a body that is too large before anything reads it, then check who calls."""
+        self._refuse_large_body(request)
+        super().initial(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        """Say that no cache may keep the answer."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer.headers.setdefault("Cache-Control", NO_STORE)
+        return answer
+
+    def get_authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+        """What a 401 asks for, also where a call has no authentication of its own."""
+        return CHALLENGE
+
+    def page(self, rows: QuerySet[Any], kind: type[Serializer[Any]]) -> Response:
+        """Answer with one page of a list."""
+        pages = CursorPages()
+        found = pages.paginate_queryset(rows, self.request, self)
+        return pages.get_paginated_response(self.shown(kind, found, many=True))
+
+    def shown(self, kind: type[Serializer[Any]], found: Any, *, many: bool = False) -> Any:
+        """Return rows as JSON values."""
+        return kind(found, many=many, context={"request": self.request}).data
+
+    def _refuse_large_body(self, request: Request) -> None:
+        limit = conf.get().limits.json_bytes
+        if self.largest_file and request.content_type.startswith("multipart/"):
+            limit += getattr(conf.get().limits, self.largest_file)
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
+            raise TooLarge("A body of unknown length is not read; send Content-Length.", code="length_required")
+        if length.isdigit() and int(length) > limit:
+            raise TooLarge(f"The request has more than {limit} bytes.", code="body_too_large")
+
+
+def checked(kind: type[Serializer[Any]], data: Any, *, partial: bool = False) -> dict[str, Any]:
+    """Return the validated input. Raises DRF's ValidationError naming the fields, InvalidInput for an empty change."""
+    serializer = kind(data=data, partial=partial)
+    serializer.is_valid(raise_exception=True)
+    found: dict[str, Any] = serializer.validated_data
+    if partial and not found:
+        raise InvalidInput(f"Name what to change: {', '.join(serializer.fields)}.", code="nothing_to_change")
+    return found

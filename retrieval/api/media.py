@@ -1,0 +1,108 @@
+"""Files as answers: streamed, in parts where asked for, and never as something a browser would run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from rest_framework.exceptions import APIException
+
+from retrieval import conf
+from retrieval.errors import NotFound
+
+BLOCK = 256 * 1024
+SANDBOX = "default-src 'none'; sandbox"
+RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+
+
+class RangeNotSatisfiable(APIException):
+    """The asked part lies outside the file (416)."""
+
+    status_code = 416
+    default_detail = "The file has no such part."
+    default_code = "range_not_satisfiable"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file to be sent; with a ``filename`` it is an attachment."""
+
+    path: Path
+    content_type: str
+    filename: str = ""
+
+
+class Part:
+    """An open file between two positions, read in blocks."""
+
+    def __init__(self, path: Path, span: range) -> None:
+        self.file = path.open("rb")
+        self.file.seek(span.start)
+        self.left = len(span)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.left and (block := self.file.read(min(BLOCK, self.left))):
+            self.left -= len(block)
+            yield block
+
+    def close(self) -> None:
+        """Close the file; Django calls this when the answer is sent or the client is gone."""
+        self.file.close()
+
+
+def send(stored: Stored, *, wanted: str = "") -> HttpResponse | StreamingHttpResponse:
+    """Answer with the file, or with the part named by a Range header.
+
+    Raises NotFound when the file is not there, RangeNotSatisfiable. Behind nginx (``x_accel_prefix``) nginx sends it.
+    """
+    try:
+        size = stored.path.stat().st_size
+        response = _by_nginx(stored.path) if conf.get().x_accel_prefix else _streamed(stored.path, size, wanted)
+    except FileNotFoundError:
+        raise NotFound("The file is not there.", code="file_missing") from None
+    response["Content-Type"] = stored.content_type
+    response["Content-Security-Policy"] = SANDBOX
+    response["X-Content-Type-Options"] = "nosniff"
+    if stored.filename:
+        response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=stored.filename)
+    return response
+
+
+def span_of(header: str, *, size: int) -> range | None:
+    """Return the bytes that a Range header asks for, or None for the whole file.
+
+    More than one part, or a header that cannot be read, means the whole file (RFC 9110, 14.2). Raises
+    RangeNotSatisfiable when the part begins behind the end.
+    """
+    found = RANGE.fullmatch(header.strip())
+    if not found or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if first and last and int(first) > int(last):
+        return None
+    start = int(first) if first else max(0, size - int(last))
+    stop = min(size, int(last) + 1) if first and last else size
+    if start >= stop:
+        raise RangeNotSatisfiable()
+    return range(start, stop)
+
+
+def _streamed(path: Path, size: int, wanted: str) -> StreamingHttpResponse:
+    span = span_of(wanted, size=size)
+    sent = range(size) if span is None else span
+    response = StreamingHttpResponse(Part(path, sent), status=200 if span is None else 206)
+    response["Content-Length"] = str(len(sent))
+    response["Accept-Ranges"] = "bytes"
+    if span is not None:
+        response["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
+    return response
+
+
+def _by_nginx(path: Path) -> HttpResponse:
+    inside = path.relative_to(conf.get().data_dir / "media")
+    return HttpResponse(headers={"X-Accel-Redirect": f"{conf.get().x_accel_prefix.rstrip('/')}/{quote(str(inside))}"})

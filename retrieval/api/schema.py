@@ -1,0 +1,65 @@
+"""The OpenAPI description: every call says by itself which failures it may answer with."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import uritemplate
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction, OpenApiResponse
+from rest_framework import serializers
+
+WAITING = {429, 503, 507}
+
+
+class ErrorDetailSerializer(serializers.Serializer[Any]):
+    """What went wrong: a stable code for programs, a sentence for people, and the inputs at fault."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()), required=False
+    )
+
+
+ErrorSerializer = type("ErrorSerializer", (serializers.Serializer,), {"error": ErrorDetailSerializer()})
+
+
+class Schema(AutoSchema):
+    """DRF's view as an OpenAPI operation, with the failures of ``retrieval.api.errors`` added."""
+
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in sorted(self.failures()):
+            response = OpenApiResponse(ErrorSerializer, HTTPStatus(status).phrase)
+            body = self._get_response_for_code(response, str(status), ["application/json"])  # type: ignore[no-untyped-call]
+            if status in WAITING:
+                body["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+            bodies.setdefault(str(status), body)
+        return bodies
+
+    def failures(self) -> set[int]:
+        """The statuses of failure that this call may answer with."""
+        sends, found = self.method in {"POST", "PATCH"}, {400, 401, 503}
+        found |= {404} if sends or uritemplate.variables(self.path) else set()
+        found |= {403} if self.method != "GET" else set()
+        found |= {413, 415} if sends else set()
+        return found | getattr(self.view, "more_failures", set())
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Names the token header in the description."""
+
+    target_class = "retrieval.api.auth.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:  # noqa: ARG002
+        """Return the OpenAPI security scheme."""
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Token <secret>`, with a secret from `POST /api/v1/auth/token/`.",
+        }

@@ -1,0 +1,34 @@
+"""Tokens, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from retrieval.models import ApiToken
+
+
+class CredentialsSerializer(serializers.Serializer[Any]):
+    """What a token is asked for with."""
+
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=4096, trim_whitespace=False)
+    name = serializers.CharField(max_length=100, default="", allow_blank=True)
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE)
+
+
+class NewTokenSerializer(serializers.Serializer[Any]):
+    """The secret, shown this once."""
+
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class TokenSerializer(serializers.ModelSerializer[ApiToken]):
+    """A token as its owner sees it later: everything but the secret."""
+
+    class Meta:
+        model = ApiToken
+        fields = ["id", "name", "scope", "created_at", "expires_at", "last_used_at"]
+        read_only_fields = fields

@@ -1,0 +1,60 @@
+"""Collections and members, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from retrieval.models import Collection, Membership, Role, Visibility
+from retrieval.services.collections import DESCRIPTION_LENGTH, NAME_LENGTH
+
+ROLES = [choice for choice in Role.choices if choice[0] != Role.OWNER]
+
+
+class CollectionInput(serializers.Serializer[Any]):
+    """What a person sets."""
+
+    name = serializers.CharField(max_length=NAME_LENGTH)
+    description = serializers.CharField(max_length=DESCRIPTION_LENGTH, allow_blank=True, required=False)
+    visibility = serializers.ChoiceField(Visibility.choices, required=False)
+
+
+class CollectionSerializer(serializers.ModelSerializer[Collection]):
+    """A collection as the caller sees it; ``role`` is null for one who only sees it."""
+
+    owner = serializers.CharField(source="owner.username")
+    role = serializers.ChoiceField(Role.choices, allow_null=True)
+    image_count = serializers.IntegerField(min_value=0)
+    ready_count = serializers.IntegerField(min_value=0)
+
+    class Meta:
+        model = Collection
+        fields = [
+            "id", "name", "description", "visibility", "owner", "role", "image_count", "ready_count", "created_at"
+        ]
+        read_only_fields = fields
+
+
+class MemberInput(serializers.Serializer[Any]):
+    """Who gets which role."""
+
+    username = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(ROLES)
+
+
+class RoleInput(serializers.Serializer[Any]):
+    """Which role a member gets."""
+
+    role = serializers.ChoiceField(ROLES)
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    """A member."""
+
+    username = serializers.CharField(source="user.username")
+
+    class Meta:
+        model = Membership
+        fields = ["username", "role"]
+        read_only_fields = fields

@@ -1,0 +1,63 @@
+"""Encoders, jobs and the state of the system, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from retrieval.models import Encoder, EncoderState
+from retrieval.services import encoders
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """How many pictures have a vector by an encoder."""
+
+    done = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    total = serializers.IntegerField()
+    seconds_left = serializers.IntegerField(allow_null=True)
+
+
+class EncoderSerializer(serializers.ModelSerializer[Encoder]):
+    """An encoder with its scores; ``progress`` while it is being built."""
+
+    spec = serializers.DictField()
+    scores = serializers.DictField()
+    origin = serializers.DictField()
+    progress = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Encoder
+        fields = [
+            "id", "name", "state", "trained", "dimension", "measure", "spec", "weights_sha256", "scores", "origin",
+            "note", "progress", "created_at", "activated_at", "retired_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(ProgressSerializer(allow_null=True))
+    def get_progress(self, encoder: Encoder) -> dict[str, Any] | None:
+        """Return the counts while it is being built."""
+        if encoder.state != EncoderState.BUILDING:
+            return None
+        return dict(ProgressSerializer(encoders.progress(encoder)).data)
+
+
+class ActivationInput(serializers.Serializer[Any]):
+    """Why an encoder that scores worse is to be active all the same."""
+
+    force_reason = serializers.CharField(max_length=1000, default="", allow_blank=True)
+
+
+class StatusSerializer(serializers.Serializer[Any]):
+    """What the system is and how it feels."""
+
+    version = serializers.CharField()
+    encoder = serializers.CharField(allow_null=True)
+    trained = serializers.BooleanField()
+    runtime = serializers.CharField(allow_null=True)
+    images = serializers.DictField(child=serializers.IntegerField(), help_text="total, pending, ready, failed")
+    pending = serializers.IntegerField()
+    services = serializers.DictField(child=serializers.BooleanField())
+    recall = serializers.FloatField(allow_null=True)

@@ -1,0 +1,52 @@
+"""Fields that read the same from JSON and from a form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.fields import empty
+from rest_framework.utils.html import is_html_input
+
+from retrieval.api.parsers import loads
+
+
+class Many(serializers.ListField):
+    """A list: in JSON a list; in a form repeated fields, words divided by commas, or a JSON list."""
+
+    def get_value(self, dictionary: Any) -> Any:
+        """Return the raw list, or ``empty`` when the form has no such field."""
+        if not is_html_input(dictionary):
+            return super().get_value(dictionary)
+        if self.field_name not in dictionary:
+            return empty
+        texts = dictionary.getlist(self.field_name)
+        if len(texts) == 1 and str(texts[0]).lstrip().startswith("["):
+            return json_value(texts[0])
+        return [word.strip() for text in texts for word in str(text).split(",") if word.strip()]
+
+
+class JsonObject(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
+    """An object: in JSON an object, in a form its JSON text."""
+
+    default_error_messages = {"invalid": "This must be a JSON object."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Return the dictionary."""
+        value = json_value(data) if isinstance(data, str) else data
+        if not isinstance(value, dict):
+            self.fail("invalid")
+        return dict(value)
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Return the dictionary as it is."""
+        return value
+
+
+def json_value(text: Any) -> Any:
+    """Return the decoded text; what is wrong with it is reported as an error of the field."""
+    try:
+        return loads(str(text))
+    except ParseError as error:
+        raise serializers.ValidationError(str(error.detail)) from None

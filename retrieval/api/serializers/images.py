@@ -1,0 +1,136 @@
+"""Pictures and archives, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from retrieval.api.serializers.fields import JsonObject, Many
+from retrieval.models import ArchiveImport, Image, ImportIssue, Status
+
+URL = {"type": "string", "format": "uri"}
+ORDERINGS = ("-created_at", "created_at", "title", "-title")
+TAGS = 100
+
+
+class Url(serializers.Field[Any, Any, str, Any]):
+    """The address of a picture's thumbnail or file."""
+
+    def __init__(self, view: str, **kwargs: Any) -> None:
+        super().__init__(source="*", read_only=True, **kwargs)
+        self.view = view
+
+    def to_representation(self, value: Image) -> str:
+        """Return the full address."""
+        return reverse(f"api:{self.view}", args=[value.pk], request=self.context["request"])
+
+
+ThumbnailUrl = extend_schema_field(URL)(Url)
+
+
+class ImageTexts(serializers.Serializer[Any]):
+    """What a person says about a picture."""
+
+    title = serializers.CharField(max_length=300, allow_blank=True, required=False)
+    caption = serializers.CharField(max_length=5000, allow_blank=True, required=False)
+    tags = Many(child=serializers.CharField(max_length=100), max_length=TAGS, required=False)
+    group_key = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    source_url = serializers.URLField(max_length=2000, allow_blank=True, required=False)
+    metadata = extend_schema_field({"type": "object", "additionalProperties": True})(JsonObject)(required=False)
+
+
+class ImageUpload(ImageTexts):
+    """A picture to be added."""
+
+    file = serializers.FileField(help_text="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.")
+    collection = serializers.UUIDField()
+
+
+class ImageEdit(ImageTexts):
+    """What to change; a field that is not named stays as it is. ``collection`` moves the picture."""
+
+    collection = serializers.UUIDField(required=False)
+
+
+class ImageQuery(serializers.Serializer[Any]):
+    """Filters of the list."""
+
+    collection = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(Status.choices, required=False)
+    tag = serializers.CharField(max_length=100, required=False)
+    group_key = serializers.CharField(max_length=200, required=False)
+    q = serializers.CharField(max_length=500, required=False, help_text="Words in title, caption and tags.")
+    created_after = serializers.DateTimeField(required=False)
+    created_before = serializers.DateTimeField(required=False)
+    ordering = serializers.ChoiceField(ORDERINGS, default=ORDERINGS[0])
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Why a picture failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ImageSerializer(serializers.ModelSerializer[Image]):
+    """A picture; needs the annotations of ``with_status``."""
+
+    collection = serializers.UUIDField(source="collection_id")
+    metadata = serializers.DictField()
+    tags = serializers.ListField(child=serializers.CharField())
+    status = serializers.ChoiceField(Status.choices)
+    error = serializers.SerializerMethodField()
+    thumbnail_url = ThumbnailUrl("thumbnail")
+    file_url = ThumbnailUrl("file")
+
+    class Meta:
+        model = Image
+        fields = [
+            "id", "collection", "title", "caption", "tags", "group_key", "source_url", "metadata", "width", "height",
+            "format", "bytes", "sha256", "status", "error", "thumbnail_url", "file_url", "created_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(ProblemSerializer(allow_null=True))
+    def get_error(self, image: Any) -> dict[str, str] | None:
+        """Return code and sentence of a failed picture."""
+        failed = image.status == Status.FAILED
+        return {"code": image.error_code, "message": image.error_text} if failed else None
+
+
+class ThumbnailQuery(serializers.Serializer[Any]):
+    """Which thumbnail."""
+
+    size = serializers.IntegerField(
+        min_value=1, max_value=10_000, default=320, help_text="Long side; the smallest made size that has it is sent."
+    )
+
+
+class ArchiveUpload(serializers.Serializer[Any]):
+    """An archive of pictures to be added."""
+
+    file = serializers.FileField(help_text="A ZIP archive.")
+    collection = serializers.UUIDField()
+
+
+class IssueSerializer(serializers.ModelSerializer[ImportIssue]):
+    """A member of an archive that was refused."""
+
+    class Meta:
+        model = ImportIssue
+        fields = ["name", "code", "message"]
+        read_only_fields = fields
+
+
+class ImportSerializer(serializers.ModelSerializer[ArchiveImport]):
+    """How far an archive has been taken apart."""
+
+    errors = IssueSerializer(source="issues", many=True)  # type: ignore[assignment]
+
+    class Meta:
+        model = ArchiveImport
+        fields = ["id", "state", "total", "done", "failed", "skipped", "errors", "created_at", "finished_at"]
+        read_only_fields = fields

@@ -1,0 +1,121 @@
+"""Searches, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from retrieval.api.serializers.fields import Many, json_value
+from retrieval.api.serializers.images import ThumbnailUrl
+from retrieval.models import Image, Measure
+
+K, LARGEST_K = 24, 200
+LARGEST_OFFSET = 10_000
+EXAMPLES = 50
+SCOPES = 200
+
+
+class RegionSerializer(serializers.Serializer[Any]):
+    """A part of the upright picture, in fractions of its width and height."""
+
+    x = serializers.FloatField(min_value=0, max_value=1)
+    y = serializers.FloatField(min_value=0, max_value=1)
+    w = serializers.FloatField(min_value=0, max_value=1)
+    h = serializers.FloatField(min_value=0, max_value=1)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read an object, or in a form its JSON text."""
+        return super().to_internal_value(json_value(data) if isinstance(data, str) else data)
+
+    def validate(self, attrs: dict[str, float]) -> dict[str, float]:
+        """Keep the region inside the picture, up to rounding."""
+        if attrs["w"] <= 0 or attrs["h"] <= 0:
+            raise serializers.ValidationError("The region is empty.")
+        if attrs["x"] + attrs["w"] > 1 + 1e-6 or attrs["y"] + attrs["h"] > 1 + 1e-6:
+            raise serializers.ValidationError("The region reaches outside the picture.")
+        return attrs
+
+
+class SearchInput(serializers.Serializer[Any]):
+    """What to look for, where and how: at least one of ``image``, ``positives``, ``text``, in a form also ``file``."""
+
+    image = serializers.UUIDField(required=False, allow_null=True, help_text="A stored picture to start from.")
+    positives = Many(child=serializers.UUIDField(), max_length=EXAMPLES, default=list)
+    negatives = Many(child=serializers.UUIDField(), max_length=EXAMPLES, default=list)
+    text = serializers.CharField(max_length=500, required=False, allow_blank=True, allow_null=True)
+    region = RegionSerializer(required=False, allow_null=True)
+    measure = serializers.ChoiceField(Measure.choices, required=False, allow_null=True)
+    k = serializers.IntegerField(min_value=1, max_value=LARGEST_K, default=K)
+    offset = serializers.IntegerField(min_value=0, max_value=LARGEST_OFFSET, default=0)
+    collections = Many(child=serializers.UUIDField(), max_length=SCOPES, required=False, allow_null=True)
+    tags = Many(child=serializers.CharField(max_length=100), max_length=EXAMPLES, default=list)
+    exclude_group = serializers.BooleanField(default=False, help_text="Leave out the group of the query picture.")
+    group = serializers.BooleanField(default=False, help_text="Only the best of each group.")
+    exact = serializers.BooleanField(default=False, help_text="Compare with every candidate.")
+    min_score = serializers.FloatField(required=False, allow_null=True)
+
+
+class SearchForm(SearchInput):
+    """The same as a form, where a picture can come along. It is not kept."""
+
+    file = serializers.FileField(required=False, help_text="The picture to look for.")
+
+
+class SimilarQuery(serializers.Serializer[Any]):
+    """How many, by which measure, and where."""
+
+    k = serializers.IntegerField(min_value=1, max_value=LARGEST_K, default=K)
+    measure = serializers.ChoiceField(Measure.choices, required=False)
+    collection = Many(child=serializers.UUIDField(), max_length=SCOPES, required=False)
+
+
+class FoundImageSerializer(serializers.ModelSerializer[Image]):
+    """A picture, short: the rest is at ``images/{id}/``."""
+
+    collection = serializers.UUIDField(source="collection_id")
+    tags = serializers.ListField(child=serializers.CharField())
+    thumbnail_url = ThumbnailUrl("thumbnail")
+
+    class Meta:
+        model = Image
+        fields = ["id", "collection", "title", "tags", "group_key", "width", "height", "thumbnail_url"]
+        read_only_fields = fields
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    """One result: the measure's own distance, and the score that a person reads."""
+
+    rank = serializers.IntegerField()
+    distance = serializers.FloatField()
+    score = serializers.FloatField()
+    image = FoundImageSerializer()
+
+
+class TookSerializer(serializers.Serializer[Any]):
+    """Where the time went, in milliseconds."""
+
+    decode = serializers.FloatField()
+    encode = serializers.FloatField()
+    search = serializers.FloatField()
+    total = serializers.FloatField()
+
+
+class AskedSerializer(serializers.Serializer[Any]):
+    """What was asked."""
+
+    kind = serializers.CharField(source="query_kind")
+    region = RegionSerializer(allow_null=True)
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """The answer to a search, nearest first."""
+
+    query = AskedSerializer(source="*")
+    encoder = serializers.CharField()
+    trained = serializers.BooleanField()
+    measure = serializers.ChoiceField(Measure.choices)
+    exact = serializers.BooleanField()
+    candidates = serializers.IntegerField()
+    took_ms = TookSerializer(source="took")
+    results = FoundSerializer(source="hits", many=True)

@@ -1,0 +1,104 @@
+"""Collections and who is a member of them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from retrieval.api.base import ApiView, checked
+from retrieval.api.serializers.collections import (
+    CollectionInput,
+    CollectionSerializer,
+    MemberInput,
+    MemberSerializer,
+    RoleInput,
+)
+from retrieval.errors import NotFound
+from retrieval.services import collections
+from retrieval.services.collections import CollectionChanges, Member
+
+
+class CollectionsView(ApiView):
+    """All collections that the caller sees."""
+
+    visitors = True
+
+    @extend_schema(operation_id="collections_list", responses=CollectionSerializer(many=True))
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """List the visible collections by name."""
+        return self.page(collections.listing(self.person), CollectionSerializer)
+
+    @extend_schema(request=CollectionInput, responses={201: CollectionSerializer})
+    def post(self, request: Request) -> Response:
+        """Make a collection that belongs to the caller."""
+        made = collections.create(owner=self.person, **checked(CollectionInput, request.data))
+        found = collections.get(made.pk, user=self.person)
+        return Response(self.shown(CollectionSerializer, found), status=201)
+
+
+class CollectionView(ApiView):
+    """One collection."""
+
+    visitors = True
+
+    @extend_schema(responses=CollectionSerializer)
+    def get(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
+        """Show a collection."""
+        return Response(self.shown(CollectionSerializer, collections.get(collection_id, user=self.person)))
+
+    @extend_schema(request=CollectionInput, responses=CollectionSerializer)
+    def patch(self, request: Request, collection_id: UUID) -> Response:
+        """Change what is named: managers the texts, the owner also the visibility."""
+        collection = collections.get(collection_id, user=self.person)
+        changes = CollectionChanges(**checked(CollectionInput, request.data, partial=True))
+        collections.edit(collection, user=self.person, changes=changes)
+        return self.get(request, collection_id)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
+        """Delete a collection with all its pictures; only its owner may."""
+        collections.delete(collections.get(collection_id, user=self.person), user=self.person)
+        return Response(status=204)
+
+
+class MembersView(ApiView):
+    """The members of a collection."""
+
+    @extend_schema(operation_id="collections_members_list", responses=MemberSerializer(many=True))
+    def get(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
+        """List the members; only members may."""
+        collection = collections.get(collection_id, user=self.person)
+        rows = collections.members(collection, user=self.person)
+        return Response({"results": self.shown(MemberSerializer, rows, many=True), "next": None, "previous": None})
+
+    @extend_schema(request=MemberInput, responses={201: MemberSerializer})
+    def post(self, request: Request, collection_id: UUID) -> Response:
+        """Give a person a role, new or changed."""
+        collection = collections.get(collection_id, user=self.person)
+        member = Member(**checked(MemberInput, request.data))
+        row = collections.set_member(collection, user=self.person, member=member)
+        return Response(self.shown(MemberSerializer, row), status=201)
+
+
+class MemberView(ApiView):
+    """One member of a collection."""
+
+    @extend_schema(request=RoleInput, responses=MemberSerializer)
+    def patch(self, request: Request, collection_id: UUID, username: str) -> Response:
+        """Change a member's role."""
+        collection = collections.get(collection_id, user=self.person)
+        role = checked(RoleInput, request.data)["role"]
+        if username not in {row.user.get_username() for row in collections.members(collection, user=self.person)}:
+            raise NotFound("There is no such member.")
+        row = collections.set_member(collection, user=self.person, member=Member(username, role))
+        return Response(self.shown(MemberSerializer, row))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, collection_id: UUID, username: str) -> Response:  # noqa: ARG002
+        """Take a member's role away; everyone may leave by themselves."""
+        collection = collections.get(collection_id, user=self.person)
+        collections.remove_member(collection, user=self.person, username=username)
+        return Response(status=204)

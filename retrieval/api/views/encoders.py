@@ -1,0 +1,59 @@
+"""Encoders: what there is and how good it is; administrators build and activate."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from retrieval import tasks
+from retrieval.api.base import ApiView, checked
+from retrieval.api.serializers.encoders import ActivationInput, EncoderSerializer
+from retrieval.services import encoders
+
+
+class EncodersView(ApiView):
+    """All encoders."""
+
+    @extend_schema(operation_id="encoders_list", responses=EncoderSerializer(many=True))
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """List the encoders with their scores, newest first."""
+        return self.page(encoders.listing(), EncoderSerializer)
+
+
+class EncoderView(ApiView):
+    """One encoder."""
+
+    @extend_schema(responses=EncoderSerializer)
+    def get(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
+        """Show an encoder; while it is being built also how far it is."""
+        return Response(self.shown(EncoderSerializer, encoders.get(encoder_id)))
+
+
+class BuildView(ApiView):
+    """Begin to embed every picture with an encoder."""
+
+    more_failures = frozenset({409})
+
+    @extend_schema(request=None, responses={202: EncoderSerializer})
+    def post(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
+        """Embed all pictures with it, beside the active one. Administrators only."""
+        encoder = encoders.build(encoders.get(encoder_id), user=self.person)
+        tasks.wake(tasks.reconcile)
+        return Response(self.shown(EncoderSerializer, encoder), status=202)
+
+
+class ActivateView(ApiView):
+    """Make an encoder the one of every search."""
+
+    more_failures = frozenset({409})
+
+    @extend_schema(request=ActivationInput, responses=EncoderSerializer)
+    def post(self, request: Request, encoder_id: UUID) -> Response:
+        """Switch to it. Refused while pictures are missing or when it scores worse, unless a reason is given."""
+        reason = checked(ActivationInput, request.data)["force_reason"]
+        encoder = encoders.activate(encoders.get(encoder_id), user=self.person, force_reason=reason)
+        tasks.wake(tasks.reconcile)
+        return Response(self.shown(EncoderSerializer, encoder))

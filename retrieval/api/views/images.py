@@ -1,0 +1,186 @@
+"""Pictures: add, list, show, change, delete and bring back; their thumbnails and files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.utils.text import slugify
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from retrieval import conf, tasks
+from retrieval.api import media
+from retrieval.api.base import ApiView, checked
+from retrieval.api.serializers.images import ImageEdit, ImageQuery, ImageSerializer, ImageUpload, ThumbnailQuery
+from retrieval.services import collections, idempotency, images
+from retrieval.services.idempotency import Key
+from retrieval.services.images import ImageChanges, ImageFilters, Upload
+
+if TYPE_CHECKING:
+    from retrieval.models import Image
+
+File = HttpResponse | StreamingHttpResponse
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key again gives the same picture."
+)
+RANGE = OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One part, such as bytes=0-1023.")
+THUMBNAIL_TYPES = {".webp": "image/webp", ".jpg": "image/jpeg", ".png": "image/png"}
+
+
+class ImagesView(ApiView):
+    """All pictures that the caller sees."""
+
+    visitors = True
+    parser_classes = [MultiPartParser]
+    largest_file = "image_bytes"
+    more_failures = frozenset({409, 429, 507})
+
+    @extend_schema(
+        operation_id="images_list", parameters=[ImageQuery], responses=ImageSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """List the visible pictures, newest first."""
+        wanted = checked(ImageQuery, request.query_params)
+        ordering = wanted.pop("ordering")
+        rows = images.listing(self.person, filters=ImageFilters(**wanted))
+        return self.page(rows.order_by(ordering), ImageSerializer)
+
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY], request=ImageUpload, responses={200: ImageSerializer, 201: ImageSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Add a picture. The same bytes again in the same collection answer 200 with the picture that is there."""
+        fields = checked(ImageUpload, request.data)
+        key = _key(request, fields)
+        known = idempotency.recall(key, user=self.person) if key else None
+        if known:
+            return Response(self._shown(known), status=201)
+        collection = collections.get(fields.pop("collection"), user=self.person)
+        file = fields.pop("file")
+        upload = Upload(file, name=file.name or "", texts=ImageChanges(**fields))
+        added = images.add(upload, user=self.person, collection=collection)
+        if added.created:
+            tasks.wake(tasks.embed, added.image.pk)
+            if key:
+                idempotency.remember(key, user=self.person, image_id=added.image.pk)
+        return Response(self._shown(added.image.pk), status=201 if added.created else 200)
+
+    def _shown(self, image_id: UUID) -> Any:
+        return self.shown(ImageSerializer, images.get(image_id, user=self.person))
+
+
+class ImageView(ApiView):
+    """One picture."""
+
+    visitors = True
+
+    @extend_schema(responses=ImageSerializer)
+    def get(self, request: Request, image_id: UUID) -> Response:  # noqa: ARG002
+        """Show a picture."""
+        return Response(self.shown(ImageSerializer, images.get(image_id, user=self.person)))
+
+    @extend_schema(request=ImageEdit, responses=ImageSerializer)
+    def patch(self, request: Request, image_id: UUID) -> Response:
+        """Change what is named and leave the rest; another ``collection`` moves the picture."""
+        image = images.get(image_id, user=self.person)
+        changes = checked(ImageEdit, request.data, partial=True)
+        target = changes.pop("collection", None)
+        if target:
+            images.move(image, user=self.person, collection=collections.get(target, user=self.person))
+        if changes:
+            images.edit(image, user=self.person, changes=ImageChanges(**changes))
+        return self.get(request, image_id)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, image_id: UUID) -> Response:  # noqa: ARG002
+        """Delete a picture. For a few seconds it can be brought back, then its file and vectors are gone."""
+        images.delete(images.get(image_id, user=self.person), user=self.person)
+        return Response(status=204)
+
+
+class RestoreView(ApiView):
+    """A picture that was just deleted."""
+
+    more_failures = frozenset({409, 429})
+
+    @extend_schema(request=None, responses=ImageSerializer)
+    def post(self, request: Request, image_id: UUID) -> Response:  # noqa: ARG002
+        """Bring a picture back that was deleted a moment ago."""
+        restored = images.restore(image_id, user=self.person)
+        return Response(self.shown(ImageSerializer, images.get(restored.pk, user=self.person)))
+
+
+class RetryView(ApiView):
+    """A picture whose embedding failed."""
+
+    more_failures = frozenset({409})
+
+    @extend_schema(request=None, responses={202: ImageSerializer})
+    def post(self, request: Request, image_id: UUID) -> Response:  # noqa: ARG002
+        """Try the embedding again."""
+        image = images.get(image_id, user=self.person)
+        images.retry(image, user=self.person)
+        tasks.wake(tasks.embed, image.pk)
+        return Response(self.shown(ImageSerializer, images.get(image_id, user=self.person)), status=202)
+
+
+class ThumbnailView(ApiView):
+    """A picture made small: re-encoded, upright, without metadata."""
+
+    visitors = True
+
+    @extend_schema(
+        parameters=[ThumbnailQuery],
+        responses={(200, "image/webp"): OpenApiTypes.BINARY, (200, "image/jpeg"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, image_id: UUID) -> File:
+        """Send the smallest made size (320 or 1280) that is at least ``size`` long, or the largest."""
+        size = checked(ThumbnailQuery, request.query_params)["size"]
+        sizes = sorted(conf.get().thumbnail_sizes)
+        fitting = next((made for made in sizes if made >= size), sizes[-1])
+        path = images.thumbnail_path(images.get(image_id, user=self.person), fitting)
+        return media.send(media.Stored(path, THUMBNAIL_TYPES[path.suffix]))
+
+
+class FileView(ApiView):
+    """The bytes as they were uploaded."""
+
+    visitors = True
+    more_failures = frozenset({416})
+
+    @extend_schema(
+        parameters=[RANGE],
+        responses={(200, "image/*"): OpenApiTypes.BINARY, (206, "image/*"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, image_id: UUID) -> File:
+        """Send the original as an attachment, whole or one part of it."""
+        image = images.get(image_id, user=self.person)
+        stored = media.Stored(images.file_path(image), f"image/{image.format.lower()}", _file_name(image))
+        return media.send(stored, wanted=request.META.get("HTTP_RANGE", ""))
+
+
+def _file_name(image: Image) -> str:
+    """Name the download by letters and digits of the title only: what people typed never steers a header."""
+    return f"{slugify(image.title, allow_unicode=True)[:80] or image.pk}.{image.format.lower()}"
+
+
+def _key(request: Request, fields: dict[str, Any]) -> Key | None:
+    """Return the client's key with a digest of everything that was sent."""
+    text = request.headers.get("Idempotency-Key", "")
+    if not text:
+        return None
+    digest = hashlib.sha256()
+    for chunk in fields["file"].chunks():
+        digest.update(chunk)
+    fields["file"].seek(0)
+    rest = {name: value for name, value in fields.items() if name != "file"}
+    digest.update(json.dumps(rest, sort_keys=True, default=str).encode())
+    return Key(text, digest.hexdigest())

@@ -1,0 +1,96 @@
+"""Searching by picture, by stored pictures, by words, or by several of them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from retrieval import conf
+from retrieval.api.base import ApiView, checked
+from retrieval.api.parsers import JsonParser
+from retrieval.api.serializers.search import AnswerSerializer, SearchForm, SearchInput, SimilarQuery
+from retrieval.errors import TooLarge
+from retrieval.services import limits, search
+from retrieval.services.search import Region, SearchRequest
+
+
+class SearchView(ApiView):
+    """The search."""
+
+    visitors = True
+    reads_by_post = True
+    parser_classes = [JsonParser, MultiPartParser]
+    largest_file = "image_bytes"
+    more_failures = frozenset({429})
+
+    @extend_schema(
+        request={"application/json": SearchInput, "multipart/form-data": SearchForm},
+        responses=AnswerSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Find the most similar pictures, nearest first. A picture sent along is not kept."""
+        form = request.content_type.startswith("multipart/")
+        asked = checked(SearchForm if form else SearchInput, request.data)
+        limits.search(self.person, address=self.address, uploaded="file" in asked)
+        answer = search.run(_request_of(asked), user=self.person)
+        return Response(self.shown(AnswerSerializer, answer))
+
+
+class SimilarView(ApiView):
+    """More like a stored picture."""
+
+    visitors = True
+    more_failures = frozenset({409, 429})
+
+    @extend_schema(parameters=[SimilarQuery], responses=AnswerSerializer)
+    def get(self, request: Request, image_id: UUID) -> Response:
+        """Find the pictures most similar to this one, without itself."""
+        asked = checked(SimilarQuery, request.query_params)
+        limits.search(self.person, address=self.address, uploaded=False)
+        answer = search.similar(
+            image_id,
+            user=self.person,
+            k=asked["k"],
+            measure=asked.get("measure"),
+            collections=_ids(asked.get("collection")),
+        )
+        return Response(self.shown(AnswerSerializer, answer))
+
+
+def _request_of(asked: dict[str, Any]) -> SearchRequest:
+    """Turn checked input into the question."""
+    image, region, file = asked.get("image"), asked.get("region"), asked.get("file")
+    return SearchRequest(
+        file=_bytes_of(file) if file else None,
+        images=(image,) if image else (),
+        positives=tuple(asked["positives"]),
+        negatives=tuple(asked["negatives"]),
+        text=asked.get("text") or None,
+        region=Region(**region) if region else None,
+        measure=asked.get("measure"),
+        k=asked["k"],
+        offset=asked["offset"],
+        collections=_ids(asked.get("collections")),
+        tags=tuple(asked["tags"]),
+        exclude_group=asked["exclude_group"],
+        group=asked["group"],
+        exact=asked["exact"],
+        min_score=asked.get("min_score"),
+    )
+
+
+def _bytes_of(file: Any) -> bytes:
+    limit = conf.get().limits.image_bytes
+    if file.size > limit:
+        raise TooLarge(f"A picture has at most {limit} bytes.", code="image_too_large")
+    data: bytes = file.read()
+    return data
+
+
+def _ids(found: list[UUID] | None) -> tuple[UUID, ...] | None:
+    return None if found is None else tuple(found)

@@ -1,0 +1,153 @@
+"""How often a person or an address may do a thing: counted in one atomic step, whoever asks at the same moment.
+
+The counts live in the broker. While it is away they go on in this process, so that neither a search nor a sign-in
+depends on it, and guessing passwords does not become free. A window begins with its first call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import structlog
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from retrieval import conf
+from retrieval.errors import TooMany
+
+if TYPE_CHECKING:
+    from retrieval.models.collections import Person
+
+log = structlog.get_logger(__name__)
+
+MINUTE = 60
+# A broker that hangs may cost a request this long, and is then left alone for a while.
+ANSWER_SECONDS = 0.3
+RETRY_BROKER_AFTER = 5.0
+LOCAL_WINDOWS = 10_000
+COUNT_AND_TIME_LEFT = """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {count, redis.call('PTTL', KEYS[1])}
+"""
+
+
+@dataclass
+class LocalCounts:
+    """Counts of this process, for the time without a broker."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    windows: dict[str, tuple[int, float]] = field(default_factory=dict)
+    broker_rests_until: float = 0.0
+
+    def add(self, name: str, *, per_seconds: int) -> tuple[int, float]:
+        """Count one call; return the count and the seconds until the window ends."""
+        now = time.monotonic()
+        with self.lock:
+            if len(self.windows) >= LOCAL_WINDOWS:
+                self.windows = {key: window for key, window in self.windows.items() if window[1] > now}
+            count, ends = self.windows.get(name, (0, 0.0))
+            if ends <= now:
+                count, ends = 0, now + per_seconds
+            self.windows[name] = (count + 1, ends)
+        return count + 1, ends - now
+
+    def take_back(self, name: str) -> None:
+        """Forget one call."""
+        with self.lock:
+            if name in self.windows:
+                count, ends = self.windows[name]
+                self.windows[name] = (count - 1, ends)
+
+
+_local = LocalCounts()
+
+
+def hit(scope: str, *, key: str, limit: int, per_seconds: int) -> None:
+    """Count one call of ``key`` in ``scope``. Raises TooMany beyond ``limit`` calls in ``per_seconds`` seconds."""
+    count, left = _count(_name(scope, key), per_seconds)
+    if count > limit:
+        wait = max(1, math.ceil(left))
+        raise TooMany(f"Too many requests; try again in {wait} s.", retry_after=wait)
+
+
+def search(user: Person | Any, *, address: str, uploaded: bool) -> None:
+    """Count one search: a visitor by address, a person by account, searches by an uploaded picture also apart."""
+    limits = conf.get().limits
+    if not user.is_authenticated:
+        hit("search-address", key=address, limit=limits.anonymous_searches, per_seconds=MINUTE)
+        return
+    hit("search-user", key=str(user.pk), limit=limits.user_searches, per_seconds=MINUTE)
+    if uploaded:
+        hit("search-upload", key=str(user.pk), limit=limits.upload_searches, per_seconds=MINUTE)
+
+
+def sign_in(username: str, *, address: str) -> None:
+    """Count one try to sign in, before the password is looked at. Raises TooMany."""
+    limits = conf.get().limits
+    hit("sign-in-address", key=address, limit=limits.login_per_address, per_seconds=MINUTE)
+    hit("sign-in-user", key=username.casefold(), limit=limits.login_per_user, per_seconds=MINUTE)
+
+
+def signed_in(username: str, *, address: str) -> None:
+    """Take the try back, because it was right: only wrong ones use up the limit."""
+    for name in (_name("sign-in-address", address), _name("sign-in-user", username.casefold())):
+        _take_back(name)
+
+
+def address_of(remote: str, *, forwarded: str) -> str:
+    """Return the caller's address from REMOTE_ADDR and X-Forwarded-For.
+
+    The header is written by whoever likes to, so it counts only behind as many proxies as are configured: each adds
+    the address that it saw at the right end, and the caller's is the one that the outermost of ours added.
+    """
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    proxies = conf.get().proxies
+    return hops[-min(proxies, len(hops))] if proxies and hops else remote
+
+
+def _name(scope: str, key: str) -> str:
+    """Name the counter by a digest, so that its length and characters are ours."""
+    return f"limit:{scope}:{hashlib.sha256(key.encode(errors='replace')).hexdigest()[:32]}"
+
+
+def _count(name: str, per_seconds: int) -> tuple[int, float]:
+    if time.monotonic() >= _local.broker_rests_until:
+        try:
+            count, left = cast("list[int]", _broker().eval(COUNT_AND_TIME_LEFT, 1, name, str(per_seconds * 1000)))
+        except RedisError as error:
+            _rest(error)
+        else:
+            return count, left / 1000
+    return _local.add(name, per_seconds=per_seconds)
+
+
+def _take_back(name: str) -> None:
+    _local.take_back(name)
+    if time.monotonic() >= _local.broker_rests_until:
+        try:
+            _broker().eval("if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end", 1, name)
+        except RedisError as error:
+            _rest(error)
+
+
+def _rest(error: RedisError) -> None:
+    log.warning("limits_counted_locally", error=str(error))
+    _local.broker_rests_until = time.monotonic() + RETRY_BROKER_AFTER
+
+
+@cache
+def _broker() -> Redis:
+    return Redis.from_url(
+        conf.get().broker,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+        retry=Retry(NoBackoff(), 0),  # a second try would count twice
+    )
