@@ -10,12 +10,12 @@ from pathlib import Path
 
 from django.conf import settings
 
-from imagesearch import servers
+from imagesearch import datadir, servers
 from imagesearch.embedded.process import Service, StartError
 
-WORKER_STOP_SECONDS = 14
+STOP_SECONDS = 14
 THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
-WORKER = ("worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
+WORKER = ("worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", "-n")
 
 
 def embedded_servers() -> list[Service]:
@@ -24,19 +24,23 @@ def embedded_servers() -> list[Service]:
     return found if settings.REDIS_URL else [*found, servers.valkey(settings.DATA_DIR).service()]
 
 
-def programs() -> list[Service]:
-    """Web server, worker, worker for long jobs, and scheduler.
+def programs() -> dict[str, Service]:
+    """Web server, worker, worker for long jobs, and scheduler, by the name that ``manage.py program`` takes.
 
-    The web server is one process with threads, so that one copy of the encoder serves all of them. The worker's child
-    may be killed by a bad file without the worker's noticing more than a new child. Long jobs have a worker of their
-    own, in one process and without time limits, so that an hour of training keeps no picture waiting.
+    The web server is one process with threads, so that one copy of the encoder serves all of them. A bad file may kill
+    the worker's child: the worker starts a new one. Long jobs have a worker of their own, in one process and without
+    time limits, so that an hour of training keeps no picture waiting.
     """
-    return [
-        Service("Web server", _web_words(), log=_log("web"), env=THREADS, answers=web_answers, stop_seconds=10),
-        _celery("Worker", *WORKER, "--queues", "embedding", "--pool", "prefork", "--concurrency", "1", "-n", "one@%h"),
-        _celery("Worker for long jobs", *WORKER, "--queues", "imports,training", "--pool", "solo", "-n", "long@%h"),
-        _celery("Scheduler", "beat", "--schedule", str(settings.DATA_DIR / "run" / "schedule"), "--pidfile="),
-    ]
+    return {
+        "web": Service(
+            "Web server", _web_words(), log=_log("web"), env=THREADS, answers=web_answers, stop_seconds=STOP_SECONDS
+        ),
+        "worker": _celery("worker", *WORKER, "one@%h", "--queues", "embedding", "--pool", "prefork", "-c", "1"),
+        "long-worker": _celery("long-worker", *WORKER, "long@%h", "--queues", "imports,training", "--pool", "solo"),
+        "scheduler": _celery(
+            "scheduler", "beat", "--schedule", str(datadir.runtime(settings.DATA_DIR) / "schedule"), "--pidfile", ""
+        ),
+    }
 
 
 def web_answers() -> bool:
@@ -85,11 +89,10 @@ def _web_words() -> list[str]:
 
 def _celery(name: str, *words: str) -> Service:
     argv = [sys.executable, "-m", "celery", "--app", "imagesearch", "--quiet", *words]
-    return Service(name, argv, log=_log(name), env=THREADS, stop_seconds=WORKER_STOP_SECONDS)
+    title = name.replace("-", " ").capitalize()
+    return Service(title, argv, log=_log(name), env=THREADS, stop_seconds=STOP_SECONDS)
 
 
 def _log(name: str) -> Path:
     folder: Path = settings.DATA_DIR / "log"
-    return folder / f"{name.lower().replace(' ', '-')}.log"
-
-
+    return folder / f"{name}.log"

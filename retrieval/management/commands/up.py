@@ -43,7 +43,7 @@ class Command(BaseCommand):
             site.require_free_port()
             supervisor.start(*site.embedded_servers())
             call_command("prepare", verbosity=0)
-            supervisor.start(*site.programs())
+            supervisor.start(*site.programs().values())
             token = first_link.issue(first_link.prepare_admin())
             self.stdout.write(f"Ready: {site.address()}  (sign in: {site.address()}first/{token})")
             self.stdout.flush()

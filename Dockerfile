@@ -1,0 +1,27 @@
+# One image for the web server, the workers and the scheduler; docker-compose.yml says which one a container is.
+
+FROM python:3.12-slim-trixie AS build
+RUN python -m venv /venv
+COPY requirements.txt /
+RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
+        --extra-index-url https://download.pytorch.org/whl/cpu -r /requirements.txt
+
+FROM python:3.12-slim-trixie
+RUN useradd --system --uid 10001 --home-dir /nonexistent imagesearch \
+    && install -d -o imagesearch -g imagesearch -m 0700 /data
+COPY --from=build /venv /venv
+WORKDIR /app
+COPY manage.py ./
+COPY imagesearch imagesearch
+COPY retrieval retrieval
+COPY templates templates
+COPY static static
+COPY locale locale
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    IMAGESEARCH_STATIC_DIR=/app/collected IMAGESEARCH_HOST=0.0.0.0
+RUN IMAGESEARCH_DATA_DIR=/tmp/build python manage.py collectstatic --noinput -v 0 && rm -rf /tmp/build
+ENV IMAGESEARCH_DATA_DIR=/data
+USER imagesearch
+VOLUME /data
+EXPOSE 8000
+CMD ["python", "manage.py", "program", "web"]

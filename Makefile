@@ -1,0 +1,39 @@
+# The lines that people, CI and the README use. Needs Python 3.11 or newer and make; everything else goes into .venv.
+
+PYTHON ?= $(firstword $(shell command -v python3.13 python3.12 python3.11 python3))
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
+.PHONY: run test lint bench demo clean
+
+run: .venv/run
+	@exec $(PY) manage.py up
+
+test: .venv/test
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+lint: .venv/test
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+bench: .venv/test
+	$(PY) -m bench
+
+demo: .venv/run
+	$(PY) manage.py demo
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/run: requirements.txt | .venv/bin/python
+	$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/test: requirements-dev.txt requirements.txt | .venv/bin/python
+	$(PIP) -r requirements-dev.txt
+	@touch $@ .venv/run
