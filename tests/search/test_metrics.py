@@ -46,7 +46,9 @@ def test_sql_tensors_and_definition_agree(measure, encoder):
     queries = RANDOM.normal(0.3, 1, (PAIRS, DIMENSION)).astype(np.float32)
     literal = np.array([LITERAL[measure](x, y) for x, y in zip(raw.astype(float), queries.astype(float), strict=True)])
     sql = np.array([by_sql(measure, query)[row] for row, query in enumerate(queries)])
-    tensors = distances.DISTANCES[measure.value](torch.from_numpy(queries), torch.from_numpy(raw)).diagonal().numpy()
+    measured = distances.DISTANCES[measure.value]
+    tensors = measured.between(torch.from_numpy(queries), torch.from_numpy(raw)).diagonal().numpy()
+    tensors = 1 - tensors if measured.larger_is_nearer else tensors
     assert sql == pytest.approx(literal, abs=1e-3 * max(1, literal.max()))
     assert tensors == pytest.approx(literal, abs=1e-4)
 
