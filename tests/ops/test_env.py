@@ -1,0 +1,70 @@
+"""Readers of environment variables: what they take, and the one sentence when they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagesearch import env
+
+NAME = "IMAGESEARCH_SOMETHING"
+
+
+@pytest.fixture
+def setting(monkeypatch):
+    """Set the variable to a text."""
+    return lambda value: monkeypatch.setenv(NAME, value)
+
+
+@pytest.mark.parametrize(("value", "expected"), [("on", True), ("TRUE", True), (" 1 ", True), ("off", False)])
+def test_boolean(setting, value, expected):
+    setting(value)
+    assert env.boolean(NAME, default=not expected) is expected
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_blank_means_unset(setting, default):
+    setting("  ")
+    assert env.boolean(NAME, default=default) is default
+    assert env.integer(NAME, default=7, low=1, high=9) == 7
+    assert env.words(NAME, ("a",)) == ("a",)
+    assert env.text(NAME, "x") == "x"
+    assert env.url(NAME, schemes=("redis",)) == ""
+    assert env.path(NAME, Path("/there")) == Path("/there")
+
+
+def test_values(setting):
+    setting("5")
+    assert env.integer(NAME, default=7, low=5, high=9) == 5
+    setting("a, b,,c")
+    assert env.words(NAME) == ("a", "b", "c")
+    setting("10.0.0.0/8,::1")
+    assert env.networks(NAME) == ("10.0.0.0/8", "::1")
+    setting("~/pictures")
+    assert env.path(NAME, Path()) == Path.home() / "pictures"
+    setting("b")
+    assert env.choice(NAME, default="a", allowed=("a", "b")) == "b"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("maybe", lambda: env.boolean(NAME)),
+        ("five", lambda: env.integer(NAME, default=1, low=1, high=9)),
+        ("4", lambda: env.integer(NAME, default=5, low=5, high=9)),
+        ("10", lambda: env.integer(NAME, default=5, low=5, high=9)),
+        ("10.0.0.1/8", lambda: env.networks(NAME)),
+        ("mysql://user:hunter2@host/db", lambda: env.url(NAME, schemes=("postgresql",))),
+        ("c", lambda: env.choice(NAME, default="a", allowed=("a", "b"))),
+    ],
+)
+def test_bad_value_is_one_sentence_that_names_the_variable(setting, value, read):
+    setting(value)
+    with pytest.raises(env.BadVariable) as caught:
+        read()
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{NAME} must ")
+    assert sentence.count(". ") == 0
+    assert sentence.endswith(".")
+    assert "hunter2" not in sentence

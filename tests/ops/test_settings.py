@@ -1,0 +1,78 @@
+"""Starts that are refused: exit status 1 and one sentence that names the variable."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+READ_SETTINGS = "from django.conf import settings; settings.DEBUG"
+GOOD_KEY = "kJ8vQ2" * 10
+
+REFUSED = [
+    ({"IMAGESEARCH_ALLOWED_HOSTS": "*"}, "IMAGESEARCH_ALLOWED_HOSTS"),
+    ({"IMAGESEARCH_ALLOWED_HOSTS": "good.example,."}, "IMAGESEARCH_ALLOWED_HOSTS"),
+    ({"IMAGESEARCH_DEBUG": "on", "IMAGESEARCH_ALLOWED_HOSTS": "pictures.example"}, "IMAGESEARCH_DEBUG"),
+    ({"IMAGESEARCH_DEBUG": "on", "IMAGESEARCH_HOST": "0.0.0.0"}, "IMAGESEARCH_DEBUG"),
+    ({"IMAGESEARCH_DEBUG": "on", "IMAGESEARCH_HTTPS": "on"}, "IMAGESEARCH_DEBUG"),
+    ({"IMAGESEARCH_DEBUG": "perhaps"}, "IMAGESEARCH_DEBUG"),
+    ({"IMAGESEARCH_SECRET_KEY": "short"}, "IMAGESEARCH_SECRET_KEY"),
+    ({"IMAGESEARCH_SECRET_KEY": "django-insecure-" + GOOD_KEY}, "IMAGESEARCH_SECRET_KEY"),
+    ({"IMAGESEARCH_SECRET_KEY": "x" * 80}, "IMAGESEARCH_SECRET_KEY"),
+    ({"IMAGESEARCH_PORT": "eighty"}, "IMAGESEARCH_PORT"),
+    ({"IMAGESEARCH_PORT": "70000"}, "IMAGESEARCH_PORT"),
+    ({"DATABASE_URL": "sqlite:///x"}, "DATABASE_URL"),
+    ({"REDIS_URL": "amqp://x"}, "REDIS_URL"),
+    ({"IMAGESEARCH_METRICS_NETWORKS": "all"}, "IMAGESEARCH_METRICS_NETWORKS"),
+    ({"IMAGESEARCH_DATA_DIR": "/dev/null/there"}, "IMAGESEARCH_DATA_DIR"),
+]
+
+
+def start(folder, **variables):
+    """Read the settings in a fresh process."""
+    kept = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "imagesearch.settings"}
+    words = [sys.executable, "-c", READ_SETTINGS]
+    environment = {**kept, "IMAGESEARCH_DATA_DIR": str(folder / "data"), **variables}
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("variables", "name"), REFUSED)
+def test_refused(tmp_path, variables, name):
+    done = start(tmp_path, **variables)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{name} ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"IMAGESEARCH_DEBUG": "on"},
+        {"IMAGESEARCH_ALLOWED_HOSTS": "pictures.example", "IMAGESEARCH_HTTPS": "on"},
+        {"IMAGESEARCH_SECRET_KEY": GOOD_KEY},
+    ],
+)
+def test_accepted(tmp_path, variables):
+    done = start(tmp_path, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = start(tmp_path, IMAGESEARCH_DATA_DIR=str(tmp_path / "file" / "data"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("IMAGESEARCH_DATA_DIR names")
+
+
+def test_secret_key_is_made_once_and_private(tmp_path):
+    assert start(tmp_path).returncode == 0
+    kept = tmp_path / "data" / "secret_key"
+    first = kept.read_text()
+    assert start(tmp_path).returncode == 0
+    assert kept.read_text() == first
+    assert len(first) >= 50
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.parent.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,167 @@
+"""The supervisor, with short shell programs in place of servers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imagesearch.embedded import supervisor as module
+from imagesearch.embedded.process import Service, StartError
+from imagesearch.embedded.supervisor import Supervisor
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 20
+
+
+def shell(name, script, folder, **changes):
+    """A service that runs a shell script."""
+    return replace(Service(name, ["/bin/sh", "-c", script], folder / f"{name}.log"), **changes)
+
+
+def wait_for(condition):
+    """Wait until something is so; the test fails when it does not come."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def is_alive(pid):
+    """Is there such a process, not counting those that only wait to be read?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def said():
+    """What the supervisor said."""
+    return []
+
+
+@pytest.fixture
+def supervisor(said):
+    """A supervisor that is stopped after the test."""
+    found = Supervisor(said.append)
+    yield found
+    found.stop()
+
+
+def test_group_starts_in_order_and_waits_for_each(supervisor, tmp_path):
+    events = []
+
+    def service(name):
+        flag = tmp_path / name
+        return shell(
+            name, f"touch {flag}; exec sleep 60", tmp_path,
+            prepare=lambda: events.append(f"prepare {name}"), answers=flag.exists,
+            settle=lambda: events.append(f"settle {name}"),
+        )  # fmt: skip
+
+    supervisor.start(service("a"))
+    supervisor.start(service("b"))
+    assert events == ["prepare a", "settle a", "prepare b", "settle b"]
+
+
+def test_a_service_that_ends_at_once_stops_the_start_with_its_last_words(supervisor, tmp_path):
+    with pytest.raises(StartError, match=r"broken does not start\. Its last words: no such thing"):
+        supervisor.start(shell("broken", "echo no such thing; exit 3", tmp_path, answers=lambda: False))
+
+
+def test_a_service_that_never_answers_stops_the_start(supervisor, tmp_path):
+    with pytest.raises(StartError, match=r"mute did not answer within 0\.2 s"):
+        supervisor.start(shell("mute", "exec sleep 60", tmp_path, answers=lambda: False, start_seconds=0.2))
+
+
+def test_later_groups_stop_first(tmp_path, said):
+    supervisor = Supervisor(said.append)
+    order = tmp_path / "order"
+    script = "trap 'echo {0} >> {1}; exit 0' TERM; touch {1}.{0}; while :; do sleep 0.05; done"
+    for name in ("database", "web"):
+        supervisor.start(
+            shell(name, script.format(name, order), tmp_path, answers=order.with_name(f"order.{name}").exists)
+        )
+    supervisor.stop()
+    assert order.read_text().split() == ["web", "database"]
+    assert said == []
+
+
+def test_a_service_that_will_not_stop_is_killed_with_its_children(tmp_path, said):
+    supervisor = Supervisor(said.append)
+    child = tmp_path / "child"
+    script = f"trap '' TERM; sleep 60 & echo $! > {child}.new; mv {child}.new {child}; while :; do sleep 0.05; done"
+    supervisor.start(shell("stubborn", script, tmp_path, answers=child.exists, stop_seconds=0.3))
+    supervisor.stop()
+    assert said == ["stubborn was killed, as it did not stop by itself."]
+    wait_for(lambda: not is_alive(int(child.read_text())))
+
+
+def test_an_ended_service_starts_again_with_growing_pauses(supervisor, tmp_path, said):
+    supervisor.start(shell("fragile", "echo oops; exit 1", tmp_path))
+    running = supervisor.groups[0][0]
+    running.pause = 0.01
+
+    def looked_after(times):
+        supervisor.look_after(running)
+        return len(said) >= times
+
+    wait_for(lambda: looked_after(3))
+    assert [sentence.split("starts again in ")[1].split()[0] for sentence in said[:3]] == ["0.01", "0.02", "0.04"]
+    assert said[0].startswith("fragile ended with status 1;")
+    assert said[0].endswith("Its last words: oops")
+
+
+def test_pause_has_a_limit_and_falls_back_after_a_steady_time(supervisor, tmp_path, said, monkeypatch):
+    supervisor.start(shell("fragile", "exit 1", tmp_path))
+    running = supervisor.groups[0][0]
+    running.process.wait()
+    running.pause = module.LONGEST_PAUSE
+    supervisor.look_after(running)
+    assert running.pause == module.LONGEST_PAUSE
+    monkeypatch.setattr(module, "STEADY_SECONDS", -1.0)
+    running.due = None
+    supervisor.look_after(running)
+    assert f"again in {module.FIRST_PAUSE:g} s" in said[-1]
+
+
+def test_a_long_log_is_set_aside(supervisor, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LOG_BYTES", 100)
+    script = "head -c 200 /dev/zero; read -r line < $0; echo after"
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    supervisor.start(shell("wordy", "", tmp_path, argv=["/bin/sh", "-c", script, str(go)]))
+    running = supervisor.groups[0][0]
+    log = running.service.log
+    wait_for(lambda: log.stat().st_size == 200)
+    supervisor.look_after(running)
+    assert log.with_suffix(".log.1").stat().st_size == 200
+    go.write_text("now\n")
+    wait_for(lambda: log.read_bytes() == b"after\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_nothing_outlives_a_killed_supervisor(tmp_path):
+    script = f"""
+import time
+from pathlib import Path
+from imagesearch.embedded.process import Service
+from imagesearch.embedded.supervisor import Supervisor
+Supervisor(print).start(Service("sleeper", ["sleep", "60"], Path({str(tmp_path / "log")!r})))
+"""
+    words = [sys.executable, "-c", script + "print('up', flush=True)\ntime.sleep(60)"]
+    parent = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout.readline() == "up\n"
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    assert len(children) == 1
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: not is_alive(int(children[0])))
