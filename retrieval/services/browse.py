@@ -1,0 +1,68 @@
+"""What pages show before anything is asked: covers of collections, the tags in use, the usual measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, F, Func, OuterRef
+
+from retrieval.models import Collection, Encoder, Image, Measure
+
+if TYPE_CHECKING:
+    from retrieval.models.collections import Person
+
+COVER = 4
+TAGS = 24
+LOOKED_AT = 20_000
+
+
+@dataclass(frozen=True)
+class Card:
+    """A collection and its newest pictures, at most four."""
+
+    collection: Collection
+    cover: list[Image]
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag, and how many of the pictures looked at carry it (0: chosen by the reader, but carried by none)."""
+
+    name: str
+    count: int
+
+
+def cards(collections: Sequence[Collection], *, user: Person | Any) -> list[Card]:
+    """Return each collection with its cover; two queries, however many collections there are.
+
+    Only pictures that the person may see are taken, whatever collections are handed in.
+    """
+    newest = Image.objects.visible_to(user).filter(collection=OuterRef("pk")).order_by("-created_at", "-id")
+    rows = Collection.objects.filter(pk__in=[row.pk for row in collections])
+    ids = dict(rows.values_list("pk", ArraySubquery(newest.values("pk")[:COVER])))
+    images = Image.objects.in_bulk([image_id for cover in ids.values() for image_id in cover])
+    return [Card(row, [images[key] for key in ids.get(row.pk, ()) if key in images]) for row in collections]
+
+
+def tags(user: Person | Any, *, keep: Iterable[str] = ()) -> list[Tag]:
+    """Return the most used tags of the newest 20,000 visible pictures, those in ``keep`` always among them."""
+    looked_at = Image.objects.visible_to(user).order_by("-created_at", "-id").values("pk")[:LOOKED_AT]
+    found = (
+        Image.objects.filter(pk__in=looked_at)
+        .annotate(tag=Func(F("tags"), function="unnest"))
+        .values("tag")
+        .order_by()
+        .annotate(count=Count("pk"))
+    )
+    counts = {row["tag"]: row["count"] for row in found.order_by("-count", "tag")}
+    first = list(counts)[:TAGS]
+    return [Tag(name, counts.get(name, 0)) for name in dict.fromkeys([*first, *keep])]
+
+
+def default_measure() -> str:
+    """Return the measure of the active encoder, which a search uses unless told otherwise."""
+    encoder = Encoder.objects.active()
+    return encoder.measure if encoder else Measure.COSINE.value

@@ -1,0 +1,123 @@
+"""Small tags of the templates: icons, the shape of a picture's box, words for codes, sizes for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+
+from retrieval import conf
+from retrieval.models import Image
+from retrieval.web import words
+
+register = template.Library()
+
+# 24 x 24, drawn with a round 1.75 pen.
+ICONS = {
+    "search": '<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4.5 4.5"/>',
+    "camera": '<path d="M4 8.5h3l1.6-2.5h6.8L17 8.5h3a1 1 0 0 1 1 1V18a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V9.5a1 1 0 0 1 '
+    '1-1Z"/><circle cx="12" cy="13.5" r="3.2"/>',
+    "collections": '<rect x="3.5" y="8" width="17" height="12" rx="2"/><path d="M6 5h12M8 2.5h8"/>',
+    "upload": '<path d="M12 15.5V4.5m0 0L7.5 9M12 4.5 16.5 9"/><path d="M4 15.5V19a1.5 1.5 0 0 0 1.5 1.5h13A1.5 1.5 0 '
+    '0 0 20 19v-3.5"/>',
+    "activity": '<path d="M3 12.5h4l3-7.5 4 14 3-6.5h4"/>',
+    "account": '<circle cx="12" cy="8.5" r="4"/><path d="M4.5 20.5c.8-3.6 3.8-5.5 7.5-5.5s6.7 1.9 7.5 5.5"/>',
+    "alike": '<rect x="3.5" y="3.5" width="11" height="11" rx="2"/><path d="M18 9.5h.5a2 2 0 0 1 2 2v7a2 2 0 0 1-2 '
+    '2h-7a2 2 0 0 1-2-2V18"/>',
+    "plus": '<path d="M12 5v14M5 12h14"/>',
+    "minus": '<path d="M5 12h14"/>',
+    "close": '<path d="m6 6 12 12M18 6 6 18"/>',
+    "download": '<path d="M12 4.5v11m0 0L7.5 11m4.5 4.5 4.5-4.5M5 20h14"/>',
+    "trash": '<path d="M4.5 6.5h15M9.5 6V4.5h5V6M6.5 6.5l.8 13h9.4l.8-13M10 10.5v5.5m4-5.5v5.5"/>',
+    "settings": '<path d="M4 7h9m5 0h2M4 17h2m5 0h9"/><circle cx="15.5" cy="7" r="2.5"/><circle cx="8.5" cy="17" '
+    'r="2.5"/>',
+    "left": '<path d="m14.5 5-7 7 7 7"/>',
+    "right": '<path d="m9.5 5 7 7-7 7"/>',
+    "check": '<path d="m5 12.5 4.5 4.5L19 7.5"/>',
+    "picture": '<rect x="3.5" y="4.5" width="17" height="15" rx="2"/><circle cx="9" cy="10" r="1.6"/><path d="m4 '
+    '17.5 5-4.5 3.5 3 3.5-3.5 4.5 4"/>',
+    "folder": '<path d="M3.5 18V6.5A1.5 1.5 0 0 1 5 5h4.5l2 2.5H19A1.5 1.5 0 0 1 20.5 9v9a1.5 1.5 0 '
+    '0 1-1.5 1.5H5A1.5 1.5 0 0 1 3.5 18Z"/>',
+    "retry": '<path d="M19.5 12a7.5 7.5 0 1 1-2.3-5.4L19.5 9"/><path d="M19.5 4v5h-5"/>',
+    "key": '<circle cx="8" cy="15.5" r="4"/><path d="m11 12.5 8.5-8.5m-4 4 3 3"/>',
+    "lock": '<rect x="5" y="10.5" width="14" height="10" rx="2"/><path d="M8 10.5V8a4 4 0 0 1 8 0v2.5"/>',
+    "people": '<circle cx="9" cy="9" r="3.5"/><path d="M2.5 20c.6-3.2 3.2-5 6.5-5s5.9 1.8 6.5 5"/><path d="M15.5 '
+    '5.8a3.3 3.3 0 0 1 0 6.4m2.3 3.3c2 .6 3.3 2.1 3.7 4.5"/>',
+    "globe": '<circle cx="12" cy="12" r="8.5"/><path d="M3.5 12h17M12 3.5c5 5.5 5 11.5 0 17-5-5.5-5-11.5 0-17Z"/>',
+    "help": '<circle cx="12" cy="12" r="8.5"/><path d="M9.5 9.5a2.5 2.5 0 1 1 3.6 2.3c-.8.4-1.1.9-1.1 1.7m0 '
+    '2.7v.2"/>',
+}
+VISIBILITY_ICONS = {"private": "lock", "shared": "people", "public": "globe"}
+NARROWEST, WIDEST, STEP = 40, 300, 5
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw an icon; the control that holds it carries the name for screen readers."""
+    drawing = mark_safe(ICONS[name])
+    return format_html('<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">{}</svg>', drawing)
+
+
+@register.simple_tag
+def visibility_icon(visibility: str) -> SafeString:
+    """Draw who sees a collection."""
+    return icon(VISIBILITY_ICONS[visibility])
+
+
+@register.filter
+def shape(image: Image) -> str:
+    """Return the class that reserves the box of a picture: its ratio in steps of 5 %, from 2:5 to 3:1.
+
+    A class and not a style attribute, which the content security policy forbids.
+    """
+    percent = round(100 * image.width / image.height / STEP) * STEP
+    return f"ar-{min(max(percent, NARROWEST), WIDEST)}"
+
+
+@register.filter
+def word(value: str) -> str:
+    """Return the word for a state, a role, a visibility, a measure or a part of the system."""
+    return words.name(value)
+
+
+@register.filter
+def label(image: Image) -> str:
+    """Return what a picture is called: its title, else the start of its id."""
+    return image.title or str(image.id)[-12:]
+
+
+@register.filter
+def reason(code: str, message: str = "") -> str:
+    """Return the sentence for an error code."""
+    return words.reason(code, message or code)
+
+
+@register.simple_tag
+def script_words() -> dict[str, str]:
+    """Return what the scripts say."""
+    return words.for_scripts()
+
+
+@register.filter
+def bounded(candidates: int) -> str:
+    """Write how many pictures were searched; filters are counted up to a bound only, beyond it there are more."""
+    bound = conf.get().exact_candidates
+    return f"{intcomma(bound)}+" if candidates == bound + 1 else intcomma(candidates)
+
+
+@register.filter
+def score(value: Any) -> str:
+    """Write a score with two digits after the point; nothing for a search by words alone."""
+    return "" if value is None else f"{value:.2f}"
+
+
+@register.filter
+def span(seconds: int) -> str:
+    """Write how long something will still take, roughly."""
+    if seconds < 90:
+        return gettext("about {n} s left").format(n=seconds)
+    return gettext("about {n} min left").format(n=round(seconds / 60))

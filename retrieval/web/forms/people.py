@@ -1,0 +1,46 @@
+"""Forms about people: signing in, collections and their members, tokens."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.utils.translation import gettext_lazy as _
+
+from retrieval.models import ApiToken, Visibility
+from retrieval.web import words
+
+
+class SignInForm(AuthenticationForm):
+    """Name and password; the same answer for a wrong name and a wrong password."""
+
+    error_messages = {
+        "invalid_login": _("That name and password do not fit together."),
+        "inactive": _("That name and password do not fit together."),
+    }
+
+
+class CollectionForm(forms.Form):
+    """What a collection is called and who sees it."""
+
+    name = forms.CharField(max_length=200, label=_("Name"))
+    description = forms.CharField(
+        max_length=2000, required=False, label=_("Description"), widget=forms.Textarea(attrs={"rows": 3})
+    )
+    visibility = forms.ChoiceField(choices=Visibility.choices, initial=Visibility.PRIVATE, required=False)
+
+
+class MemberForm(forms.Form):
+    """A person and a role."""
+
+    username = forms.CharField(max_length=150, label=_("Name of the person"))
+    role = forms.ChoiceField(choices=[(value, name) for value, name, _text in words.ROLES], label=_("Role"))
+
+
+class TokenForm(forms.Form):
+    """What a token is for, and how far it reaches."""
+
+    name = forms.CharField(max_length=100, label=_("What is it for?"))
+    scope = forms.ChoiceField(
+        choices=[(ApiToken.Scope.WRITE, _("Read and write")), (ApiToken.Scope.READ, _("Read only"))],
+        label=_("May"),
+    )

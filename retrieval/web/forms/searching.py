@@ -1,0 +1,161 @@
+"""The search form: from an address or a posted form to a ``SearchRequest``, and back to an address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from retrieval import conf
+from retrieval.errors import TooLarge
+from retrieval.models import Measure
+from retrieval.services.search import Region, SearchRequest
+from retrieval.web.forms import refusal
+
+MOST = 50
+SIZES = (24, 48, 96)
+
+
+class UUIDs(forms.Field):
+    """Several ids under one name."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> tuple[UUID, ...]:
+        """Return the ids without repeats, in their order."""
+        try:
+            return tuple(dict.fromkeys(UUID(str(item)) for item in value or [] if item))[:MOST]
+        except ValueError as error:
+            raise ValidationError(_("This is not the id of anything.")) from error
+
+
+class Words(forms.Field):
+    """Several words under one name, or one text with commas."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> tuple[str, ...]:
+        """Return the words without blanks and repeats."""
+        parts = (part.strip()[:100] for item in value or [] for part in str(item).split(","))
+        return tuple(dict.fromkeys(part for part in parts if part))[:MOST]
+
+
+class SearchForm(forms.Form):
+    """Everything a search can be asked with, under the short names of the address bar."""
+
+    file = forms.FileField(required=False)
+    q = forms.CharField(required=False, max_length=500, strip=True)
+    image = UUIDs(required=False)
+    no = UUIDs(required=False)
+    collection = UUIDs(required=False)
+    tag = Words(required=False)
+    measure = forms.ChoiceField(required=False, choices=Measure.choices)
+    k = forms.IntegerField(required=False, min_value=1, max_value=200)
+    offset = forms.IntegerField(required=False, min_value=0, max_value=10_000)
+    x = forms.FloatField(required=False, min_value=0, max_value=1)
+    y = forms.FloatField(required=False, min_value=0, max_value=1)
+    w = forms.FloatField(required=False, min_value=0, max_value=1)
+    h = forms.FloatField(required=False, min_value=0, max_value=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asked for, cleaned."""
+
+    values: dict[str, Any]
+
+    @property
+    def file(self) -> UploadedFile[bytes] | None:
+        """The query picture, which is never kept."""
+        found: UploadedFile[bytes] | None = self.values.get("file")
+        return found
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to search by, so that the newest pictures are shown."""
+        return not (self.file or self.values["image"] or self.values["no"] or self.values["q"])
+
+    @property
+    def measure(self) -> str:
+        """The measure asked for; empty: the encoder's own."""
+        return str(self.values["measure"])
+
+    @property
+    def k(self) -> int:
+        """How many pictures at once."""
+        return int(self.values["k"] or SIZES[0])
+
+    @property
+    def offset(self) -> int:
+        """How many were shown before."""
+        return int(self.values["offset"] or 0)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether collections, tags, or words beside a picture leave some out."""
+        beside = self.values["q"] and (self.file or self.values["image"])
+        return bool(self.values["collection"] or self.values["tag"] or beside)
+
+    @property
+    def widened(self) -> str:
+        """The address of the same search without what narrows it."""
+        words = "" if self.values["image"] else self.values["q"]
+        return Asked({**self.values, "collection": (), "tag": (), "q": words}).address()
+
+    @property
+    def region(self) -> Region | None:
+        """The part of the query picture, when one was drawn around it."""
+        x, y, w, h = (self.values[side] for side in "xywh")
+        return Region(x or 0.0, y or 0.0, w, h) if w and h else None
+
+    def request(self) -> SearchRequest:
+        """Return the question for the search service. Raises TooLarge before the file is read."""
+        return SearchRequest(
+            file=_bytes_of(self.file) if self.file else None,
+            images=self.values["image"],
+            negatives=self.values["no"],
+            text=self.values["q"] or None,
+            region=self.region,
+            measure=self.measure or None,
+            k=self.k,
+            offset=self.offset,
+            collections=self.values["collection"] or None,
+            tags=self.values["tag"],
+            exclude=self.values["image"],
+        )
+
+    def address(self) -> str:
+        """Return the address that asks the same again, offset left out; a file cannot be part of it."""
+        pairs: list[tuple[str, str]] = []
+        for name in ("q", "image", "no", "collection", "tag", "measure"):
+            value = self.values[name]
+            pairs += [(name, str(item)) for item in (value if isinstance(value, tuple) else [value]) if item]
+        if self.k != SIZES[0]:
+            pairs.append(("k", str(self.k)))
+        if self.region:
+            pairs += [(side, f"{self.values[side] or 0:.4f}") for side in "xywh"]
+        return f"/?{urlencode(pairs)}" if pairs else "/"
+
+
+def asked(data: QueryDict, files: Any) -> Asked:
+    """Clean what was asked. Raises InvalidInput naming the field at fault."""
+    lists = {name: data.getlist(name) for name in ("image", "no", "collection", "tag")}
+    form = SearchForm({**data.dict(), **lists}, files)
+    if not form.is_valid():
+        raise refusal(form)
+    return Asked(form.cleaned_data)
+
+
+def _bytes_of(file: UploadedFile[bytes]) -> bytes:
+    limit = conf.get().limits.image_bytes
+    if (file.size or 0) > limit:
+        raise TooLarge(f"The file is larger than {limit // 2**20} MB.", code="image_too_large")
+    content: bytes = file.read()
+    return content

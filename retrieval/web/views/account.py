@@ -1,0 +1,83 @@
+"""A person's own page: tokens, language, theme, password."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from retrieval.errors import InvalidInput
+from retrieval.services import accounts
+from retrieval.web.forms.people import TokenForm
+from retrieval.web.pages import for_anyone, for_people, person
+
+THEMES = ("system", "light", "dark")
+A_YEAR = 365 * 24 * 3600
+
+
+@require_safe
+@for_people
+def page(request: HttpRequest) -> HttpResponse:
+    """Show everything of one's own."""
+    return render(request, "web/account.html", _context(request))
+
+
+@require_POST
+@for_people
+def make_token(request: HttpRequest) -> HttpResponse:
+    """Make a token and show its secret, this once."""
+    form = TokenForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput.of("name", _("Say in a few words what the token is for."))
+    secret, row = accounts.issue_token(person(request), **form.cleaned_data)
+    return render(request, "web/account.html", {**_context(request), "secret": secret, "made": row})
+
+
+@require_POST
+@for_people
+def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    """Make a token useless."""
+    accounts.revoke_token(token_id, user=person(request))
+    messages.success(request, _("The token opens nothing any more."))
+    return redirect("web:account")
+
+
+@sensitive_post_parameters()
+@require_POST
+@for_people
+def password(request: HttpRequest) -> HttpResponse:
+    """Change the password; other sessions of the same person end."""
+    form = PasswordChangeForm(person(request), request.POST)
+    if form.is_valid():
+        form.save()
+        update_session_auth_hash(request, form.user)
+        messages.success(request, _("The password was changed."))
+        return redirect("web:account")
+    return render(request, "web/account.html", {**_context(request), "password_form": form}, status=400)
+
+
+@require_POST
+@for_anyone
+def theme(request: HttpRequest) -> HttpResponse:
+    """Remember light, dark, or as the system has it."""
+    wanted = request.POST.get("theme", "")
+    response = HttpResponse(status=204) if request.headers.get("HX-Request") else redirect("web:account")
+    response.set_cookie("theme", wanted if wanted in THEMES else "system", max_age=A_YEAR, samesite="Lax")
+    return response
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "tokens": accounts.tokens_of(person(request)),
+        "token_form": TokenForm(),
+        "password_form": PasswordChangeForm(person(request)),
+        "themes": (("system", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))),
+    }

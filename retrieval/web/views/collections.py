@@ -1,0 +1,157 @@
+"""Collections: the cards, the pictures of one, and its settings."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from retrieval.errors import InvalidInput
+from retrieval.models import Collection, Role
+from retrieval.services import browse, collections, images
+from retrieval.services.collections import CollectionChanges, Member
+from retrieval.services.images import ImageFilters
+from retrieval.web import paging, words
+from retrieval.web.forms.people import CollectionForm, MemberForm
+from retrieval.web.pages import for_people, for_readers, person
+
+
+@require_safe
+@for_readers
+def index(request: HttpRequest) -> HttpResponse:
+    """Show all collections that the person may see, each with its newest pictures."""
+    found = list(collections.listing(request.user))
+    cards = browse.cards(found, user=request.user)
+    return render(request, "web/collections.html", {"cards": cards, "form": CollectionForm(), "choices": words})
+
+
+@require_POST
+@for_people
+def create(request: HttpRequest) -> HttpResponse:
+    """Make a collection and go to where pictures are put into it."""
+    form = CollectionForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput.of("name", _("A collection needs a name of at most 200 characters."))
+    collection = collections.create(
+        owner=person(request),
+        name=form.cleaned_data["name"],
+        description=form.cleaned_data["description"],
+        visibility=form.cleaned_data["visibility"] or "private",
+    )
+    if request.POST.get("then") == "upload":
+        return redirect(f"/upload/?collection={collection.pk}")
+    return redirect("web:collection", collection.pk)
+
+
+@require_safe
+@for_readers
+def show(request: HttpRequest, collection_id: UUID) -> HttpResponse:
+    """Show the pictures of one collection, newest first; a script asks for the next ones."""
+    collection = collections.get(collection_id, user=request.user)
+    filters = ImageFilters(collection=collection.pk, status=_status(request))
+    found = images.listing(request.user, filters=filters)
+    page = paging.newest(found, after=_uuid(request.GET.get("after")))
+    template = "web/parts/browse.html" if request.headers.get("HX-Request") else "web/collection.html"
+    context = {"collection": collection, "page": page, "may": _may(collection, request), "status": _status(request)}
+    return render(request, template, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_people
+def settings(request: HttpRequest, collection_id: UUID) -> HttpResponse:
+    """Show and change name, description and who sees it."""
+    collection = collections.get(collection_id, user=request.user)
+    collections.require(collection, user=request.user, role=Role.MANAGER)
+    form = CollectionForm(request.POST or None, initial=_words_of(collection))
+    if request.method == "POST" and form.is_valid():
+        collections.edit(collection, user=person(request), changes=_changes(form, collection))
+        messages.success(request, _("Saved."))
+        return redirect("web:collection_settings", collection.pk)
+    context = {
+        "collection": collection,
+        "form": form,
+        "member_form": MemberForm(),
+        "members": collections.members(collection, user=person(request)),
+        "may": _may(collection, request),
+        "choices": words,
+    }
+    return render(request, "web/collection_settings.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+@for_people
+def share(request: HttpRequest, collection_id: UUID) -> HttpResponse:
+    """Give a person a role, new or changed."""
+    collection = collections.get(collection_id, user=request.user)
+    form = MemberForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput.of("username", _("Name a person and a role."))
+    try:
+        collections.set_member(collection, user=person(request), member=Member(**form.cleaned_data))
+        messages.success(request, _("{name} is in.").format(name=form.cleaned_data["username"]))
+    except InvalidInput:
+        name = form.cleaned_data["username"]
+        messages.error(request, _("{name} cannot be given a role here.").format(name=name))
+    return redirect("web:collection_settings", collection.pk)
+
+
+@require_POST
+@for_people
+def unshare(request: HttpRequest, collection_id: UUID) -> HttpResponse:
+    """Take a person's role away, or leave."""
+    collection = collections.get(collection_id, user=request.user)
+    username = str(request.POST.get("username", ""))
+    collections.remove_member(collection, user=person(request), username=username)
+    if username == request.user.get_username():
+        return redirect("web:collections")
+    return redirect("web:collection_settings", collection.pk)
+
+
+@require_POST
+@for_people
+def delete(request: HttpRequest, collection_id: UUID) -> HttpResponse:
+    """Delete the collection with its pictures, when its name was typed to confirm."""
+    collection = collections.get(collection_id, user=request.user)
+    if str(request.POST.get("name", "")).strip() != collection.name.strip():
+        messages.error(request, _("The name was not typed as it is written; nothing was deleted."))
+        return redirect("web:collection_settings", collection.pk)
+    collections.delete(collection, user=person(request))
+    messages.success(request, _("{name} was deleted.").format(name=collection.name))
+    return redirect("web:collections")
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _status(request: HttpRequest) -> str | None:
+    return "failed" if request.GET.get("status") == "failed" else None
+
+
+def _may(collection: Collection, request: HttpRequest) -> dict[str, bool]:
+    """Return what to offer; the services check again when it is done."""
+    role = collections.role_of(collection, request.user)
+    rank = role.rank if role else -1
+    return {
+        "add": rank >= Role.CONTRIBUTOR.rank,
+        "manage": rank >= Role.MANAGER.rank,
+        "own": rank >= Role.OWNER.rank,
+        "leave": 0 <= rank < Role.OWNER.rank,
+    }
+
+
+def _words_of(collection: Collection) -> dict[str, Any]:
+    return {name: getattr(collection, name) for name in ("name", "description", "visibility")}
+
+
+def _changes(form: CollectionForm, collection: Collection) -> CollectionChanges:
+    data = form.cleaned_data
+    return CollectionChanges(data["name"], data["description"], data["visibility"] or collection.visibility)

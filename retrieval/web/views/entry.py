@@ -1,0 +1,87 @@
+"""Ways in and out: signing in, the one-time first link, choosing a password, signing out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import login, logout, update_session_auth_hash
+from django.contrib.auth.forms import SetPasswordForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from retrieval.errors import NotFound
+from retrieval.services import first_link, limits
+from retrieval.web.forms.people import SignInForm
+from retrieval.web.pages import address, for_anyone, for_people
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+MAY_CHOOSE = "may_choose_password"
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_anyone
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Ask for name and password; afterwards go where the person was going."""
+    if request.user.is_authenticated:
+        return redirect(_goal(request))
+    form = SignInForm(request, request.POST or None)
+    if request.method == "POST":
+        username = str(request.POST.get("username", ""))[:150]
+        limits.sign_in(username, address=address(request))
+        if form.is_valid():
+            limits.signed_in(username, address=address(request))
+            login(request, form.get_user())
+            return redirect(_goal(request))
+    status = 400 if form.errors else 200
+    return render(request, "web/sign_in.html", {"form": form, "next": _goal(request)}, status=status)
+
+
+@require_POST
+@for_anyone
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    logout(request)
+    return redirect("web:sign_in")
+
+
+@require_safe
+@for_anyone
+def first(request: HttpRequest, token: str) -> HttpResponse:
+    """Sign in by the one-time link and let the person choose a password. A look with HEAD does not use it up."""
+    if request.method == "HEAD":
+        return HttpResponse()
+    user = first_link.redeem(token)
+    if user is None:
+        raise NotFound("This link was used already, or it is too old.", code="link_used")
+    login(request, user, backend=BACKEND)
+    request.session[MAY_CHOOSE] = True
+    return redirect("web:welcome")
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_people
+def welcome(request: HttpRequest) -> HttpResponse:
+    """Choose a password right after the first link; later the account page asks for the old one first."""
+    if not request.session.get(MAY_CHOOSE):
+        return redirect("web:account")
+    form: SetPasswordForm[Any] = SetPasswordForm(request.user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        request.session.pop(MAY_CHOOSE)
+        update_session_auth_hash(request, form.user)
+        return redirect("web:search")
+    return render(request, "web/welcome.html", {"form": form}, status=400 if form.errors else 200)
+
+
+def _goal(request: HttpRequest) -> str:
+    """Return where to go next; only addresses of this site are followed."""
+    wanted = request.POST.get("next") or request.GET.get("next") or "/"
+    safe = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if safe else "/"

@@ -1,0 +1,65 @@
+"""Files of pictures: thumbnails to look at, originals only to download; each request is checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+from django.http import FileResponse, HttpRequest, HttpResponseNotModified
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_safe
+
+from retrieval import conf
+from retrieval.errors import NotFound
+from retrieval.models import Image
+from retrieval.services import images
+from retrieval.web.pages import for_anyone
+
+A_DAY = 24 * 3600
+EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
+
+
+@require_safe
+@for_anyone
+def thumbnail(request: HttpRequest, image_id: UUID, size: int) -> HttpResponseBase:
+    """Show the re-encoded small picture; the browser may keep it, but asks each time whether it still may show it."""
+    if size not in conf.get().thumbnail_sizes:
+        raise NotFound("There is no such size.")
+    image = images.get(image_id, user=request.user)
+    tag = f'"{image.sha256[:32]}-{size}"'
+    if request.headers.get("If-None-Match") == tag:
+        response: HttpResponseBase = HttpResponseNotModified()
+    else:
+        response = _file(images.thumbnail_path(image, size), content_type="image/jpeg")
+    response.headers["ETag"] = tag
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_safe
+@for_anyone
+def original(request: HttpRequest, image_id: UUID) -> HttpResponseBase:
+    """Send the very bytes that were put in, as a download and never to be shown in the page."""
+    image = images.get(image_id, user=request.user)
+    response = _file(images.file_path(image), content_type="application/octet-stream", name=_file_name(image))
+    patch_cache_control(response, private=True, no_store=True)
+    return response
+
+
+def _file(path: Path, *, content_type: str, name: str = "") -> FileResponse:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise NotFound("The file is not there.") from error
+    response = FileResponse(file, content_type=content_type, as_attachment=bool(name), filename=name)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+def _file_name(image: Image) -> str:
+    extension = EXTENSIONS.get(image.format.upper(), image.format.lower())
+    stem = "".join(letter for letter in image.title if letter.isalnum() or letter in " ._-")[:80].strip(" .")
+    known = stem.lower().endswith(f".{extension}")
+    return stem if stem and known else f"{stem or image.id}.{extension}"

@@ -1,0 +1,85 @@
+"""The front page: search by a picture, a part of one, several, or words; without a question, the newest pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from retrieval.errors import RetrievalError
+from retrieval.services import browse, collections, images, limits, search
+from retrieval.services.images import ImageFilters
+from retrieval.web import paging, words
+from retrieval.web.forms.searching import SIZES, Asked, asked
+from retrieval.web.pages import address, for_readers, status_of
+
+RESULTS = "web/parts/results.html"
+MORE = "web/parts/more.html"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_readers
+def front(request: HttpRequest) -> HttpResponse:
+    """Answer a search as a page, or as the part of it that a script asked for."""
+    question = asked(request.POST if request.method == "POST" else request.GET, request.FILES)
+    part = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-History-Restore-Request")
+    if request.method == "POST" and not question.file and not part:
+        return HttpResponseRedirect(question.address(), status=303)
+    return _part(request, question) if part else _page(request, question)
+
+
+def _part(request: HttpRequest, question: Asked) -> HttpResponse:
+    """Render only the results, or only what comes after those that are shown already."""
+    template = MORE if question.offset else RESULTS
+    response = render(request, template, _answered(request, question))
+    if not question.offset:
+        response["HX-Push-Url"] = "/" if question.file else question.address()
+    return response
+
+
+def _page(request: HttpRequest, question: Asked) -> HttpResponse:
+    """Render the whole page; a refusal is shown in its place, with everything that was asked still there."""
+    status, result = 200, {}
+    try:
+        result = _answered(request, question)
+    except RetrievalError as error:
+        status, result = status_of(error), {"refusal": words.reason(error.code, error.message)}
+    return render(request, "web/search.html", {**_panel(request, question), **result}, status=status)
+
+
+def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
+    if question.is_empty:
+        page = paging.newest(images.listing(request.user, filters=ImageFilters()).with_status())
+        return {"question": question, "newest": page}
+    _slow_down(request, question)
+    answer = search.run(question.request(), user=request.user)
+    shown = question.offset + len(answer.hits)
+    more = shown if len(answer.hits) == question.k and shown < answer.candidates else None
+    scored = answer.query_kind != "text"
+    return {"question": question, "answer": answer, "shown": shown, "more": more, "scored": scored}
+
+
+def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
+    """Collect what the search panel offers: where to look, which tags, by which measure."""
+    values = question.values
+    chosen = {image.id: image for image in images.listing(request.user, filters=ImageFilters()).filter(
+        pk__in=[*values["image"], *values["no"]]
+    )}
+    return {
+        "question": question,
+        "liked": [chosen[key] for key in values["image"] if key in chosen],
+        "disliked": [chosen[key] for key in values["no"] if key in chosen],
+        "collections": list(collections.listing(request.user)),
+        "tags": browse.tags(request.user, keep=values["tag"]),
+        "measures": words.MEASURES,
+        "measure": question.measure or browse.default_measure(),
+        "sides": [(side, values[side]) for side in "xywh"],
+        "sizes": SIZES,
+    }
+
+
+def _slow_down(request: HttpRequest, question: Asked) -> None:
+    """Count the search for the person or the address. Raises TooMany."""
+    limits.search(request.user, address=address(request), uploaded=question.file is not None)

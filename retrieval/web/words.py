@@ -1,0 +1,99 @@
+"""The words of the pages that are chosen by a code: reasons, states, error pages, and what the scripts say."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from retrieval.models import Measure, Role, Visibility
+
+REASONS = {
+    "image_too_large": gettext_lazy("The file is larger than the limit."),
+    "too_large": gettext_lazy("This is larger than the limit."),
+    "too_many_pixels": gettext_lazy("The picture has more pixels than the limit."),
+    "unsupported_picture": gettext_lazy("This is not a picture that can be read here."),
+    "not_found": gettext_lazy("There is nothing here, or it is not yours to see."),
+    "rate_limited": gettext_lazy("That was a lot in a short time. Please wait a moment."),
+    "storage_full": gettext_lazy("The disk is full; nothing was kept."),
+    "unavailable": gettext_lazy("A part of the system is not there just now. Please try again in a moment."),
+    "attempts_exhausted": gettext_lazy("Reading this picture failed every time it was tried."),
+}
+
+MEASURES = [
+    (Measure.COSINE, gettext_lazy("Cosine"), gettext_lazy("The angle between two vectors: the usual choice.")),
+    (Measure.EUCLIDEAN, gettext_lazy("Euclidean"), gettext_lazy("The straight distance; strength counts as well.")),
+    (Measure.PEARSON, gettext_lazy("Pearson"), gettext_lazy("Correlation: the angle after taking the mean away.")),
+]
+
+VISIBILITIES = [
+    (Visibility.PRIVATE, gettext_lazy("Private"), gettext_lazy("Only the owner sees it.")),
+    (Visibility.SHARED, gettext_lazy("Shared"), gettext_lazy("The owner and the people named below see it.")),
+    (Visibility.PUBLIC, gettext_lazy("Public"), gettext_lazy("Everyone who can open this site's search sees it.")),
+]
+
+ROLES = [
+    (Role.VIEWER, gettext_lazy("Viewer"), gettext_lazy("looks and searches")),
+    (Role.CONTRIBUTOR, gettext_lazy("Contributor"), gettext_lazy("also adds and edits pictures")),
+    (Role.MANAGER, gettext_lazy("Manager"), gettext_lazy("also changes settings and people")),
+]
+
+NAMES = {
+    "owner": gettext_lazy("Owner"),
+    "pending": gettext_lazy("Waiting"),
+    "ready": gettext_lazy("Ready"),
+    "failed": gettext_lazy("Failed"),
+    "database": gettext_lazy("Database"),
+    "broker": gettext_lazy("Queue"),
+    "worker": gettext_lazy("Worker"),
+    "workers": gettext_lazy("Workers"),
+    "scheduler": gettext_lazy("Scheduler"),
+    "encoder": gettext_lazy("Encoder"),
+    **{str(value): name for value, name, _text in [*MEASURES, *VISIBILITIES, *ROLES]},
+}
+
+
+def reason(code: str, message: str) -> str:
+    """Return the sentence for an error code in the reader's language; an unknown code keeps its own sentence."""
+    return str(REASONS.get(code, message))
+
+
+def name(value: str) -> str:
+    """Return the word for a state, a role, a visibility, a measure or a part of the system."""
+    return str(NAMES.get(value, value))
+
+
+def error_page(status: int) -> tuple[str, str]:
+    """Return the title and the way on of an error page."""
+    pages = {
+        400: (_("That request could not be understood"), _("Go back, change it, and try once more.")),
+        403: (_("You may look, but not change this"), _("Ask the owner of the collection for a higher role.")),
+        404: (_("Nothing here"), _("It may have been deleted, or it may not be shared with you.")),
+        413: (_("Too large"), _("Choose a smaller file, or split the archive.")),
+        429: (_("A little slower, please"), _("Wait a moment, then try again.")),
+        503: (_("Back in a moment"), _("Your pictures are safe. Try again in a few seconds.")),
+        507: (_("No room left"), _("Tell the person who runs this site; nothing was lost.")),
+    }
+    return pages.get(status, (_("That did not work"), _("Go back and try once more.")))
+
+
+def for_scripts() -> dict[str, str]:
+    """Return what the scripts say, in the reader's language."""
+    return {
+        "archive": _("{done} of {total} read · {failed} refused · {skipped} already here"),
+        "choose_name": _("Name the collection first."),
+        "copied": _("Copied."),
+        "failed": _("Failed"),
+        "known": _("Already here"),
+        "left": _("about {time} left"),
+        "minutes": _("{n} min"),
+        "network": _("The connection broke; trying again."),
+        "pending": _("Waiting to be read"),
+        "ready": _("Ready"),
+        "refused": _("Refused"),
+        "seconds": _("{n} s"),
+        "sending": _("Sending"),
+        "too_large": _("The file is larger than the limit."),
+        "totals": _("{sent} of {total} sent · {ready} ready · {known} already here · {refused} refused"),
+        "unpacking": _("Unpacking"),
+        "waiting": _("In line"),
+    }

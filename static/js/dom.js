@@ -1,0 +1,30 @@
+// Small things that every module needs: finding elements, the page's words, whether someone is typing.
+export const one = (selector, root = document) => root.querySelector(selector)
+
+// All matches below the root, and the root itself when it matches.
+export const all = (selector, root = document) => {
+  const found = [...root.querySelectorAll(selector)]
+  return root.matches?.(selector) ? [root, ...found] : found
+}
+
+const words = JSON.parse(one("#words").textContent)
+
+// The sentence under a name, with {places} filled in.
+export const say = (name, values = {}) =>
+  words[name].replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole))
+
+export const typing = (element) => element.matches("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")
+
+export const plainKey = (event) => !event.ctrlKey && !event.metaKey && !event.altKey
+
+export const token = () => JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"]
+
+export const notify = (text) => {
+  const place = one("#notice")
+  const line = document.createElement("div")
+  line.className = "notice"
+  line.dataset.notice = ""
+  line.append(Object.assign(document.createElement("p"), { textContent: text }))
+  place.replaceChildren(line)
+  setTimeout(() => line.remove(), 4000)
+}

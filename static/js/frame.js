@@ -1,0 +1,53 @@
+// The frame: keys, notices that go away, the theme, the number of pictures that wait.
+import { all, notify, one, plainKey, say, typing } from "./dom.js"
+
+const UNDO = 10000
+const READ = 5000
+const POLL = 10000
+
+export const start = () => {
+  document.addEventListener("keydown", onKey)
+  document.addEventListener("click", onClick)
+  document.addEventListener("change", onChange)
+  document.addEventListener("visibilitychange", poll)
+  poll()
+}
+
+export const enliven = (root) => {
+  for (const notice of all("[data-notice]", root)) {
+    setTimeout(() => notice.remove(), "keep" in notice.dataset ? UNDO : READ)
+  }
+}
+
+const onKey = (event) => {
+  if (!plainKey(event) || typing(event.target)) return
+  if (event.key === "/") one("#words-field")?.focus()
+  else if (event.key === "?") one("#help").showModal()
+  else if (event.key === "c" && one("[data-choose]")) one("[data-choose]").click()
+  else return
+  event.preventDefault()
+}
+
+const onClick = (event) => {
+  event.target.closest("[data-close]")?.closest("[data-notice]").remove()
+  const copy = event.target.closest("[data-copy]")
+  if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => notify(say("copied")))
+}
+
+const onChange = (event) => {
+  if (event.target.matches("[data-submit]")) event.target.form.requestSubmit()
+  const form = event.target.closest("[data-theme-switch]")
+  if (!form) return
+  document.documentElement.dataset.theme = event.target.value
+  fetch(form.action, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } })
+}
+
+let timer
+const poll = async () => {
+  clearTimeout(timer)
+  const counter = one("[data-poll]")
+  if (!counter || document.hidden) return
+  const response = await fetch(counter.dataset.poll, { headers: { "HX-Request": "true" } }).catch(() => null)
+  if (response?.ok && !response.headers.has("HX-Redirect")) counter.textContent = (await response.text()).trim()
+  timer = setTimeout(poll, POLL)
+}

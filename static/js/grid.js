@@ -1,0 +1,46 @@
+// The grid by keys: arrows go to the neighbour that is nearest on the screen; the list is remembered for the picture page.
+import { all, one, plainKey } from "./dom.js"
+
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
+
+export const start = () => {
+  document.addEventListener("keydown", onKey)
+  document.addEventListener("click", remember)
+}
+
+const onKey = (event) => {
+  const link = event.target.closest?.("[data-card]")
+  if (!plainKey(event)) return
+  if (!link) {
+    if (event.key === "ArrowDown" && event.target === document.body) focus(one("[data-card]"), event)
+    return
+  }
+  if (event.key === "m") link.closest(".card").querySelector("[data-alike]")?.click()
+  else if (event.key in KEYS) focus(neighbour(link, KEYS[event.key]), event)
+}
+
+const focus = (link, event) => {
+  if (!link) return
+  event.preventDefault()
+  link.focus()
+  link.scrollIntoView({ block: "nearest" })
+}
+
+// Left and right follow the order; up and down take the card of the next row that is nearest sideways.
+const neighbour = (link, [dx, dy]) => {
+  const links = all("[data-card]", link.closest("[data-grid]"))
+  const at = links.indexOf(link)
+  if (dx) return links[at + dx]
+  const from = link.getBoundingClientRect()
+  const rows = links
+    .map((other) => ({ other, box: other.getBoundingClientRect() }))
+    .filter(({ box }) => (dy > 0 ? box.top >= from.bottom : box.bottom <= from.top))
+  const distance = ({ box }) => Math.abs(box.top - from.top) * 8 + Math.abs(box.left + box.width / 2 - from.left - from.width / 2)
+  return rows.sort((a, b) => distance(a) - distance(b))[0]?.other
+}
+
+const remember = (event) => {
+  const link = event.target.closest("[data-card]")
+  const grid = link?.closest("[data-grid]")
+  if (grid) sessionStorage.setItem("list", JSON.stringify(all("[data-card]", grid).map((card) => card.dataset.card)))
+}

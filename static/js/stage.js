@@ -1,0 +1,109 @@
+// The picture page: zoom by click, wheel, pinch and keys, moving a zoomed picture, and going through the list one came from.
+import { all, one, plainKey, typing } from "./dom.js"
+
+const MOST = 6
+const STEP = 1.5
+
+let view = null
+
+export const start = () => document.addEventListener("keydown", onKey)
+
+export const enliven = (root) => {
+  const stage = all("[data-stage]", root)[0]
+  if (!stage) return
+  view = { stage, image: one("[data-zoom]", stage), scale: 1, x: 0, y: 0, pointers: new Map(), moved: false }
+  stage.addEventListener("wheel", onWheel, { passive: false })
+  stage.addEventListener("pointerdown", onDown)
+  stage.addEventListener("pointermove", onMove)
+  for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, onUp)
+  stage.addEventListener("click", onClick)
+  offerNeighbours(stage)
+}
+
+const offerNeighbours = (stage) => {
+  const list = JSON.parse(sessionStorage.getItem("list") ?? "[]")
+  const here = location.pathname.split("/")[2]
+  const at = list.indexOf(here)
+  for (const link of all("[data-turn]", stage)) {
+    const id = at < 0 ? undefined : list[at + Number(link.dataset.turn)]
+    link.hidden = !id
+    if (id) link.href = `/pictures/${id}/`
+  }
+}
+
+const zoom = (scale, [x, y] = [0, 0]) => {
+  const next = Math.min(MOST, Math.max(1, scale))
+  const factor = next / view.scale
+  view.x = x - (x - view.x) * factor
+  view.y = y - (y - view.y) * factor
+  view.scale = next
+  show()
+}
+
+const show = () => {
+  const { image, stage, scale } = view
+  const reach = (side, outer) => Math.max(0, (side * scale - outer) / 2)
+  const [right, down] = [reach(image.offsetWidth, stage.clientWidth), reach(image.offsetHeight, stage.clientHeight)]
+  view.x = Math.min(right, Math.max(-right, view.x))
+  view.y = Math.min(down, Math.max(-down, view.y))
+  image.style.transform = scale === 1 ? "" : `translate(${view.x}px, ${view.y}px) scale(${scale})`
+  stage.classList.toggle("zoomed", scale > 1)
+}
+
+// The point under the pointer, from the middle of the stage.
+const fromMiddle = (event) => {
+  const box = view.stage.getBoundingClientRect()
+  return [event.clientX - box.left - box.width / 2, event.clientY - box.top - box.height / 2]
+}
+
+const onWheel = (event) => {
+  if (!event.ctrlKey && view.scale === 1) return
+  event.preventDefault()
+  zoom(view.scale * Math.exp(-event.deltaY / 300), fromMiddle(event))
+}
+
+const onDown = (event) => {
+  if (event.target.closest("a, button")) return
+  view.pointers.set(event.pointerId, event)
+  view.moved = false
+  if (view.scale > 1) view.stage.setPointerCapture(event.pointerId)
+}
+
+const apart = () => {
+  const [a, b] = [...view.pointers.values()]
+  return Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY)
+}
+
+const onMove = (event) => {
+  const before = view.pointers.get(event.pointerId)
+  if (!before) return
+  const distance = view.pointers.size === 2 ? apart() : 0
+  view.pointers.set(event.pointerId, event)
+  if (Math.hypot(event.clientX - before.clientX, event.clientY - before.clientY) > 2) view.moved = true
+  if (distance) return zoom((view.scale * apart()) / distance, fromMiddle(event))
+  if (view.scale === 1) return
+  view.x += event.clientX - before.clientX
+  view.y += event.clientY - before.clientY
+  show()
+}
+
+const onUp = (event) => view.pointers.delete(event.pointerId)
+
+const onClick = (event) => {
+  const button = event.target.closest("[data-scale]")
+  if (button) return zoom(button.dataset.scale === "in" ? view.scale * STEP : view.scale / STEP)
+  if (event.target.closest("a") || view.moved) return
+  zoom(view.scale > 1 ? 1 : 2.5, fromMiddle(event))
+}
+
+const onKey = (event) => {
+  if (!view?.stage.isConnected || !plainKey(event) || typing(event.target)) return
+  if (event.target.closest("[data-card]")) return
+  const turn = { ArrowLeft: "-1", ArrowRight: "1" }[event.key]
+  if (turn) {
+    const link = one(`[data-turn="${turn}"]:not([hidden])`, view.stage)
+    if (link) location.replace(link.href)
+  } else if (event.key === "+" || event.key === "=") zoom(view.scale * STEP)
+  else if (event.key === "-") zoom(view.scale / STEP)
+  else if (event.key === "0") zoom(1)
+}
