@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from retrieval.errors import Forbidden, InvalidInput, NotFound
+from retrieval.ingest import store
 from retrieval.models import (
     Collection,
     Embedding,
@@ -114,6 +115,7 @@ def delete(collection: Collection, *, user: User) -> None:
         images = Image.objects.filter(collection=collection, deleted_at=None)
         ImageDigest.objects.filter(collection=collection).delete()
         Embedding.objects.filter(collection=collection).update(collection=None)
+        store.release_usage(images)
         count = images.update(deleted_at=now)
         Collection.objects.filter(pk=collection.pk).update(deleted_at=now)
         accounts.record(user, "collection.deleted", collection, name=collection.name, images=count)

@@ -135,7 +135,9 @@ def test_a_member_may_leave_and_then_sees_nothing():
     assert not Collection.objects.visible_to(user).exists()
 
 
-@pytest.mark.parametrize(("username", "role", "field"), [("nobody-here", "viewer", "username"), (None, "owner", "role")])
+@pytest.mark.parametrize(
+    ("username", "role", "field"), [("nobody-here", "viewer", "username"), (None, "owner", "role")]
+)
 def test_a_wrong_member_is_refused(username, role, field):
     collection = CollectionFactory(visibility="shared")
     with pytest.raises(InvalidInput) as caught:

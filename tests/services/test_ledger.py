@@ -82,7 +82,10 @@ def test_a_job_tried_before_is_taken_alone(encoder):
 def test_after_the_last_attempt_the_picture_fails_with_a_reason(encoder):
     (row,) = make_jobs(1, encoder)
     EmbeddingJob.objects.update(
-        attempts=conf.get().ledger.attempts, state=JobState.RUNNING, lease_until=timezone.now(), lease_token=uuid.uuid4()
+        attempts=conf.get().ledger.attempts,
+        state=JobState.RUNNING,
+        lease_until=timezone.now(),
+        lease_token=uuid.uuid4(),
     )
     assert ledger.claim(encoder) is None
     row.refresh_from_db()

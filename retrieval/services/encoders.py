@@ -1,0 +1,170 @@
+"""The life of an encoder: draft, building beside the active one, active, retired, dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from retrieval.errors import Conflict, Forbidden, NotFound
+from retrieval.models import Embedding, EmbeddingJob, Encoder, EncoderState, Image, JobState
+from retrieval.services import accounts, indexes, jobs
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from retrieval.models.collections import Person
+
+# Differences of mAP below this are noise on sets of a few hundred pictures.
+TOLERATED_DROP = 0.005
+KEEP_RETIRED = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many living pictures have a vector by an encoder, failed, or wait; and how long the rest will take."""
+
+    done: int
+    failed: int
+    total: int
+    seconds_left: int | None
+
+    @property
+    def complete(self) -> bool:
+        """Nothing waits any more."""
+        return self.done + self.failed >= self.total
+
+
+def listing() -> QuerySet[Encoder]:
+    """Return all encoders, newest first."""
+    return Encoder.objects.all()
+
+
+def get(encoder_id: UUID | str) -> Encoder:
+    """Return one encoder or raise NotFound."""
+    found = Encoder.objects.filter(pk=encoder_id).first()
+    if found is None:
+        raise NotFound("There is no such encoder.")
+    return found
+
+
+def progress(encoder: Encoder) -> Progress:
+    """Count what this encoder has done of the living pictures."""
+    alive = Image.objects.alive()
+    done = Embedding.objects.filter(encoder=encoder, collection__isnull=False).count()
+    failed = EmbeddingJob.objects.filter(encoder=encoder, state=JobState.FAILED, image__in=alive).count()
+    total, rate = alive.count(), jobs.rate_per_minute(encoder)
+    waiting = max(0, total - done - failed)
+    return Progress(done, failed, total, round(waiting / rate * 60) if waiting and rate else None)
+
+
+def build(encoder: Encoder, *, user: User) -> Encoder:
+    """Begin to embed every picture with this encoder, beside the active one; searches go on undisturbed.
+
+    The jobs are added by the ledger's reconciler, so the edge need only wake it. Raises Conflict for an active one.
+    """
+    _require_admin(user)
+    with transaction.atomic():
+        row = Encoder.objects.select_for_update().get(pk=encoder.pk)
+        if row.state == EncoderState.ACTIVE:
+            raise Conflict("This encoder is active already.", code="encoder_active")
+        if row.state != EncoderState.BUILDING:
+            row.state = EncoderState.BUILDING
+            row.save(update_fields=["state"])
+            accounts.record(user, "encoder.building", row, name=row.name)
+    return row
+
+
+def activate(encoder: Encoder, *, user: User, force_reason: str = "") -> Encoder:
+    """Make this the encoder of every search from now on, and retire the one before.
+
+    A building encoder must have done every picture and must not score worse than the active one on a set both were
+    measured on, unless a reason is given. A retired one comes back at once: pictures that came since wait in the
+    ledger. Raises Conflict with the code encoder_incomplete or encoder_worse.
+    """
+    _require_admin(user)
+    indexes.ensure(encoder)
+    with transaction.atomic():
+        current = Encoder.objects.select_for_update().filter(state=EncoderState.ACTIVE).first()
+        chosen = Encoder.objects.select_for_update().get(pk=encoder.pk)
+        if current == chosen:
+            return chosen
+        _require_ready(chosen, current=current, force_reason=force_reason)
+        _switch(chosen, current=current, note=force_reason)
+        accounts.record(
+            user, "encoder.activated", chosen, name=chosen.name, before=current and current.name, reason=force_reason
+        )
+    return chosen
+
+
+def worse_sets(candidate: Encoder, current: Encoder) -> dict[str, tuple[float, float]]:
+    """Return the sets on which the candidate's mAP lies below the current one's: name -> (candidate, current).
+
+    Only sets that both were measured on, with the same content digest, are compared.
+    """
+    pairs = {
+        name: (candidate.scores[name], score) for name, score in current.scores.items() if name in candidate.scores
+    }
+    return {
+        name: (new["map"], old["map"])
+        for name, (new, old) in pairs.items()
+        if new.get("digest") == old.get("digest") and new["map"] < old["map"] - TOLERATED_DROP
+    }
+
+
+def drop(encoder: Encoder, *, user: User) -> None:
+    """Remove an encoder that is not in use, with its vectors, jobs and index. Raises Conflict for one in use."""
+    _require_admin(user)
+    if encoder.state == EncoderState.ACTIVE:
+        raise Conflict("The active encoder cannot be dropped; activate another one first.", code="encoder_active")
+    indexes.drop(encoder)
+    with transaction.atomic():
+        accounts.record(user, "encoder.dropped", encoder, name=encoder.name)
+        encoder.delete()
+
+
+def drop_expired() -> int:
+    """Drop the retired encoders whose time to be rolled back to is over; return how many."""
+    expired = Encoder.objects.filter(state=EncoderState.RETIRED, retired_at__lte=timezone.now() - KEEP_RETIRED)
+    for encoder in expired:
+        indexes.drop(encoder)
+        encoder.delete()
+    return len(expired)
+
+
+def _require_admin(user: Person | Any) -> None:
+    if not user.is_staff:
+        raise Forbidden("Only administrators change encoders.")
+
+
+def _require_ready(chosen: Encoder, *, current: Encoder | None, force_reason: str) -> None:
+    if chosen.state == EncoderState.RETIRED or force_reason.strip():
+        return
+    done = progress(chosen)
+    if (chosen.state != EncoderState.BUILDING and done.total) or not done.complete:
+        raise Conflict(
+            f"{done.done} of {done.total} pictures are embedded with it; build it to the end first.",
+            code="encoder_incomplete",
+        )
+    worse = worse_sets(chosen, current) if current else {}
+    if worse:
+        name, (new, old) = next(iter(worse.items()))
+        raise Conflict(
+            f"On {name} its mAP is {new:.4f}, the active encoder's is {old:.4f}. Give a reason to switch all the same.",
+            code="encoder_worse",
+        )
+
+
+def _switch(chosen: Encoder, *, current: Encoder | None, note: str) -> None:
+    """Change both rows in one commit; the old one first, as there is never more than one active."""
+    now = timezone.now()
+    if current:
+        current.state, current.retired_at = EncoderState.RETIRED, now
+        current.save(update_fields=["state", "retired_at"])
+    chosen.state, chosen.activated_at, chosen.retired_at, chosen.note = EncoderState.ACTIVE, now, None, note
+    chosen.save(update_fields=["state", "activated_at", "retired_at", "note"])

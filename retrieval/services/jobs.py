@@ -1,0 +1,302 @@
+"""Embedding work from the ledger to the vectors, what is waiting, and a second try for what failed."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from retrieval import conf, encoders
+from retrieval.embedding import Encoder as LiveEncoder
+from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable, WeightsError
+from retrieval.ingest import sandbox, store
+from retrieval.models import (
+    Collection,
+    Embedding,
+    EmbeddingJob,
+    Encoder,
+    Image,
+    JobState,
+)
+from retrieval.search import vectors
+from retrieval.services import ledger
+from retrieval.services.ledger import Claim, Vector
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from numpy.typing import NDArray
+
+    from retrieval.models.collections import Person
+
+log = structlog.get_logger(__name__)
+
+# A task claims no more after this time, so that it ends before its soft limit (60 s) even when every picture of its
+# last two claims is slow to decode. A picture alone may take as long as the sandbox lets it.
+WORK_SECONDS = 8.0
+BATCH_DECODE_SECONDS = 15.0
+RECONCILE_BATCH = 2_000
+PRIORITY_REBUILD = 20
+RATE_MINUTES = 5
+# The system is at fault, not the picture: the attempt does not count.
+NOT_THE_PICTURE = (Unavailable, StorageFull, WeightsError)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A claim whose pictures are being decoded."""
+
+    claim: Claim
+    pixels: dict[uuid.UUID, Future[NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Pictures that failed in the same way."""
+
+    code: str
+    message: str
+    count: int
+
+
+@dataclass(frozen=True)
+class CollectionJobs:
+    """What is left to do in one collection."""
+
+    collection: Collection
+    pending: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class JobsOverview:
+    """The ledger as one person may see it; the rate is pictures per minute over the last five."""
+
+    pending: int
+    running: int
+    failed: int
+    by_reason: list[Reason]
+    by_collection: list[CollectionJobs]
+    rate_per_minute: float
+    seconds_left: int | None
+
+
+def embed(image_id: uuid.UUID | None = None) -> int:
+    """Embed due pictures, beginning with ``image_id``, for some seconds; return how many jobs were claimed.
+
+    While the network works on one batch the sandbox decodes the next. Each batch commits by itself, and every step
+    may run twice without harm. Raises WeightsError or Unavailable when the encoder cannot run; no picture is blamed.
+    """
+    claimed, ends = 0, time.monotonic() + WORK_SECONDS
+    with _decoders() as decoders:
+        batch = _next_batch(decoders, first=image_id)
+        while batch:
+            in_time = time.monotonic() < ends
+            # A job that is taken alone was tried before and may take its full time: nothing waits behind it.
+            alone = len(batch.claim.image_ids) == 1
+            following = _next_batch(decoders) if in_time and not alone else None
+            claimed += len(batch.claim.image_ids)
+            try:
+                _work(batch)
+            except NOT_THE_PICTURE:
+                if following:
+                    ledger.give_back(following.claim, following.claim.image_ids)
+                raise
+            batch = following or (_next_batch(decoders) if time.monotonic() < ends else None)
+    return claimed
+
+
+def more_due() -> bool:
+    """Tell whether another task has something to do."""
+    return EmbeddingJob.objects.due().filter(encoder__in=Encoder.objects.wanted()).exists()
+
+
+def reconcile() -> list[uuid.UUID]:
+    """Put right what a crash or a lost message left, and return the pictures to queue again.
+
+    Frees the leases of dead workers, adds jobs that are missing for living pictures, and lists what is due. Safe to
+    run in two copies at once.
+    """
+    freed = ledger.free_dead_leases()
+    added = sum(add_missing(encoder, limit=RECONCILE_BATCH) for encoder in Encoder.objects.wanted())
+    if freed or added:
+        log.info("ledger_reconciled", freed=freed, added=added)
+    due = EmbeddingJob.objects.due().filter(encoder__in=Encoder.objects.wanted())
+    # One message is enough to wake a worker, which then takes whole batches; a few more wake several.
+    return list(due.order_by("priority", "next_attempt_at").values_list("image_id", flat=True)[:8])
+
+
+def add_missing(encoder: Encoder, *, limit: int) -> int:
+    """Give a job to living pictures that have neither a job nor a vector by this encoder; return how many."""
+    lacking = (
+        Image.objects.alive()
+        .exclude(pk__in=EmbeddingJob.objects.filter(encoder=encoder).values("image_id"))
+        .exclude(pk__in=Embedding.objects.filter(encoder=encoder).values("image_id"))
+    )
+    # A picture may have been done before and lost its vector: that makes this a new round.
+    rounds = Coalesce(Max("job_events__round", filter=Q(job_events__encoder=encoder)), 0) + 1
+    rows = [
+        EmbeddingJob(image_id=pk, encoder=encoder, owner_id=owner, priority=PRIORITY_REBUILD, round=number)
+        for pk, owner, number in lacking.order_by("pk").values_list("pk", "uploader_id", rounds)[:limit]
+    ]
+    EmbeddingJob.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    return len(rows)
+
+
+def embed_again(images: QuerySet[Image]) -> int:
+    """Ask for new vectors by the active encoder; the old ones serve until then. Return how many were asked for."""
+    return ask_again(EmbeddingJob.objects.filter(image__in=images, encoder=Encoder.objects.active()))
+
+
+def retry_failed(user: User, *, code: str | None = None) -> int:
+    """Try the failed pictures again that this person put in or manages, all or those of one reason."""
+    failed = _jobs_of(user).filter(state=JobState.FAILED, owner_id=user.pk)
+    return ask_again(failed.filter(error_code=code) if code else failed)
+
+
+def overview(user: Person | Any) -> JobsOverview:
+    """Return what is waiting, running and failed among the pictures this person may see."""
+    jobs = _jobs_of(user)
+    counts = dict(jobs.order_by().values_list("state").annotate(n=Count("*")))
+    waiting = counts.get(JobState.PENDING, 0) + counts.get(JobState.RUNNING, 0)
+    rate = rate_per_minute()
+    return JobsOverview(
+        pending=counts.get(JobState.PENDING, 0),
+        running=counts.get(JobState.RUNNING, 0),
+        failed=counts.get(JobState.FAILED, 0),
+        by_reason=_by_reason(jobs),
+        by_collection=_by_collection(jobs),
+        rate_per_minute=rate,
+        seconds_left=round(waiting / rate * 60) if waiting and rate else None,
+    )
+
+
+def rate_per_minute(encoder: Encoder | None = None) -> float:
+    """Return how many pictures per minute were embedded of late, by one encoder or all."""
+    recent = Embedding.objects.filter(created_at__gte=timezone.now() - timedelta(minutes=RATE_MINUTES))
+    return (recent.filter(encoder=encoder) if encoder else recent).count() / RATE_MINUTES
+
+
+@contextmanager
+def _decoders() -> Iterator[ThreadPoolExecutor]:
+    """Yield threads that each drive one sandboxed child; what nobody waits for any more is dropped."""
+    pool = ThreadPoolExecutor(max_workers=conf.get().decode_processes, thread_name_prefix="decode")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _next_batch(decoders: ThreadPoolExecutor, *, first: uuid.UUID | None = None) -> Batch | None:
+    """Claim for the active encoder before those being built, and start decoding."""
+    for encoder in Encoder.objects.wanted().order_by("state"):
+        claim = ledger.claim(encoder, first=first)
+        if claim:
+            digests = Image.objects.filter(pk__in=claim.image_ids).values_list("pk", "sha256")
+            return Batch(claim, {pk: decoders.submit(sandbox.pixels, store.original(sha)) for pk, sha in digests})
+    return None
+
+
+def _work(batch: Batch) -> None:
+    """Encode what could be decoded, and write down how each picture ended."""
+    claim = batch.claim
+    try:
+        encoder = encoders.for_row(claim.encoder)
+        pictures, errors = _decoded(batch)
+        finished = _encoded(encoder, pictures)
+    except NOT_THE_PICTURE:
+        ledger.give_back(claim, claim.image_ids)
+        raise
+    done = ledger.finish(claim, finished)
+    for final in (True, False):
+        ledger.fail(claim, {pk: e for pk, e in errors.items() if _is_final(e) is final}, final=final)
+    log.info("batch_embedded", encoder=claim.encoder.name, done=done, failed=len(errors))
+
+
+def _is_final(error: RetrievalError) -> bool:
+    """Tell whether trying again is pointless: the bytes are what is wrong, not the moment."""
+    return error.code not in sandbox.PASSING
+
+
+def _decoded(batch: Batch) -> tuple[dict[uuid.UUID, NDArray[Any]], dict[uuid.UUID, RetrievalError]]:
+    """Wait for the pictures; one that takes too long is put off, and then comes alone."""
+    alone = len(batch.pixels) == 1
+    wait(batch.pixels.values(), timeout=conf.get().limits.decode_wall + 5 if alone else BATCH_DECODE_SECONDS)
+    pictures: dict[uuid.UUID, NDArray[Any]] = {}
+    errors: dict[uuid.UUID, RetrievalError] = {}
+    for pk, future in batch.pixels.items():
+        try:
+            pictures[pk] = future.result(timeout=0)
+        except TimeoutError:
+            errors[pk] = RetrievalError("Decoding took too long in a batch.", code="decoders_busy")
+        except NOT_THE_PICTURE:
+            raise
+        except RetrievalError as error:
+            errors[pk] = error
+        except FileNotFoundError:
+            errors[pk] = NotFound("The original file is missing.", code="original_missing")
+    return pictures, errors
+
+
+def _encoded(encoder: LiveEncoder, pictures: dict[uuid.UUID, NDArray[Any]]) -> dict[uuid.UUID, Vector]:
+    if not pictures:
+        return {}
+    unit = vectors.unit(encoder.encode(list(pictures.values())))
+    return {
+        pk: Vector(unit.vectors[row], float(unit.lengths[row]), float(unit.centred_lengths[row]))
+        for row, pk in enumerate(pictures)
+    }
+
+
+def ask_again(jobs: QuerySet[EmbeddingJob]) -> int:
+    """Begin a new round for jobs that are not in anybody's hands."""
+    return jobs.exclude(state=JobState.RUNNING).update(
+        state=JobState.PENDING,
+        round=F("round") + 1,
+        attempts=0,
+        lease_token=None,
+        next_attempt_at=timezone.now(),
+        finished_at=None,
+        error_code="",
+        error_text="",
+    )
+
+
+def _jobs_of(user: Person | Any) -> QuerySet[EmbeddingJob]:
+    visible = Image.objects.visible_to(user)
+    return EmbeddingJob.objects.filter(encoder__in=Encoder.objects.wanted(), image__in=visible)
+
+
+
+def _by_reason(jobs: QuerySet[EmbeddingJob]) -> list[Reason]:
+    rows = jobs.filter(state=JobState.FAILED).order_by().values("error_code", "error_text").annotate(n=Count("*"))
+    grouped: dict[str, Reason] = {}
+    for row in rows.order_by("-n"):
+        known = grouped.get(row["error_code"])
+        text, count = (known.message, known.count) if known else (row["error_text"], 0)
+        grouped[row["error_code"]] = Reason(row["error_code"], text, count + row["n"])
+    return sorted(grouped.values(), key=lambda reason: -reason.count)
+
+
+def _by_collection(jobs: QuerySet[EmbeddingJob]) -> list[CollectionJobs]:
+    """Count per collection what is not done."""
+    rows = (
+        jobs.exclude(state=JobState.DONE)
+        .order_by()
+        .values("image__collection_id")
+        .annotate(failed=Count("image_id", filter=Q(state=JobState.FAILED)), n=Count("*"))
+    )
+    names = Collection.objects.in_bulk([row["image__collection_id"] for row in rows])
+    return [
+        CollectionJobs(names[row["image__collection_id"]], row["n"] - row["failed"], row["failed"])
+        for row in rows.order_by("-n")[:50]
+    ]

@@ -1,0 +1,103 @@
+"""Celery tasks: ids in, one service call, nothing else; PostgreSQL knows what is to be done, messages only wake."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import structlog
+from celery import Task, shared_task
+from celery.signals import worker_process_init
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from retrieval import encoders
+from retrieval.errors import RetrievalError, Unavailable, WeightsError
+from retrieval.services import archives, images, indexes, jobs, ledger, status
+from retrieval.services import encoders as encoder_life
+
+log = structlog.get_logger(__name__)
+
+
+def wake(task: Task, *args: uuid.UUID | str) -> None:
+    """Queue a task once the caller's transaction is committed; a broker that is away only costs time."""
+    transaction.on_commit(lambda: _publish(task, args))
+
+
+def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
+    try:
+        task.apply_async(args=[str(arg) for arg in args])
+    except (OperationalError, OSError) as error:
+        log.warning("message_not_sent", task=task.name, error=str(error))
+
+
+@worker_process_init.connect
+def load_encoder(**_: Any) -> None:
+    """Load the network in the child, as torch hangs when it is forked; a wrong weights file ends the worker."""
+    try:
+        encoders.active()
+    except Unavailable as error:
+        log.warning("no_encoder_yet", reason=error.message)
+
+
+@shared_task
+def embed(image_id: str | None = None) -> None:
+    """Embed this picture and whatever else is due."""
+    _beat()
+    try:
+        jobs.embed(uuid.UUID(image_id) if image_id else None)
+    except (WeightsError, Unavailable) as error:
+        log.error("encoder_unusable", code=error.code, reason=error.message)
+        return
+    if jobs.more_due():
+        _publish(embed, ())
+
+
+@shared_task
+def reconcile() -> None:
+    """Put right what was lost, and wake the workers for what is due."""
+    _beat()
+    status.beat("scheduler", kind="scheduler")
+    for image_id in jobs.reconcile():
+        _publish(embed, (image_id,))
+    for import_id in archives.unfinished():
+        _publish(run_import, (import_id,))
+
+
+@shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
+def run_import(import_id: str) -> None:
+    """Take an archive apart."""
+    try:
+        archives.run(uuid.UUID(import_id))
+    except RetrievalError as error:
+        log.warning("import_failed", code=error.code, reason=error.message)
+    _publish(embed, ())
+
+
+@shared_task
+def purge() -> None:
+    """Remove for good what was deleted and whose undo time is over."""
+    images.purge_deleted()
+
+
+@shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
+def build_index(encoder_id: str) -> None:
+    """Build or repair the index of an encoder."""
+    indexes.ensure(encoder_life.get(encoder_id))
+
+
+@shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
+def guard_recall() -> None:
+    """Compare approximate with exact answers and keep the figure."""
+    indexes.guard()
+
+
+@shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
+def drop_expired() -> None:
+    """Drop retired encoders that nobody went back to."""
+    encoder_life.drop_expired()
+
+
+def _beat() -> None:
+    status.beat(ledger.worker_name(), kind="worker", detail={"runtime": encoders.runtime_name()})
+

@@ -1,0 +1,165 @@
+"""The audit finds each kind of damage, and nothing in a sound system; the repair mends what is safe."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+import uuid
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from retrieval import conf, encoders
+from retrieval.ingest import files
+from retrieval.models import Embedding, EmbeddingCount, EmbeddingJob, Image, JobEvent, JobState, UserUsage
+from retrieval.services import audit, images, jobs
+from tests.factories import CollectionFactory, EncoderFactory
+from tests.services.test_jobs import ColourEncoder, png
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sound(monkeypatch):
+    """Three ready pictures."""
+    EncoderFactory(dimension=3)
+    monkeypatch.setattr(encoders, "for_row", lambda row: ColourEncoder())
+    collection = CollectionFactory()
+    for number in range(3):
+        upload = images.Upload(io.BytesIO(png((number, 50, 90))), f"{number}.png")
+        images.add(upload, user=collection.owner, collection=collection)
+    jobs.embed()
+    return Image.objects.order_by("pk").first()
+
+
+def codes():
+    return {finding.code for check in audit.checks() for finding in check.run()}
+
+
+def aged(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    os.utime(path, (time.time() - 7200,) * 2)
+    return path
+
+
+def test_a_sound_system_has_no_findings(sound):
+    assert codes() == set()
+
+
+def break_no_work(image):
+    Embedding.objects.filter(image=image).delete()
+    EmbeddingJob.objects.filter(image=image).delete()
+
+
+def break_vector_missing(image):
+    Embedding.objects.filter(image=image).delete()
+
+
+def break_dead_lease(image):
+    Embedding.objects.filter(image=image).delete()
+    EmbeddingJob.objects.filter(image=image).update(state=JobState.RUNNING, lease_until="2020-01-01T00:00:00Z")
+
+
+def break_failed_without_reason(image):
+    Embedding.objects.filter(image=image).delete()
+    EmbeddingJob.objects.filter(image=image).update(state=JobState.FAILED)
+
+
+def break_vector(image):
+    Embedding.objects.filter(image=image).update(vector=np.array([3.0, 0.0, 0.0]))
+
+
+def break_original(image):
+    files.original(image.sha256).write_bytes(b"something else")
+
+
+def break_event(image):
+    event = JobEvent.objects.filter(image=image, kind="done").get()
+    JobEvent.objects.create(
+        image=image, encoder_id=event.encoder_id, lease_token=uuid.uuid4(), kind="done",
+        round=event.round, attempt=1, worker="x",
+    )  # fmt: skip
+
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (break_no_work, "no_work"),
+        (break_dead_lease, "no_work"),
+        (break_failed_without_reason, "no_work"),
+        (break_vector_missing, "vector_missing"),
+        (break_vector, "vector_unsound"),
+        (break_original, "original_changed"),
+        (lambda image: files.original(image.sha256).unlink(), "original_missing"),
+        (lambda image: files.thumbnail(image.pk, image.sha256, size=320).unlink(), "thumbnail_missing"),
+        (lambda image: Image.objects.filter(pk=image.pk).update(deleted_at="2026-01-01T00:00:00Z"), "vector_visible"),
+        (break_event, "committed_twice"),
+        (lambda image: UserUsage.objects.update(images=99), "usage_wrong"),
+        (lambda image: EmbeddingCount.objects.update(images=99), "count_wrong"),
+    ],
+)
+def test_each_damage_is_found(sound, damage, code):
+    damage(sound)
+    assert code in codes()
+
+
+def test_an_old_extension_is_found(sound, monkeypatch):
+    monkeypatch.setattr(audit, "KNOWN_GOOD_EXTENSION", (99,))
+    assert codes() == {"extension_old"}
+
+
+def test_stray_files_are_found_and_fresh_ones_are_left_in_peace(sound):
+    settings = conf.get()
+    strays = [
+        aged(settings.originals / "aa" / ("aa" + "0" * 62)),
+        aged(settings.thumbnails / "aa" / f"{uuid.uuid4()}-320.jpg"),
+        aged(settings.incoming / "left-over"),
+    ]
+    fresh = settings.originals / "aa" / ("ab" + "0" * 62)
+    fresh.write_bytes(b"x")
+    try:
+        assert codes() == {"stray_original", "stray_thumbnail", "old_temporary_file"}
+        call_command("audit", "--repair", "--strict", stdout=io.StringIO())
+        assert not any(path.exists() for path in strays)
+        assert fresh.exists()
+    finally:
+        files.remove([*strays, fresh])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        break_no_work,
+        break_vector_missing,
+        lambda image: UserUsage.objects.update(images=99),
+        lambda image: EmbeddingCount.objects.update(images=99),
+    ],
+)
+def test_the_repair_mends_what_is_safe(sound, damage):
+    damage(sound)
+    audit.repair([finding for check in audit.checks() for finding in check.run()])
+    jobs.embed()
+    assert codes() == set()
+
+
+def test_a_lost_original_is_never_papered_over(sound):
+    files.original(sound.sha256).unlink()
+    out = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("audit", "--strict", "--repair", "--json", stdout=out)
+    assert ended.value.code == 1
+    assert [finding["code"] for finding in json.loads(out.getvalue())["findings"]] == ["original_missing"]
+
+
+def test_without_strict_the_command_only_tells(sound):
+    UserUsage.objects.update(images=99)
+    out = io.StringIO()
+    call_command("audit", stdout=out)
+    assert "usage_wrong: 1" in out.getvalue()
+    assert connection.is_usable()

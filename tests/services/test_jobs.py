@@ -1,0 +1,177 @@
+"""From the ledger to the vectors, with the real sandbox and a made-up network."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import numpy as np
+import pytest
+from django.utils import timezone
+from PIL import Image as Picture
+
+from retrieval import conf, encoders
+from retrieval.errors import WeightsError
+from retrieval.ingest import store
+from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState
+from retrieval.services import images, jobs
+from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
+
+pytestmark = pytest.mark.django_db
+
+
+class ColourEncoder:
+    """Gives the mean colour; waits at ``gate`` when there is one."""
+
+    def __init__(self, gate=None):
+        self.gate, self.batches = gate, []
+
+    def encode(self, pictures):
+        self.batches.append(len(pictures))
+        if self.gate:
+            self.gate()
+        return np.array([picture.mean((0, 1)) + 1 for picture in pictures], dtype=np.float32)
+
+
+@pytest.fixture
+def encoder():
+    return EncoderFactory(dimension=3)
+
+
+@pytest.fixture
+def live(monkeypatch, encoder):
+    fake = ColourEncoder()
+    monkeypatch.setattr(encoders, "for_row", lambda row: fake)
+    return fake
+
+
+def png(colour):
+    buffer = io.BytesIO()
+    Picture.new("RGB", (8, 6), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def put_in(count, collection=None):
+    collection = collection or CollectionFactory()
+    pictures = [png((number % 256, number // 256, 90)) for number in range(count)]
+    uploads = [images.Upload(io.BytesIO(data), f"{number}.png") for number, data in enumerate(pictures)]
+    return [images.add(upload, user=collection.owner, collection=collection).image for upload in uploads]
+
+
+def status_of(image):
+    return Image.objects.with_status().get(pk=image.pk).status
+
+
+def test_a_picture_put_in_becomes_ready(live):
+    (image,) = put_in(1)
+    assert status_of(image) == "pending"
+    assert jobs.embed(image.pk) == 1
+    assert status_of(image) == "ready"
+    stored = Embedding.objects.get()
+    assert stored.length == pytest.approx(np.linalg.norm([1, 1, 91]), rel=1e-3)
+
+
+def test_all_that_is_due_is_done_in_batches(live, settings):
+    put_in(conf.get().ledger.batch + 3)
+    assert jobs.embed() == conf.get().ledger.batch + 3
+    assert live.batches == [conf.get().ledger.batch, 3]
+    assert jobs.embed() == 0
+    assert not jobs.more_due()
+
+
+def test_a_missing_original_fails_that_picture_alone(live):
+    good, bad = put_in(2)
+    store.original(bad.sha256).unlink()
+    jobs.embed()
+    assert (status_of(good), status_of(bad)) == ("ready", "failed")
+    assert EmbeddingJob.objects.get(image_id=bad.pk).error_code == "original_missing"
+
+
+def test_a_damaged_original_fails_with_the_decoders_reason(live):
+    (image,) = put_in(1)
+    store.original(image.sha256).write_bytes(b"not a picture")
+    jobs.embed()
+    row = EmbeddingJob.objects.get()
+    assert (row.state, row.attempts) == (JobState.FAILED, 1)
+    assert row.error_code.startswith(("unsupported", "not_", "decoder", "unknown", "format"))
+    assert row.error_text
+
+
+def test_wrong_weights_blame_no_picture(live, monkeypatch):
+    (image,) = put_in(1)
+
+    def broken(row):
+        raise WeightsError("Altered.")
+
+    monkeypatch.setattr(encoders, "for_row", broken)
+    with pytest.raises(WeightsError):
+        jobs.embed()
+    row = EmbeddingJob.objects.get(image_id=image.pk)
+    assert (row.state, row.attempts) == (JobState.PENDING, 0)
+
+
+def test_a_delivery_during_the_work_embeds_once(live):
+    put_in(1)
+    live.gate = jobs.embed
+    jobs.embed()
+    assert JobEvent.objects.filter(kind="done").count() == 1
+
+
+def test_the_active_encoder_comes_before_the_one_being_built(live, encoder, monkeypatch):
+    put_in(1)
+    other = EncoderFactory(dimension=3, state=EncoderState.BUILDING)
+    jobs.add_missing(other, limit=10)
+    order = []
+    monkeypatch.setattr(encoders, "for_row", lambda row: order.append(row) or live)
+    jobs.embed()
+    assert order == [encoder, other]
+
+
+def test_the_reconciler_adds_missing_jobs_and_names_what_is_due(encoder):
+    image = ImageFactory()
+    deleted = ImageFactory(deleted_at=timezone.now())
+    assert jobs.reconcile() == [image.pk]
+    assert not EmbeddingJob.objects.filter(image=deleted).exists()
+    assert jobs.reconcile() == [image.pk]
+    assert EmbeddingJob.objects.count() == 1
+
+
+def test_a_new_round_keeps_the_old_vector_until_the_new_one_is_there(live):
+    (image,) = put_in(1)
+    jobs.embed()
+    assert jobs.embed_again(Image.objects.all()) == 1
+    assert status_of(image) == "ready"
+    assert EmbeddingJob.objects.get().round == 2
+    jobs.embed()
+    assert JobEvent.objects.filter(kind="done").count() == 2
+
+
+def test_a_person_retries_their_own_failures_and_nobody_elses(encoder):
+    mine, theirs = ImageFactory(), ImageFactory()
+    for image in (mine, theirs):
+        job(image, encoder, state=JobState.FAILED, error_code="decoder_timeout")
+    assert jobs.retry_failed(mine.uploader, code="other") == 0
+    assert jobs.retry_failed(mine.uploader, code="decoder_timeout") == 1
+    assert EmbeddingJob.objects.get(image=theirs).state == JobState.FAILED
+
+
+def test_the_overview_is_of_visible_pictures(encoder):
+    first = ImageFactory()
+    second = ImageFactory(collection=first.collection)
+    job(first, encoder, state=JobState.FAILED, error_code="a", error_text="Broken.")
+    job(second, encoder)
+    work = jobs.overview(first.uploader)
+    assert (work.pending, work.running, work.failed) == (1, 0, 1)
+    assert [(reason.code, reason.message, reason.count) for reason in work.by_reason] == [("a", "Broken.", 1)]
+    assert [(row.collection, row.pending, row.failed) for row in work.by_collection] == [(first.collection, 1, 1)]
+    assert jobs.overview(UserFactory()).failed == 0
+
+
+def test_decoding_goes_on_while_the_network_works(live):
+    """With a batch in the network, the pictures of the next one are already being decoded."""
+    put_in(conf.get().ledger.batch + 1)
+    seen = []
+    live.gate = lambda: seen.append(EmbeddingJob.objects.filter(state=JobState.RUNNING).count())
+    jobs.embed()
+    assert seen[0] == conf.get().ledger.batch + 1
+    assert threading.active_count() < 50
