@@ -54,6 +54,7 @@ class ApiView(APIView):
     parser_classes: Sequence[type[Any]] = [JsonParser]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AlwaysJson
+    pagination_class = CursorPages
     metadata_class = None
     schema = Schema()
     visitors = False
@@ -89,7 +90,7 @@ class ApiView(APIView):
 
     def page(self, rows: QuerySet[Any], kind: type[Serializer[Any]]) -> Response:
         """Answer with one page of a list."""
-        pages = CursorPages()
+        pages = self.pagination_class()
         found = pages.paginate_queryset(rows, self.request, self)
         return pages.get_paginated_response(self.shown(kind, found, many=True))
 

@@ -12,6 +12,16 @@ from rest_framework.utils.html import is_html_input
 from retrieval.api.parsers import loads
 
 
+class Texts(list[str]):
+    """What a form holds under one name."""
+
+    def values(self) -> Any:
+        """Return the list that is meant: one JSON text, or words divided by commas."""
+        if len(self) == 1 and self[0].lstrip().startswith("["):
+            return json_value(self[0])
+        return [word.strip() for text in self for word in text.split(",") if word.strip()]
+
+
 class Many(serializers.ListField):
     """A list: in JSON a list; in a form repeated fields, words divided by commas, or a JSON list."""
 
@@ -21,10 +31,11 @@ class Many(serializers.ListField):
             return super().get_value(dictionary)
         if self.field_name not in dictionary:
             return empty
-        texts = dictionary.getlist(self.field_name)
-        if len(texts) == 1 and str(texts[0]).lstrip().startswith("["):
-            return json_value(texts[0])
-        return [word.strip() for text in texts for word in str(text).split(",") if word.strip()]
+        return Texts(str(text) for text in dictionary.getlist(self.field_name))
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Return the checked items."""
+        return list(super().to_internal_value(data.values() if isinstance(data, Texts) else data))
 
 
 class JsonObject(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):

@@ -9,11 +9,17 @@ from rest_framework import serializers
 from retrieval.api.serializers.fields import Many, json_value
 from retrieval.api.serializers.images import ThumbnailUrl
 from retrieval.models import Image, Measure
+from retrieval.services.search_request import (
+    FARTHEST,
+    MOST_AT_ONCE,
+    MOST_COLLECTIONS,
+    MOST_PICTURES,
+    MOST_TAGS,
+    TAG_LENGTH,
+    TEXT_LENGTH,
+)
 
-K, LARGEST_K = 24, 200
-LARGEST_OFFSET = 10_000
-EXAMPLES = 50
-SCOPES = 200
+K = 24
 
 
 class RegionSerializer(serializers.Serializer[Any]):
@@ -28,28 +34,20 @@ class RegionSerializer(serializers.Serializer[Any]):
         """Read an object, or in a form its JSON text."""
         return super().to_internal_value(json_value(data) if isinstance(data, str) else data)
 
-    def validate(self, attrs: dict[str, float]) -> dict[str, float]:
-        """Keep the region inside the picture, up to rounding."""
-        if attrs["w"] <= 0 or attrs["h"] <= 0:
-            raise serializers.ValidationError("The region is empty.")
-        if attrs["x"] + attrs["w"] > 1 + 1e-6 or attrs["y"] + attrs["h"] > 1 + 1e-6:
-            raise serializers.ValidationError("The region reaches outside the picture.")
-        return attrs
-
 
 class SearchInput(serializers.Serializer[Any]):
     """What to look for, where and how: at least one of ``image``, ``positives``, ``text``, in a form also ``file``."""
 
     image = serializers.UUIDField(required=False, allow_null=True, help_text="A stored picture to start from.")
-    positives = Many(child=serializers.UUIDField(), max_length=EXAMPLES, default=list)
-    negatives = Many(child=serializers.UUIDField(), max_length=EXAMPLES, default=list)
-    text = serializers.CharField(max_length=500, required=False, allow_blank=True, allow_null=True)
+    positives = Many(child=serializers.UUIDField(), max_length=MOST_PICTURES, default=list)
+    negatives = Many(child=serializers.UUIDField(), max_length=MOST_PICTURES, default=list)
+    text = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True, allow_null=True)
     region = RegionSerializer(required=False, allow_null=True)
     measure = serializers.ChoiceField(Measure.choices, required=False, allow_null=True)
-    k = serializers.IntegerField(min_value=1, max_value=LARGEST_K, default=K)
-    offset = serializers.IntegerField(min_value=0, max_value=LARGEST_OFFSET, default=0)
-    collections = Many(child=serializers.UUIDField(), max_length=SCOPES, required=False, allow_null=True)
-    tags = Many(child=serializers.CharField(max_length=100), max_length=EXAMPLES, default=list)
+    k = serializers.IntegerField(min_value=1, max_value=MOST_AT_ONCE, default=K)
+    offset = serializers.IntegerField(min_value=0, max_value=FARTHEST, default=0)
+    collections = Many(child=serializers.UUIDField(), max_length=MOST_COLLECTIONS, required=False, allow_null=True)
+    tags = Many(child=serializers.CharField(max_length=TAG_LENGTH), max_length=MOST_TAGS, default=list)
     exclude_group = serializers.BooleanField(default=False, help_text="Leave out the group of the query picture.")
     group = serializers.BooleanField(default=False, help_text="Only the best of each group.")
     exact = serializers.BooleanField(default=False, help_text="Compare with every candidate.")
@@ -65,9 +63,9 @@ class SearchForm(SearchInput):
 class SimilarQuery(serializers.Serializer[Any]):
     """How many, by which measure, and where."""
 
-    k = serializers.IntegerField(min_value=1, max_value=LARGEST_K, default=K)
+    k = serializers.IntegerField(min_value=1, max_value=MOST_AT_ONCE, default=K)
     measure = serializers.ChoiceField(Measure.choices, required=False)
-    collection = Many(child=serializers.UUIDField(), max_length=SCOPES, required=False)
+    collection = Many(child=serializers.UUIDField(), max_length=MOST_COLLECTIONS, required=False)
 
 
 class FoundImageSerializer(serializers.ModelSerializer[Image]):

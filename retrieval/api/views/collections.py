@@ -14,6 +14,7 @@ from retrieval.api.serializers.collections import (
     CollectionSerializer,
     MemberInput,
     MemberSerializer,
+    MembersSerializer,
     RoleInput,
 )
 from retrieval.errors import NotFound
@@ -67,12 +68,12 @@ class CollectionView(ApiView):
 class MembersView(ApiView):
     """The members of a collection."""
 
-    @extend_schema(operation_id="collections_members_list", responses=MemberSerializer(many=True))
+    @extend_schema(operation_id="collections_members_list", responses=MembersSerializer)
     def get(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
         """List the members; only members may."""
         collection = collections.get(collection_id, user=self.person)
         rows = collections.members(collection, user=self.person)
-        return Response({"results": self.shown(MemberSerializer, rows, many=True), "next": None, "previous": None})
+        return Response(self.shown(MembersSerializer, {"results": rows, "next": None, "previous": None}))
 
     @extend_schema(request=MemberInput, responses={201: MemberSerializer})
     def post(self, request: Request, collection_id: UUID) -> Response:

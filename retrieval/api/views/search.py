@@ -26,7 +26,7 @@ class SearchView(ApiView):
     reads_by_post = True
     parser_classes = [JsonParser, MultiPartParser]
     largest_file = "image_bytes"
-    more_failures = frozenset({429})
+    more_failures = frozenset({409, 429})
 
     @extend_schema(
         request={"application/json": SearchInput, "multipart/form-data": SearchForm},

@@ -1,0 +1,112 @@
+"""Tokens: how they are asked for, what they open, and how they end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from retrieval.models import ApiToken
+
+TOKEN = "/api/v1/auth/token/"
+PASSWORD = "secret-pass-1"
+
+
+def test_name_and_password_give_a_token_that_opens_the_api(owner, calls):
+    made = calls().post(TOKEN, {"username": "owner", "password": PASSWORD}, format="json")
+    assert made.status_code == 201
+    assert set(made.json()) == {"token", "expires_at"}
+    client = calls()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {made.json()['token']}")
+    assert client.get("/api/v1/status/").status_code == 200
+
+
+def test_only_a_digest_of_the_secret_is_kept(owner, calls):
+    secret = calls().post(TOKEN, {"username": "owner", "password": PASSWORD}, format="json").json()["token"]
+    row = ApiToken.objects.values().get()
+    assert secret not in str(row)
+
+
+@pytest.mark.parametrize("name", ["owner", "nobody", "no\u200bbody", "o" * 150])
+def test_a_wrong_name_and_a_wrong_password_answer_alike(owner, calls, name):
+    answer = calls().post(TOKEN, {"username": name, "password": "wrong"}, format="json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_credentials")
+    assert answer.headers["WWW-Authenticate"].startswith("Token")
+
+
+def test_an_old_token_in_the_header_does_not_stand_in_the_way_of_a_new_one(owner, calls):
+    client = calls()
+    client.credentials(HTTP_AUTHORIZATION="Token expired")
+    assert client.post(TOKEN, {"username": "owner", "password": PASSWORD}, format="json").status_code == 201
+
+
+def test_the_sixth_wrong_password_in_a_minute_waits_even_for_the_right_one(owner, calls):
+    for number in range(5):
+        wrong = calls().post(
+            TOKEN, {"username": "owner", "password": "x"}, format="json", HTTP_X_FORWARDED_FOR=f"6.6.6.{number}"
+        )
+        assert wrong.status_code == 401
+    answer = calls().post(TOKEN, {"username": "owner", "password": PASSWORD}, format="json")
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_token_revokes_itself(owner, calls):
+    client = calls(owner)
+    assert client.delete(TOKEN).status_code == 204
+    assert client.get("/api/v1/status/").status_code == 401
+
+
+def test_revoking_needs_a_token(owner, calls):
+    client = calls()
+    client.force_login(owner)
+    assert client.delete(TOKEN).status_code == 401
+
+
+def test_an_expired_token_and_one_of_somebody_inactive_open_nothing(owner, stranger, calls):
+    expired, inactive = calls(owner), calls(stranger)
+    ApiToken.objects.filter(user=owner).update(expires_at=timezone.now() - timedelta(seconds=1))
+    stranger.is_active = False
+    stranger.save()
+    assert expired.get("/api/v1/status/").status_code == 401
+    assert inactive.get("/api/v1/status/").status_code == 401
+
+
+@pytest.mark.parametrize("header", ["Token", "Token ", "Token x y", "Token é", "Basic eDp5", "Bearer x", ""])
+def test_other_headers_open_nothing(db, calls, header):
+    client = calls()
+    client.credentials(HTTP_AUTHORIZATION=header)
+    answer = client.get("/api/v1/status/")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Token")
+
+
+def test_a_reading_token_searches_but_changes_nothing(owner, collection, calls):
+    client = calls(owner, scope="read")
+    assert client.get(f"/api/v1/collections/{collection.pk}/").status_code == 200
+    assert client.post("/api/v1/search/", {}, format="json").status_code == 400
+    refused = client.patch(f"/api/v1/collections/{collection.pk}/", {"name": "New"}, format="json")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "token_only_reads")
+    assert client.delete(TOKEN).status_code == 204
+
+
+def test_tokens_are_listed_without_secrets_and_revoked_by_their_owner_only(owner, stranger, calls):
+    client, other = calls(owner), calls(stranger)
+    (row,) = client.get("/api/v1/auth/tokens/").json()["results"]
+    assert set(row) == {"id", "name", "scope", "created_at", "expires_at", "last_used_at"}
+    assert other.delete(f"/api/v1/auth/tokens/{row['id']}/").status_code == 404
+    assert client.delete(f"/api/v1/auth/tokens/{row['id']}/").status_code == 204
+    assert client.get("/api/v1/status/").status_code == 401
+
+
+def test_a_session_needs_the_csrf_token_to_change_anything(owner):
+    from rest_framework.test import APIClient
+
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(owner)
+    refused = client.post("/api/v1/collections/", {"name": "Birds"}, format="json")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+    client.cookies["csrftoken"] = "x" * 32
+    client.credentials(HTTP_X_CSRFTOKEN="x" * 32)
+    assert client.post("/api/v1/collections/", {"name": "Birds"}, format="json").status_code == 201

@@ -1,0 +1,123 @@
+"""Counting calls: exact under parallel callers, by the right address, and with or without the broker."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+import redis
+from django.contrib.auth.models import AnonymousUser, User
+
+from retrieval import conf
+from retrieval.errors import TooMany
+from retrieval.services import limits
+
+
+def allowed(scope, *, key="somebody", limit=10):
+    try:
+        limits.hit(scope, key=key, limit=limit, per_seconds=60)
+    except TooMany:
+        return False
+    return True
+
+
+@pytest.fixture
+def no_broker(monkeypatch):
+    """A broker that nobody answers at."""
+    gone = redis.Redis.from_url("unix:///nowhere/valkey.sock")
+    monkeypatch.setattr(limits, "_broker", lambda: gone)
+
+
+def test_the_call_after_the_last_is_told_how_long_to_wait():
+    assert all(allowed("t", limit=3) for _ in range(3))
+    with pytest.raises(TooMany) as caught:
+        limits.hit("t", key="somebody", limit=3, per_seconds=60)
+    assert 1 <= caught.value.retry_after <= 60
+
+
+def test_scopes_and_keys_count_apart():
+    assert allowed("a", limit=1)
+    assert allowed("b", limit=1)
+    assert allowed("a", key="another", limit=1)
+    assert not allowed("a", limit=1)
+
+
+def test_a_window_ends():
+    limits.hit("short", key="x", limit=1, per_seconds=1)
+    name = limits._name("short", "x")
+    broker = redis.Redis.from_url(conf.get().broker)
+    assert 0 < broker.pttl(name) <= 1000
+    broker.delete(name)
+    assert allowed("short", key="x", limit=1)
+
+
+def test_two_hundred_calls_at_once_pass_exactly_the_limit():
+    with ThreadPoolExecutor(50) as pool:
+        passed = sum(pool.map(lambda _: allowed("crowd", limit=30), range(200)))
+    assert passed == 30
+
+
+def test_without_the_broker_this_process_counts_as_exactly(no_broker):
+    with ThreadPoolExecutor(50) as pool:
+        passed = sum(pool.map(lambda _: allowed("crowd", limit=30), range(200)))
+    assert passed == 30
+
+
+def test_a_broker_that_failed_is_left_alone_for_a_while(no_broker, monkeypatch):
+    asked = []
+    monkeypatch.setattr(limits, "_broker", lambda: asked.append(1) or redis.Redis.from_url("unix:///nowhere"))
+    for _ in range(5):
+        allowed("rest")
+    assert len(asked) == 1
+
+
+def test_old_local_windows_are_dropped_when_there_are_many(monkeypatch):
+    monkeypatch.setattr(limits, "LOCAL_WINDOWS", 10)
+    counts = limits.LocalCounts()
+    for number in range(50):
+        counts.add(f"name {number}", per_seconds=0)
+    assert len(counts.windows) <= 11
+
+
+def test_only_wrong_passwords_use_up_the_limit():
+    for _ in range(30):
+        limits.sign_in("Anna", address="192.0.2.1")
+        limits.signed_in("anna", address="192.0.2.1")
+    for _ in range(5):
+        limits.sign_in("anna", address="192.0.2.1")
+    with pytest.raises(TooMany):
+        limits.sign_in("ANNA", address="192.0.2.2")
+
+
+def test_an_address_has_a_limit_over_all_names():
+    for number in range(20):
+        limits.sign_in(f"name{number}", address="192.0.2.1")
+    with pytest.raises(TooMany):
+        limits.sign_in("one-more", address="192.0.2.1")
+    limits.sign_in("one-more", address="192.0.2.9")
+
+
+@pytest.mark.parametrize(("user", "uploaded", "limit"), [(AnonymousUser(), False, 30), (User(pk=1), True, 60)])
+def test_searches_are_counted_by_address_or_person(user, uploaded, limit):
+    for _ in range(limit):
+        limits.search(user, address="192.0.2.1", uploaded=uploaded)
+    with pytest.raises(TooMany):
+        limits.search(user, address="192.0.2.1", uploaded=uploaded)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "", "10.0.0.1"),
+        (0, "203.0.113.9", "10.0.0.1"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "6.6.6.6, 203.0.113.9", "203.0.113.9"),
+        (2, "6.6.6.6, 203.0.113.9, 10.0.0.7", "203.0.113.9"),
+        (2, "203.0.113.9", "203.0.113.9"),
+        (1, "", "10.0.0.1"),
+    ],
+)
+def test_a_forged_header_changes_no_address(settings, proxies, forwarded, address):
+    settings.IMAGESEARCH = replace(conf.get(), proxies=proxies)
+    assert limits.address_of("10.0.0.1", forwarded=forwarded) == address
