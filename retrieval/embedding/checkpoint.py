@@ -82,7 +82,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, Tensor], EncoderSpec | Non
             return parse_safetensors(data), _own_spec(data)
         tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, InvalidInput) as error:
-        raise WeightsError(f"{name} is not a weights file: {str(error).splitlines()[0]}") from error
+        raise WeightsError(f"{name} is not a weights file: {str(error).partition(chr(10))[0]}") from error
     if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise WeightsError(f"{name} is not a state dict: it must map names to tensors.")
     return dict(tensors), None

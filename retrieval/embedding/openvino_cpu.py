@@ -9,11 +9,13 @@ import logging
 import queue
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.preprocessing import Pixels
@@ -111,9 +113,12 @@ def _convert(encoder: Encoder) -> ov.Model:
     side = encoder.spec.image_size
     free = -1 if encoder.spec.resize == "aspect" else side
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-    # Not inference_mode: tensors made under it cannot be traced.
-    with torch.no_grad():
-        return ov.convert_model(_FromBytes(encoder).eval(), example_input=example, input=[[-1, free, free, 3]])
+    with warnings.catch_warnings(), torch.no_grad():  # not inference_mode: tensors made under it cannot be traced
+        # R-MAC's regions become constants, which is right: then the input has one size.
+        warnings.simplefilter("ignore", TracerWarning)
+        # Traced here, because OpenVINO traces three times over to compare; the choice of a runtime compares anyway.
+        traced = torch.jit.trace(_FromBytes(encoder).eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
+        return ov.convert_model(traced, example_input=example, input=[[-1, free, free, 3]])
 
 
 def _keep(model: ov.Model, folder: Path) -> None:

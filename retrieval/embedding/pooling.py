@@ -76,7 +76,7 @@ def regions(height: int, width: int, *, levels: int = RMAC_LEVELS) -> list[tuple
         tops = _spread(height, side, level + (extra if height > width else 0))
         lefts = _spread(width, side, level + (extra if width > height else 0))
         found += [(top, left, side) for top, left in product(tops, lefts)]
-    return found
+    return list(dict.fromkeys(found))  # on a tiny map the scales coincide
 
 
 def _along_longer(short: int, long: int) -> int:

@@ -34,13 +34,22 @@ class EncoderSpec:
     widths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_types()
         object.__setattr__(self, "widths", tuple(self.widths))
-        for name, kind in (("dimension", int), ("image_size", int)):
-            if type(getattr(self, name)) is not kind:
-                raise InvalidInput.of(name, f"{name} must be a whole number.")
         self._check_parts()
+        self._check_widths()
         object.__setattr__(self, "dimension", self.dimension or self.channels)
         self._check_numbers()
+
+    def _check_types(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "widths":
+                fits = isinstance(value, tuple | list) and all(type(width) is int for width in value)
+            else:  # by type, as True is an int too
+                fits = type(value).__name__ == field.type
+            if not fits:
+                raise InvalidInput.of(field.name, f"{field.name} must be of the kind {field.type}.")
 
     def _check_parts(self) -> None:
         entry = backbones.get(self.backbone)
@@ -49,9 +58,12 @@ class EncoderSpec:
                 raise InvalidInput.of(name, f"{name} must be one of {', '.join(choices)}.")
         if self.pooling == "fc" and not entry.fc_width:
             raise InvalidInput.of("pooling", f"{self.backbone} has no hidden fully connected layer to take.")
-        if self.widths and len(self.widths) != entry.narrow_widths:
-            raise InvalidInput.of("widths", f"{self.backbone} takes {entry.narrow_widths or 'no'} widths.")
-        if not all(type(width) is int and 1 <= width <= 4096 for width in self.widths):
+
+    def _check_widths(self) -> None:
+        expected = backbones.get(self.backbone).narrow_widths
+        if self.widths and len(self.widths) != expected:
+            raise InvalidInput.of("widths", f"{self.backbone} takes {expected or 'no'} widths.")
+        if not all(1 <= width <= 4096 for width in self.widths):
             raise InvalidInput.of("widths", "Each width must be a whole number from 1 to 4096.")
 
     def _check_numbers(self) -> None:
@@ -84,6 +96,6 @@ class EncoderSpec:
         unknown = sorted(set(data) - {field.name for field in fields(cls)})
         if unknown:
             raise InvalidInput.of(unknown[0], f"An encoder has no field {unknown[0]!r}.")
-        if not isinstance(data.get("backbone"), str):
+        if "backbone" not in data:
             raise InvalidInput.of("backbone", "An encoder needs a backbone.")
         return cls(**data)

@@ -1,0 +1,85 @@
+"""One contract over the whole registry: what the entries say about torchvision's networks is true."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from retrieval.embedding.backbones import REGISTRY, Backbone, get, narrow_mobilenet_v2
+from retrieval.embedding.vision import models
+from retrieval.errors import InvalidInput
+
+WIDTHS = (32, 96, 144, 144, 192, 192, 192, *[384] * 4, *[576] * 3, *[960] * 3, 1280)
+
+
+def logits(model: nn.Module, maps: torch.Tensor) -> torch.Tensor:
+    """The rest of torchvision's forward pass, from our feature map on."""
+    if "avgpool" in dict(model.named_children()) and not hasattr(model, "fc"):
+        pooled = model.avgpool(maps)
+        flat = pooled if "ConvNeXt" in type(model).__name__ else torch.flatten(pooled, 1)
+        return model.classifier(flat)
+    head = model.fc if hasattr(model, "fc") else model.classifier
+    return head(maps.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY if name != "vgg16"])
+def test_feature_map_leads_to_torchvisions_own_answer(name):
+    entry = get(name)
+    model = models.get_model(name, weights=None).eval()
+    ours = entry.build().eval()
+    ours.load_state_dict({key: value for key, value in model.state_dict().items() if key in ours.state_dict()})
+    x = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        maps = ours(x)
+        assert maps.shape[:2] == (2, entry.channels)
+        torch.testing.assert_close(logits(model, maps), model(x))
+
+
+def test_vgg16_gives_its_map_and_its_last_hidden_layer():
+    entry = get("vgg16")
+    model = models.get_model("vgg16", weights=None).eval()
+    whole = entry.build(fc=True).eval()
+    whole.load_state_dict({key: value for key, value in model.state_dict().items() if key in whole.state_dict()})
+    x = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        hidden = whole(x)
+        assert hidden.shape == (1, entry.fc_width)
+        torch.testing.assert_close(model.classifier[5:](hidden), model(x))
+        assert whole.features(x).shape[1] == entry.channels
+
+
+def test_another_network_is_one_line():
+    entry = Backbone("shufflenet_v2_x0_5", "conv5", 1024, "ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1")
+    assert entry.build().eval()(torch.rand(1, 3, 64, 64)).shape[1] == 1024
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_address_checksum_and_normalisation_come_from_torchvision(name):
+    entry = get(name)
+    assert entry.published.url.startswith("https://download.pytorch.org/models/")
+    assert len(entry.published.sha256_prefix) == 8
+    assert int(entry.published.sha256_prefix, 16) >= 0
+    assert entry.published.filename.endswith(f"-{entry.published.sha256_prefix}.pth")
+    assert entry.normalisation.mean == (0.485, 0.456, 0.406)
+    assert entry.normalisation.std == (0.229, 0.224, 0.225)
+
+
+def test_unknown_name_is_refused_with_the_choices():
+    with pytest.raises(InvalidInput, match="resnet18") as refused:
+        get("resnet19")
+    assert set(refused.value.fields) == {"backbone"}
+
+
+def test_narrow_network_with_the_usual_widths_is_torchvisions():
+    usual, ours = get("mobilenet_v2").build().eval(), narrow_mobilenet_v2(WIDTHS).eval()
+    ours.load_state_dict(usual.state_dict())
+    x = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(x), usual(x))
+
+
+def test_a_width_equal_to_the_blocks_input_keeps_its_first_convolution():
+    blocks = narrow_mobilenet_v2((16, 16, *WIDTHS[2:])).features
+    assert len(blocks[2].conv) == len(blocks[3].conv) == 4
+    assert blocks[2].conv[0][0].weight.shape[:2] == (16, 16)

@@ -1,0 +1,79 @@
+"""Pictures of any size go in, raw vectors come out, in order and always the same."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+
+from retrieval.embedding import Encoder, EncoderSpec
+from retrieval.embedding.preprocessing import resized
+
+WIDTHS = (*[8] * 17, 16)
+
+
+def literal(encoder, picture):
+    """One picture by the book: resize, 0..1, less the mean, over the spread, network."""
+    small = resized(picture, (64, 64)).astype(np.float32) / 255
+    normal = (small - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    x = torch.from_numpy(normal.transpose(2, 0, 1)[None].astype(np.float32))
+    with torch.inference_mode():
+        return encoder.projection(encoder.pooling(encoder.backbone(x)))[0].numpy()
+
+
+@pytest.mark.parametrize("pooling", ["avg", "max", "gem", "rmac"])
+@pytest.mark.parametrize("resize", ["fixed", "aspect"])
+def test_vectors_come_in_order_whatever_the_batch(pictures, pooling, resize):
+    encoder = Encoder(EncoderSpec("mobilenet_v2", pooling=pooling, image_size=64, resize=resize, widths=WIDTHS))
+    encoder.runtime.batch = 2
+    together = encoder.encode(pictures)
+    assert together.shape == (5, 16)
+    assert together.dtype == np.float32
+    for picture, vector in zip(pictures, together, strict=True):
+        np.testing.assert_allclose(encoder.encode([picture])[0], vector, rtol=1e-3, atol=1e-5)
+
+
+def test_encode_is_the_literal_pass(tiny, pictures):
+    for picture, vector in zip(pictures, tiny.encode(pictures), strict=True):
+        np.testing.assert_allclose(vector, literal(tiny, picture), rtol=1e-4, atol=1e-5)
+
+
+def test_vectors_are_not_normalised(tiny, pictures):
+    assert not np.allclose(np.linalg.norm(tiny.encode(pictures), axis=1), 1)
+
+
+def test_no_pictures_give_no_vectors(tiny):
+    assert tiny.encode([]).shape == (0, 16)
+
+
+def test_untrained_weights_are_the_same_every_time_and_leave_the_generator_alone(tiny, pictures):
+    state = torch.get_rng_state()
+    again, other = Encoder(tiny.spec), Encoder(tiny.spec, seed=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    np.testing.assert_array_equal(again.encode(pictures), tiny.encode(pictures))
+    assert not np.allclose(other.encode(pictures), tiny.encode(pictures))
+
+
+def test_encode_while_training_is_as_in_evaluation_and_goes_on_training(tiny, pictures):
+    expected = tiny.encode(pictures)
+    tiny.train()
+    np.testing.assert_array_equal(tiny.encode(pictures), expected)
+    assert tiny.training
+
+
+def test_a_copy_encodes_by_its_own_weights(tiny, pictures):
+    copy = deepcopy(tiny)
+    with torch.no_grad():
+        for value in copy.parameters():
+            value.zero_()
+    assert not copy.encode(pictures).any()
+    assert tiny.encode(pictures).any()
+
+
+def test_linear_and_fully_connected_compose():
+    spec = EncoderSpec("mobilenet_v2", projection="linear", dimension=4, image_size=64, widths=WIDTHS)
+    encoder = Encoder(spec)
+    assert encoder.features(torch.rand(1, 3, 64, 64)).shape == (1, 16)
+    assert encoder(torch.rand(1, 3, 64, 64)).shape == (1, 4)

@@ -1,0 +1,28 @@
+"""torchvision must import beside a torch its compiled operators were not built for."""
+
+from __future__ import annotations
+
+import torch
+
+from retrieval.embedding import vision
+
+
+def test_operators_exist_one_way_or_the_other():
+    assert torch.ops.torchvision.nms is not None
+    assert vision.models.get_model("resnet18", weights=None) is not None
+
+
+def test_missing_library_is_not_an_error(monkeypatch):
+    declared = []
+
+    class Library:
+        def __init__(self, *names):
+            declared.append(names)
+
+        def define(self, schema):
+            declared.append(schema)
+
+    monkeypatch.setattr(vision, "_compiled_operators", lambda: None)
+    monkeypatch.setattr(torch.library, "Library", Library)
+    assert isinstance(vision._define_missing_operators(), Library)
+    assert [str(entry).split("(")[0] for entry in declared[1:]] == ["nms", "qnms"]
