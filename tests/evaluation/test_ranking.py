@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from retrieval.embedding.distances import DISTANCES
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import ranking
 
-DISTANCES = {
+BY_HAND = {
     "cosine": lambda x, y: 1 - x @ y / np.linalg.norm(x) / np.linalg.norm(y),
     "euclidean": lambda x, y: np.linalg.norm(x - y),
     "pearson": lambda x, y: 1 - np.corrcoef(x, y)[0, 1],
@@ -16,7 +18,7 @@ DISTANCES = {
 
 
 def literal_order(queries, gallery, measure):
-    distances = np.array([[DISTANCES[measure](x, y) for y in gallery] for x in queries])
+    distances = np.array([[BY_HAND[measure](x, y) for y in gallery] for x in queries])
     return np.argsort(distances, axis=1, kind="stable")
 
 
@@ -78,3 +80,11 @@ def test_a_zero_vector_neither_fails_nor_wins(measure):
 def test_vectors_that_cannot_be_ranked_are_refused(queries, gallery, measure):
     with pytest.raises(InvalidInput):
         ranking.scorer(queries, gallery, measure=measure)
+
+
+@pytest.mark.parametrize("measure", ranking.MEASURES)
+def test_rankings_agree_with_the_tensor_reference(measure):
+    vectors = torch.from_numpy(np.random.default_rng(6).normal(size=(70, 12)).astype(np.float32))
+    _, expected = DISTANCES[measure].nearest(vectors[:9], vectors, k=20)
+    found = ranking.nearest(vectors[:9].numpy(), vectors.numpy(), k=20, measure=measure)
+    np.testing.assert_array_equal(found, expected)

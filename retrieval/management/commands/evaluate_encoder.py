@@ -1,0 +1,109 @@
+"""Measure an encoder on a folder of class folders: figures with intervals on the screen, and in files if asked for."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from retrieval.errors import RetrievalError
+from retrieval.evaluation import markdown, plots
+from retrieval.evaluation.protocol import GROUP_RULES
+from retrieval.evaluation.ranking import MEASURES
+from retrieval.services import evaluation
+from retrieval.services.evaluation import Folder, Plan, Result
+
+SHOWN_UNREADABLE = 5
+
+
+class Command(BaseCommand):
+    """``manage.py evaluate_encoder NAME DIR``."""
+
+    help = "Measure retrieval by an encoder on DIR/class/[group/]picture; keeps the scorecard on the encoder."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("name", metavar="NAME", help="the encoder's name")
+        parser.add_argument("folder", metavar="DIR", type=Path, help="a folder of class folders")
+        parser.add_argument(
+            "--against", metavar="OTHER", action="append", default=[], help="measure this one beside it"
+        )
+        parser.add_argument("--measure", choices=MEASURES, default="cosine")
+        parser.add_argument(
+            "--protocol",
+            choices=["leave-one-out", "query-gallery"],
+            default="leave-one-out",
+            help="query-gallery: DIR holds two folders of class folders, query and gallery",
+        )
+        parser.add_argument(
+            "--groups", choices=GROUP_RULES, default="ignore", help="what to do with a query's own group"
+        )
+        parser.add_argument("--json", metavar="FILE", type=Path, help="write the whole reports")
+        parser.add_argument("--markdown", metavar="FILE", type=Path, help="write what is shown")
+        parser.add_argument("--plots", metavar="FOLDER", type=Path, help="write SVG plots")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Measure, show, write the files, and keep the scorecards."""
+        plan = Plan(measure=options["measure"], group_rule=options["groups"])
+        source = Folder(options["folder"], protocol=options["protocol"])
+        try:
+            rows = [evaluation.named(name) for name in [options["name"], *options["against"]]]
+            with Bars(quiet=options["verbosity"] == 0) as bars:
+                result = evaluation.run(rows, source=source, plan=plan, progress=bars)
+        except RetrievalError as error:
+            raise CommandError(error.message) from error
+        self._warn(result)
+        text = markdown.render(result.reports, differences=result.differences)
+        self.stdout.write(text)
+        _write(result, text, options)
+        evaluation.save_scorecards(rows, result=result)
+
+    def _warn(self, result: Result) -> None:
+        if result.unreadable:
+            names = ", ".join(result.unreadable[:SHOWN_UNREADABLE])
+            more = " ..." if len(result.unreadable) > SHOWN_UNREADABLE else ""
+            self.stderr.write(f"Left out, since they cannot be read: {len(result.unreadable)} files ({names}{more}).")
+
+
+class Bars:
+    """A progress bar on standard error for each thing that is done in turn."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._what = ""
+        self._bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._close()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Move the bar of ``what``, a new one when something else begins."""
+        if self._bar is None or self._what != what or done < self._bar.n:
+            self._close()
+            self._what = what
+            self._bar = tqdm(total=total, desc=what, disable=True if self._quiet else None)
+        self._bar.update(done - self._bar.n)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _write(result: Result, text: str, options: dict[str, Any]) -> None:
+    """Write the files asked for."""
+    if options["json"]:
+        data = [built.to_dict() for built in result.reports]
+        options["json"].write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
+    if options["markdown"]:
+        options["markdown"].write_text(text)
+    if options["plots"]:
+        options["plots"].mkdir(parents=True, exist_ok=True)
+        for name, plot in (("overall", plots.overall_bars), ("classes", plots.class_bars), ("cmc", plots.cmc_curves)):
+            (options["plots"] / f"{name}.svg").write_text(plot(result.reports))
