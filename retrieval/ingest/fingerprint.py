@@ -1,0 +1,31 @@
+"""Fingerprints: SHA-256 of the bytes for sameness, PDQ of the picture for near copies."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pdqhash
+from PIL import Image
+
+LEAST_QUALITY = 50
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of the bytes, 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def pdq(image: Image.Image) -> bytes:
+    """Return the PDQ hash (256 bits as 32 bytes) of an RGB picture, empty for one with too little in it.
+
+    Two pictures are near copies up to a Hamming distance of about 31. Below quality 50 the hash is not to be trusted:
+    all plain pictures would look alike. https://github.com/facebook/ThreatExchange/tree/main/pdq (hashing.pdf).
+    """
+    bits, quality = pdqhash.compute(np.asarray(image))
+    return np.packbits(bits.astype(bool)).tobytes() if quality >= LEAST_QUALITY else b""
+
+
+def bit_text(hash_bytes: bytes) -> str:
+    """Write a hash as zeros and ones, as a ``bit(256)`` column takes it."""
+    return "".join(f"{byte:08b}" for byte in hash_bytes)

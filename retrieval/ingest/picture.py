@@ -1,0 +1,72 @@
+"""What crosses the border of the sandbox: the request, its limits, and the decoded picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PictureLimits:
+    """What one file may hold: bytes, pixels (times frames), pixels along one side, frames."""
+
+    bytes: int = 25 * 1024 * 1024
+    pixels: int = 50_000_000
+    side: int = 20_000
+    frames: int = 5_000
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the upright picture, in fractions of its width and height from the top left corner."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+    def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Return the pixel box (left, top, right, bottom) in a picture of this size: at least one pixel, inside it."""
+        left, right = _span(self.x, self.w, size[0])
+        top, bottom = _span(self.y, self.h, size[1])
+        return left, top, right, bottom
+
+
+def _span(start: float, length: float, pixels: int) -> tuple[int, int]:
+    first = max(0, min(math.floor(start * pixels), pixels - 1))
+    return first, max(first + 1, min(math.ceil((start + length) * pixels), pixels))
+
+
+@dataclass(frozen=True)
+class DecodeRequest:
+    """What is wanted of a file: pixels with their short side at most ``working_side`` (0: none), and thumbnails.
+
+    An upload wants thumbnails without pixels, a query or a worker pixels without thumbnails.
+    """
+
+    working_side: int = 0
+    thumbnail_sizes: tuple[int, ...] = ()
+    region: Region | None = None
+    limits: PictureLimits = field(default_factory=PictureLimits)
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """An upright picture.
+
+    ``width`` and ``height`` are those of the upright original. ``pixels``: uint8 (H, W, 3), (0, 0, 3) when not asked
+    for. ``thumbnails``: long side -> JPEG bytes without metadata. ``pdq``: 32 bytes, empty when there is too little in
+    the picture. ``placeholder``: a ``data:`` address. The last three are empty when no thumbnails were asked for.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    format: str
+    thumbnails: Mapping[int, bytes] = field(default_factory=dict)
+    placeholder: str = ""
+    pdq: bytes = b""

@@ -1,0 +1,152 @@
+"""Keep pictures that passed the gate: files first, then one transaction with all their rows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uuid6
+from django.db import connection, transaction
+from django.db.models import Count, F, Sum
+
+from retrieval import conf
+from retrieval.errors import NotFound, TooMany
+from retrieval.ingest import files, fingerprint
+from retrieval.ingest.files import original, thumbnail
+from retrieval.ingest.picture import Decoded
+from retrieval.models import Collection, EmbeddingJob, Encoder, Image, ImageDigest, UserUsage
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+__all__ = [
+    "NewPicture", "Place", "Saved", "add_usage", "known", "lock", "original", "release_usage", "save", "thumbnail",
+]  # fmt: skip
+
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Place:
+    """Into which collection, by whom, and how urgent: 0 while a person waits, higher for bulk work."""
+
+    collection: Collection
+    user: User
+    priority: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class NewPicture:
+    """A file that was decoded, and the columns that its uploader chose (title, tags ...)."""
+
+    data: bytes
+    sha256: str
+    decoded: Decoded
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    id: uuid.UUID = field(default_factory=uuid6.uuid7)
+
+    def files(self) -> dict[Path, bytes]:
+        """Target -> content of the original and of every thumbnail."""
+        small = {thumbnail(self.id, self.sha256, size=size): data for size, data in self.decoded.thumbnails.items()}
+        return {original(self.sha256): self.data, **small}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The row, and whether it was made now or had the same bytes already."""
+
+    image: Image
+    created: bool
+
+
+def known(collection: Collection, digests: Iterable[str]) -> dict[str, Image]:
+    """Return the living pictures of the collection that have these bytes, by SHA-256."""
+    rows = ImageDigest.objects.filter(collection=collection, sha256__in=list(digests)).select_related("image")
+    return {row.sha256: row.image for row in rows}
+
+
+def save(pictures: Sequence[NewPicture], *, place: Place) -> list[Saved]:
+    """Keep pictures, all in one commit; one whose bytes the collection has already is not kept again.
+
+    The files are durable and in place before the commit: a crash before it leaves files without rows, which the audit
+    removes, and after it everything is there. Raises StorageFull, TooMany (quota) and NotFound (the collection was
+    deleted meanwhile); nothing is kept then.
+    """
+    contents = {target: data for picture in pictures for target, data in picture.files().items()}
+    with files.staged(contents) as staged, transaction.atomic():
+        lock(picture.sha256 for picture in pictures)
+        images = known(place.collection, [picture.sha256 for picture in pictures])
+        new = {picture.sha256: picture for picture in pictures if picture.sha256 not in images}
+        images |= _insert(list(new.values()), place=place)
+        files.place({target: staged[target] for picture in new.values() for target in picture.files()})
+    return [Saved(images[picture.sha256], new.get(picture.sha256) is picture) for picture in pictures]
+
+
+def lock(digests: Iterable[str]) -> None:
+    """Hold these digests until the transaction ends.
+
+    Whoever adds, restores or removes a picture holds its digest, so that the same bytes never get two rows in a
+    collection and no original is removed while a new row comes to need it. In order, so that two never lock up.
+    """
+    keys = sorted({int.from_bytes(bytes.fromhex(digest)[:8], signed=True) for digest in digests})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [keys])
+
+
+def add_usage(user: User, *, images: int, size: int) -> None:
+    """Add to what a person uses, exact under races. Raises TooMany beyond the quota."""
+    UserUsage.objects.get_or_create(user=user)
+    limits = conf.get().limits
+    within = {"images__lte": limits.user_images - images, "bytes__lte": limits.user_bytes - size}
+    row = UserUsage.objects.filter(user=user, **within)
+    if not row.update(images=F("images") + images, bytes=F("bytes") + size):
+        raise TooMany("Your quota of pictures is used up.", code="quota_exceeded", retry_after=DAY)
+
+
+def release_usage(images: QuerySet[Image]) -> None:
+    """Take these pictures off what their uploaders use; in the transaction in which they are deleted."""
+    totals = images.order_by("uploader").values("uploader").annotate(images=Count("pk"), size=Sum("bytes"))
+    for row in totals.values_list("uploader", "images", "size"):
+        UserUsage.objects.filter(user=row[0]).update(images=F("images") - row[1], bytes=F("bytes") - row[2])
+
+
+def _insert(pictures: Sequence[NewPicture], *, place: Place) -> dict[str, Image]:
+    """Write all rows of new pictures; returns the images by SHA-256."""
+    if not pictures:
+        return {}
+    if not Collection.objects.filter(pk=place.collection.pk, deleted_at=None).exists():
+        raise NotFound("There is no such collection.")
+    images = Image.objects.bulk_create([_row(picture, place) for picture in pictures])
+    ImageDigest.objects.bulk_create(
+        [ImageDigest(collection=place.collection, sha256=picture.sha256, image_id=picture.id) for picture in pictures]
+    )
+    EmbeddingJob.objects.bulk_create(
+        [
+            EmbeddingJob(image_id=picture.id, encoder=encoder, owner=place.user, priority=place.priority)
+            for encoder in Encoder.objects.wanted()
+            for picture in pictures
+        ]
+    )
+    add_usage(place.user, images=len(pictures), size=sum(len(picture.data) for picture in pictures))
+    return {image.sha256: image for image in images}
+
+
+def _row(picture: NewPicture, place: Place) -> Image:
+    decoded = picture.decoded
+    return Image(
+        id=picture.id,
+        collection=place.collection,
+        uploader=place.user,
+        width=decoded.width,
+        height=decoded.height,
+        format=decoded.format,
+        bytes=len(picture.data),
+        sha256=picture.sha256,
+        pdq=fingerprint.bit_text(decoded.pdq) if decoded.pdq else None,
+        placeholder=decoded.placeholder,
+        **picture.columns,
+    )

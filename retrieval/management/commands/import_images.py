@@ -1,0 +1,136 @@
+"""``import_images``: put a folder of pictures into a collection, with progress, and again and again if need be."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from retrieval import conf, tasks
+from retrieval.errors import RetrievalError, TooLarge
+from retrieval.models import Collection, Role
+from retrieval.services import collections, imports
+from retrieval.services.imports import Outcome, Place, Source
+
+REASONS_SHOWN = 20
+
+
+@dataclass
+class Summary:
+    """What became of the files so far."""
+
+    new: int = 0
+    known: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    refused: list[Outcome] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one file."""
+        if outcome.error:
+            self.reasons[outcome.error.message] += 1
+            self.refused.append(outcome)
+        elif outcome.created:
+            self.new += 1
+        else:
+            self.known += 1
+
+
+class Command(BaseCommand):
+    """Reads the folder and everything below it. Files that the collection has already are skipped."""
+
+    help = "Put all pictures of a folder, and of the folders in it, into a collection."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("folder", type=Path, metavar="DIR")
+        parser.add_argument("--collection", required=True, help="name of the collection; it is made when there is none")
+        parser.add_argument("--user", help="who puts them in; needed when there are several administrators")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+        """Import, and print a summary with reasons; Ctrl-C keeps what was done."""
+        place = _place(options["collection"], username=options["user"])
+        paths = _paths(options["folder"])
+        summary, began = Summary(), time.monotonic()
+        try:
+            self._import(paths, place=place, summary=summary)
+        except RetrievalError as error:
+            self._print(summary, seconds=time.monotonic() - began)
+            raise CommandError(f"Stopped: {error.message} The same command goes on from here.") from error
+        except KeyboardInterrupt as error:
+            self._print(summary, seconds=time.monotonic() - began)
+            raise CommandError("Stopped. The same command goes on from here.", returncode=130) from error
+        self._print(summary, seconds=time.monotonic() - began)
+
+    def _import(self, paths: list[Path], *, place: Place, summary: Summary) -> None:
+        with tqdm(total=len(paths), unit=" pictures", smoothing=0.05) as bar:
+            for batch in imports.batches(_sources(paths), place=place):
+                outcomes = imports.finish(batch, place=place)
+                for outcome in outcomes:
+                    summary.add(outcome)
+                bar.update(len(outcomes))
+                bar.set_postfix(new=summary.new, known=summary.known, refused=len(summary.refused))
+                tasks.wake(tasks.embed)
+
+    def _print(self, summary: Summary, *, seconds: float) -> None:
+        rate = (summary.new + summary.known + len(summary.refused)) / max(seconds, 1e-9)
+        self.stdout.write(
+            f"{summary.new} new, {summary.known} known already, {len(summary.refused)} refused; "
+            f"{seconds:.1f} s, {rate:.1f} files/s"
+        )
+        for reason, count in summary.reasons.most_common():
+            self.stdout.write(f"  {count} x {reason}")
+        for outcome in summary.refused[:REASONS_SHOWN]:
+            self.stdout.write(f"    {outcome.name}")
+        if len(summary.refused) > REASONS_SHOWN:
+            self.stdout.write(f"    ... and {len(summary.refused) - REASONS_SHOWN} more")
+
+
+def _place(name: str, *, username: str | None) -> Place:
+    """Find who imports, and the collection: one in which that person may add pictures, or a new one."""
+    people = get_user_model().objects.filter(is_active=True)
+    found = people.filter(username=username) if username else people.filter(is_superuser=True)
+    if len(found) != 1:
+        raise CommandError("Say with --user NAME who puts the pictures in." if not username else f"No user {username}.")
+    user = found[0]
+    named = [row for row in Collection.objects.visible_to(user).filter(name=name) if _may_add(row, user)]
+    if len(named) > 1:
+        raise CommandError(f"{user} may add to several collections named {name!r}; rename one.")
+    return Place(named[0] if named else collections.create(owner=user, name=name), user, imports.PRIORITY_BULK)
+
+
+def _may_add(collection: Collection, user: Any) -> bool:
+    role = collections.role_of(collection, user)
+    return role is not None and role.rank >= Role.CONTRIBUTOR.rank
+
+
+def _paths(folder: Path) -> list[Path]:
+    """All files below the folder, in order; what is hidden is left out, links to folders are not followed."""
+    if not folder.is_dir():
+        raise CommandError(f"{folder} is no folder.")
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
+def _sources(paths: list[Path]) -> Iterator[Source]:
+    for path in paths:
+        yield _source(path)
+
+
+def _source(path: Path) -> Source:
+    """Read one file; one that is too large or cannot be read is refused without its bytes."""
+    most = conf.get().limits.image_bytes
+    try:
+        if path.stat().st_size > most:
+            error = TooLarge(f"The file has more than {most // 2**20} MB.", code="image_too_large")
+            return Source(str(path), error=error)
+        return Source(str(path), path.read_bytes())
+    except OSError as failure:
+        return Source(str(path), error=RetrievalError(f"Cannot be read: {failure.strerror}.", code="unreadable_file"))

@@ -1,0 +1,206 @@
+"""Pictures: put in, seen, changed, moved, deleted, brought back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from django.contrib.postgres.search import SearchQuery
+from django.db import transaction
+from django.utils import timezone
+
+from retrieval import conf
+from retrieval.errors import Conflict, NotFound
+from retrieval.ingest import fingerprint, sandbox, store
+from retrieval.models import Collection, Embedding, Image, ImageDigest, Role
+from retrieval.models.images import ImageQuerySet
+from retrieval.services import accounts, collections, jobs, purging
+from retrieval.services.picture_fields import ImageChanges, checked, title_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from retrieval.models.collections import Person
+
+__all__ = [
+    "Added", "ImageChanges", "ImageFilters", "Upload", "add", "delete", "edit", "file_path", "get", "listing", "move",
+    "purge_deleted", "restore", "retry", "thumbnail_path",
+]  # fmt: skip
+
+purge_deleted = purging.purge_deleted
+
+
+class Readable(Protocol):
+    """An open binary file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to be added, the name that it had, and what its uploader says about it."""
+
+    file: Readable
+    name: str = ""
+    texts: ImageChanges = field(default_factory=ImageChanges)
+
+
+@dataclass(frozen=True)
+class Added:
+    """The picture, and whether it is new; the same bytes in the same collection are not kept twice."""
+
+    image: Image
+    created: bool
+
+
+@dataclass(frozen=True)
+class ImageFilters:
+    """What to keep of a list; None keeps all."""
+
+    collection: UUID | None = None
+    status: str | None = None
+    tag: str | None = None
+    group_key: str | None = None
+    q: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def add(upload: Upload, *, user: User, collection: Collection) -> Added:
+    """Check, decode and keep one picture; its embedding waits in the ledger. A contributor may.
+
+    Raises NotFound and Forbidden, InvalidInput, TooLarge, UnsupportedPicture, TooMany (quota) and StorageFull; nothing
+    is kept then. The edge wakes a worker after the commit.
+    """
+    collections.require(collection, user=user, role=Role.CONTRIBUTOR)
+    columns = {"title": title_of(upload.name), **checked(upload.texts)}
+    data = upload.file.read(conf.get().limits.image_bytes + 1)
+    digest = fingerprint.sha256(data)
+    known = store.known(collection, [digest])
+    if digest in known:
+        return Added(get(known[digest].pk, user=user), created=False)
+    picture = store.NewPicture(data, digest, sandbox.upload(data), columns)
+    (saved,) = store.save([picture], place=store.Place(collection, user))
+    return Added(get(saved.image.pk, user=user), saved.created)
+
+
+def get(image_id: UUID | str, *, user: Person | Any) -> Image:
+    """Return the picture with its status and collection, or raise NotFound, be it hidden or absent."""
+    found = Image.objects.visible_to(user).with_status().select_related("collection").filter(pk=image_id).first()
+    if found is None:
+        raise NotFound("There is no such picture.")
+    return found
+
+
+def listing(user: Person | Any, *, filters: ImageFilters) -> ImageQuerySet:
+    """Return the visible pictures that pass the filters, with their status, newest first."""
+    wanted = {
+        "collection_id": filters.collection,
+        "status": filters.status,
+        "tags__contains": [filters.tag] if filters.tag else None,
+        "group_key": filters.group_key,
+        "words": SearchQuery(filters.q, config="simple", search_type="websearch") if filters.q else None,
+        "created_at__gt": filters.created_after,
+        "created_at__lt": filters.created_before,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return Image.objects.visible_to(user).with_status().filter(**given).order_by("-created_at", "-id")
+
+
+def edit(image: Image, *, user: User, changes: ImageChanges) -> Image:
+    """Write what people say about the picture; a contributor may. Raises InvalidInput naming the field."""
+    collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
+    columns = checked(changes)
+    for name, value in columns.items():
+        setattr(image, name, value)
+    image.save(update_fields=[*columns, "updated_at"])
+    return get(image.pk, user=user)
+
+
+def move(image: Image, *, user: User, collection: Collection) -> Image:
+    """Put the picture into another collection; a contributor of both may. Raises Conflict when it is there already."""
+    collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
+    collections.require(collection, user=user, role=Role.CONTRIBUTOR)
+    with transaction.atomic():
+        store.lock([image.sha256])
+        row = _locked(image.pk, deleted=False)
+        if row.collection_id != collection.pk:
+            _claim_digest(row, collection)
+            ImageDigest.objects.filter(collection=row.collection_id, sha256=row.sha256).delete()
+            row.collection = collection
+            row.save(update_fields=["collection", "updated_at"])
+            Embedding.objects.filter(image=row).update(collection=collection)
+            accounts.record(user, "image.moved", row, source=str(image.collection_id), goal=str(collection.pk))
+    return get(image.pk, user=user)
+
+
+def delete(image: Image, *, user: User) -> None:
+    """Take the picture away from everybody at once; it can be brought back for a short time. A contributor may."""
+    collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
+    with transaction.atomic():
+        store.lock([image.sha256])
+        row = _locked(image.pk, deleted=False)
+        row.deleted_at = timezone.now()
+        row.save(update_fields=["deleted_at", "updated_at"])
+        ImageDigest.objects.filter(image=row).delete()
+        Embedding.objects.filter(image=row).update(collection=None)
+        store.release_usage(Image.objects.filter(pk=row.pk))
+        accounts.record(user, "image.deleted", row, collection=str(row.collection_id))
+
+
+def restore(image_id: UUID, *, user: User) -> Image:
+    """Bring back a picture that was deleted a moment ago; a contributor may.
+
+    Raises NotFound when it is gone for good or not the caller's to see, Conflict when the same bytes were put in again
+    meanwhile, TooMany when the quota was used up meanwhile.
+    """
+    gone = Image.objects.select_related("collection").exclude(deleted_at=None).filter(pk=image_id).first()
+    if gone is None:
+        raise NotFound("There is no such picture.")
+    collections.require(gone.collection, user=user, role=Role.CONTRIBUTOR)
+    with transaction.atomic():
+        store.lock([gone.sha256])
+        row = _locked(image_id, deleted=True)
+        _claim_digest(row, row.collection)
+        row.deleted_at = None
+        row.save(update_fields=["deleted_at", "updated_at"])
+        Embedding.objects.filter(image=row).update(collection_id=row.collection_id)
+        store.add_usage(row.uploader, images=1, size=row.bytes)
+        accounts.record(user, "image.restored", row, collection=str(row.collection_id))
+    return get(image_id, user=user)
+
+
+def retry(image: Image, *, user: User) -> None:
+    """Try again to embed the picture; a contributor may."""
+    collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
+    jobs.embed_again(Image.objects.filter(pk=image.pk))
+
+
+def thumbnail_path(image: Image, size: int) -> Path:
+    """Where the thumbnail of that long side lies, a JPEG; ``size`` is one of the configured ones."""
+    return store.thumbnail(image.pk, image.sha256, size=size)
+
+
+def file_path(image: Image) -> Path:
+    """Where the uploaded bytes lie."""
+    return store.original(image.sha256)
+
+
+def _locked(image_id: UUID, *, deleted: bool) -> Image:
+    """Lock the row, so that what the ledger writes at the same moment comes before or after."""
+    rows = Image.objects.select_for_update(no_key=True, of=("self",)).select_related("collection", "uploader")
+    found = rows.filter(pk=image_id, deleted_at__isnull=not deleted).first()
+    if found is None:
+        raise NotFound("There is no such picture.")
+    return found
+
+
+def _claim_digest(image: Image, collection: Collection) -> None:
+    """Write down that the collection has these bytes. The caller holds the digest's lock."""
+    if store.known(collection, [image.sha256]):
+        raise Conflict("The collection has this very picture already.", code="same_picture")
+    ImageDigest.objects.create(collection=collection, sha256=image.sha256, image=image)

@@ -1,0 +1,137 @@
+"""Put in many pictures: decoding in several processes overlaps with writing rows in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from retrieval import conf
+from retrieval.errors import RetrievalError, StorageFull, TooMany, Unavailable
+from retrieval.ingest import fingerprint, sandbox, store
+from retrieval.ingest.picture import Decoded
+from retrieval.ingest.store import Place
+from retrieval.models import Image
+from retrieval.services.picture_fields import title_of
+
+__all__ = ["PRIORITY_BULK", "Batch", "Outcome", "Place", "Source", "batches", "finish"]
+
+BATCH = 64
+BATCH_BYTES = 64 * 1024 * 1024
+PRIORITY_BULK = 10
+# The system is at fault, not one file: the import stops and can go on later.
+STOPS = (Unavailable, StorageFull, TooMany)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to come: its name, and its bytes or why there are none."""
+
+    name: str
+    data: bytes = b""
+    error: RetrievalError | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: a new picture, a known one, or an error."""
+
+    name: str
+    image: Image | None = None
+    created: bool = False
+    error: RetrievalError | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Files whose decoding has begun. ``digests`` go along with ``sources``, empty where there are no bytes."""
+
+    sources: Sequence[Source]
+    digests: Sequence[str]
+    known: dict[str, Image]
+    decoding: dict[str, Future[Decoded]] = field(default_factory=dict)
+
+
+def batches(sources: Iterable[Source], *, place: Place) -> Iterator[Batch]:
+    """Yield the files in batches that are being decoded.
+
+    While the caller finishes one batch, the sandbox works on the next. At most two batches are in memory.
+    """
+    with _decoders() as decoders:
+        ahead: Batch | None = None
+        for chunk in _chunks(sources):
+            batch = _begin(chunk, place=place, decoders=decoders)
+            if ahead:
+                yield ahead
+            ahead = batch
+        if ahead:
+            yield ahead
+
+
+def finish(batch: Batch, *, place: Place) -> list[Outcome]:
+    """Wait for the decoding and keep what passed, in one commit; returns what became of each file, in order.
+
+    Raises Unavailable, StorageFull and TooMany (quota): then nothing of the batch is kept.
+    """
+    pictures, errors = _decoded(batch)
+    saved = {row.image.sha256: row for row in store.save(list(pictures.values()), place=place)}
+    created = {digest for digest, row in saved.items() if row.created}
+    images = {**batch.known, **{digest: row.image for digest, row in saved.items()}}
+    outcomes = []
+    for source, digest in zip(batch.sources, batch.digests, strict=True):
+        error = source.error or errors.get(digest)
+        is_new = digest in created
+        created.discard(digest)
+        outcomes.append(Outcome(source.name, None if error else images[digest], is_new, error))
+    return outcomes
+
+
+@contextmanager
+def _decoders() -> Iterator[ThreadPoolExecutor]:
+    """Yield threads that each drive one child; what nobody waits for any more is dropped."""
+    pool = ThreadPoolExecutor(conf.get().decode_processes, thread_name_prefix="import-decode")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _chunks(sources: Iterable[Source]) -> Iterator[list[Source]]:
+    """Cut into runs of at most 64 files and 64 MB (a single larger file makes a run by itself)."""
+    chunk: list[Source] = []
+    size = 0
+    for source in sources:
+        if chunk and (len(chunk) == BATCH or size + len(source.data) > BATCH_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(source)
+        size += len(source.data)
+    if chunk:
+        yield chunk
+
+
+def _begin(sources: Sequence[Source], *, place: Place, decoders: ThreadPoolExecutor) -> Batch:
+    """Start decoding every file of which the collection has no picture yet; equal files once."""
+    digests = ["" if source.error else fingerprint.sha256(source.data) for source in sources]
+    known = store.known(place.collection, digests)
+    data = {digest: source.data for digest, source in zip(digests, sources, strict=True) if digest}
+    decoding = {digest: decoders.submit(sandbox.upload, data[digest]) for digest in data if digest not in known}
+    return Batch(sources, digests, known, decoding)
+
+
+def _decoded(batch: Batch) -> tuple[dict[str, store.NewPicture], dict[str, RetrievalError]]:
+    """Return, by digest, the pictures that passed and the reasons of those that did not."""
+    pictures: dict[str, store.NewPicture] = {}
+    errors: dict[str, RetrievalError] = {}
+    for source, digest in zip(batch.sources, batch.digests, strict=True):
+        if digest not in batch.decoding or digest in pictures:
+            continue
+        try:
+            decoded = batch.decoding[digest].result()
+            pictures[digest] = store.NewPicture(source.data, digest, decoded, {"title": title_of(source.name)})
+        except STOPS:
+            raise
+        except RetrievalError as error:
+            errors[digest] = error
+    return pictures, errors

@@ -1,0 +1,83 @@
+"""The words that people put on a picture: what is accepted, and how a file name becomes a title."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+
+from retrieval.errors import InvalidInput
+
+LENGTHS = {"title": 300, "caption": 5000, "group_key": 200, "source_url": 2000}
+MOST_TAGS, TAG_LENGTH = 100, 100
+METADATA_BYTES = 65_536
+_is_web_address = URLValidator(schemes=["http", "https"])
+
+
+@dataclass(frozen=True)
+class ImageChanges:
+    """What to write; None leaves a field as it is."""
+
+    title: str | None = None
+    caption: str | None = None
+    tags: Iterable[str] | None = None
+    group_key: str | None = None
+    source_url: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+def checked(changes: ImageChanges) -> dict[str, Any]:
+    """Return the columns to write. Raises InvalidInput naming the field that is out of bounds."""
+    given = {field.name: getattr(changes, field.name) for field in fields(changes)}
+    columns: dict[str, Any] = {name: _text(name, given[name]) for name in LENGTHS if given[name] is not None}
+    if columns.get("source_url"):
+        _check_address(columns["source_url"])
+    if changes.tags is not None:
+        columns["tags"] = _tags(changes.tags)
+    if changes.metadata is not None:
+        columns["metadata"] = _metadata(changes.metadata)
+    return columns
+
+
+def shown_name(name: str) -> str:
+    """Return a file name as display text: no folders, no control or direction signs, at most 300 characters."""
+    base = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(sign for sign in base if not unicodedata.category(sign).startswith("C")).strip()[: LENGTHS["title"]]
+
+
+def title_of(name: str) -> str:
+    """Make a title of a file name by dropping its ending."""
+    return PurePosixPath(shown_name(name)).stem
+
+
+def _text(name: str, value: str) -> str:
+    if len(value) > LENGTHS[name] or "\x00" in value:
+        raise InvalidInput.of(name, f"At most {LENGTHS[name]} characters, without null characters.")
+    return value
+
+
+def _check_address(value: str) -> None:
+    try:
+        _is_web_address(value)
+    except ValidationError as error:
+        raise InvalidInput.of("source_url", "A web address starts with http:// or https://.") from error
+
+
+def _tags(values: Iterable[str]) -> list[str]:
+    tags = list(dict.fromkeys(tag.strip() for tag in values if tag.strip()))
+    if len(tags) > MOST_TAGS or any(len(tag) > TAG_LENGTH or "\x00" in tag for tag in tags):
+        raise InvalidInput.of("tags", f"At most {MOST_TAGS} tags of at most {TAG_LENGTH} characters.")
+    return tags
+
+
+def _metadata(value: Mapping[str, Any]) -> dict[str, Any]:
+    text = json.dumps(dict(value))
+    if len(text) > METADATA_BYTES or "\\u0000" in text:
+        raise InvalidInput.of("metadata", f"At most {METADATA_BYTES} bytes of JSON, without null characters.")
+    return dict(value)

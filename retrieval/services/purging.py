@@ -1,0 +1,72 @@
+"""Remove for good what was deleted and whose undo time is over: rows, vectors, jobs, files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from retrieval import conf
+from retrieval.ingest import files, store
+from retrieval.models import Collection, Image
+
+BATCH = 200
+# Any number that nobody else uses: the purge holds it for itself, a backup together with other backups.
+PURGE_LOCK = 0x70757267
+
+
+def purge_deleted() -> int:
+    """Remove pictures and collections past their undo time; returns how many pictures.
+
+    Each batch commits by itself. A crash between rows and files leaves files that the audit removes.
+    """
+    before, removed = timezone.now() - timedelta(seconds=conf.get().ledger.undo), 0
+    while batch := _purge_batch(before):
+        removed += batch
+    Collection.objects.filter(deleted_at__lte=before, images=None).delete()
+    return removed
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Keep every file where it is for as long as this lasts; what is deleted meanwhile is purged afterwards."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [PURGE_LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock_shared(%s)", [PURGE_LOCK])
+
+
+def _may_purge() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [PURGE_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _purge_batch(before: datetime) -> int:
+    over = Q(deleted_at__lte=before) | Q(collection__deleted_at__lte=before)
+    with transaction.atomic():
+        if not _may_purge():
+            return 0
+        images = list(Image.objects.select_for_update(skip_locked=True, of=("self",)).filter(over)[:BATCH])
+        rows = Image.objects.filter(pk__in=[image.pk for image in images])
+        # One that came in while its collection was being deleted still counts as living.
+        store.release_usage(rows.alive())
+        rows.delete()
+    sizes = conf.get().thumbnail_sizes
+    files.remove(files.thumbnail(image.pk, image.sha256, size=size) for image in images for size in sizes)
+    _remove_originals({image.sha256 for image in images})
+    return len(images)
+
+
+def _remove_originals(digests: set[str]) -> None:
+    """Remove the originals that no row needs; whoever is about to need one waits for the digest's lock."""
+    with transaction.atomic():
+        store.lock(digests)
+        needed = set(Image.objects.filter(sha256__in=digests).values_list("sha256", flat=True))
+        files.remove(files.original(digest) for digest in digests - needed)
