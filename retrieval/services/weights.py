@@ -1,0 +1,137 @@
+"""Weights files and the encoders made of them: download on request, register a local file, make the first encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from django.utils import timezone
+
+from retrieval import conf, encoders
+from retrieval.embedding import EncoderSpec, backbones, checkpoint
+from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
+from retrieval.models import Encoder, EncoderState
+
+# (bytes so far, bytes in all or 0 when the server does not say)
+Progress = Callable[[int, int], None]
+BLOCK = 1024 * 1024
+TIMEOUT = 30  # seconds without a byte
+FALLBACK = "mobilenet_v2"
+
+
+def fetch(backbone: str, *, progress: Progress, mirror: str = "") -> Path:
+    """Download the official weights of a backbone into the weights folder, unless they are there; returns the file.
+
+    ``mirror`` is another address of the same file. The bytes must have the SHA-256 that torchvision names; nothing
+    else is kept. Raises InvalidInput for an unknown backbone, Unavailable without a connection, WeightsError for
+    other bytes.
+    """
+    published = backbones.get(backbone).published
+    target = conf.get().weights_dir / published.filename
+    if target.is_file() and _sha256(target).startswith(published.sha256_prefix):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        _download(mirror or published.url, partial, progress=progress)
+        if not (found := _sha256(partial)).startswith(published.sha256_prefix):
+            raise WeightsError(f"The download has SHA-256 {found}; expected {published.sha256_prefix}...")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def _download(url: str, target: Path, *, progress: Progress) -> None:
+    if not url.startswith(("https://", "http://")):
+        raise InvalidInput.of("mirror", "The address must begin with https:// or http://.")
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, target.open("wb") as file:
+            total, done = int(response.headers.get("Content-Length") or 0), 0
+            for block in _blocks(response):
+                file.write(block)
+                done += len(block)
+                progress(done, total)
+    except (urllib.error.URLError, TimeoutError) as error:
+        raise Unavailable(f"{url} cannot be fetched: {getattr(error, 'reason', error)}.") from error
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    while block := stream.read(BLOCK):
+        yield block
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def register(name: str, path: Path, *, spec: EncoderSpec | None = None, sha256: str = "") -> Encoder:
+    """Make a draft encoder of a trained weights file, which is copied into the weights folder.
+
+    ``spec`` may be left out for a file that carries one. The file is read completely first, so one that does not fit
+    is refused now. Raises WeightsError, and Conflict when the name is taken.
+    """
+    if Encoder.objects.filter(name=name).exists():
+        raise Conflict(f"There is an encoder called {name} already.", code="name_taken")
+    live = checkpoint.load(path, spec=spec, sha256=sha256 or None)
+    carried = checkpoint.read_spec(path)
+    folder = conf.get().weights_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    if carried is None and live.spec.projection != "identity":
+        # The projection is not in the file: keep the whole encoder, so that it can never come out differently.
+        kept = folder / f"{name}.safetensors"
+        checkpoint.save(live, kept)
+    else:
+        kept = _copied(path, folder / f"{name}{path.suffix}")
+    return _row(name, spec=live.spec, file=kept)
+
+
+def _copied(source: Path, target: Path) -> Path:
+    partial = target.with_name(target.name + ".partial")
+    shutil.copyfile(source, partial)
+    return partial.replace(target)
+
+
+def _row(name: str, *, spec: EncoderSpec, file: Path | None, state: str = EncoderState.DRAFT) -> Encoder:
+    return Encoder.objects.create(
+        name=name,
+        spec=spec.to_dict(),
+        dimension=spec.dimension,
+        weights_name=file.name if file else "",
+        weights_sha256=_sha256(file) if file else "",
+        trained=file is not None,
+        state=state,
+        activated_at=timezone.now() if state == EncoderState.ACTIVE else None,
+    )
+
+
+def first_encoder() -> Encoder:
+    """The active encoder; on the first start the one the settings name is made, and marked untrained without weights.
+
+    The settings name a weights file with its own spec (bundled, or in the weights folder, ``.safetensors`` left out)
+    or a backbone. Raises InvalidInput when they name neither.
+    """
+    row = Encoder.objects.active()
+    if row is not None:
+        return row
+    wanted = conf.get().encoder
+    try:
+        file = encoders.weights_path(f"{wanted}.safetensors")
+    except WeightsError:
+        return _untrained(wanted)
+    spec = checkpoint.read_spec(file)
+    if spec is None:
+        raise WeightsError(f"{file.name} does not say which encoder it is for.")
+    return _row(wanted, spec=spec, file=file, state=EncoderState.ACTIVE)
+
+
+def _untrained(wanted: str) -> Encoder:
+    bundled = conf.Conf.encoder
+    spec = EncoderSpec(FALLBACK if wanted == bundled else wanted)
+    return _row(f"{spec.backbone}-untrained", spec=spec, file=None, state=EncoderState.ACTIVE)

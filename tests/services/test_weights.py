@@ -1,0 +1,165 @@
+"""Weights come in by request only, checked, and become draft encoders; the first start always has an encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+from django.core.management import CommandError, call_command
+
+from retrieval import conf, encoders
+from retrieval.embedding import Encoder as LiveEncoder
+from retrieval.embedding import EncoderSpec, backbones, checkpoint
+from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
+from retrieval.models import Encoder, EncoderState
+from retrieval.services import weights
+
+pytestmark = pytest.mark.django_db
+TINY = EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))
+
+
+@pytest.fixture(autouse=True)
+def folders(settings, tmp_path, monkeypatch):
+    """Own folders, no bundled weights."""
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, data_dir=tmp_path, weights_dir=tmp_path / "weights")
+    monkeypatch.setattr(encoders, "BUNDLED", tmp_path / "bundled")
+    return tmp_path
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Serve a folder on this machine; gives the folder and its address."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def published(served, monkeypatch):
+    """Publish a small real state dict as the official weights of resnet18."""
+    folder, address = served
+    buffer = io.BytesIO()
+    torch.save(backbones.get("resnet18").build().half().state_dict(), buffer)
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    (folder / f"resnet18-{digest[:8]}.pth").write_bytes(buffer.getvalue())
+    place = backbones.Published(url=f"{address}/resnet18-{digest[:8]}.pth", sha256_prefix=digest[:8])
+    monkeypatch.setattr(backbones.Backbone, "published", property(lambda _: place))
+    return place
+
+
+def quiet(_done, _total):
+    pass
+
+
+def test_fetched_file_is_checked_kept_and_not_fetched_again(published, served):
+    seen = []
+    file = weights.fetch("resnet18", progress=lambda done, total: seen.append((done, total)))
+    assert file == conf.get().weights_dir / published.filename
+    assert seen[-1] == (file.stat().st_size, file.stat().st_size)
+    (served[0] / published.filename).unlink()
+    assert weights.fetch("resnet18", progress=quiet) == file
+
+
+def test_other_bytes_are_refused_and_nothing_is_kept(published, served):
+    (served[0] / "mirror.pth").write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="The download has SHA-256"):
+        weights.fetch("resnet18", progress=quiet, mirror=published.url.replace(published.filename, "mirror.pth"))
+    assert not list(conf.get().weights_dir.iterdir())
+
+
+def test_no_connection_is_one_sentence_and_other_schemes_are_refused(published):
+    with pytest.raises(Unavailable, match="cannot be fetched"):
+        weights.fetch("resnet18", progress=quiet, mirror="http://127.0.0.1:1/none.pth")
+    with pytest.raises(InvalidInput, match="http"):
+        weights.fetch("resnet18", progress=quiet, mirror="file:///etc/passwd")
+    with pytest.raises(InvalidInput, match="no backbone"):
+        weights.fetch("resnet19", progress=quiet)
+
+
+def test_fetch_command_makes_a_trained_draft(published, capsys):
+    call_command("fetch_weights", "resnet18", "--name", "r18", "--pooling", "gem", "--image-size", "96")
+    made = Encoder.objects.get(name="r18")
+    assert (made.trained, made.state, made.dimension) == (True, EncoderState.DRAFT, 512)
+    assert EncoderSpec.from_dict(made.spec) == EncoderSpec("resnet18", pooling="gem", image_size=96)
+    assert encoders.weights_path(made.weights_name).is_file()
+    assert "r18: 512 dimensions" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="already"):
+        call_command("fetch_weights", "resnet18", "--name", "r18")
+    with pytest.raises(CommandError, match="pooling must be one of"):
+        call_command("fetch_weights", "resnet18", "--name", "other", "--pooling", "median")
+
+
+def test_file_with_its_spec_is_copied_as_it_is(folders, capsys):
+    digest = checkpoint.save(LiveEncoder(TINY), folders / "mine.safetensors")
+    call_command("register_encoder", "mine", str(folders / "mine.safetensors"), "--sha256", digest)
+    made = Encoder.objects.get(name="mine")
+    assert made.weights_sha256 == digest
+    assert made.spec == TINY.to_dict()
+    assert digest in capsys.readouterr().out
+    with pytest.raises(CommandError, match="was altered"):
+        call_command("register_encoder", "mine2", str(folders / "mine.safetensors"), "--sha256", "0" * 64)
+
+
+def test_projection_that_is_not_in_the_file_is_kept_with_the_rest(folders):
+    spec = EncoderSpec("resnet18", projection="linear", dimension=32, image_size=64)
+    torch.save(LiveEncoder(spec).backbone.state_dict(), folders / "plain.pth")
+    made = weights.register("head", folders / "plain.pth", spec=spec)
+    assert checkpoint.read_spec(encoders.weights_path(made.weights_name)) == spec
+    checkpoint.load(encoders.weights_path(made.weights_name), sha256=made.weights_sha256)
+
+
+def test_file_that_does_not_fit_leaves_no_row(folders):
+    checkpoint.save(LiveEncoder(TINY), folders / "mine.safetensors")
+    with pytest.raises(WeightsError, match="does not fit resnet18"):
+        weights.register("wrong", folders / "mine.safetensors", spec=EncoderSpec("resnet18"))
+    assert not Encoder.objects.exists()
+
+
+def test_taken_name_is_a_conflict(folders):
+    checkpoint.save(LiveEncoder(TINY), folders / "mine.safetensors")
+    weights.register("mine", folders / "mine.safetensors")
+    with pytest.raises(Conflict):
+        weights.register("mine", folders / "mine.safetensors")
+
+
+def test_first_start_takes_the_bundled_file(folders):
+    (folders / "bundled").mkdir()
+    digest = checkpoint.save(LiveEncoder(TINY), folders / "bundled" / "compact-v1.safetensors")
+    made = weights.first_encoder()
+    assert (made.name, made.state, made.trained) == ("compact-v1", EncoderState.ACTIVE, True)
+    assert made.weights_sha256 == digest
+    assert weights.first_encoder() == made
+    assert Encoder.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "backbone"), [("compact-v1", "mobilenet_v2"), ("resnet18", "resnet18")]
+)  # fmt: skip
+def test_first_start_without_weights_is_marked_untrained(settings, wanted, backbone):
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, encoder=wanted)
+    made = weights.first_encoder()
+    assert (made.name, made.trained, made.weights_name) == (f"{backbone}-untrained", False, "")
+    assert made.spec["backbone"] == backbone
+
+
+def test_unknown_wish_stops_the_start(settings):
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, encoder="nonsense")
+    with pytest.raises(InvalidInput, match="no backbone 'nonsense'"):
+        weights.first_encoder()
