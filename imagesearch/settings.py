@@ -9,6 +9,7 @@ from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
 from imagesearch import datadir, env, logs, safety, servers
+from imagesearch.embedded import postgres
 from retrieval.conf import Conf
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -228,5 +229,6 @@ IMAGESEARCH = Conf(
     public_search=env.boolean("IMAGESEARCH_PUBLIC_SEARCH"),
     metrics_networks=env.networks("IMAGESEARCH_METRICS_NETWORKS"),
     broker=servers.client(BROKER),
+    postgres_tools=postgres.binaries(),
     proxies=PROXIES,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -67,7 +68,11 @@ def encoder() -> Problem:
         active = Encoder.objects.active()
     except DatabaseError as error:
         return f"The active encoder is unknown: {_first_line(error)}"
-    return None if active else "No encoder is active; start the site once, or activate one in the administration."
+    if active is None:
+        return "No encoder is active; start the site once, or activate one in the administration."
+    if active.weights_name and not any((folder / active.weights_name).is_file() for folder in _weights_folders()):
+        return f"The weights file {active.weights_name} of the active encoder {active.name} is missing."
+    return None
 
 
 PROBES: dict[str, Callable[[], Problem]] = {
@@ -127,6 +132,11 @@ def check_encoder(*, databases: Sequence[str] | None, **_: Any) -> Sequence[chec
 
 def _message(kind: type[checks.Error | checks.Warning], text: Problem, code: str) -> list[checks.CheckMessage]:
     return [kind(text, id=code)] if text else []
+
+
+def _weights_folders() -> tuple[Path, ...]:
+    """Where ``retrieval.encoders`` looks; not asked there, as that would load torch into every command."""
+    return (Path(__file__).resolve().parent / "weights", conf.get().weights_dir)
 
 
 def _dotted(version: Sequence[int]) -> str:

@@ -6,6 +6,7 @@ import http.client
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -15,7 +16,10 @@ from imagesearch.embedded.process import Service, StartError
 
 STOP_SECONDS = 14
 THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
-WORKER = ("worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", "-n")
+# `prepare` has made the checks; made again by each program they would only load every page's code there.
+CELERY_ENV = {**THREADS, "CELERY_SKIP_CHECKS": "1"}
+WORKERS = ("imagesearch", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", "-n")
+SCHEDULER = ("imagesearch.celery:schedule", "beat", "--pidfile", "", "--schedule")
 
 
 def embedded_servers() -> list[Service]:
@@ -35,12 +39,15 @@ def programs() -> dict[str, Service]:
         "web": Service(
             "Web server", _web_words(), log=_log("web"), env=THREADS, answers=web_answers, stop_seconds=STOP_SECONDS
         ),
-        "worker": _celery("worker", *WORKER, "one@%h", "--queues", "embedding", "--pool", "prefork", "-c", "1"),
-        "long-worker": _celery("long-worker", *WORKER, "long@%h", "--queues", "imports,training", "--pool", "solo"),
-        "scheduler": _celery(
-            "scheduler", "beat", "--schedule", str(datadir.runtime(settings.DATA_DIR) / "schedule"), "--pidfile", ""
-        ),
+        "worker": _celery("worker", WORKERS, "one@%h", "--queues", "embedding", "--pool", "prefork", "-c", "1"),
+        "long-worker": _celery("long-worker", WORKERS, "long@%h", "--queues", "imports,training", "--pool", "solo"),
+        "scheduler": _celery("scheduler", SCHEDULER, str(datadir.runtime(settings.DATA_DIR) / "schedule")),
     }
+
+
+def preparation() -> Service:
+    """What comes before the programs, in a process of its own: what it loads is not kept by the supervisor."""
+    return Service("Preparation", [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare"], log=_log("prepare"))
 
 
 def web_answers() -> bool:
@@ -87,10 +94,10 @@ def _web_words() -> list[str]:
     return words
 
 
-def _celery(name: str, *words: str) -> Service:
-    argv = [sys.executable, "-m", "celery", "--app", "imagesearch", "--quiet", *words]
+def _celery(name: str, start: Sequence[str], *words: str) -> Service:
     title = name.replace("-", " ").capitalize()
-    return Service(title, argv, log=_log(name), env=THREADS, stop_seconds=STOP_SECONDS)
+    argv = [sys.executable, "-m", "celery", "--app", *start, *words]
+    return Service(title, argv, log=_log(name), env=CELERY_ENV, stop_seconds=STOP_SECONDS)
 
 
 def _log(name: str) -> Path:

@@ -50,6 +50,14 @@ class Supervisor:
         for running in group:
             self._await(running)
 
+    def run(self, service: Service) -> None:
+        """Run a process that ends by itself; raises StartError when it fails."""
+        running = Running(service, launch(service), time.monotonic())
+        self.groups.append([running])
+        if running.process.wait():
+            raise StartError(f"{service.name} failed: {service.last_words()} More in {service.log}")
+        self.groups.pop()
+
     def watch(self) -> None:
         """Look after everything for ever; an exception of a signal handler ends it."""
         while True:

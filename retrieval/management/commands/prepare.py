@@ -8,13 +8,14 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from retrieval.models import Encoder
 from retrieval.services import first_link
 
 
 class Command(BaseCommand):
     """``manage.py prepare``: what each start needs done once, before the programs run. Safe to repeat."""
 
-    help = "Migrate the database, collect static files, make the administrator on the first start."
+    help = "Migrate the database, collect static files, make administrator and encoder on the first start."
     requires_system_checks: list[str] = []
 
     def handle(self, *, verbosity: int, **_options: Any) -> None:
@@ -22,4 +23,6 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=verbosity, interactive=False, skip_checks=True)
         call_command("collectstatic", verbosity=0, interactive=False, skip_checks=True)
         first_link.prepare_admin(settings.ADMIN_PASSWORD)
-        self.check(databases=["default"])
+        if Encoder.objects.active() is None:
+            call_command("first_encoder")
+        self.check(tags=["database", "retrieval", "security"], databases=["default"])

@@ -8,7 +8,6 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from imagesearch.embedded import lending, site
@@ -42,8 +41,10 @@ class Command(BaseCommand):
         try:
             site.require_free_port()
             supervisor.start(*site.embedded_servers())
-            call_command("prepare", verbosity=0)
-            supervisor.start(*site.programs().values())
+            supervisor.run(site.preparation())
+            programs = site.programs()
+            supervisor.start(programs.pop("web"))
+            supervisor.start(*programs.values())
             token = first_link.issue(first_link.prepare_admin())
             self.stdout.write(f"Ready: {site.address()}  (sign in: {site.address()}first/{token})")
             self.stdout.flush()
