@@ -89,7 +89,8 @@ def test_members_come_change_and_go(collection, owner, stranger, calls):
 
 
 @pytest.mark.parametrize(
-    ("body", "field"), [({"username": "nobody", "role": "viewer"}, "username"), ({"username": "x", "role": "owner"}, "role")]
+    ("body", "field"),
+    [({"username": "nobody", "role": "viewer"}, "username"), ({"username": "x", "role": "owner"}, "role")],
 )
 def test_a_member_needs_a_known_name_and_a_role(collection, owner, calls, body, field):
     answer = calls(owner).post(f"{BASE}{collection.pk}/members/", body, format="json")

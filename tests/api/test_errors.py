@@ -59,7 +59,8 @@ def test_the_wait_is_the_errors_own():
 
 
 def test_fields_are_named_flat_and_only_where_there_are_any():
-    nested = exceptions.ValidationError({"region": {"x": ["Too large."], "non_field_errors": ["Empty."]}, "k": ["Odd."]})
+    region = {"x": ["Too large."], "non_field_errors": ["Empty."]}
+    nested = exceptions.ValidationError({"region": region, "k": ["Odd."]})
     body = answer(failure_of(nested)).data["error"]
     assert body["fields"] == {"region.x": ["Too large."], "region": ["Empty."], "k": ["Odd."]}
     assert body["message"] == "region.x: Too large."

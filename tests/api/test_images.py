@@ -41,8 +41,9 @@ def client(owner, encoder, calls):
     return calls(owner)
 
 
-def send(client, collection, file, **fields):
-    return client.post(BASE, {"file": file, "collection": str(collection.pk), **fields}, format="multipart")
+def send(client, collection, file, *, key="", **fields):
+    headers = {"HTTP_IDEMPOTENCY_KEY": key} if key else {}
+    return client.post(BASE, {"file": file, "collection": str(collection.pk), **fields}, format="multipart", **headers)
 
 
 def test_a_picture_is_added_with_what_is_said_about_it(client, collection, picture):
@@ -74,29 +75,24 @@ def test_the_same_bytes_again_give_the_same_picture(client, collection, picture)
 
 
 def test_a_key_sent_twice_makes_one_picture_and_one_answer(client, collection, picture):
-    headers = {"HTTP_IDEMPOTENCY_KEY": "upload-1"}
-    body = {"collection": str(collection.pk)}
-    first = client.post(BASE, {**body, "file": picture()}, format="multipart", **headers)
-    again = client.post(BASE, {**body, "file": picture()}, format="multipart", **headers)
+    first = send(client, collection, picture(), key="upload-1")
+    again = send(client, collection, picture(), key="upload-1")
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
-    other = client.post(BASE, {**body, "file": picture((0, 0, 9))}, format="multipart", **headers)
+    other = send(client, collection, picture((0, 0, 9)), key="upload-1")
     assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
     assert Image.objects.count() == 1
 
 
 def test_a_key_belongs_to_one_person(client, collection, picture, stranger, calls):
-    headers = {"HTTP_IDEMPOTENCY_KEY": "upload-1"}
-    send_as = {"file": picture(), "collection": str(collection.pk)}
-    assert client.post(BASE, send_as, format="multipart", **headers).status_code == 201
+    assert send(client, collection, picture(), key="upload-1").status_code == 201
     theirs = CollectionFactory(owner=stranger)
-    answer = calls(stranger).post(BASE, {"file": picture((1, 2, 3)), "collection": str(theirs.pk)}, format="multipart", **headers)
-    assert answer.status_code == 201
+    assert send(calls(stranger), theirs, picture((1, 2, 3)), key="upload-1").status_code == 201
 
 
 @pytest.mark.parametrize("key", ["x" * 201, "a\tb", "é"])
 def test_a_key_that_cannot_be_kept_is_refused(client, collection, picture, key):
-    answer = client.post(BASE, {"file": picture(), "collection": str(collection.pk)}, format="multipart", HTTP_IDEMPOTENCY_KEY=key)
+    answer = send(client, collection, picture(), key=key)
     assert answer.status_code == 400
     assert "Idempotency-Key" in answer.json()["error"]["fields"]
 
@@ -108,12 +104,11 @@ def test_an_upload_that_failed_may_be_tried_again_with_its_key(client, collectio
     def full(*_, **__):
         raise StorageFull("The disk is full.")
 
-    body = {"collection": str(collection.pk)}
     with monkeypatch.context() as patch:
         patch.setattr(images, "add", full)
-        failed = client.post(BASE, {**body, "file": picture()}, format="multipart", HTTP_IDEMPOTENCY_KEY="k")
+        failed = send(client, collection, picture(), key="k")
     assert (failed.status_code, failed.headers["Retry-After"]) == (507, "5")
-    assert client.post(BASE, {**body, "file": picture()}, format="multipart", HTTP_IDEMPOTENCY_KEY="k").status_code == 201
+    assert send(client, collection, picture(), key="k").status_code == 201
 
 
 def test_a_broker_that_is_away_does_not_stop_an_upload(

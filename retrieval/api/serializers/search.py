@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from retrieval.api.serializers.fields import Many, json_value
 from retrieval.api.serializers.images import ThumbnailUrl
@@ -29,6 +30,11 @@ class RegionSerializer(serializers.Serializer[Any]):
     y = serializers.FloatField(min_value=0, max_value=1)
     w = serializers.FloatField(min_value=0, max_value=1)
     h = serializers.FloatField(min_value=0, max_value=1)
+
+    def get_value(self, dictionary: Any) -> Any:
+        """Return the object or, of a form, its text; an empty one is none."""
+        found = dictionary.get(self.field_name, empty)
+        return None if found == "" else found
 
     def to_internal_value(self, data: Any) -> Any:
         """Read an object, or in a form its JSON text."""

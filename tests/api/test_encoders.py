@@ -1,0 +1,124 @@
+"""Encoders, jobs and status through the API."""
+
+from __future__ import annotations
+
+import io
+import uuid
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+from retrieval import conf
+from retrieval.models import ArchiveImport, ImportIssue
+from tests.factories import EncoderFactory, ImageFactory, UserFactory, job
+
+BASE = "/api/v1/encoders/"
+
+
+@pytest.fixture
+def admin(db):
+    """An administrator."""
+    return UserFactory(username="admin", is_staff=True)
+
+
+@pytest.fixture
+def active(db):
+    """The active encoder."""
+    return EncoderFactory(name="now", dimension=3)
+
+
+def test_everyone_signed_in_reads_encoders_with_their_scores(owner, active, calls):
+    active.scores = {"corel1k": {"map": 0.9, "digest": "x"}}
+    active.save()
+    (row,) = calls(owner).get(BASE).json()["results"]
+    assert (row["name"], row["state"], row["scores"]["corel1k"]["map"]) == ("now", "active", 0.9)
+    assert calls(owner).get(f"{BASE}{active.pk}/").json() == row
+    assert calls(owner).get(f"{BASE}{uuid.uuid4()}/").status_code == 404
+
+
+@pytest.mark.parametrize("call", ["build", "activate"])
+def test_only_administrators_change_encoders(owner, active, calls, call):
+    assert calls(owner).post(f"{BASE}{active.pk}/{call}/", {}, format="json").status_code == 403
+
+
+def test_an_encoder_is_built_then_activated(admin, active, calls):
+    other = EncoderFactory(name="next", dimension=3, state="draft")
+    client = calls(admin)
+    built = client.post(f"{BASE}{other.pk}/build/")
+    assert (built.status_code, built.json()["state"]) == (202, "building")
+    assert set(built.json()["progress"]) == {"done", "failed", "total", "seconds_left"}
+    refused = client.post(f"{BASE}{active.pk}/build/")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "encoder_active")
+
+
+def test_a_worse_encoder_needs_a_reason(admin, active, calls, collection, monkeypatch):
+    from retrieval.services import indexes
+
+    monkeypatch.setattr(indexes, "ensure", lambda encoder: None)
+    ImageFactory(collection=collection)
+    other = EncoderFactory(name="next", dimension=3, state="building")
+    address = f"{BASE}{other.pk}/activate/"
+    client = calls(admin)
+    refused = client.post(address, {}, format="json")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "encoder_incomplete")
+    done = client.post(address, {"force_reason": "We know what we do."}, format="json")
+    assert (done.status_code, done.json()["state"], done.json()["note"]) == (200, "active", "We know what we do.")
+
+
+def test_status_counts_only_what_the_caller_sees(owner, stranger, active, collection, calls):
+    ImageFactory(collection=collection)
+    mine = calls(owner).get("/api/v1/status/").json()
+    assert (mine["encoder"], mine["images"]["total"], mine["pending"]) == ("now", 1, 1)
+    assert set(mine["services"]) >= {"database", "worker"}
+    assert mine["version"]
+    assert calls(stranger).get("/api/v1/status/").json()["images"]["total"] == 0
+
+
+def test_jobs_say_what_failed_and_try_it_again(owner, active, collection, calls):
+    failed = {"state": "failed", "error_code": "decoder_crashed", "error_text": "Crashed."}
+    job(ImageFactory(collection=collection), active, **failed)
+    client = calls(owner)
+    seen = client.get("/api/v1/jobs/").json()
+    assert (seen["failed"], seen["by_reason"][0]["code"]) == (1, "decoder_crashed")
+    assert seen["by_collection"][0]["collection"] == str(collection.pk)
+    answer = client.post("/api/v1/jobs/retry/", {"code": "decoder_crashed"}, format="json")
+    assert (answer.status_code, answer.json()) == (202, {"retried": 1})
+
+
+@pytest.fixture
+def own_folder(settings, tmp_path):
+    """Keep the files of a test apart."""
+    settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path)
+
+
+def archive(*members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        for name, data in members:
+            made.writestr(name, data)
+    file.seek(0)
+    file.name = "birds.zip"
+    return file
+
+
+@pytest.mark.usefixtures("own_folder", "active")
+def test_an_archive_is_taken_in_and_followed(owner, stranger, collection, calls, picture):
+    body = {"file": archive(("a.png", picture().getvalue())), "collection": str(collection.pk)}
+    answer = calls(owner).post("/api/v1/archives/", body, format="multipart")
+    assert answer.status_code == 202, answer.content
+    fields = {"id", "state", "total", "done", "failed", "skipped", "errors"}
+    assert set(answer.json()) >= fields
+    row = ArchiveImport.objects.get()
+    ImportIssue.objects.create(job=row, name="b.txt", code="format_not_allowed", message="Not a picture.")
+    seen = calls(owner).get(f"/api/v1/imports/{row.pk}/").json()
+    assert seen["errors"] == [{"name": "b.txt", "code": "format_not_allowed", "message": "Not a picture."}]
+    assert calls(stranger).get(f"/api/v1/imports/{row.pk}/").status_code == 404
+
+
+@pytest.mark.usefixtures("own_folder")
+def test_what_is_no_archive_is_refused(owner, collection, calls):
+    file = io.BytesIO(b"no archive")
+    file.name = "birds.zip"
+    body = {"file": file, "collection": str(collection.pk)}
+    assert calls(owner).post("/api/v1/archives/", body, format="multipart").status_code == 415

@@ -1,0 +1,71 @@
+"""The OpenAPI description is valid, complete and served without another host."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.core.management import call_command
+from django.urls import get_resolver
+
+from imagesearch.security import policy_for
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory):
+    """The description, checked by its own tool; a warning fails."""
+    import yaml
+
+    path = tmp_path_factory.mktemp("schema") / "schema.yml"
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(path))
+    return yaml.safe_load(path.read_text())
+
+
+def operations(schema):
+    return [(path, method, call) for path, calls in schema["paths"].items() for method, call in calls.items()]
+
+
+def test_it_is_openapi_3_1(schema):
+    assert schema["openapi"].startswith("3.1")
+
+
+def test_every_call_is_described(schema):
+    resolver = next(item for item in get_resolver().url_patterns if str(item.pattern) == "api/v1/")
+    described = {re.sub(r"{[^}]*}", "{}", path) for path in schema["paths"]}
+    for pattern in resolver.url_patterns:
+        if pattern.name in {"schema", "docs", "unknown"}:
+            continue
+        assert f"/api/v1/{re.sub(r'<[^>]*>', '{}', str(pattern.pattern))}" in described
+
+
+def test_every_call_says_how_it_fails(schema):
+    for path, method, call in operations(schema):
+        failures = {int(status) for status in call["responses"]} - {200, 201, 202, 204, 206}
+        assert {400, 401, 503} <= failures, path
+        assert method == "get" or 403 in failures
+        assert method not in {"post", "patch"} or {413, 415} <= failures
+        assert "{" not in path or 404 in failures
+    assert {"409", "429", "507"} <= set(schema["paths"]["/api/v1/images/"]["post"]["responses"])
+    assert "429" in schema["paths"]["/api/v1/search/"]["post"]["responses"]
+
+
+def test_every_failure_has_the_one_shape(schema):
+    for path, _, call in operations(schema):
+        for status, answer in call["responses"].items():
+            if int(status) >= 400:
+                content = answer["content"]["application/json"]["schema"]
+                assert content == {"$ref": "#/components/schemas/Error"}, path
+
+
+def test_the_description_and_its_pages_are_served_to_everyone(client, db):
+    assert client.get("/api/v1/schema/").status_code == 200
+    page = client.get("/api/v1/docs/")
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert not re.findall(r"(?:src|href)=\"https?://", text)
+    assert not re.findall(r"<script(?![^>]*src=)", text)
+    assert "unsafe-eval" not in policy_for("/api/v1/docs/")
+    script = re.search(r'src="([^"]*script[^"]*)"', text)
+    assert script
+    answer = client.get(script.group(1).replace("&amp;", "&"))
+    assert answer.headers["Content-Type"].startswith("application/javascript")
