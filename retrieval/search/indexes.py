@@ -87,7 +87,7 @@ def build(encoder: Encoder, *, rows: int) -> None:
     with _alone(encoder), _memory(rows, encoder.dimension):
         index = find(encoder)
         if index is not None and not index.valid:
-            _drop(encoder.pk)
+            drop(encoder.pk)
         if index is None or not index.valid:
             _run(statement(encoder))
 
@@ -101,10 +101,22 @@ def rebuild(encoder: Encoder, *, rows: int) -> None:
 
 def drop(encoder_id: UUID) -> None:
     """Remove the index of an encoder, whether or not the encoder is still there."""
-    if connection.in_atomic_block:
-        _run(f"DROP INDEX IF EXISTS public.{name_of(encoder_id)}")
-    else:
-        _drop(encoder_id)
+    drop_named(name_of(encoder_id))
+
+
+def drop_named(name: str) -> None:
+    """Remove an index by its name, without holding up searches; inside a transaction they wait for its end."""
+    how = "" if connection.in_atomic_block else "CONCURRENTLY "
+    _run(f'DROP INDEX {how}IF EXISTS public."{name}"')
+
+
+def is_building(encoder: Encoder) -> bool:
+    """Tell whether a builder is at work on this index now."""
+    name = name_of(encoder.pk)
+    free = bool((_one(LOCK, name) or (False,))[0])
+    if free:
+        _one(UNLOCK, name)
+    return not free
 
 
 def names() -> list[str]:
@@ -149,10 +161,6 @@ def _memory(rows: int, dimension: int) -> Iterator[None]:
     finally:
         _run("RESET maintenance_work_mem")
         _run("RESET max_parallel_maintenance_workers")
-
-
-def _drop(encoder_id: UUID) -> None:
-    _run(f"DROP INDEX CONCURRENTLY IF EXISTS public.{name_of(encoder_id)}")
 
 
 def _outside_transactions() -> None:

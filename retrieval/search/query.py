@@ -93,7 +93,7 @@ def nearest(question: Question, *, user: Person | Any) -> Ranked:
     Raises Unavailable (code search_timeout) when a statement takes longer than 5 s.
     """
     bound = conf.get().exact_candidates
-    with _bounded():
+    with bounded():
         sought = scope.resolve(question.filters, encoder=question.encoder, user=user, bound=bound)
         found = None
         if question.vector is not None and not question.exact and sought.candidates > bound:
@@ -122,10 +122,18 @@ def approximate(question: Question, sought: Scope) -> list[Row] | None:
         return None
     filtered = sought.candidates < 0.9 * index.rows
     _widen(max(FILTERED_LIST if filtered else list_length(index.rows), pool))
-    near = sought.rows.annotate(near=cosine_distance(question.vector), distance=question.distance).order_by("near")
+    near = _by_index(question, question.vector, rows=sought.rows)
     found = _grouped(near, pool) if question.group else list(near.values_list("image_id", "distance")[:pool])
     ordered = sorted(found, key=lambda row: (row[1], row[0]))
     return ordered[question.offset : wanted] if len(ordered) >= wanted else None
+
+
+def _by_index(question: Question, vector: QueryVector, *, rows: QuerySet[Embedding]) -> QuerySet[Any]:
+    """The rows in the index's order, by cosine, with the distance that was asked for."""
+    measured = rows.annotate(distance=question.distance)
+    if question.measure == Measure.COSINE:
+        return measured.order_by("distance")
+    return measured.annotate(near=cosine_distance(vector)).order_by("near")
 
 
 def list_length(rows: int) -> int:
@@ -145,7 +153,7 @@ def _group() -> Expression:
     return Coalesce(NullIf("image__group_key", Value("")), alone, output_field=TextField())
 
 
-def _grouped(near: QuerySet[Embedding], pool: int) -> list[Row]:
+def _grouped(near: QuerySet[Any], pool: int) -> list[Row]:
     """The best of each group among the nearest."""
     best: dict[str, Row] = {}
     rows = near.annotate(group=_group()).values_list("image_id", "distance", "group")[:pool]
@@ -162,7 +170,7 @@ def _hits(question: Question, rows: Iterable[Row]) -> list[Hit]:
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
+def bounded() -> Iterator[None]:
     """A transaction in which no statement runs longer than SECONDS; just-in-time compiling costs more than it saves."""
     try:
         with transaction.atomic():

@@ -58,6 +58,12 @@ def index(encoder: Encoder) -> None:
         cursor.execute("ANALYZE retrieval_embedding")
 
 
+def drop_indexes() -> None:
+    """Drop what a test built and committed; emptying the tables leaves the indexes."""
+    for name in indexes.names():
+        indexes.drop_named(name)
+
+
 def clustered(rows: int, *, seed: int, dimension: int = DIMENSION) -> NDArray[np.float32]:
     """Positive vectors around a few centres, all different."""
     random = np.random.default_rng(seed)

@@ -1,0 +1,244 @@
+"""Latency and recall of vector search, on a PostgreSQL of its own that is gone at the end.
+
+Usage: python -m bench.search [--rows 100000] [--dimension 256 1280] [--queries 200] [--lists 40 80] [--json FILE]
+
+The vectors are as unlike noise as real ones: rectified points of a curved manifold with few local dimensions, in
+clusters of uneven size. (Vectors of equally spread noise have no neighbours worth finding.) Queries are new points of
+the same kind, not stored ones. Times are those of the whole ``query.nearest``: the scope, its counts, the transaction,
+the statements, and their way to Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import django
+import numpy as np
+from numpy.typing import NDArray
+
+DATA_DIR = Path(tempfile.mkdtemp(prefix="isb-"))
+os.environ.update({
+    "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
+    "IMAGESEARCH_DATA_DIR": str(DATA_DIR),
+    "IMAGESEARCH_DATABASE_POOL": "0",
+})
+os.environ.pop("DATABASE_URL", None)
+django.setup()
+
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from pgvector import HalfVector  # noqa: E402
+
+from imagesearch import servers  # noqa: E402
+from imagesearch.embedded import lending  # noqa: E402
+from retrieval.models import Collection, Encoder, Measure  # noqa: E402
+from retrieval.search import indexes, query, vectors  # noqa: E402
+from retrieval.search.query import Question, nearest  # noqa: E402
+from retrieval.search.scope import Filters  # noqa: E402
+from retrieval.search.vectors import QueryVector  # noqa: E402
+
+Floats = NDArray[np.float32]
+SHARES = (1, 2, 5, 10, 100, 1_000, 10_000)
+K = 10
+PICTURES = """
+COPY retrieval_image (id, collection_id, uploader_id, title, caption, tags, group_key, source_url, metadata,
+    width, height, format, bytes, sha256, placeholder, created_at, updated_at) FROM STDIN
+"""
+EMBEDDINGS = """
+COPY retrieval_embedding (image_id, encoder_id, collection_id, vector, length, centred_length, created_at) FROM STDIN
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the result; times in milliseconds.
+
+    ``cpu`` is the mean processor time of a search, here and in PostgreSQL; ``backend_cpu`` is PostgreSQL's part. Both
+    are what an idle machine would take, however busy this one is.
+    """
+
+    what: str
+    dimension: int
+    candidates: int
+    exact: bool
+    recall: float
+    p50: float
+    p95: float
+    cpu: float
+    backend_cpu: float
+
+
+class Manifold:
+    """Points like pooled features of a network: a random two-layer rectified map of few hidden coordinates."""
+
+    HIDDEN, WIDE, CLUSTERS = 24, 128, 400
+
+    def __init__(self, dimension: int, *, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        draw = self.random.standard_normal
+        self.centres = 1.6 * draw((self.CLUSTERS, self.HIDDEN), dtype=np.float32)
+        weights = self.random.pareto(1.2, self.CLUSTERS) + 0.1
+        self.weights = weights / weights.sum()
+        self.first = draw((self.HIDDEN, self.WIDE), dtype=np.float32) / np.sqrt(self.HIDDEN)
+        self.second = draw((self.WIDE, dimension), dtype=np.float32) / np.sqrt(self.WIDE)
+
+    def points(self, count: int) -> Floats:
+        """New points (count, dimension)."""
+        cluster = self.random.choice(self.CLUSTERS, count, p=self.weights)
+        hidden = self.centres[cluster] + 0.6 * self.random.standard_normal((count, self.HIDDEN), dtype=np.float32)
+        wide = np.maximum(hidden @ self.first, 0)
+        features = np.maximum(wide @ self.second + 0.2, 0)
+        noise = 0.05 * self.random.standard_normal(features.shape, dtype=np.float32)
+        points: Floats = np.maximum(features + noise, 0)
+        return points
+
+
+def fill(manifold: Manifold, encoder: Encoder, *, rows: int) -> dict[int, Collection]:
+    """Put ``rows`` pictures in collections that hold 1/2, 1/5, 1/10 ... of them, and the rest; share -> collection."""
+    owner = get_user_model().objects.create(username=f"bench-{encoder.dimension}")
+    sizes = {share: rows // share for share in SHARES[1:]}
+    sizes[1] = rows - sum(sizes.values())
+    collections = {share: Collection.objects.create(name=f"1/{share}", owner=owner) for share in sizes}
+    homes = np.repeat(np.array(list(sizes)), list(sizes.values()))
+    np.random.default_rng(1).shuffle(homes)
+    for start in range(0, rows, 5_000):
+        part = homes[start : start + 5_000]
+        ids = [collections[int(share)].pk for share in part]
+        load(manifold.points(len(part)), ids, encoder=encoder, owner=owner.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE retrieval_embedding")
+        cursor.execute("VACUUM ANALYZE retrieval_image")
+    return collections
+
+
+def load(raw: Floats, homes: list[uuid.UUID], *, encoder: Encoder, owner: int) -> None:
+    """Copy pictures and vectors in, as quickly as PostgreSQL takes them."""
+    unit, ids = vectors.unit(raw), [uuid.uuid4() for _ in homes]
+    pictures = (
+        (image, home, owner, "", "", "{}", "", "", "{}", 4, 3, "PNG", 1, image.hex * 2, "", "now", "now")
+        for image, home in zip(ids, homes, strict=True)
+    )
+    embeddings = (
+        (
+            image, encoder.pk, home, HalfVector(unit.vectors[row]).to_text(),
+            float(unit.lengths[row]), float(unit.centred_lengths[row]), "now",
+        )
+        for row, (image, home) in enumerate(zip(ids, homes, strict=True))
+    )  # fmt: skip
+    for statement, rows in ((PICTURES, pictures), (EMBEDDINGS, embeddings)):
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def backend_seconds() -> float:
+    """The processor time of this connection's server process so far."""
+    pid = connection.connection.info.backend_pid
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def measure(what: str, questions: list[Question], *, user: object) -> Figure:
+    """Ask all questions once to warm up and once for the clock; compare with the exact answers."""
+    for question in questions[:20]:
+        nearest(question, user=user)
+    times, shares, answer = [], [], None
+    here, backend = time.process_time(), backend_seconds()
+    for question in questions:
+        start = time.perf_counter()
+        nearest(question, user=user)
+        times.append(1000 * (time.perf_counter() - start))
+    backend = 1000 * (backend_seconds() - backend) / len(questions)
+    here = 1000 * (time.process_time() - here) / len(questions)
+    for question in questions:
+        answer = nearest(question, user=user)
+        truth = nearest(replace(question, exact=True), user=user) if not answer.exact else answer
+        farthest = truth.hits[-1].distance + 1e-9
+        shares.append(sum(hit.distance <= farthest for hit in answer.hits) / len(truth.hits))
+    ordered = statistics.quantiles(times, n=20)
+    return Figure(
+        what, len(questions[0].vector.unit), answer.candidates, answer.exact, round(statistics.mean(shares), 4),
+        round(statistics.median(times), 2), round(ordered[-1], 2), round(here + backend, 2), round(backend, 2),
+    )  # fmt: skip
+
+
+def questions_of(raw: Floats, encoder: Encoder) -> list[Question]:
+    """One question for each point."""
+    unit = vectors.unit(raw)
+    return [
+        Question(encoder, QueryVector.of(unit.vectors[row], length=float(unit.lengths[row])), k=K)
+        for row in range(len(raw))
+    ]
+
+
+def figures(dimension: int, options: argparse.Namespace) -> Iterator[Figure]:
+    """All lines for one dimension."""
+    encoder = Encoder.objects.create(name=f"bench-{dimension}", spec={}, dimension=dimension, state="draft")
+    manifold = Manifold(dimension, seed=dimension)
+    start = time.perf_counter()
+    collections = fill(manifold, encoder, rows=options.rows)
+    loaded = time.perf_counter()
+    indexes.build(encoder, rows=options.rows)
+    built = time.perf_counter()
+    size = indexes.find(encoder).size / 2**20
+    print(f"{dimension} dimensions: loaded in {loaded - start:.0f} s, indexed in {built - loaded:.0f} s, {size:.0f} MB")
+    asked, user = questions_of(manifold.points(options.queries), encoder), collections[1].owner
+    yield measure("all", asked, user=user)
+    for other in (Measure.EUCLIDEAN, Measure.PEARSON):
+        yield measure(f"all, {other}", [replace(each, measure=other) for each in asked], user=user)
+    chosen = query.list_length
+    for length in options.lists:
+        query.list_length = lambda _, length=length: length
+        yield measure(f"all, list of {length}", asked, user=user)
+    query.list_length = chosen
+    for share in SHARES[1:]:
+        narrow = Filters(collections=(collections[share].pk,))
+        yield measure(f"1/{share}", [replace(each, filters=narrow) for each in asked], user=user)
+    yield measure("all, exact", [replace(each, exact=True) for each in asked[:30]], user=user)
+
+
+def shown(lines: Iterator[Figure]) -> Iterator[Figure]:
+    """Print each line as it comes."""
+    names = "".join(f"{name:>9}" for name in ("exact", "recall", "p50 ms", "p95 ms", "cpu ms", "backend"))
+    print(f"{'':>8}{'what':<22}{'candidates':>11}{names}")
+    for line in lines:
+        print(
+            f"{line.dimension:>6}  {line.what:<22}{line.candidates:>11}{line.exact!s:>9}{line.recall:>9.4f}"
+            f"{line.p50:>9.2f}{line.p95:>9.2f}{line.cpu:>9.2f}{line.backend_cpu:>9.2f}", flush=True,
+        )  # fmt: skip
+        yield line
+
+
+def main() -> None:
+    """Measure, print a table, and keep it when asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--dimension", type=int, nargs="+", default=[256, 1280])
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--lists", type=int, nargs="*", default=[40, 80, 120, 200])
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    try:
+        database = servers.postgres(DATA_DIR).service()
+        with lending.lent(DATA_DIR, [database], title="bench", say=print):
+            call_command("migrate", verbosity=0)
+            found = [line for dimension in options.dimension for line in shown(figures(dimension, options))]
+            connection.close()
+    finally:
+        shutil.rmtree(DATA_DIR, ignore_errors=True)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(line) for line in found], indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""When an index is built, how its state is told, and how right it answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from retrieval.models import Collection, RecallFigure
+from retrieval.search import indexes as room
+from retrieval.search import query
+from retrieval.services import indexes
+from retrieval.services.indexes import IndexState
+from tests.factories import CollectionFactory, EncoderFactory
+from tests.search.rows import DIMENSION, clustered, drop_indexes, put
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def clean(db):
+    """Leave no index behind."""
+    yield
+    drop_indexes()
+
+
+@pytest.fixture
+def encoder(db, settings):
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, exact_candidates=50)
+    return EncoderFactory(dimension=DIMENSION)
+
+
+@pytest.fixture
+def large(encoder):
+    put(CollectionFactory(), clustered(300, seed=1), encoder=encoder)
+    return encoder
+
+
+def spoil(encoder):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [room.name_of(encoder.pk)]
+        )
+
+
+def test_few_vectors_need_no_index(encoder):
+    put(CollectionFactory(), clustered(50, seed=1), encoder=encoder)
+    assert indexes.ensure(encoder).state == IndexState.UNNEEDED
+    assert room.find(encoder) is None
+
+
+def test_many_vectors_get_one(large):
+    assert indexes.report(large).state == IndexState.MISSING
+    done = indexes.ensure(large)
+    assert (done.state, done.vectors) == (IndexState.READY, 300)
+    assert done.size > 0
+
+
+def test_an_invalid_index_is_seen_and_repaired(large):
+    indexes.ensure(large)
+    spoil(large)
+    assert indexes.report(large).state == IndexState.INVALID
+    assert indexes.ensure(large).state == IndexState.READY
+
+
+def test_too_many_dimensions_stay_without(large):
+    large.dimension = room.MOST_DIMENSIONS + 1
+    assert indexes.report(large).state == IndexState.UNNEEDED
+
+
+def test_a_builder_at_work_is_left_alone(large, monkeypatch):
+    monkeypatch.setattr(room, "_one", lambda statement, *values: (False,) if "lock" in statement else None)
+    assert indexes.ensure(large).state == IndexState.BUILDING
+
+
+def test_indexes_of_nobody_are_dropped(large):
+    indexes.ensure(large)
+    assert indexes.tidy() == []
+    large.delete()
+    assert len(indexes.tidy()) == 1
+    assert room.names() == []
+
+
+def test_dropping(large):
+    indexes.ensure(large)
+    indexes.drop(large)
+    assert indexes.report(large).state == IndexState.MISSING
+
+
+def test_guard_measures_and_keeps_the_figure(large):
+    assert indexes.guard() is None
+    indexes.ensure(large)
+    figure = indexes.guard(queries=20)
+    assert figure.recall >= 0.99
+    assert (figure.queries, figure.k, figure.encoder) == (20, 10, large)
+    assert RecallFigure.objects.get() == figure
+
+
+def test_guard_sees_a_bad_index(large, monkeypatch):
+    indexes.ensure(large)
+    sound = query.approximate
+
+    def lose_the_nearest(question, sought):
+        rows = sound(replace(question, k=question.k + 5), sought)
+        return rows and rows[5:]
+
+    monkeypatch.setattr(query, "approximate", lose_the_nearest)
+    assert indexes.guard(queries=20).recall == pytest.approx(0.5)
+
+
+def test_guard_leaves_deleted_pictures_out(encoder):
+    put(CollectionFactory(), clustered(60, seed=1), encoder=encoder)
+    indexes.ensure(encoder)
+    Collection.objects.get().images.first().embeddings.update(collection=None)
+    assert indexes.guard(queries=100).queries == 59
+
+
+def run(*words):
+    out = StringIO()
+    call_command("build_index", *words, stdout=out)
+    return out.getvalue()
+
+
+def test_command_builds_says_so_and_tidies(large):
+    with pytest.raises(CommandError, match="not ready"):
+        run("--check")
+    assert f"{large.name}: ready, 300 vectors" in run()
+    assert "ready" in run("--rebuild", "--encoder", large.name)
+    assert "ready" in run("--check")
+    large.delete()
+    assert "dropped embedding_hnsw_" in run()
+
+
+def test_command_knows_its_encoders(large):
+    with pytest.raises(CommandError, match="no encoder named"):
+        run("--encoder", "nobody")
