@@ -61,6 +61,7 @@ class Conf:
     token_days: int = 90
     metrics_networks: tuple[str, ...] = ()
     x_accel_prefix: str = ""
+    postgres_tools: Path = Path("/usr/bin")
     broker: str = "redis://127.0.0.1:6379/0"
     proxies: int = 0
     limits: Limits = field(default_factory=Limits)
