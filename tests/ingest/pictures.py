@@ -14,6 +14,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 def scene(width=64, height=48, seed=0):
     """A picture with smooth shapes and a little noise, different for every seed."""
+    if width * height > 1_000_000:
+        return scene(width // 4, height // 4, seed).resize((width, height), Image.Resampling.BICUBIC)
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     waves = [np.sin(x * rng.uniform(0.02, 0.3) + y * rng.uniform(0.02, 0.3) + rng.uniform(0, 6)) for _ in range(3)]

@@ -1,0 +1,190 @@
+"""Archives end to end: every member becomes a picture, a known one or an issue, and a restart goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import uuid
+import zipfile
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from retrieval import conf
+from retrieval.errors import Forbidden, NotFound, StorageFull, TooLarge, UnsupportedPicture
+from retrieval.ingest import store
+from retrieval.models import ArchiveImport, EmbeddingJob, Image, ImportIssue
+from retrieval.services import archives, imports
+from tests.factories import CollectionFactory, EncoderFactory, UserFactory
+from tests.ingest.pictures import sample
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def incoming(settings, tmp_path):
+    settings.IMAGESEARCH = dataclasses.replace(conf.get(), data_dir=tmp_path)
+    return conf.get().incoming
+
+
+@pytest.fixture
+def collection():
+    return CollectionFactory()
+
+
+def zipped(*members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return io.BytesIO(out.getvalue())
+
+
+def pictures(count):
+    return [(f"{n}.jpg", sample("JPEG", seed=n)) for n in range(count)]
+
+
+def started(collection, *members):
+    return archives.start(zipped(*members), name="a.zip", user=collection.owner, collection=collection)
+
+
+def ran(job):
+    archives.run(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def numbers(job):
+    return job.state, job.total, job.done, job.failed, job.skipped
+
+
+def test_every_member_has_its_end(collection, incoming):
+    EncoderFactory()
+    twice = pictures(1)[0][1]
+    job = started(collection, *pictures(2), ("copy.jpg", twice), ("no.jpg", b"no picture"), ("../x.jpg", twice))
+    assert numbers(job) == ("queued", 5, 0, 0, 0)
+    assert numbers(ran(job)) == ("done", 5, 2, 2, 1)
+    assert list(job.issues.values_list("name", "code")) == [("no.jpg", "format_not_allowed"), ("../x.jpg", "unsafe_name")]
+    assert sorted(Image.objects.values_list("title", flat=True)) == ["0", "1"]
+    assert set(EmbeddingJob.objects.values_list("priority", flat=True)) == {imports.PRIORITY_BULK}
+    assert list(incoming.iterdir()) == []
+    assert job.file == ""
+    assert job.finished_at
+
+
+def test_a_second_run_does_nothing(collection):
+    job = ran(started(collection, *pictures(1)))
+    before = numbers(job)
+    assert numbers(ran(job)) == before
+    archives.run(uuid.uuid4())
+
+
+def test_known_pictures_are_skipped_and_not_kept_twice(collection):
+    ran(started(collection, *pictures(2)))
+    assert numbers(ran(started(collection, *pictures(3)))) == ("done", 3, 1, 0, 2)
+    assert Image.objects.count() == 3
+
+
+class CrashError(BaseException):
+    """Stands for the worker being killed."""
+
+
+def test_after_a_crash_it_goes_on_where_it_stopped(collection, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 2)
+    job = started(collection, *pictures(5), ("no.jpg", b"no picture"))
+    finish, calls = imports.finish, []
+
+    def killed_at_the_second(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise CrashError
+        return finish(*args, **kwargs)
+
+    monkeypatch.setattr(imports, "finish", killed_at_the_second)
+    with pytest.raises(CrashError):
+        archives.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.position, job.done) == ("running", 2, 2)
+    assert archives.unfinished() == []
+    ArchiveImport.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert archives.unfinished() == [job.pk]
+    assert numbers(ran(job)) == ("done", 6, 5, 1, 0)
+    assert ImportIssue.objects.count() == 1
+
+
+def test_progress_and_pictures_are_one_commit(collection, monkeypatch):
+    def crash(*_):
+        raise CrashError
+
+    job = started(collection, *pictures(2))
+    monkeypatch.setattr(archives, "_count", crash)
+    with pytest.raises(CrashError):
+        archives.run(job.pk)
+    assert Image.objects.count() == 0
+
+
+def test_one_worker_at_a_time(collection, monkeypatch):
+    job = started(collection, *pictures(1))
+    assert archives._claim(job.pk)
+    archives.run(job.pk)
+    assert Image.objects.count() == 0
+
+
+def test_a_worker_that_lost_its_lease_stops(collection):
+    job = started(collection, *pictures(2))
+    mine = archives._claim(job.pk)
+    ArchiveImport.objects.update(lease_token=uuid.uuid4())
+    with pytest.raises(archives.LeaseLostError):
+        archives._take_apart(mine)
+    assert Image.objects.count() == 0
+
+
+def test_a_full_disk_leaves_the_import_to_go_on(collection, monkeypatch):
+    def full(*_, **__):
+        raise StorageFull("No room.")
+
+    job = started(collection, *pictures(2))
+    monkeypatch.setattr(store, "save", full)
+    with pytest.raises(StorageFull):
+        archives.run(job.pk)
+    monkeypatch.undo()
+    assert archives.unfinished() == [job.pk]
+
+
+def test_a_used_up_quota_ends_the_import_with_its_reason(collection, settings):
+    limits = dataclasses.replace(conf.get().limits, user_images=1)
+    settings.IMAGESEARCH = dataclasses.replace(conf.get(), limits=limits)
+    job = ran(started(collection, *pictures(2)))
+    assert (job.state, job.error_code) == ("failed", "quota_exceeded")
+
+
+def test_a_missing_archive_ends_the_import(collection, incoming):
+    job = started(collection, *pictures(1))
+    (incoming / job.file).unlink()
+    assert ran(job).error_code == "archive_missing"
+
+
+@pytest.mark.parametrize(("data", "error"), [(b"no archive", UnsupportedPicture), (b"x" * 3000, TooLarge)])
+def test_what_is_no_archive_is_refused_at_once_and_not_kept(collection, incoming, settings, data, error):
+    limits = dataclasses.replace(conf.get().limits, archive_bytes=2000)
+    settings.IMAGESEARCH = dataclasses.replace(conf.get(), limits=limits)
+    with pytest.raises(error):
+        archives.start(io.BytesIO(data), name="a.zip", user=collection.owner, collection=collection)
+    assert list(incoming.iterdir()) == []
+    assert not ArchiveImport.objects.exists()
+
+
+def test_rights(collection):
+    job = started(collection, *pictures(1))
+    assert archives.get(job.pk, user=collection.owner) == job
+    with pytest.raises(NotFound):
+        archives.get(job.pk, user=UserFactory())
+    with pytest.raises(NotFound):
+        archives.start(zipped(), name="a.zip", user=UserFactory(), collection=collection)
+    collection.visibility = "shared"
+    collection.save()
+    viewer = UserFactory()
+    collection.memberships.create(user=viewer, role="viewer")
+    with pytest.raises(Forbidden):
+        archives.start(zipped(), name="a.zip", user=viewer, collection=collection)
