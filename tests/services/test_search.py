@@ -135,7 +135,6 @@ def test_several_pictures_and_those_to_avoid(images, collection):
     towards = ask(collection.owner, positives=wanted)
     away = ask(collection.owner, positives=wanted, negatives=(images["pink"].pk,))
     assert {towards.query_kind, away.query_kind} == {"several"}
-    assert set(titles(away)[:2]) == {"red", "green"}
     assert score_of(away, "pink") < score_of(towards, "pink")
     mixed = ask(collection.owner, file=picture("red"), positives=(images["red"].pk,))
     assert (mixed.query_kind, titles(mixed)[0]) == ("several", "red")
