@@ -69,7 +69,7 @@ def restore(source: Path, *, progress: Progress) -> Manifest:
     """Fill an empty system from a backup: the files, each original checked by its SHA-256, then the database.
 
     The schema comes along and is brought up to date. Raises Conflict when there are pictures or collections already,
-    InvalidInput when the file is no whole backup, Unavailable when the database refuses it; its rows are as before then.
+    InvalidInput when the file is no whole backup, Unavailable when the database refuses it; its rows stay as they were.
     """
     if Collection.objects.exists() or Image.objects.exists():
         raise Conflict("This system holds pictures or collections; restore into an empty one.", code="not_empty")
@@ -154,7 +154,7 @@ def _read(archive: tarfile.TarFile, manifest: Manifest, *, dump: IO[bytes], prog
         done += 1
         progress("files", done, manifest.files)
     if not dumped or done != manifest.files:
-        raise InvalidInput.of("file", f"The backup should hold {manifest.files} files and a database; {done} are there.")
+        raise InvalidInput.of("file", f"The backup should hold a database and {manifest.files} files, not {done}.")
 
 
 def _opened(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
@@ -198,6 +198,8 @@ def _run(tool: str, *arguments: str) -> None:
     names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
     said = {variable: str(settings[key]) for variable, key in names.items() if settings.get(key)}
     program = conf.get().postgres_tools / tool
-    ended = subprocess.run([program, *arguments], env={**os.environ, **said}, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [program, *arguments], env={**os.environ, **said}, capture_output=True, text=True, check=False
+    )
     if ended.returncode != 0:
         raise Unavailable(f"{tool} failed: {ended.stderr.strip().splitlines()[-1:] or 'it did not say why'}")

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     """``manage.py first_encoder``: part of ``prepare``, apart from it because it alone has to load torch."""
 
     help = "Make the encoder named by IMAGESEARCH_ENCODER active, unless one is active already."
-    requires_system_checks: list[str] = []  # noqa: RUF012  (`prepare` runs them)
+    requires_system_checks: list[str] = []
 
     def handle(self, **_options: Any) -> None:
         """Make the row; raises CommandError when the settings name no encoder that can be used."""

@@ -54,7 +54,7 @@ class Command(BaseCommand):
         parser.add_argument("--collection", required=True, help="name of the collection; it is made when there is none")
         parser.add_argument("--user", help="who puts them in; needed when there are several administrators")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+    def handle(self, *args: Any, **options: Any) -> None:
         """Import, and print a summary with reasons; Ctrl-C keeps what was done."""
         place = _place(options["collection"], username=options["user"])
         paths = _paths(options["folder"])

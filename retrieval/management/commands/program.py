@@ -14,7 +14,7 @@ class Command(BaseCommand):
     """``manage.py program NAME``: becomes that program, with the same options as under ``up``."""
 
     help = "Run one program of the site in the foreground."
-    requires_system_checks: list[str] = []  # noqa: RUF012  (`prepare` has run them; a program must come up by itself)
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the program's name."""
