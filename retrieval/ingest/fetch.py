@@ -1,0 +1,155 @@
+"""Fetch a picture by its web address without being led to this machine or its private neighbours."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+from retrieval.errors import InvalidInput, TooLarge
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+PORTS = {"http": 80, "https": 443}
+MOVED = {301, 302, 303, 307, 308}
+CHUNK = 64 * 1024
+TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "imagesearch"}
+UNREACHABLE = (OSError, http.client.HTTPException, ValueError)
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether an address is one of the open internet, whatever IPv6 form an IPv4 address hides in."""
+    inner = _inner(address)
+    if inner is not None:
+        return is_public(inner)
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+@dataclass(frozen=True)
+class FetchRules:
+    """Most bytes, seconds for everything after the name is resolved, redirects; which addresses may be connected."""
+
+    most_bytes: int = 25 * 1024 * 1024
+    seconds: float = 15
+    redirects: int = 5
+    allowed: Callable[[Address], bool] = is_public
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The bytes, and the last part of the address as a name."""
+
+    data: bytes
+    name: str
+
+
+def fetch(url: str, rules: FetchRules) -> Fetched:
+    """Fetch an address over http or https, following redirects; each hop's connected address is checked.
+
+    Proxy settings, cookies and credentials play no part. Raises InvalidInput naming ``url``, and TooLarge.
+    """
+    for _ in range(rules.redirects + 1):
+        parts = _checked(url)
+        moved_to, data = _hop(parts, rules)
+        if moved_to is None:
+            return Fetched(data, unquote(parts.path.rsplit("/", 1)[-1]))
+        url = urljoin(url, moved_to)
+    raise _refused("The address leads from one to the next too often.", code="too_many_redirects")
+
+
+def _checked(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in PORTS and parts.hostname and parts.username is None and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not url.isprintable() or " " in url:
+        raise _refused("Give an address that starts with http:// or https://.", code="url_not_allowed")
+    return parts
+
+
+def _hop(parts: SplitResult, rules: FetchRules) -> tuple[str | None, bytes]:
+    """Ask one server; returns where it sends us, or None and the bytes."""
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        with _connected(parts, rules) as connection:
+            connection.request("GET", path, headers=HEADERS)
+            answer = connection.getresponse()
+            if answer.status in MOVED:
+                return answer.headers.get("Location", ""), b""
+            if answer.status != http.HTTPStatus.OK:
+                raise _refused(f"The server answered {answer.status}.", code="url_unreachable")
+            return None, _body(answer, rules.most_bytes)
+    except UNREACHABLE as error:
+        raise _refused("Nothing could be fetched from this address.", code="url_unreachable") from error
+
+
+def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
+    """Read to the end, whatever length was announced."""
+    data = bytearray()
+    while chunk := answer.read(CHUNK):
+        data += chunk
+        if len(data) > most:
+            raise TooLarge(f"The file has more than {most // 2**20} MB.", code="image_too_large")
+    return bytes(data)
+
+
+@contextmanager
+def _connected(parts: SplitResult, rules: FetchRules) -> Iterator[http.client.HTTPConnection]:
+    """Connect to a checked address itself, so that the name cannot mean another one a moment later."""
+    host, port = str(parts.hostname), parts.port or PORTS[parts.scheme]
+    ends = time.monotonic() + rules.seconds
+    with _channel(parts.scheme, host, _dial(host, port, rules)) as channel:
+        # The timeout of a socket begins anew with every byte; this one does not.
+        alarm = threading.Timer(rules.seconds, socket.socket.shutdown, [channel, socket.SHUT_RDWR])
+        alarm.start()
+        try:
+            if isinstance(channel, ssl.SSLSocket):
+                channel.do_handshake()
+            connection = http.client.HTTPConnection(host, port)
+            connection.sock = channel
+            yield connection
+        finally:
+            alarm.cancel()
+    if time.monotonic() >= ends:
+        raise TimeoutError("the server was too slow")
+
+
+def _dial(host: str, port: int, rules: FetchRules) -> socket.socket:
+    return socket.create_connection((_resolved(host, port, rules), port), timeout=rules.seconds)
+
+
+def _channel(scheme: str, host: str, plain: socket.socket) -> socket.socket:
+    if scheme == "http":
+        return plain
+    return ssl.create_default_context().wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+
+
+def _resolved(host: str, port: int, rules: FetchRules) -> str:
+    """Return an address of the host; one that is not allowed among them refuses the host."""
+    found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    if not all(rules.allowed(ipaddress.ip_address(address.split("%")[0])) for address in found):
+        raise _refused("This address is not on the open internet.", code="url_not_allowed")
+    return found[0]
+
+
+def _inner(address: Address) -> Address | None:
+    """The IPv4 address inside an IPv6 one: mapped, 6to4, Teredo or translated (RFC 4291, 3056, 4380, 6052)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in TRANSLATED:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
+
+
+def _refused(message: str, *, code: str) -> InvalidInput:
+    return InvalidInput.of("url", message, code=code)
