@@ -59,6 +59,7 @@ def pytest_unconfigure() -> None:
 def _start() -> str:
     folder = Path(tempfile.mkdtemp(prefix="ist-"))
     _stops.append(lambda: shutil.rmtree(folder, ignore_errors=True))
+    (folder / "static").mkdir()
     supervisor = Supervisor(print)
     _stops.append(supervisor.stop)
     database = replace(servers.postgres(folder), settings=FAST)

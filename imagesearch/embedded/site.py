@@ -47,7 +47,8 @@ def programs() -> dict[str, Service]:
 
 def preparation() -> Service:
     """What comes before the programs, in a process of its own: what it loads is not kept by the supervisor."""
-    return Service("Preparation", [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare"], log=_log("prepare"))
+    words = [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare"]
+    return Service("Preparation", words, log=_log("prepare"))
 
 
 def web_answers() -> bool:

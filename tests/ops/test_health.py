@@ -1,0 +1,122 @@
+"""/healthz, /readyz and /metrics, and the probes behind them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
+
+from retrieval import checks, telemetry
+from retrieval.models import Encoder
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def configure(monkeypatch):
+    """Change the app's settings for one test."""
+    return lambda **changes: monkeypatch.setattr(settings, "IMAGESEARCH", replace(settings.IMAGESEARCH, **changes))
+
+
+@pytest.fixture
+def encoder():
+    """An active encoder without a file."""
+    return Encoder.objects.create(name="plain", spec={}, dimension=8, state="active")
+
+
+def test_healthz_needs_nothing(client, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        response = client.get("/healthz")
+    assert (response.status_code, response.content) == (200, b"ok\n")
+
+
+def test_readyz_when_all_is_well(client, encoder):
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (200, {"ready": True, "broken": {}})
+
+
+def test_readyz_names_a_missing_encoder(client):
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert list(response.json()["broken"]) == ["encoder"]
+    assert response["Retry-After"] == "5"
+
+
+def test_readyz_names_a_missing_weights_file(client, encoder):
+    Encoder.objects.update(weights_name="gone.safetensors")
+    assert "gone.safetensors" in client.get("/readyz").json()["broken"]["encoder"]
+
+
+def test_readyz_names_a_broken_broker(client, encoder, configure):
+    configure(broker="unix:///nowhere/valkey.sock")
+    assert client.get("/readyz").json()["broken"]["broker"].startswith("The broker does not answer")
+
+
+def test_readyz_names_a_media_folder_that_cannot_be_written(client, encoder, configure, tmp_path):
+    (tmp_path / "media").write_text("a file where a folder should be")
+    configure(data_dir=tmp_path)
+    assert list(client.get("/readyz").json()["broken"]) == ["media"]
+
+
+@pytest.mark.parametrize(("version", "word"), [(None, "lacks"), ((0, 7, 4), "too old")])
+def test_database_without_a_good_pgvector_is_named(monkeypatch, version, word):
+    monkeypatch.setattr(checks, "vector_version", lambda: version)
+    assert word in checks.database()
+
+
+def test_the_version_is_read_from_the_database():
+    assert checks.vector_version() >= (0, 8, 0)
+
+
+@pytest.mark.parametrize(("version", "count"), [((0, 8, 5), 1), ((0, 8, 7), 0), ((0, 9, 0), 0)])
+def test_an_old_pgvector_is_a_warning(monkeypatch, version, count):
+    monkeypatch.setattr(checks, "vector_version", lambda: version)
+    assert [message.id for message in checks.check_database(databases=["default"])] == ["retrieval.W001"] * count
+
+
+def test_system_checks_find_nothing_serious(encoder):
+    call_command("check", databases=["default"])
+
+
+def test_metrics_are_for_administrators(client):
+    assert client.get("/metrics").status_code == 403
+    client.force_login(get_user_model().objects.create_user("someone"))
+    assert client.get("/metrics").status_code == 403
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    assert client.get("/metrics").status_code == 200
+
+
+def test_metrics_are_for_configured_networks_whatever_a_header_says(client, configure):
+    configure(metrics_networks=("10.1.0.0/16",))
+    assert client.get("/metrics", REMOTE_ADDR="10.1.2.3").status_code == 200
+    assert client.get("/metrics", REMOTE_ADDR="10.2.2.3").status_code == 403
+    assert client.get("/metrics", REMOTE_ADDR="192.0.2.1", headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 403
+
+
+def test_metrics_count_what_happens(client, configure):
+    configure(metrics_networks=("127.0.0.0/8",))
+    client.get("/healthz")
+    telemetry.searched("file", seconds=0.02)
+    text = client.get("/metrics").content.decode()
+    assert 'imagesearch_http_requests_total{method="GET",route="/healthz",status="200"}' in text
+    assert 'imagesearch_search_seconds_count{kind="file"}' in text
+    for state in ("pending", "ready", "failed"):
+        assert f'imagesearch_jobs{{state="{state}"}} 0.0' in text
+    assert "imagesearch_oldest_pending_seconds 0.0" in text
+
+
+def test_the_age_of_the_oldest_waiting_job_is_read_from_the_ledger():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(
+            "INSERT INTO retrieval_embeddingjob (image_id, encoder_id, owner_id, state, priority, round, attempts,"
+            " next_attempt_at, error_code, error_text, created_at, worker) VALUES (gen_random_uuid(),"
+            " gen_random_uuid(), 1, 'pending', 0, 1, 0, now(), '', '', now() - interval '90 s', '')"
+        )
+    found = {metric.name: metric for metric in telemetry.Ledger().collect()}
+    assert found["imagesearch_oldest_pending_seconds"].samples[0].value == pytest.approx(90, abs=30)
+    assert {s.labels["state"]: s.value for s in found["imagesearch_jobs"].samples}["pending"] == 1
