@@ -1,12 +1,8 @@
-"""Embedding work from the ledger to the vectors, what is waiting, and a second try for what failed."""
+"""Embedding work as a whole: what is waiting, what was lost and is put right, and a second try for what failed."""
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,47 +12,25 @@ from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from retrieval import conf, encoders
-from retrieval.embedding import Encoder as LiveEncoder
-from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable, WeightsError
-from retrieval.ingest import sandbox, store
-from retrieval.models import (
-    Collection,
-    Embedding,
-    EmbeddingJob,
-    Encoder,
-    Image,
-    JobState,
-)
-from retrieval.search import vectors
+from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, Image, JobState
 from retrieval.services import ledger
-from retrieval.services.ledger import Claim, Vector
+from retrieval.services.pipeline import embed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-    from numpy.typing import NDArray
 
     from retrieval.models.collections import Person
 
+__all__ = [
+    "CollectionJobs", "JobsOverview", "Reason", "add_missing", "ask_again", "embed", "embed_again", "more_due",
+    "overview", "rate_per_minute", "reconcile", "retry_failed",
+]  # fmt: skip
+
 log = structlog.get_logger(__name__)
 
-# A task claims no more after this time, so that it ends before its soft limit (60 s) even when every picture of its
-# last two claims is slow to decode. A picture alone may take as long as the sandbox lets it.
-WORK_SECONDS = 8.0
-BATCH_DECODE_SECONDS = 15.0
 RECONCILE_BATCH = 2_000
 PRIORITY_REBUILD = 20
 RATE_MINUTES = 5
-# The system is at fault, not the picture: the attempt does not count.
-NOT_THE_PICTURE = (Unavailable, StorageFull, WeightsError)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A claim whose pictures are being decoded."""
-
-    claim: Claim
-    pixels: dict[uuid.UUID, Future[NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -88,31 +62,6 @@ class JobsOverview:
     by_collection: list[CollectionJobs]
     rate_per_minute: float
     seconds_left: int | None
-
-
-def embed(image_id: uuid.UUID | None = None) -> int:
-    """Embed due pictures, beginning with ``image_id``, for some seconds; return how many jobs were claimed.
-
-    While the network works on one batch the sandbox decodes the next. Each batch commits by itself, and every step
-    may run twice without harm. Raises WeightsError or Unavailable when the encoder cannot run; no picture is blamed.
-    """
-    claimed, ends = 0, time.monotonic() + WORK_SECONDS
-    with _decoders() as decoders:
-        batch = _next_batch(decoders, first=image_id)
-        while batch:
-            in_time = time.monotonic() < ends
-            # A job that is taken alone was tried before and may take its full time: nothing waits behind it.
-            alone = len(batch.claim.image_ids) == 1
-            following = _next_batch(decoders) if in_time and not alone else None
-            claimed += len(batch.claim.image_ids)
-            try:
-                _work(batch)
-            except NOT_THE_PICTURE:
-                if following:
-                    ledger.give_back(following.claim, following.claim.image_ids)
-                raise
-            batch = following or (_next_batch(decoders) if time.monotonic() < ends else None)
-    return claimed
 
 
 def more_due() -> bool:
@@ -186,77 +135,6 @@ def rate_per_minute(encoder: Encoder | None = None) -> float:
     return (recent.filter(encoder=encoder) if encoder else recent).count() / RATE_MINUTES
 
 
-@contextmanager
-def _decoders() -> Iterator[ThreadPoolExecutor]:
-    """Yield threads that each drive one sandboxed child; what nobody waits for any more is dropped."""
-    pool = ThreadPoolExecutor(max_workers=conf.get().decode_processes, thread_name_prefix="decode")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _next_batch(decoders: ThreadPoolExecutor, *, first: uuid.UUID | None = None) -> Batch | None:
-    """Claim for the active encoder before those being built, and start decoding."""
-    for encoder in Encoder.objects.wanted().order_by("state"):
-        claim = ledger.claim(encoder, first=first)
-        if claim:
-            digests = Image.objects.filter(pk__in=claim.image_ids).values_list("pk", "sha256")
-            return Batch(claim, {pk: decoders.submit(sandbox.pixels, store.original(sha)) for pk, sha in digests})
-    return None
-
-
-def _work(batch: Batch) -> None:
-    """Encode what could be decoded, and write down how each picture ended."""
-    claim = batch.claim
-    try:
-        encoder = encoders.for_row(claim.encoder)
-        pictures, errors = _decoded(batch)
-        finished = _encoded(encoder, pictures)
-    except NOT_THE_PICTURE:
-        ledger.give_back(claim, claim.image_ids)
-        raise
-    done = ledger.finish(claim, finished)
-    for final in (True, False):
-        ledger.fail(claim, {pk: e for pk, e in errors.items() if _is_final(e) is final}, final=final)
-    log.info("batch_embedded", encoder=claim.encoder.name, done=done, failed=len(errors))
-
-
-def _is_final(error: RetrievalError) -> bool:
-    """Tell whether trying again is pointless: the bytes are what is wrong, not the moment."""
-    return error.code not in sandbox.PASSING
-
-
-def _decoded(batch: Batch) -> tuple[dict[uuid.UUID, NDArray[Any]], dict[uuid.UUID, RetrievalError]]:
-    """Wait for the pictures; one that takes too long is put off, and then comes alone."""
-    alone = len(batch.pixels) == 1
-    wait(batch.pixels.values(), timeout=conf.get().limits.decode_wall + 5 if alone else BATCH_DECODE_SECONDS)
-    pictures: dict[uuid.UUID, NDArray[Any]] = {}
-    errors: dict[uuid.UUID, RetrievalError] = {}
-    for pk, future in batch.pixels.items():
-        try:
-            pictures[pk] = future.result(timeout=0)
-        except TimeoutError:
-            errors[pk] = RetrievalError("Decoding took too long in a batch.", code="decoders_busy")
-        except NOT_THE_PICTURE:
-            raise
-        except RetrievalError as error:
-            errors[pk] = error
-        except FileNotFoundError:
-            errors[pk] = NotFound("The original file is missing.", code="original_missing")
-    return pictures, errors
-
-
-def _encoded(encoder: LiveEncoder, pictures: dict[uuid.UUID, NDArray[Any]]) -> dict[uuid.UUID, Vector]:
-    if not pictures:
-        return {}
-    unit = vectors.unit(encoder.encode(list(pictures.values())))
-    return {
-        pk: Vector(unit.vectors[row], float(unit.lengths[row]), float(unit.centred_lengths[row]))
-        for row, pk in enumerate(pictures)
-    }
-
-
 def ask_again(jobs: QuerySet[EmbeddingJob]) -> int:
     """Begin a new round for jobs that are not in anybody's hands."""
     return jobs.exclude(state=JobState.RUNNING).update(
@@ -274,7 +152,6 @@ def ask_again(jobs: QuerySet[EmbeddingJob]) -> int:
 def _jobs_of(user: Person | Any) -> QuerySet[EmbeddingJob]:
     visible = Image.objects.visible_to(user)
     return EmbeddingJob.objects.filter(encoder__in=Encoder.objects.wanted(), image__in=visible)
-
 
 
 def _by_reason(jobs: QuerySet[EmbeddingJob]) -> list[Reason]:

@@ -1,0 +1,138 @@
+"""The pipeline of one worker: claim a batch, decode it in the sandbox while the network runs, write it down."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from retrieval import conf, encoders
+from retrieval.embedding import Encoder as LiveEncoder
+from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable, WeightsError
+from retrieval.ingest import sandbox, store
+from retrieval.models import Encoder, Image
+from retrieval.search import vectors
+from retrieval.services import ledger
+from retrieval.services.ledger import Claim, Vector
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+log = structlog.get_logger(__name__)
+
+# A task claims no more after this time, so that it ends before its soft limit (60 s) even when every picture of its
+# last two claims is slow to decode. A picture alone may take as long as the sandbox lets it.
+WORK_SECONDS = 8.0
+BATCH_DECODE_SECONDS = 15.0
+# The system is at fault, not the picture: the attempt does not count.
+NOT_THE_PICTURE = (Unavailable, StorageFull, WeightsError)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A claim whose pictures are being decoded."""
+
+    claim: Claim
+    pixels: dict[uuid.UUID, Future[NDArray[Any]]]
+
+
+def embed(image_id: uuid.UUID | None = None) -> int:
+    """Embed due pictures, beginning with ``image_id``, for some seconds; return how many jobs were claimed.
+
+    While the network works on one batch the sandbox decodes the next. Each batch commits by itself, and every step
+    may run twice without harm. Raises WeightsError or Unavailable when the encoder cannot run; no picture is blamed.
+    """
+    claimed, ends = 0, time.monotonic() + WORK_SECONDS
+    with _decoders() as decoders:
+        batch = _next_batch(decoders, first=image_id)
+        while batch:
+            in_time = time.monotonic() < ends
+            # A job that is taken alone was tried before and may take its full time: nothing waits behind it.
+            alone = len(batch.claim.image_ids) == 1
+            following = _next_batch(decoders) if in_time and not alone else None
+            claimed += len(batch.claim.image_ids)
+            try:
+                _work(batch)
+            except NOT_THE_PICTURE:
+                if following:
+                    ledger.give_back(following.claim, following.claim.image_ids)
+                raise
+            batch = following or (_next_batch(decoders) if time.monotonic() < ends else None)
+    return claimed
+
+
+@contextmanager
+def _decoders() -> Iterator[ThreadPoolExecutor]:
+    """Yield threads that each drive one sandboxed child; what nobody waits for any more is dropped."""
+    pool = ThreadPoolExecutor(max_workers=conf.get().decode_processes, thread_name_prefix="decode")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _next_batch(decoders: ThreadPoolExecutor, *, first: uuid.UUID | None = None) -> Batch | None:
+    """Claim for the active encoder before those being built, and start decoding."""
+    for encoder in Encoder.objects.wanted().order_by("state"):
+        claim = ledger.claim(encoder, first=first)
+        if claim:
+            digests = Image.objects.filter(pk__in=claim.image_ids).values_list("pk", "sha256")
+            return Batch(claim, {pk: decoders.submit(sandbox.pixels, store.original(sha)) for pk, sha in digests})
+    return None
+
+
+def _work(batch: Batch) -> None:
+    """Encode what could be decoded, and write down how each picture ended."""
+    claim = batch.claim
+    try:
+        encoder = encoders.for_row(claim.encoder)
+        pictures, errors = _decoded(batch)
+        finished = _encoded(encoder, pictures)
+    except NOT_THE_PICTURE:
+        ledger.give_back(claim, claim.image_ids)
+        raise
+    done = ledger.finish(claim, finished)
+    for final in (True, False):
+        ledger.fail(claim, {pk: e for pk, e in errors.items() if _is_final(e) is final}, final=final)
+    log.info("batch_embedded", encoder=claim.encoder.name, done=done, failed=len(errors))
+
+
+def _is_final(error: RetrievalError) -> bool:
+    """Tell whether trying again is pointless: the bytes are what is wrong, not the moment."""
+    return error.code not in sandbox.PASSING
+
+
+def _decoded(batch: Batch) -> tuple[dict[uuid.UUID, NDArray[Any]], dict[uuid.UUID, RetrievalError]]:
+    """Wait for the pictures; one that takes too long is put off, and then comes alone."""
+    alone = len(batch.pixels) == 1
+    wait(batch.pixels.values(), timeout=conf.get().limits.decode_wall + 5 if alone else BATCH_DECODE_SECONDS)
+    pictures: dict[uuid.UUID, NDArray[Any]] = {}
+    errors: dict[uuid.UUID, RetrievalError] = {}
+    for pk, future in batch.pixels.items():
+        try:
+            pictures[pk] = future.result(timeout=0)
+        except TimeoutError:
+            errors[pk] = RetrievalError("Decoding took too long in a batch.", code="decoders_busy")
+        except NOT_THE_PICTURE:
+            raise
+        except RetrievalError as error:
+            errors[pk] = error
+        except FileNotFoundError:
+            errors[pk] = NotFound("The original file is missing.", code="original_missing")
+    return pictures, errors
+
+
+def _encoded(encoder: LiveEncoder, pictures: dict[uuid.UUID, NDArray[Any]]) -> dict[uuid.UUID, Vector]:
+    if not pictures:
+        return {}
+    unit = vectors.unit(encoder.encode(list(pictures.values())))
+    return {
+        pk: Vector(unit.vectors[row], float(unit.lengths[row]), float(unit.centred_lengths[row]))
+        for row, pk in enumerate(pictures)
+    }
