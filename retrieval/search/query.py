@@ -33,8 +33,12 @@ WIDEST = 1_000
 RERANKED = 400
 # One picture per group: so many times more are fetched before the exact scan has to decide.
 PER_GROUP = 4
-# A filter inside the index scan throws results away; the list starts long and the scan goes on until it has enough.
-FILTERED_LIST = 400
+# Inside an index scan a filter throws results away. Up to so many times more candidates the exact scan is both quicker
+# and right, above all for a query unlike the pictures that pass; beyond, the list is longer, and the scan goes on until
+# it has enough or has seen this many rows.
+UNFILTERED = 0.9
+FILTERED_EXACT = 4
+FILTERED_LIST = 2
 MOST_VISITED = 40_000
 
 
@@ -114,14 +118,16 @@ def exact(question: Question, sought: Scope) -> list[Row]:
 
 
 def approximate(question: Question, sought: Scope) -> list[Row] | None:
-    """Rank what the index finds; None when there is no sound index or it gave fewer than asked for."""
+    """Rank what the index finds; None when the exact scan is better, no index is sound, or it gave too few."""
     wanted = question.offset + question.k
     pool = _pool(question, wanted)
     index = indexes.find(question.encoder)
     if question.vector is None or pool > WIDEST or index is None or not index.valid:
         return None
-    filtered = sought.candidates < 0.9 * index.rows
-    _widen(max(FILTERED_LIST if filtered else list_length(index.rows), pool))
+    share = sought.candidates / max(1, index.rows)
+    if share < UNFILTERED and not sought.more and sought.candidates <= FILTERED_EXACT * conf.get().exact_candidates:
+        return None
+    _widen(max(list_length(index.rows, share=share), pool))
     near = _by_index(question, question.vector, rows=sought.rows)
     found = _grouped(near, pool) if question.group else list(near.values_list("image_id", "distance")[:pool])
     ordered = sorted(found, key=lambda row: (row[1], row[0]))
@@ -136,9 +142,15 @@ def _by_index(question: Question, vector: QueryVector, *, rows: QuerySet[Embeddi
     return measured.annotate(near=cosine_distance(vector)).order_by("near")
 
 
-def list_length(rows: int) -> int:
-    """HNSW's ``ef_search`` for recall@10 of 0.99 over so many rows: it grows with the root of their number."""
-    return min(WIDEST, max(40, round(120 * math.sqrt(rows / 100_000))))
+def list_length(rows: int, *, share: float = 1) -> int:
+    """HNSW's ``ef_search`` for recall@10 of 0.99 over so many rows, of which a filter lets this share pass.
+
+    It grows with the root of the number of rows, and through a filter as fewer pass.
+    """
+    length = 120 * math.sqrt(rows / 100_000)
+    if share < UNFILTERED:
+        length *= FILTERED_LIST / max(share, 1 / WIDEST)
+    return min(WIDEST, max(40, round(length)))
 
 
 def _pool(question: Question, wanted: int) -> int:
@@ -185,7 +197,7 @@ def bounded() -> Iterator[None]:
 def _widen(length: int) -> None:
     """Set how far the index scan looks, for this transaction only: connections are pooled."""
     _set(**{
-        "hnsw.ef_search": str(min(WIDEST, length)),
+        "hnsw.ef_search": str(length),
         "hnsw.iterative_scan": "relaxed_order",
         "hnsw.max_scan_tuples": str(MOST_VISITED),
     })

@@ -43,13 +43,11 @@ class Filters:
 
 @dataclass(frozen=True)
 class Scope:
-    """The rows to search, and how many they are.
-
-    ``candidates`` is exact up to the bound it was counted with; a larger number only says that there are more.
-    """
+    """The rows to search, and how many they are; where the count stopped at its bound, there are ``more``."""
 
     rows: QuerySet[Embedding]
     candidates: int
+    more: bool = False
 
 
 def resolve(filters: Filters, *, encoder: Encoder, user: Person | Any, bound: int) -> Scope:
@@ -61,7 +59,8 @@ def resolve(filters: Filters, *, encoder: Encoder, user: Person | Any, bound: in
     rows = Embedding.objects.filter(condition, encoder=encoder)
     if filters.by_picture:
         rows = _without(rows.filter(filters.by_picture), filters)
-        return Scope(rows, rows.values("image_id")[: bound + 1].count())
+        candidates = rows.values("image_id")[: bound + 1].count()
+        return Scope(rows, candidates, more=candidates > bound)
     if filters.left_out:
         total -= rows.filter(filters.left_out).count()
     return Scope(_without(rows, filters), total)

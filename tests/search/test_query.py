@@ -189,8 +189,7 @@ def test_an_index_that_gives_too_few_is_followed_by_the_exact_search(collection,
     index(encoder)
     starved = query.approximate
     monkeypatch.setattr(query, "MOST_VISITED", 1)
-    monkeypatch.setattr(query, "FILTERED_LIST", 1)
-    monkeypatch.setattr(query, "list_length", lambda rows: 1)
+    monkeypatch.setattr(query, "list_length", lambda rows, share: 1)
     monkeypatch.setattr(query, "_pool", lambda question, wanted: 1)
     sought = scope.resolve(Filters(), encoder=encoder, user=collection.owner, bound=20)
     assert starved(Question(encoder, asked(raw[0]), k=50), sought) is None
@@ -212,7 +211,7 @@ def test_groups_are_not_starved_by_one_large_group(collection, encoder, small):
 def test_counting_stops_at_the_bound(collection, encoder, small):
     put(collection, clustered(60, seed=14), encoder=encoder, each=[{"tags": ["t"]}] * 60)
     got = scope.resolve(Filters(tags=("t",)), encoder=encoder, user=collection.owner, bound=20)
-    assert got.candidates == 21
+    assert (got.candidates, got.more) == (21, True)
 
 
 def test_many_collections_are_named_by_a_subquery(encoder, monkeypatch):
@@ -252,9 +251,31 @@ def test_every_statement_has_a_time_limit(collection, encoder, monkeypatch):
     assert seen == ["5s"]
 
 
-@pytest.mark.parametrize(("rows", "length"), [(0, 40), (100_000, 120), (300_000, 208), (50_000_000, 1000)])
-def test_list_grows_with_the_table(rows, length):
-    assert query.list_length(rows) == length
+@pytest.mark.parametrize(
+    ("rows", "share", "length"),
+    [(0, 1, 40), (100_000, 1, 120), (300_000, 1, 208), (50_000_000, 1, 1000), (100_000, 0.5, 480), (100_000, 0, 1000)],
+)
+def test_list_grows_with_the_table_and_with_what_a_filter_takes_away(rows, share, length):
+    assert query.list_length(rows, share=share) == length
+
+
+@pytest.mark.parametrize(("size", "exact"), [(80, True), (81, False)])
+def test_through_a_filter_more_candidates_are_searched_exactly(size, exact, collection, encoder, small):
+    put(collection, clustered(size, seed=17), encoder=encoder)
+    put(CollectionFactory(owner=collection.owner), clustered(200, seed=18), encoder=encoder)
+    index(encoder)
+    question = Question(encoder, asked(clustered(1, seed=19)[0]), filters=Filters(collections=(collection.pk,)))
+    got = nearest(question, user=collection.owner)
+    assert (got.exact, got.candidates, len(got.hits)) == (exact, size, 24)
+
+
+def test_a_filter_whose_matches_were_not_counted_to_the_end_uses_the_index(collection, encoder, small):
+    each = [{"tags": ["t"]} if row < 60 else {} for row in range(200)]
+    put(collection, clustered(200, seed=20), encoder=encoder, each=each)
+    index(encoder)
+    question = Question(encoder, asked(clustered(1, seed=19)[0]), filters=Filters(tags=("t",)))
+    got = nearest(question, user=collection.owner)
+    assert (got.exact, got.candidates, len(got.hits)) == (False, 21, 24)
 
 
 def test_a_question_without_anything_is_a_mistake_of_the_caller(encoder):
