@@ -1,0 +1,136 @@
+"""The whole site by one command: it comes up, keeps its data over a stop, and leaves no process behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READY = re.compile(r"^Ready: (http://127\.0\.0\.1:\d+/)  \(sign in: (http://127\.0\.0\.1:\d+/first/[\w-]{43})\)$")
+PLAIN_USER = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Site:
+    """A site in a folder of its own."""
+
+    folder: Path
+    port: int
+    prefix: list[str]
+
+    def environment(self):
+        """The variables of a fresh shell, and ours."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {**kept, "IMAGESEARCH_DATA_DIR": str(self.folder), "IMAGESEARCH_PORT": str(self.port)}
+
+    def words(self, *command):
+        """The command line of a management command."""
+        return [*self.prefix, sys.executable, str(ROOT / "manage.py"), *command]
+
+    def up(self):
+        """Start it and wait for its line; returns the process, the address and the link."""
+        process = subprocess.Popen(
+            self.words("up"), env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        found = READY.match(process.stdout.readline().rstrip("\n"))
+        assert found, process.communicate()[1]
+        return process, *found.groups()
+
+    def manage(self, *command):
+        """Run a management command to its end."""
+        return subprocess.run(self.words(*command), env=self.environment(), capture_output=True, text=True, check=False)
+
+    def processes(self):
+        """The processes that have this folder in their environment."""
+        mark = f"IMAGESEARCH_DATA_DIR={self.folder}".encode()
+        return [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and mark in environment_of(entry)]
+
+
+def environment_of(entry):
+    """The environment of a process, empty when it is gone."""
+    try:
+        return (entry / "environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def free_port():
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def stop(process, number):
+    """Ask the site to stop; returns its status."""
+    process.send_signal(number)
+    status = process.wait(40)
+    process.stdout.close()
+    process.stderr.close()
+    return status
+
+
+def answer(url):
+    """The status and text of a page."""
+    with urllib.request.urlopen(url, timeout=30) as response:
+        return response.status, response.read().decode()
+
+
+def may_unshare():
+    """Can this user become another one in a namespace of its own?"""
+    return subprocess.run([*PLAIN_USER, "true"], capture_output=True, check=False).returncode == 0
+
+
+def users():
+    """As whom the site is run: as we are, and as root also as a plain user."""
+    plain = pytest.param(
+        PLAIN_USER, id="plain-user", marks=pytest.mark.skipif(not may_unshare(), reason="no user namespaces here")
+    )
+    return [pytest.param([], id="this-user"), *([plain] if os.geteuid() == 0 else [])]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+@pytest.mark.parametrize("prefix", users())
+def test_start_stop_start(short_folder, prefix):
+    site = Site(short_folder / "data", free_port(), prefix)
+    process, address, link = site.up()
+    assert answer(address + "healthz") == (200, "ok\n")
+    assert answer(address + "readyz")[0] == 200
+    made = "from django.contrib.auth.models import User; User.objects.create_user('kept')"
+    assert site.manage("shell", "-c", made).returncode == 0
+    assert stop(process, signal.SIGINT) == 0
+    assert site.processes() == []
+
+    process, address, again = site.up()
+    assert again != link
+    found = site.manage("shell", "-c", "from django.contrib.auth.models import User; print(User.objects.count())")
+    assert found.stdout.strip().endswith("2")
+    assert stop(process, signal.SIGTERM) == 0
+    assert site.processes() == []
+
+
+def test_a_taken_port_is_one_sentence(short_folder):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        site = Site(short_folder / "data", other.getsockname()[1], [])
+        done = site.manage("up")
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("set IMAGESEARCH_HOST or IMAGESEARCH_PORT.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_command_without_a_running_site_starts_and_stops_the_servers(short_folder):
+    site = Site(short_folder / "data", free_port(), [])
+    assert site.manage("migrate", "--verbosity", "0").returncode == 0
+    assert site.processes() == []
+    assert "[X] 0001" in site.manage("showmigrations", "retrieval").stdout
