@@ -42,9 +42,10 @@ class Schema(AutoSchema):
 
     def failures(self) -> set[int]:
         """The statuses of failure that this call may answer with."""
-        sends, found = self.method in {"POST", "PATCH"}, {400, 401, 503}
-        found |= {404} if sends or uritemplate.variables(self.path) else set()
-        found |= {403} if self.method != "GET" else set()
+        sends, names_one = self.method in {"POST", "PATCH"}, bool(uritemplate.variables(self.path))
+        found = {400, 401, 503}
+        found |= {404} if sends or names_one else set()
+        found |= {403} if self.method != "GET" or names_one else set()
         found |= {413, 415} if sends else set()
         return found | getattr(self.view, "more_failures", set())
 

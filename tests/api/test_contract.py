@@ -1,0 +1,99 @@
+"""Made-up requests against every call, by two people: never a server error, always what the description says."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase as Step
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from retrieval import conf
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+HERE = UUID("00000000-0000-4000-8000-000000000001")
+EXAMPLES = 10
+
+
+@pytest.fixture
+def site(db):
+    """The site, which leaves the test's transaction open between requests, as Django's own test client does."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield get_wsgi_application()
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def callers(site, settings, tmp_path):
+    """Tokens of an owner who is an administrator and of a stranger; every id that there is, is ``HERE``."""
+    from retrieval.models import ArchiveImport
+    from retrieval.services import accounts
+    from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
+
+    settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path)
+    owner = UserFactory(username="owner", is_staff=True)
+    collection = CollectionFactory(id=HERE, owner=owner, visibility="public")
+    ImageFactory(id=HERE, collection=collection)
+    EncoderFactory(id=HERE, dimension=3)
+    ArchiveImport.objects.create(id=HERE, user=owner, collection=collection, name="a.zip")
+    return [accounts.issue_token(person)[0] for person in (owner, UserFactory(username="stranger"))]
+
+
+def test_every_call_keeps_its_word(site, callers):
+    description = schemathesis.openapi.from_wsgi("/api/v1/schema/", site)
+    operations = [found.ok() for found in description.get_all_operations()]
+    assert len(operations) > 30
+    for operation in operations:
+        with rolled_back():
+            tried(operation, callers)
+
+
+def tried(operation, callers):
+    """Ask for things that are not there and for those that are, as both people."""
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Step.explicit, Step.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(), known=st.booleans(), caller=st.sampled_from(callers))
+    def ask(case, known, caller):
+        for name in case.path_parameters if known else ():
+            case.path_parameters[name] = "owner" if name == "username" else str(HERE)
+        case.call_and_validate(headers={"Authorization": f"Token {caller}"}, checks=CHECKS)
+
+    ask()
+
+
+@contextmanager
+def rolled_back():
+    """Undo what happens inside, so that each call finds everything in place."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)

@@ -1,0 +1,85 @@
+"""A small world in which each actor has a place: what the matrix of actors and addresses is tried on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.http import HttpResponseBase
+from rest_framework.test import APIClient
+
+from retrieval.models import ArchiveImport, Membership
+from retrieval.services import accounts, images
+from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
+from tests.search.rows import embed
+
+NOT_THERE = "00000000-0000-4000-8000-00000000dead"
+
+
+class World:
+    """A shared collection with an owner, a member of each role, a ready picture with its files, and an archive."""
+
+    def __init__(self) -> None:
+        names = ("stranger", "viewer", "contributor", "manager", "owner")
+        self.people = {name: UserFactory(username=name) for name in names}
+        self.people["staff"] = UserFactory(username="staff", is_staff=True, is_superuser=True)
+        self.collection = CollectionFactory(owner=self.people["owner"], visibility="shared")
+        for role in ("viewer", "contributor", "manager"):
+            Membership.objects.create(collection=self.collection, user=self.people[role], role=role)
+        self.encoder = EncoderFactory(dimension=3)
+        self.image = ImageFactory(collection=self.collection)
+        embed([self.image], encoder=self.encoder, raw=np.ones((1, 3), dtype=np.float32))
+        for path in (images.file_path(self.image), *(images.thumbnail_path(self.image, size) for size in (320, 1280))):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"not looked at")
+        self.archive = ArchiveImport.objects.create(
+            user=self.people["owner"], collection=self.collection, name="birds.zip"
+        )
+
+    def status(self, address: str, rule: Any, *, actor: str) -> int:
+        """Ask, undo what the asking did, and return the status."""
+        with transaction.atomic():
+            status = self.ask(address, rule, actor=actor).status_code
+            transaction.set_rollback(True)
+        return status
+
+    def ask(self, address: str, rule: Any, *, actor: str) -> HttpResponseBase:
+        """Ask as an actor: the API by token and in JSON, or a form where a file is sent; pages by session and form."""
+        by_api = address.startswith("api/")
+        client = APIClient()
+        if actor != "anonymous" and by_api:
+            client.credentials(HTTP_AUTHORIZATION=f"Token {accounts.issue_token(self.people[actor])[0]}")
+        elif actor != "anonymous":
+            client.force_login(self.people[actor])
+        body = self.body(rule.body)
+        if rule.method == "get":
+            return client.get(self.path(address), body)
+        as_json = by_api and "file" not in (body or {})
+        return getattr(client, rule.method)(self.path(address), body, format="json" if as_json else "multipart")
+
+    def path(self, address: str) -> str:
+        """Return the address with the world's ids in their places."""
+        known = {
+            "image_id": self.image.pk,
+            "collection_id": self.collection.pk,
+            "encoder_id": self.encoder.pk,
+            "import_id": self.archive.pk,
+            "username": "viewer",
+            "size": 320,
+        }
+        filled = re.sub(r"<(\w+)>", lambda found: str(known.get(found[1], NOT_THERE)), address)
+        return "/" + filled.replace("^.*$", "nothing/")
+
+    def body(self, template: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return the body with the world's things in their places."""
+        if template is None:
+            return None
+        things = {
+            "FILE": SimpleUploadedFile("x.jpg", b"neither a picture nor an archive"),
+            "COLLECTION": str(self.collection.pk),
+            "IMAGE": str(self.image.pk),
+        }
+        return {name: things.get(value, value) for name, value in template.items()}
