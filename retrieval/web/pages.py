@@ -29,6 +29,7 @@ from retrieval.errors import (
     TooMany,
     Unavailable,
     UnsupportedPicture,
+    WeightsError,
 )
 from retrieval.models import Collection, Role
 from retrieval.services import limits
@@ -46,6 +47,7 @@ STATUS: dict[type[RetrievalError], int] = {
     TooMany: 429,
     StorageFull: 507,
     Unavailable: 503,
+    WeightsError: 503,
 }
 DATABASE_AWAY = Unavailable("The database does not answer.", retry_after=5)
 

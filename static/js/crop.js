@@ -3,6 +3,7 @@ import { all, one } from "./dom.js"
 
 const LEAST = 0.04
 const STEP = 0.02
+const TALLEST = () => (matchMedia("(max-width: 820px)").matches ? 200 : 320)
 const boxes = new WeakMap()
 
 export const start = () => {}
@@ -22,9 +23,19 @@ class Crop {
     this.box = one("[data-box]", this.form).content.firstElementChild.cloneNode(true)
     this.region = this.fromForm()
     element.append(this.box)
+    this.fit(one("img", element))
     element.addEventListener("pointerdown", (event) => this.grab(event))
     this.box.addEventListener("keydown", (event) => this.key(event))
     this.draw()
+  }
+
+  // As wide as there is room, but never taller than TALLEST.
+  fit(image) {
+    const fit = () => {
+      this.element.style.width = `min(100%, ${(TALLEST() * image.naturalWidth) / image.naturalHeight}px)`
+    }
+    if (image.naturalWidth) fit()
+    else image.addEventListener("load", fit, { once: true })
   }
 
   fromForm() {

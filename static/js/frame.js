@@ -4,6 +4,7 @@ import { all, notify, one, plainKey, say, typing } from "./dom.js"
 const UNDO = 10000
 const READ = 5000
 const POLL = 10000
+const POLL_BUSY = 3000
 
 export const start = () => {
   document.addEventListener("keydown", onKey)
@@ -49,5 +50,5 @@ const poll = async () => {
   if (!counter || document.hidden) return
   const response = await fetch(counter.dataset.poll, { headers: { "HX-Request": "true" } }).catch(() => null)
   if (response?.ok && !response.headers.has("HX-Redirect")) counter.textContent = (await response.text()).trim()
-  timer = setTimeout(poll, POLL)
+  timer = setTimeout(poll, counter.textContent ? POLL_BUSY : POLL)
 }

@@ -59,6 +59,7 @@ class SearchForm(forms.Form):
     measure = forms.ChoiceField(required=False, choices=Measure.choices)
     k = forms.IntegerField(required=False, min_value=1, max_value=200)
     offset = forms.IntegerField(required=False, min_value=0, max_value=10_000)
+    after = forms.UUIDField(required=False)
     x = forms.FloatField(required=False, min_value=0, max_value=1)
     y = forms.FloatField(required=False, min_value=0, max_value=1)
     w = forms.FloatField(required=False, min_value=0, max_value=1)
@@ -98,6 +99,12 @@ class Asked:
         return int(self.values["offset"] or 0)
 
     @property
+    def after(self) -> UUID | None:
+        """The last of the newest pictures that were shown before."""
+        found: UUID | None = self.values["after"]
+        return found
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether collections, tags, or words beside a picture leave some out."""
         beside = self.values["q"] and (self.file or self.values["image"])
@@ -128,7 +135,7 @@ class Asked:
             offset=self.offset,
             collections=self.values["collection"] or None,
             tags=self.values["tag"],
-            exclude=self.values["image"],
+            exclude=(*self.values["image"], *self.values["no"]),
         )
 
     def address(self) -> str:

@@ -17,6 +17,7 @@ from retrieval.web.pages import address, for_readers, status_of
 
 RESULTS = "web/parts/results.html"
 MORE = "web/parts/more.html"
+NEWEST = "web/parts/browse.html"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,9 +33,10 @@ def front(request: HttpRequest) -> HttpResponse:
 
 def _part(request: HttpRequest, question: Asked) -> HttpResponse:
     """Render only the results, or only what comes after those that are shown already."""
-    template = MORE if question.offset else RESULTS
+    goes_on = question.offset or question.after
+    template = RESULTS if not goes_on else NEWEST if question.is_empty else MORE
     response = render(request, template, _answered(request, question))
-    if not question.offset:
+    if not goes_on:
         response["HX-Push-Url"] = "/" if question.file else question.address()
     return response
 
@@ -51,8 +53,8 @@ def _page(request: HttpRequest, question: Asked) -> HttpResponse:
 
 def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
     if question.is_empty:
-        page = paging.newest(images.listing(request.user, filters=ImageFilters()).with_status())
-        return {"question": question, "newest": page}
+        page = paging.newest(images.listing(request.user, filters=ImageFilters()), after=question.after)
+        return {"question": question, "page": page}
     _slow_down(request, question)
     answer = search.run(question.request(), user=request.user)
     shown = question.offset + len(answer.hits)

@@ -1,0 +1,55 @@
+"""A person's own page: tokens, theme, language, password."""
+
+from __future__ import annotations
+
+import re
+
+from retrieval.models import ApiToken
+from retrieval.services import accounts
+
+NEW = "quiet-gallery-7"
+
+
+def test_a_token_is_shown_once(page, owner):
+    made = page.post("/account/tokens/", {"name": "<b>script</b>", "scope": "read"})
+    secret = re.search(r"<code>([^<]+)</code>", made.content.decode())[1]
+    assert accounts.user_of_token(secret).user == owner
+    assert "no-store" in made["Cache-Control"]
+    later = page.get("/account/").content.decode()
+    assert secret not in later
+    assert "&lt;b&gt;script" in later
+
+
+def test_a_token_is_revoked_by_its_owner_only(page, sees, stranger, owner):
+    _, token = accounts.issue_token(owner, name="script")
+    assert sees(stranger).post(f"/account/tokens/{token.pk}/revoke/").status_code == 404
+    assert ApiToken.objects.count() == 1
+    page.post(f"/account/tokens/{token.pk}/revoke/")
+    assert ApiToken.objects.count() == 0
+
+
+def test_a_token_needs_a_name(page):
+    assert page.post("/account/tokens/", {"name": "", "scope": "read"}).status_code == 400
+
+
+def test_the_theme_is_remembered_without_scripts(page):
+    assert page.post("/account/theme/", {"theme": "dark"}).status_code == 302
+    assert '<html lang="en" data-theme="dark">' in page.get("/account/").content.decode()
+    page.post("/account/theme/", {"theme": '"><script>'})
+    assert 'data-theme="system"' in page.get("/account/").content.decode()
+
+
+def test_the_language_is_switched(page):
+    page.post("/i18n/setlang/", {"language": "zh-hans", "next": "/account/"})
+    text = page.get("/account/").content.decode()
+    assert '<html lang="zh-hans"' in text
+    assert "账户" in text
+
+
+def test_the_password_is_changed_with_the_old_one(page, sees, owner):
+    other = sees(owner)
+    words = {"old_password": "secret-pass-1", "new_password1": NEW, "new_password2": NEW}
+    assert page.post("/account/password/", {**words, "old_password": "no"}).status_code == 400
+    assert page.post("/account/password/", words).status_code == 302
+    assert page.get("/account/").status_code == 200
+    assert other.get("/account/").status_code == 302

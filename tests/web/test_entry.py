@@ -1,0 +1,72 @@
+"""Signing in and out, the one-time link, choosing a password, and how often one may guess."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.contrib.auth import SESSION_KEY
+
+from retrieval import conf
+from retrieval.services import first_link
+from tests.factories import UserFactory
+
+RIGHT = {"username": "owner", "password": "secret-pass-1"}
+CHOSEN = "quiet-gallery-7"
+
+
+def test_signing_in_goes_where_the_person_was_going(sees, owner):
+    answer = sees().post("/login/", {**RIGHT, "next": "/collections/"})
+    assert (answer.status_code, answer["Location"]) == (302, "/collections/")
+
+
+@pytest.mark.parametrize("goal", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
+def test_never_to_another_site(sees, owner, goal):
+    assert sees().post("/login/", {**RIGHT, "next": goal})["Location"] == "/"
+
+
+@pytest.mark.parametrize("wrong", [{"password": "no"}, {"username": "nobody"}])
+def test_a_wrong_name_and_a_wrong_password_answer_alike(sees, owner, wrong):
+    answer = sees().post("/login/", {**RIGHT, **wrong})
+    assert answer.status_code == 400
+    assert "do not fit together" in answer.content.decode()
+    assert RIGHT["password"] not in answer.content.decode()
+
+
+def test_guessing_is_slowed_down_and_signing_in_is_not(sees, owner, settings):
+    settings.IMAGESEARCH = replace(conf.get(), limits=replace(conf.get().limits, login_per_user=2))
+    for _ in range(3):
+        assert sees().post("/login/", RIGHT).status_code == 302
+    codes = [sees().post("/login/", {**RIGHT, "password": "no"}).status_code for _ in range(3)]
+    assert codes == [400, 400, 429]
+    assert sees().post("/login/", RIGHT, headers={"X-Forwarded-For": "1.2.3.4"}).status_code == 429
+
+
+def test_signing_in_needs_the_token_of_the_form(sees, owner):
+    assert sees(enforce_csrf_checks=True).post("/login/", RIGHT).status_code == 403
+
+
+def test_signing_out_is_a_post(page):
+    assert page.get("/logout/").status_code == 405
+    page.post("/logout/")
+    assert SESSION_KEY not in page.session
+
+
+def test_the_first_link_works_once_and_lets_one_choose_a_password(sees, db):
+    token = first_link.issue(UserFactory(username="admin"))
+    browser = sees()
+    assert browser.head(f"/first/{token}").status_code == 200
+    assert browser.get(f"/first/{token}")["Location"] == "/welcome/"
+    assert "Welcome, admin" in browser.get("/welcome/").content.decode()
+    assert browser.post("/welcome/", {"new_password1": "123", "new_password2": "123"}).status_code == 400
+    assert browser.post("/welcome/", {"new_password1": CHOSEN, "new_password2": CHOSEN})["Location"] == "/"
+    assert browser.get("/account/").status_code == 200
+    assert browser.get("/welcome/")["Location"] == "/account/"
+    assert sees().post("/login/", {"username": "admin", "password": CHOSEN}).status_code == 302
+    assert sees().get(f"/first/{token}").status_code == 404
+
+
+def test_a_made_up_link_opens_nothing(sees, db):
+    browser = sees()
+    assert browser.get("/first/made-up").status_code == 404
+    assert SESSION_KEY not in browser.session

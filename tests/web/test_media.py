@@ -1,0 +1,67 @@
+"""Files of pictures: each request is checked, nothing runs in the page, copies are asked about again."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from tests.web.library import put
+
+
+@pytest.fixture
+def red(collection):
+    return put(collection, "red", title="Röd <fågel>")
+
+
+def paths(image):
+    return [f"/media/thumbnails/{image.id}/320", f"/media/thumbnails/{image.id}/1280", f"/media/originals/{image.id}"]
+
+
+def test_a_thumbnail_is_kept_by_the_browser_but_asked_about_each_time(page, red):
+    answer = page.get(paths(red)[0])
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "image/jpeg"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert set(answer["Cache-Control"].split(", ")) == {"private", "no-cache"}
+    again = page.get(paths(red)[0], headers={"If-None-Match": answer["ETag"]})
+    assert again.status_code == 304
+    assert b"".join(again) == b""
+
+
+def test_an_original_is_a_download_and_never_shown(page, red):
+    answer = page.get(paths(red)[2])
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert "sandbox" in answer["Content-Security-Policy"]
+    assert "no-store" in answer["Cache-Control"]
+    assert "<" not in answer["Content-Disposition"]
+    assert b"".join(answer.streaming_content).startswith(b"\x89PNG")
+
+
+def test_nobody_else_gets_anything(sees, page, stranger, red):
+    held = page.get(paths(red)[0])["ETag"]
+    for browser in (sees(), sees(stranger)):
+        for path in paths(red):
+            for headers in ({}, {"If-None-Match": held}, {"Range": "bytes=0-9"}):
+                assert browser.get(path, headers=headers).status_code == 404
+            assert browser.head(path).status_code == 404
+
+
+def test_what_was_shared_is_gone_once_it_is_not(sees, stranger, red):
+    red.collection.visibility = "shared"
+    red.collection.save()
+    membership = red.collection.memberships.create(user=stranger, role="viewer")
+    browser = sees(stranger)
+    assert browser.get(paths(red)[0]).status_code == 200
+    membership.delete()
+    assert {browser.get(path).status_code for path in paths(red)} == {404}
+
+
+@pytest.mark.parametrize("size", [0, 319, 4096])
+def test_only_the_sizes_that_exist(page, red, size):
+    assert page.get(f"/media/thumbnails/{red.id}/{size}").status_code == 404
+
+
+def test_a_picture_that_is_not_there(page):
+    assert page.get(f"/media/originals/{uuid4()}").status_code == 404

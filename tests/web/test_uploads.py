@@ -1,0 +1,124 @@
+"""Putting pictures in: many at once without scripts, one by one with them, archives, refusals and progress."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from retrieval import tasks
+from retrieval.errors import Unavailable
+from retrieval.models import ArchiveImport, Collection, Image
+from retrieval.services import archives, images
+from tests.web.library import png, put, upload
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture(autouse=True)
+def woken(monkeypatch):
+    """What the workers would be woken for."""
+    calls = []
+    monkeypatch.setattr(tasks, "wake", lambda task, *args: calls.append((task.name.rsplit(".", 1)[-1], *args)))
+    return calls
+
+
+def send(browser, file, **fields):
+    return browser.post("/upload/file/", {"file": file, **fields}, headers=JSON)
+
+
+def notes():
+    file = io.BytesIO(b"no picture")
+    file.name = "<notes>.png"
+    return file
+
+
+def test_the_page_offers_only_where_one_may_add(page, collection, stranger):
+    from tests.factories import CollectionFactory
+
+    seen = CollectionFactory(owner=stranger, name="Only to look at", visibility="public")
+    text = page.get("/upload/").content.decode()
+    assert "Birds" in text
+    assert seen.name not in text
+    assert 'name="file"' in text
+
+
+def test_many_at_once_without_scripts(page, collection, encoder):
+    files = [upload("red", name="one.png"), upload("red", name="again.png"), notes()]
+    answer = page.post("/upload/", {"collection": collection.id, "file": files})
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert "Waiting to be read" in text
+    assert "Already here" in text
+    assert "&lt;notes&gt;.png" in text
+    assert Image.objects.get().title == "one"
+
+
+def test_one_from_the_script(page, collection, encoder, woken):
+    outcome = send(page, upload("red"), collection=collection.id).json()
+    image = Image.objects.get()
+    assert outcome["state"] == "pending"
+    assert outcome["id"] == str(image.id)
+    assert woken == [("embed", image.pk)]
+    assert send(page, upload("red"), collection=collection.id).json()["state"] == "known"
+
+
+def test_a_new_collection_is_made_by_the_first(page, owner, encoder):
+    outcome = send(page, upload("red"), new="Boats").json()
+    assert Collection.objects.get(name="Boats").owner == owner
+    assert outcome["collection"] == str(Image.objects.get().collection_id)
+
+
+def test_refusals_are_outcomes_with_a_reason(page, collection):
+    outcome = send(page, notes(), collection=collection.id)
+    assert outcome.status_code == 200
+    assert outcome.json()["state"] == "refused"
+    assert outcome.json()["message"]
+
+
+def test_troubles_of_the_site_are_not_blamed_on_the_file(page, collection, monkeypatch):
+    def busy(*args, **kwargs):
+        raise Unavailable("Busy.", retry_after=7)
+
+    monkeypatch.setattr(images, "add", busy)
+    answer = send(page, upload(), collection=collection.id)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "7")
+
+
+def test_where_to_is_needed_and_checked(page, sees, stranger, collection):
+    assert send(page, upload()).status_code == 400
+    assert page.post("/upload/file/", {"collection": collection.id}, headers=JSON).status_code == 400
+    assert send(sees(stranger), upload(), collection=collection.id).status_code == 404
+    assert send(sees(), upload(), collection=collection.id).status_code == 401
+    assert Image.objects.count() == 0
+
+
+def test_states_of_what_one_may_see(page, sees, stranger, collection, encoder):
+    ready, waiting = put(collection, "red", encoder=encoder), put(collection, "blue")
+    asked = {"id": [ready.id, waiting.id, "nonsense"]}
+    states = page.post("/upload/states/", asked).json()["states"]
+    assert {key: value["state"] for key, value in states.items()} == {
+        str(ready.id): "ready",
+        str(waiting.id): "pending",
+    }
+    assert sees(stranger).post("/upload/states/", asked).json() == {"states": {}}
+
+
+@pytest.mark.usefixtures("encoder")
+def test_an_archive_is_taken_apart_and_its_refusals_are_told(page, sees, stranger, collection, woken):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("a.png", png("red"))
+        archive.writestr("b.png", b"nothing")
+    data.seek(0)
+    data.name = "all.zip"
+    outcome = send(page, data, collection=collection.id).json()
+    job = ArchiveImport.objects.get()
+    assert (outcome["state"], outcome["id"]) == ("archive", str(job.id))
+    assert woken == [("run_import", job.pk)]
+    archives.run(job.pk)
+    told = page.get(f"/upload/archives/{job.id}/").json()
+    assert (told["state"], told["done"], told["failed"]) == ("done", 1, 1)
+    assert [issue["name"] for issue in told["issues"]] == ["b.png"]
+    assert sees(stranger).get(f"/upload/archives/{job.id}/").status_code == 404
