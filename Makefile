@@ -18,7 +18,9 @@ lint: .venv/test
 	$(PY) -m mypy
 
 bench: .venv/test
-	$(PY) -m bench
+	$(PY) -m bench.encode --json bench/results/encode.json
+	$(PY) -m bench.ingest --json bench/results/ingest.json
+	$(PY) -m bench.search --json bench/results/search.json
 
 demo: .venv/run
 	$(PY) manage.py demo

@@ -51,7 +51,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.import_export",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are found in urls.py, where the web server alone looks
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -215,7 +215,12 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Administration site ---------------------------------------------------------------------------------------------
-UNFOLD = {"SITE_TITLE": "imagesearch", "SITE_HEADER": "imagesearch", "SHOW_LANGUAGES": True}
+UNFOLD = {
+    "SITE_TITLE": "imagesearch",
+    "SITE_HEADER": "imagesearch",
+    "SHOW_LANGUAGES": True,
+    "DASHBOARD_CALLBACK": "retrieval.admin.operations.dashboard",
+}
 
 # --- Logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("IMAGESEARCH_LOG_LEVEL", default="INFO", allowed=("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -7,6 +7,8 @@ from django.urls import include, path
 
 from retrieval.web import health
 
+admin.autodiscover()
+
 urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),

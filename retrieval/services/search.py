@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval import encoders
+from retrieval import encoders, telemetry
 from retrieval.errors import Conflict, NotFound, Unavailable
 from retrieval.ingest import files, sandbox
 from retrieval.ingest.picture import Region
@@ -113,6 +113,7 @@ def run(request: SearchRequest, *, user: Person | Any) -> SearchAnswer:
     with watch.part("search"):
         ranked = query.nearest(question, user=user)
         hits = _rows(ranked.hits, user=user, first=request.offset + 1)
+    telemetry.searched(request.kind, seconds=watch.took().total / 1000)
     return SearchAnswer(
         request.kind, request.region, encoder.name, encoder.trained, question.measure.value,
         exact=ranked.exact, candidates=ranked.candidates, took=watch.took(), hits=hits,
