@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Added", "ImageChanges", "ImageFilters", "Upload", "add", "delete", "edit", "file_path", "get", "listing", "move",
-    "purge_deleted", "restore", "retry", "thumbnail_path",
+    "purge_deleted", "put_into", "restore", "retry", "take_away", "thumbnail_path",
 ]  # fmt: skip
 
 purge_deleted = purging.purge_deleted
@@ -125,6 +125,12 @@ def move(image: Image, *, user: User, collection: Collection) -> Image:
     """Put the picture into another collection; a contributor of both may. Raises Conflict when it is there already."""
     collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
     collections.require(collection, user=user, role=Role.CONTRIBUTOR)
+    put_into(collection, image=image, actor=user)
+    return get(image.pk, user=user)
+
+
+def put_into(collection: Collection, *, image: Image, actor: User) -> None:
+    """Do what ``move`` does, whoever may ask: the caller has looked at rights. Raises Conflict, NotFound."""
     with transaction.atomic():
         store.lock([image.sha256])
         row = _locked(image.pk, deleted=False)
@@ -134,13 +140,17 @@ def move(image: Image, *, user: User, collection: Collection) -> Image:
             row.collection = collection
             row.save(update_fields=["collection", "updated_at"])
             Embedding.objects.filter(image=row).update(collection=collection)
-            accounts.record(user, "image.moved", row, source=str(image.collection_id), goal=str(collection.pk))
-    return get(image.pk, user=user)
+            accounts.record(actor, "image.moved", row, source=str(image.collection_id), goal=str(collection.pk))
 
 
 def delete(image: Image, *, user: User) -> None:
     """Take the picture away from everybody at once; it can be brought back for a short time. A contributor may."""
     collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
+    take_away(image, actor=user)
+
+
+def take_away(image: Image, *, actor: User) -> None:
+    """Do what ``delete`` does, whoever may ask: the caller has looked at rights. Raises NotFound."""
     with transaction.atomic():
         store.lock([image.sha256])
         row = _locked(image.pk, deleted=False)
@@ -149,7 +159,7 @@ def delete(image: Image, *, user: User) -> None:
         ImageDigest.objects.filter(image=row).delete()
         Embedding.objects.filter(image=row).update(collection=None)
         store.release_usage(Image.objects.filter(pk=row.pk))
-        accounts.record(user, "image.deleted", row, collection=str(row.collection_id))
+        accounts.record(actor, "image.deleted", row, collection=str(row.collection_id))
 
 
 def restore(image_id: UUID, *, user: User) -> Image:
