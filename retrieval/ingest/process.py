@@ -58,7 +58,13 @@ class Child:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         with theirs:
             self._process = subprocess.Popen(
-                self._command(theirs.fileno()), pass_fds=[theirs.fileno()], env=ENVIRONMENT, stdin=subprocess.DEVNULL
+                self._command(theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                # Ctrl-C in the terminal is for the parent, which then stops its children.
+                process_group=0,
             )
         try:
             hello = wire.receive(self._channel, deadline=time.monotonic() + START_SECONDS)

@@ -87,7 +87,10 @@ class Sandbox:
         return self._starter.submit(self._start).result()
 
     def _start(self) -> Child:
-        child = Child(self._settings.child)
+        try:
+            child = Child(self._settings.child)
+        except (EndedError, OSError) as error:
+            raise Unavailable("The picture decoder does not start.", code="decoder_unavailable") from error
         if not child.offline:
             _say_online()
         return child

@@ -124,6 +124,17 @@ def test_a_caller_does_not_wait_for_ever():
     pool.close()
 
 
+def test_a_decoder_that_does_not_start_is_not_the_picture_s_fault():
+    pool = Sandbox(PoolSettings(child=ChildLimits(program="raise SystemExit(3)")))
+    with pytest.raises(Unavailable):
+        ask(pool, "good")
+    pool.close()
+
+
+def test_ctrl_c_does_not_reach_the_child(pool):
+    assert os.getpgid(ask(pool, "good").width) != os.getpgid(0)
+
+
 def test_a_child_outlives_the_thread_that_asked_first(pool):
     children = []
     thread = threading.Thread(target=lambda: children.append(ask(pool, "good").width))
