@@ -93,7 +93,7 @@ def label(image: Image) -> str:
 @register.filter
 def reason(code: str, message: str = "") -> str:
     """Return the sentence for an error code."""
-    return words.reason(code, message or code)
+    return words.reason(code, message)
 
 
 @register.simple_tag

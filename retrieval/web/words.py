@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from retrieval.models import Measure, Role, Visibility
 
 REASONS = {
-    "image_too_large": gettext_lazy("The file is larger than the limit."),
-    "too_large": gettext_lazy("This is larger than the limit."),
-    "too_many_pixels": gettext_lazy("The picture has more pixels than the limit."),
-    "unsupported_picture": gettext_lazy("This is not a picture that can be read here."),
-    "not_found": gettext_lazy("There is nothing here, or it is not yours to see."),
-    "rate_limited": gettext_lazy("That was a lot in a short time. Please wait a moment."),
-    "storage_full": gettext_lazy("The disk is full; nothing was kept."),
-    "unavailable": gettext_lazy("A part of the system is not there just now. Please try again in a moment."),
+    "archive_damaged": gettext_lazy("The archive is damaged."),
+    "archive_overlap": gettext_lazy("Parts of the archive overlap; it is not taken apart."),
+    "archive_too_large": gettext_lazy("The archive is larger than the limits allow."),
+    "archive_too_many_members": gettext_lazy("The archive has more files than the limit."),
     "attempts_exhausted": gettext_lazy("Reading this picture failed every time it was tried."),
+    "body_too_large": gettext_lazy("This is larger than the limit."),
+    "conflict": gettext_lazy("The state of things does not allow this now."),
+    "decoder_crashed": gettext_lazy("This picture ended the program that reads pictures."),
+    "decoder_memory": gettext_lazy("Reading this picture takes more memory than the limit."),
+    "decoder_timeout": gettext_lazy("Reading this picture takes too long."),
+    "decoders_busy": gettext_lazy("Many pictures are being read just now. Please try again in a moment."),
+    "encrypted_member": gettext_lazy("The file in the archive is encrypted."),
+    "forbidden": gettext_lazy("You may look, but not change this."),
+    "format_not_allowed": gettext_lazy("This kind of file is not read here."),
+    "image_failed": gettext_lazy("This picture could not be read."),
+    "image_pending": gettext_lazy("This picture is still waiting to be read."),
+    "image_too_large": gettext_lazy("The picture is larger than the limits allow."),
+    "link_used": gettext_lazy("This link was used already, or it is too old."),
+    "member_damaged": gettext_lazy("The file in the archive is damaged."),
+    "nested_archive": gettext_lazy("An archive inside an archive is not opened."),
+    "no_encoder": gettext_lazy("No encoder is active yet."),
+    "not_found": gettext_lazy("There is nothing here, or it is not yours to see."),
+    "original_missing": gettext_lazy("The original file is missing."),
+    "picture_damaged": gettext_lazy("The picture is damaged or cut off."),
+    "quota_exceeded": gettext_lazy("Your space here is used up."),
+    "rate_limited": gettext_lazy("That was a lot in a short time. Please wait a moment."),
+    "same_picture": gettext_lazy("The collection has this very picture already."),
+    "search_timeout": gettext_lazy("The search took too long; narrow it."),
+    "special_member": gettext_lazy("This is not a plain file."),
+    "storage_full": gettext_lazy("The disk is full; nothing was kept."),
+    "too_large": gettext_lazy("This is larger than the limit."),
+    "unavailable": gettext_lazy("A part of the system is not there just now. Please try again in a moment."),
+    "unknown_compression": gettext_lazy("The file in the archive is packed in an unknown way."),
+    "unreadable_file": gettext_lazy("The file cannot be read."),
+    "unsafe_name": gettext_lazy("The name of the file leads out of the archive."),
+    "unsupported_picture": gettext_lazy("This is not a picture that can be read here."),
+    "weights_invalid": gettext_lazy("The encoder's weights are missing or altered."),
 }
 
 MEASURES = [
@@ -53,8 +81,9 @@ NAMES = {
 
 
 def reason(code: str, message: str) -> str:
-    """Return the sentence for an error code in the reader's language; an unknown code keeps its own sentence."""
-    return str(REASONS.get(code, message))
+    """Return the sentence for an error: what the service said, with its figures; in other languages the code's own."""
+    english = (get_language() or "en").startswith("en")
+    return message if english and message else str(REASONS.get(code, message))
 
 
 def name(value: str) -> str:

@@ -24,8 +24,7 @@ def states(work):
 
 def test_waiting_failed_and_why(page, work):
     text = page.get("/activity/").content.decode()
-    assert text.count("Reading this picture failed every time it was tried.") == 3
-    assert "A sentence &amp; more." in text
+    assert text.count("A sentence &amp; more.") == 5  # two reasons, three pictures
     assert "3 failed" in text
     assert "Database" in text
 
@@ -64,3 +63,9 @@ def test_others_see_nothing_of_it(sees, stranger, work):
 def test_visitors_are_sent_to_sign_in(sees, db, path):
     assert sees().get(path)["Location"].startswith("/login/")
     assert sees().get(path, headers={"HX-Request": "true"})["HX-Redirect"] == "/login/"
+
+
+def test_reasons_are_told_in_the_readers_language(page, work):
+    text = page.get("/activity/", headers={"Accept-Language": "zh-hans"}).content.decode()
+    assert text.count("每次读取这张图片都失败了。") == 3
+    assert text.count("A sentence &amp; more.") == 2  # a code without a translation keeps its sentence
