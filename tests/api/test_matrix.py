@@ -1,13 +1,13 @@
 """Who may do what at every address of the project: a new address without an entry here fails.
 
-The table is checked against the whole URL conf, and every entry is tried by each actor on a shared collection.
-Columns: anonymous, stranger, viewer, contributor, manager, owner, staff (an administrator without any role here).
+The table (``rules.py``) is checked against the whole URL conf, and every entry is tried by each actor on a shared
+collection.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,96 +15,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from retrieval import conf
 from retrieval.services import indexes
+from tests.api.rules import ACTORS, RULES, Rule, everyone
 from tests.api.world import World
-
-ACTORS = ("anonymous", "stranger", "viewer", "contributor", "manager", "owner", "staff")
-Statuses = tuple[int, int, int, int, int, int, int]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a method at an address answers to each actor; in ``body`` FILE and COLLECTION stand for the world's."""
-
-    method: str
-    answers: Statuses
-    body: dict[str, Any] | None = None
-
-
-def everyone(status: int) -> Statuses:
-    return (status,) * 7
-
-
-def signed_in(status: int) -> Statuses:
-    return (401,) + (status,) * 6
-
-
-def admins(status: int) -> Statuses:
-    return (401,) + (403,) * 5 + (status,)
-
-
-def from_role(role: str, status: int) -> Statuses:
-    """401 for visitors, 404 for those who do not see it, 403 below the role."""
-    members = ACTORS[2:6]
-    return (401, 404, *(status if members.index(name) >= members.index(role) else 403 for name in members), 404)
-
-
-# Something that is no picture is sent: who may add gets as far as being told so.
-UPLOAD = {"file": "FILE", "collection": "COLLECTION"}
-FROM_CONTRIBUTOR_415 = from_role("contributor", 415)
-
-API: dict[str, list[Rule]] = {
-    "api/v1/status/": [Rule("get", signed_in(200))],
-    "api/v1/jobs/": [Rule("get", signed_in(200))],
-    "api/v1/jobs/retry/": [Rule("post", signed_in(202))],
-    "api/v1/auth/token/": [Rule("post", everyone(400)), Rule("delete", signed_in(204))],
-    "api/v1/auth/tokens/": [Rule("get", signed_in(200))],
-    "api/v1/auth/tokens/<token_id>/": [Rule("delete", signed_in(404))],
-    "api/v1/collections/": [Rule("get", signed_in(200)), Rule("post", signed_in(201), {"name": "New"})],
-    "api/v1/collections/<collection_id>/": [
-        Rule("get", from_role("viewer", 200)),
-        Rule("patch", from_role("manager", 200), {"name": "Changed"}),
-        Rule("delete", from_role("owner", 204)),
-    ],
-    "api/v1/collections/<collection_id>/members/": [
-        Rule("get", from_role("viewer", 200)),
-        Rule("post", from_role("manager", 201), {"username": "stranger", "role": "viewer"}),
-    ],
-    "api/v1/collections/<collection_id>/members/<username>/": [
-        Rule("patch", from_role("manager", 200), {"role": "contributor"}),
-        Rule("delete", (401, 404, 204, 403, 204, 204, 404)),  # the member named is the viewer, who may leave
-    ],
-    "api/v1/images/": [Rule("get", signed_in(200)), Rule("post", FROM_CONTRIBUTOR_415, UPLOAD)],
-    "api/v1/images/<image_id>/": [
-        Rule("get", from_role("viewer", 200)),
-        Rule("patch", from_role("contributor", 200), {"title": "Changed"}),
-        Rule("delete", from_role("contributor", 204)),
-    ],
-    "api/v1/images/<image_id>/thumbnail/": [Rule("get", from_role("viewer", 200))],
-    "api/v1/images/<image_id>/file/": [Rule("get", from_role("viewer", 200))],
-    "api/v1/images/<image_id>/restore/": [Rule("post", signed_in(404))],
-    "api/v1/images/<image_id>/retry/": [Rule("post", from_role("contributor", 202))],
-    "api/v1/images/<image_id>/similar/": [Rule("get", from_role("viewer", 200))],
-    "api/v1/archives/": [Rule("post", FROM_CONTRIBUTOR_415, UPLOAD)],
-    "api/v1/imports/<import_id>/": [Rule("get", (401, 404, 404, 404, 404, 200, 404))],
-    "api/v1/search/": [Rule("post", signed_in(200), {"text": "anything"})],
-    "api/v1/encoders/": [Rule("get", signed_in(200))],
-    "api/v1/encoders/<encoder_id>/": [Rule("get", signed_in(200))],
-    "api/v1/encoders/<encoder_id>/build/": [Rule("post", admins(409))],
-    "api/v1/encoders/<encoder_id>/activate/": [Rule("post", admins(200), {})],
-    "api/v1/schema/": [Rule("get", everyone(200))],
-    "api/v1/docs/": [Rule("get", everyone(200))],
-    "api/v1/^.*$": [Rule("get", everyone(404))],
-}
-
-# The pages: filled by whoever adds one.
-WEB: dict[str, list[Rule]] = {}
-
-# Addresses of Django itself and of operations.
-OTHER: dict[str, list[Rule]] = {
-    "i18n/setlang/": [Rule("post", everyone(302), {"language": "en"})],
-}
-
-RULES = {**API, **WEB, **OTHER}
 
 
 def addresses(patterns: Any = None, prefix: str = "") -> list[str]:
@@ -133,7 +45,7 @@ def world(db, settings, tmp_path, monkeypatch):
 
 def test_every_address_has_a_rule():
     missing = [address for address in addresses() if not is_admins(address) and address not in RULES]
-    assert not missing, f"say in tests/api/test_matrix.py who may call {missing}"
+    assert not missing, f"say in tests/api/rules.py who may call {missing}"
 
 
 def test_an_address_without_a_rule_is_noticed():

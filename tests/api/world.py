@@ -80,6 +80,6 @@ class World:
         things = {
             "FILE": SimpleUploadedFile("x.jpg", b"neither a picture nor an archive"),
             "COLLECTION": str(self.collection.pk),
-            "IMAGE": str(self.image.pk),
+            "NAME": self.collection.name,
         }
         return {name: things.get(value, value) for name, value in template.items()}

@@ -81,6 +81,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
     collection = serializers.UUIDField(source="collection_id")
     metadata = serializers.DictField()
     tags = serializers.ListField(child=serializers.CharField())
+    source_url = serializers.CharField(help_text="Empty where it is not known.")
     status = serializers.ChoiceField(Status.choices)
     error = serializers.SerializerMethodField()
     thumbnail_url = ThumbnailUrl("thumbnail")

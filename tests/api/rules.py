@@ -1,0 +1,155 @@
+"""The table of the matrix: what each method at each address answers to each actor.
+
+Columns: anonymous, stranger, viewer, contributor, manager, owner, staff (an administrator without any role here).
+A page sends visitors to the sign-in; the API answers them 401. What one may not see is 404, what one may see but not
+change 403.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+ACTORS = ("anonymous", "stranger", "viewer", "contributor", "manager", "owner", "staff")
+Statuses = tuple[int, int, int, int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a method at an address answers to each actor; FILE, COLLECTION and NAME in ``body`` are the world's."""
+
+    method: str
+    answers: Statuses
+    body: dict[str, Any] | None = None
+
+
+def everyone(status: int) -> Statuses:
+    return (status,) * 7
+
+
+def signed_in(status: int) -> Statuses:
+    return (401,) + (status,) * 6
+
+
+def admins(status: int) -> Statuses:
+    return (401,) + (403,) * 5 + (status,)
+
+
+def from_role(role: str, status: int) -> Statuses:
+    """401 for visitors, 404 for those who do not see it, 403 below the role."""
+    members = ACTORS[2:6]
+    return (401, 404, *(status if members.index(name) >= members.index(role) else 403 for name in members), 404)
+
+
+def pages(status: int) -> Statuses:
+    return (302,) + (status,) * 6
+
+
+def page_from_role(role: str, status: int) -> Statuses:
+    return (302, *from_role(role, status)[1:])
+
+
+# Something that is no picture is sent: who may add gets as far as being told so.
+UPLOAD = {"file": "FILE", "collection": "COLLECTION"}
+FROM_CONTRIBUTOR_415 = from_role("contributor", 415)
+
+API: dict[str, list[Rule]] = {
+    "api/v1/status/": [Rule("get", signed_in(200))],
+    "api/v1/jobs/": [Rule("get", signed_in(200))],
+    "api/v1/jobs/retry/": [Rule("post", signed_in(202))],
+    "api/v1/auth/token/": [Rule("post", everyone(400)), Rule("delete", signed_in(204))],
+    "api/v1/auth/tokens/": [Rule("get", signed_in(200))],
+    "api/v1/auth/tokens/<token_id>/": [Rule("delete", signed_in(404))],
+    "api/v1/collections/": [Rule("get", signed_in(200)), Rule("post", signed_in(201), {"name": "New"})],
+    "api/v1/collections/<collection_id>/": [
+        Rule("get", from_role("viewer", 200)),
+        Rule("patch", from_role("manager", 200), {"name": "Changed"}),
+        Rule("delete", from_role("owner", 204)),
+    ],
+    "api/v1/collections/<collection_id>/members/": [
+        Rule("get", from_role("viewer", 200)),
+        Rule("post", from_role("manager", 201), {"username": "stranger", "role": "viewer"}),
+    ],
+    "api/v1/collections/<collection_id>/members/<username>/": [
+        Rule("patch", from_role("manager", 200), {"role": "contributor"}),
+        Rule("delete", (401, 404, 204, 403, 204, 204, 404)),  # the member named is the viewer, who may leave
+    ],
+    "api/v1/images/": [Rule("get", signed_in(200)), Rule("post", FROM_CONTRIBUTOR_415, UPLOAD)],
+    "api/v1/images/<image_id>/": [
+        Rule("get", from_role("viewer", 200)),
+        Rule("patch", from_role("contributor", 200), {"title": "Changed"}),
+        Rule("delete", from_role("contributor", 204)),
+    ],
+    "api/v1/images/<image_id>/thumbnail/": [Rule("get", from_role("viewer", 200))],
+    "api/v1/images/<image_id>/file/": [Rule("get", from_role("viewer", 200))],
+    "api/v1/images/<image_id>/restore/": [Rule("post", signed_in(404))],
+    "api/v1/images/<image_id>/retry/": [Rule("post", from_role("contributor", 202))],
+    "api/v1/images/<image_id>/similar/": [Rule("get", from_role("viewer", 200))],
+    "api/v1/archives/": [Rule("post", FROM_CONTRIBUTOR_415, UPLOAD)],
+    "api/v1/imports/<import_id>/": [Rule("get", (401, 404, 404, 404, 404, 200, 404))],
+    "api/v1/search/": [Rule("post", signed_in(200), {"text": "anything"})],
+    "api/v1/encoders/": [Rule("get", signed_in(200))],
+    "api/v1/encoders/<encoder_id>/": [Rule("get", signed_in(200))],
+    "api/v1/encoders/<encoder_id>/build/": [Rule("post", admins(409))],
+    "api/v1/encoders/<encoder_id>/activate/": [Rule("post", admins(200), {})],
+    "api/v1/schema/": [Rule("get", everyone(200))],
+    "api/v1/docs/": [Rule("get", everyone(200))],
+    "api/v1/^.*$": [Rule("get", everyone(404))],
+}
+
+WEB: dict[str, list[Rule]] = {
+    "": [Rule("get", pages(200)), Rule("post", pages(303), {})],
+    "login/": [Rule("get", (200,) + (302,) * 6), Rule("post", (200,) + (302,) * 6, {})],
+    "logout/": [Rule("post", everyone(302), {})],
+    "first/<token>": [Rule("get", everyone(404))],
+    "welcome/": [Rule("get", everyone(302)), Rule("post", everyone(302), {})],
+    "pictures/<image_id>/": [Rule("get", page_from_role("viewer", 200))],
+    "pictures/<image_id>/similar/": [Rule("get", page_from_role("viewer", 200))],
+    "pictures/<image_id>/measures/": [Rule("get", page_from_role("viewer", 200))],
+    "pictures/<image_id>/edit/": [Rule("post", page_from_role("contributor", 302), {"title": "Changed"})],
+    "pictures/<image_id>/move/": [Rule("post", page_from_role("contributor", 302), {"collection": "COLLECTION"})],
+    "pictures/<image_id>/delete/": [Rule("post", page_from_role("contributor", 302), {})],
+    "pictures/<image_id>/restore/": [Rule("post", pages(404), {})],
+    "pictures/<image_id>/retry/": [Rule("post", page_from_role("contributor", 302), {})],
+    # An address of a file gives nothing away: visitors are not sent to the sign-in either.
+    "media/thumbnails/<image_id>/<size>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
+    "media/originals/<image_id>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
+    "upload/": [Rule("get", pages(200)), Rule("post", pages(400), {})],
+    # The page's script is told in words what became of a file, be it refused for its bytes or for the role.
+    "upload/file/": [Rule("post", page_from_role("viewer", 200), UPLOAD)],
+    "upload/states/": [Rule("post", pages(200), {})],
+    "upload/archives/<import_id>/": [Rule("get", (302, 404, 404, 404, 404, 200, 404))],
+    "collections/": [Rule("get", pages(200))],
+    "collections/new/": [Rule("post", pages(302), {"name": "New"})],
+    "collections/<collection_id>/": [Rule("get", page_from_role("viewer", 200))],
+    "collections/<collection_id>/settings/": [
+        Rule("get", page_from_role("manager", 200)),
+        Rule("post", page_from_role("manager", 302), {"name": "Changed", "visibility": "shared"}),
+    ],
+    "collections/<collection_id>/share/": [
+        Rule("post", page_from_role("manager", 302), {"username": "stranger", "role": "viewer"})
+    ],
+    "collections/<collection_id>/unshare/": [
+        Rule("post", (302, 404, 302, 403, 302, 302, 404), {"username": "viewer"})  # the viewer may leave
+    ],
+    "collections/<collection_id>/delete/": [Rule("post", page_from_role("owner", 302), {"name": "NAME"})],
+    "activity/": [Rule("get", pages(200))],
+    "activity/now/": [Rule("get", pages(200))],
+    "activity/count/": [Rule("get", pages(200))],
+    "activity/retry/": [Rule("post", pages(302), {})],
+    "account/": [Rule("get", pages(200))],
+    "account/tokens/": [Rule("post", pages(400), {})],
+    "account/tokens/<token_id>/revoke/": [Rule("post", pages(404), {})],
+    "account/password/": [Rule("post", pages(400), {})],
+    "account/theme/": [Rule("post", pages(302), {})],
+}
+
+# Addresses of Django itself and of operations.
+OTHER: dict[str, list[Rule]] = {
+    "i18n/setlang/": [Rule("post", everyone(302), {"language": "en"})],
+    "healthz": [Rule("get", everyone(200))],
+    "readyz": [Rule("get", everyone(200))],
+    "metrics": [Rule("get", (403,) * 6 + (200,))],
+}
+
+RULES = {**API, **WEB, **OTHER}
