@@ -143,6 +143,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "retrieval.tasks.reconcile", "schedule": 30.0, "options": {"expires": 300}},
     "purge": {"task": "retrieval.tasks.purge", "schedule": 30.0, "options": {"expires": 300}},
+    "care-for-indexes": {"task": "retrieval.tasks.care_for_indexes", "schedule": crontab(minute="7")},
     "guard-recall": {"task": "retrieval.tasks.guard_recall", "schedule": crontab(hour="3", minute="17")},
     "drop-expired": {"task": "retrieval.tasks.drop_expired", "schedule": crontab(hour="4", minute="17")},
 }

@@ -81,9 +81,11 @@ def purge() -> None:
 
 
 @shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
-def build_index(encoder_id: str) -> None:
-    """Build or repair the index of an encoder."""
-    indexes.ensure(encoder_life.get(encoder_id))
+def care_for_indexes() -> None:
+    """Build the indexes that became worth it, repair broken ones, and drop those whose encoder is gone."""
+    for encoder in encoder_life.listing().wanted():
+        indexes.ensure(encoder)
+    indexes.tidy()
 
 
 @shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from retrieval import conf
 from retrieval.ingest import files
-from retrieval.models import Image
+from retrieval.models import ArchiveImport, Image
 
 # Files are in place before their rows are committed, and stay a moment longer than them.
 GRACE = 3_600
@@ -61,7 +61,10 @@ def strays() -> Iterator[Finding]:
         ids = {path: _image_id(path) for path in batch}
         known_ids = set(Image.objects.filter(pk__in=[pk for pk in ids.values() if pk]).values_list("pk", flat=True))
         yield from (_stray("stray_thumbnail", path) for path, pk in ids.items() if pk not in known_ids)
-    yield from (_stray("old_temporary_file", path) for path in _old_files(settings.incoming))
+    awaited = set(ArchiveImport.objects.exclude(file="").values_list("file", flat=True))
+    for path in _old_files(settings.incoming):
+        if path.name not in awaited:
+            yield _stray("old_temporary_file", path)
 
 
 def remove_strays(paths: Iterable[str]) -> int:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from retrieval.errors import Conflict, Forbidden, NotFound
 from retrieval.models import Embedding, EmbeddingJob, Encoder, EncoderState, Image, JobState
+from retrieval.models.encoders import EncoderQuerySet
 from retrieval.services import accounts, indexes, jobs
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Progress:
         return self.done + self.failed >= self.total
 
 
-def listing() -> QuerySet[Encoder]:
+def listing() -> EncoderQuerySet:
     """Return all encoders, newest first."""
     return Encoder.objects.all()
 

@@ -15,7 +15,7 @@ from django.db import connection
 
 from retrieval import conf, encoders
 from retrieval.ingest import files
-from retrieval.models import Embedding, EmbeddingCount, EmbeddingJob, Image, JobEvent, JobState, UserUsage
+from retrieval.models import ArchiveImport, Embedding, EmbeddingCount, EmbeddingJob, Image, JobEvent, JobState, UserUsage
 from retrieval.services import audit, images, jobs
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.services.test_jobs import ColourEncoder, png
@@ -107,6 +107,17 @@ def break_event(image):
 def test_each_damage_is_found(sound, damage, code):
     damage(sound)
     assert code in codes()
+
+
+def test_an_archive_that_waits_to_be_taken_apart_is_no_leftover(sound):
+    path = aged(conf.get().incoming / "waiting.zip")
+    ArchiveImport.objects.create(
+        user=sound.uploader, collection=sound.collection, name="a.zip", file=path.name, state="queued"
+    )
+    try:
+        assert codes() == set()
+    finally:
+        path.unlink()
 
 
 def test_an_old_extension_is_found(sound, monkeypatch):
