@@ -15,7 +15,16 @@ from django.db import connection
 
 from retrieval import conf, encoders
 from retrieval.ingest import files
-from retrieval.models import ArchiveImport, Embedding, EmbeddingCount, EmbeddingJob, Image, JobEvent, JobState, UserUsage
+from retrieval.models import (
+    ArchiveImport,
+    Embedding,
+    EmbeddingCount,
+    EmbeddingJob,
+    Image,
+    JobEvent,
+    JobState,
+    UserUsage,
+)
 from retrieval.services import audit, images, jobs
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.services.test_jobs import ColourEncoder, png
@@ -84,7 +93,6 @@ def break_event(image):
         image=image, encoder_id=event.encoder_id, lease_token=uuid.uuid4(), kind="done",
         round=event.round, attempt=1, worker="x",
     )  # fmt: skip
-
 
 
 @pytest.mark.parametrize(
