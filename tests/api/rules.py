@@ -45,6 +45,10 @@ def pages(status: int) -> Statuses:
     return (302,) + (status,) * 6
 
 
+def page_for_admins(status: int) -> Statuses:
+    return (302,) + (403,) * 5 + (status,)
+
+
 def page_from_role(role: str, status: int) -> Statuses:
     return (302, *from_role(role, status)[1:])
 
@@ -89,7 +93,7 @@ API: dict[str, list[Rule]] = {
     "api/v1/imports/<import_id>/": [Rule("get", (401, 404, 404, 404, 404, 200, 404))],
     "api/v1/search/": [Rule("post", signed_in(200), {"text": "anything"})],
     "api/v1/encoders/": [Rule("get", signed_in(200))],
-    "api/v1/encoders/<encoder_id>/": [Rule("get", signed_in(200))],
+    "api/v1/encoders/<encoder_id>/": [Rule("get", signed_in(200)), Rule("delete", admins(409))],
     "api/v1/encoders/<encoder_id>/build/": [Rule("post", admins(409))],
     "api/v1/encoders/<encoder_id>/activate/": [Rule("post", admins(200), {})],
     "api/v1/schema/": [Rule("get", everyone(200))],
@@ -116,7 +120,7 @@ WEB: dict[str, list[Rule]] = {
     "media/originals/<image_id>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
     "upload/": [Rule("get", pages(200)), Rule("post", pages(400), {})],
     # The page's script is told in words what became of a file, be it refused for its bytes or for the role.
-    "upload/file/": [Rule("post", page_from_role("viewer", 200), UPLOAD)],
+    "upload/file/": [Rule("post", page_from_role("contributor", 200), UPLOAD)],
     "upload/states/": [Rule("post", pages(200), {})],
     "upload/archives/<import_id>/": [Rule("get", (302, 404, 404, 404, 404, 200, 404))],
     "collections/": [Rule("get", pages(200))],
@@ -137,6 +141,11 @@ WEB: dict[str, list[Rule]] = {
     "activity/now/": [Rule("get", pages(200))],
     "activity/count/": [Rule("get", pages(200))],
     "activity/retry/": [Rule("post", pages(302), {})],
+    "encoders/": [Rule("get", pages(200))],
+    "encoders/now/": [Rule("get", pages(200))],
+    "encoders/<encoder_id>/build/": [Rule("post", page_for_admins(409), {})],
+    "encoders/<encoder_id>/activate/": [Rule("post", page_for_admins(302), {})],
+    "encoders/<encoder_id>/drop/": [Rule("post", page_for_admins(409), {})],
     "account/": [Rule("get", pages(200))],
     "account/tokens/": [Rule("post", pages(400), {})],
     "account/tokens/<token_id>/revoke/": [Rule("post", pages(404), {})],

@@ -52,6 +52,18 @@ def test_an_encoder_is_built_then_activated(admin, active, calls):
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "encoder_active")
 
 
+def test_an_encoder_that_is_not_active_is_dropped(admin, active, calls, monkeypatch):
+    from retrieval.services import indexes
+
+    monkeypatch.setattr(indexes, "drop", lambda encoder: None)
+    other = EncoderFactory(name="old", dimension=3, state="retired")
+    client = calls(admin)
+    assert client.delete(f"{BASE}{other.pk}/").status_code == 204
+    assert client.get(f"{BASE}{other.pk}/").status_code == 404
+    refused = client.delete(f"{BASE}{active.pk}/")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "encoder_active")
+
+
 def test_a_worse_encoder_needs_a_reason(admin, active, calls, collection, monkeypatch):
     from retrieval.services import indexes
 

@@ -49,16 +49,21 @@ class World:
     def ask(self, address: str, rule: Any, *, actor: str) -> HttpResponseBase:
         """Ask as an actor: the API by token and in JSON, or a form where a file is sent; pages by session and form."""
         by_api = address.startswith("api/")
-        client = APIClient()
-        if actor != "anonymous" and by_api:
-            client.credentials(HTTP_AUTHORIZATION=f"Token {accounts.issue_token(self.people[actor])[0]}")
-        elif actor != "anonymous":
-            client.force_login(self.people[actor])
+        client = self.client(actor, by_api=by_api)
         body = self.body(rule.body)
         if rule.method == "get":
             return client.get(self.path(address), body)
         as_json = by_api and "file" not in (body or {})
         return getattr(client, rule.method)(self.path(address), body, format="json" if as_json else "multipart")
+
+    def client(self, actor: str, *, by_api: bool) -> APIClient:
+        """Return a client that calls as the actor."""
+        client = APIClient()
+        if actor != "anonymous" and by_api:
+            client.credentials(HTTP_AUTHORIZATION=f"Token {accounts.issue_token(self.people[actor])[0]}")
+        elif actor != "anonymous":
+            client.force_login(self.people[actor])
+        return client
 
     def path(self, address: str) -> str:
         """Return the address with the world's ids in their places."""

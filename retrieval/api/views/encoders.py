@@ -26,10 +26,19 @@ class EncodersView(ApiView):
 class EncoderView(ApiView):
     """One encoder."""
 
+    more_failures = frozenset({409})
+
     @extend_schema(responses=EncoderSerializer)
     def get(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
         """Show an encoder; while it is being built also how far it is."""
         return Response(self.shown(EncoderSerializer, encoders.get(encoder_id)))
+
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
+        """Drop an encoder that is not active, with its vectors and its index. Administrators only."""
+        encoders.drop(encoders.get(encoder_id), user=self.person)
+        return Response(status=204)
 
 
 class BuildView(ApiView):
