@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from retrieval.web.views import account, activity, collections, entry, media, pictures, search, uploads
+from retrieval.web.views import account, activity, collections, encoders, entry, media, pictures, search, uploads
 
 app_name = "web"
 
@@ -39,6 +39,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("activity/now/", activity.now, name="activity_now"),
     path("activity/count/", activity.count, name="activity_count"),
     path("activity/retry/", activity.retry, name="activity_retry"),
+    path("encoders/", encoders.page, name="encoders"),
+    path("encoders/now/", encoders.now, name="encoders_now"),
+    path("encoders/<uuid:encoder_id>/build/", encoders.build, name="encoder_build"),
+    path("encoders/<uuid:encoder_id>/activate/", encoders.activate, name="encoder_activate"),
+    path("encoders/<uuid:encoder_id>/drop/", encoders.drop, name="encoder_drop"),
     path("account/", account.page, name="account"),
     path("account/tokens/", account.make_token, name="tokens"),
     path("account/tokens/<uuid:token_id>/revoke/", account.revoke_token, name="token_revoke"),

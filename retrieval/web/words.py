@@ -19,6 +19,9 @@ REASONS = {
     "decoder_memory": gettext_lazy("Reading this picture takes more memory than the limit."),
     "decoder_timeout": gettext_lazy("Reading this picture takes too long."),
     "decoders_busy": gettext_lazy("Many pictures are being read just now. Please try again in a moment."),
+    "encoder_active": gettext_lazy("This encoder is in use."),
+    "encoder_incomplete": gettext_lazy("The encoder is not built to the end yet."),
+    "encoder_worse": gettext_lazy("It scores worse than the active one. Give a reason to switch all the same."),
     "encrypted_member": gettext_lazy("The file in the archive is encrypted."),
     "forbidden": gettext_lazy("You may look, but not change this."),
     "format_not_allowed": gettext_lazy("This kind of file is not read here."),
@@ -76,6 +79,10 @@ NAMES = {
     "workers": gettext_lazy("Workers"),
     "scheduler": gettext_lazy("Scheduler"),
     "encoder": gettext_lazy("Encoder"),
+    "draft": gettext_lazy("Draft"),
+    "building": gettext_lazy("Being built"),
+    "active": gettext_lazy("Active"),
+    "retired": gettext_lazy("Retired"),
     **{str(value): name for value, name, _text in [*MEASURES, *VISIBILITIES, *ROLES]},
 }
 

@@ -8,8 +8,7 @@ import * as upload from "./upload.js"
 
 for (const part of [frame, grid, crop, search, stage, upload]) part.start()
 
-const enliven = (root) => {
-  for (const part of [frame, crop, search, stage, upload]) part.enliven?.(root)
-}
-enliven(document)
-document.addEventListener("htmx:load", (event) => enliven(event.detail.elt))
+// htmx says so once for the whole body and again for whatever it puts in.
+document.addEventListener("htmx:load", (event) => {
+  for (const part of [frame, crop, search, stage, upload]) part.enliven(event.detail.elt)
+})

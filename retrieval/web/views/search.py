@@ -65,7 +65,7 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
 
 def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
     """Collect what the search panel offers: where to look, which tags, by which measure."""
-    values = question.values
+    values, usual = question.values, browse.default_measure()
     chosen = {image.id: image for image in images.listing(request.user, filters=ImageFilters()).filter(
         pk__in=[*values["image"], *values["no"]]
     )}
@@ -76,7 +76,8 @@ def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
         "collections": list(collections.listing(request.user)),
         "tags": browse.tags(request.user, keep=values["tag"]),
         "measures": words.MEASURES,
-        "measure": question.measure or browse.default_measure(),
+        "usual": usual,
+        "measure": question.measure or usual,
         "sides": [(side, values[side]) for side in "xywh"],
         "sizes": SIZES,
     }

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from retrieval import conf, tasks
-from retrieval.errors import InvalidInput, RetrievalError, TooMany, Unavailable
+from retrieval.errors import Forbidden, InvalidInput, NotFound, RetrievalError, Unavailable
 from retrieval.models import Collection, ImportState
 from retrieval.services import archives, collections, images
 from retrieval.services.images import ImageFilters, Upload
@@ -89,7 +89,7 @@ def _put_in(file: UploadedFile[bytes], *, user: User, home: Collection) -> Outco
             tasks.wake(tasks.run_import, job.pk)
             return Outcome(name, place, "archive", str(job.pk))
         added = images.add(Upload(file=cast(Any, file), name=name), user=user, collection=home)
-    except (Unavailable, TooMany):
+    except (Forbidden, NotFound, Unavailable):
         raise
     except RetrievalError as error:
         return Outcome(name, place, "refused", message=words.reason(error.code, error.message))

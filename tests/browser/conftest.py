@@ -1,0 +1,123 @@
+"""A real Chromium against a live server; no journey may end with a console error, foreign request or CSP violation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+PASSWORD = "secret-pass-1"
+WATCH = """addEventListener("securitypolicyviolation", (event) =>
+  console.error("CSP", event.violatedDirective, event.blockedURI))"""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the journeys, and skip them with a reason where there is no Chromium."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="no Chromium is installed; name one in CHROMIUM"))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser, started once. Its event loop runs in this thread, which Django would take for a mistake."""
+    from playwright.sync_api import sync_playwright
+
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(live_server, monkeypatch):
+    """The live site with an encoder that sees the mean colour; people are made in its database."""
+    from retrieval import encoders
+    from tests.factories import EncoderFactory
+    from tests.web.library import MeanColour
+
+    monkeypatch.setattr(encoders, "for_row", lambda row: MeanColour())
+    live_server.encoder = EncoderFactory(name="colours", dimension=3, trained=True)
+    return live_server
+
+
+@pytest.fixture
+def troubles():
+    """What went wrong in any window; empty at the end of every journey."""
+    found: list[str] = []
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def opens(chromium, site, troubles):
+    """Open a window as a person (None: a visitor) and watch it; options are those of a browser context."""
+    contexts = []
+
+    def open_window(person=None, **options):
+        usual = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "reduced_motion": "reduce"}
+        context = chromium.new_context(base_url=site.url, **usual | options)
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        context.add_init_script(WATCH)
+        window = context.new_page()
+        _watch(window, site.url, troubles)
+        if person:
+            sign_in(window, person)
+        return window
+
+    yield open_window
+    for context in contexts:
+        for window in context.pages:
+            window.wait_for_load_state("networkidle")  # else a request may still read what the database forgets now
+        context.close()
+
+
+@pytest.fixture
+def owner(site):
+    from tests.factories import UserFactory
+
+    return UserFactory(username="owner")
+
+
+@pytest.fixture
+def birds(owner):
+    """The owner's private collection."""
+    from tests.factories import CollectionFactory
+
+    return CollectionFactory(owner=owner, name="Birds")
+
+
+@pytest.fixture
+def library(birds, site):
+    """Ready pictures: thirty shades of red, and one each of green and blue, by title."""
+    from tests.web.library import put
+
+    colours = {f"red {shade}": (220, 3 * shade, 30) for shade in range(30)} | {"green": "green", "blue": "blue"}
+    return {title: put(birds, colour, encoder=site.encoder, title=title) for title, colour in colours.items()}
+
+
+def sign_in(window, person):
+    """Sign in by the page."""
+    window.goto("/login/")
+    window.fill("[name=username]", person.username)
+    window.fill("[name=password]", PASSWORD)
+    window.click("button[type=submit]")
+    window.wait_for_selector(".bar")
+
+
+def _watch(window, url, troubles):
+    def requested(request):
+        if not request.url.startswith((url, "blob:", "data:")):
+            troubles.append(f"foreign request: {request.url}")
+
+    window.on("console", lambda message: message.type == "error" and troubles.append(message.text))
+    window.on("pageerror", lambda error: troubles.append(str(error)))
+    window.on("request", requested)

@@ -1,0 +1,127 @@
+"""Sharing, deleting, phones, dark, Chinese, and everything by keys, in a real browser."""
+
+from __future__ import annotations
+
+from retrieval.services import first_link
+from tests.browser.acts import choose, shown
+from tests.factories import UserFactory
+
+
+def brightness(window):
+    """The lightness of the page's ground, 0 to 255."""
+    colour = window.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    return max(int(part) for part in colour.strip("rgba()").split(",")[:3])
+
+
+def overflow(window):
+    """By how many pixels the page is wider than the window."""
+    return window.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def test_shared_and_seen_by_another_person(opens, owner, birds, library):
+    guest = UserFactory(username="guest")
+    window, other = opens(owner), opens(guest)
+    assert shown(other) == []
+    window.goto(f"/collections/{birds.id}/settings/")
+    window.check("input[value=shared]")
+    window.click("text=Save")
+    window.fill("[name=username]:visible", "guest")
+    window.click("button:has-text('Add')")
+    window.wait_for_selector("text=guest is in.")
+    other.goto("/?q=green")
+    assert shown(other) == ["green"]
+    other.click("[data-card]")
+    other.wait_for_selector("[data-stage]")
+    assert other.locator("text=Delete").count() == 0
+
+
+def test_deleted_and_undone(opens, owner, library):
+    window = opens(owner)
+    window.goto(f"/pictures/{library['blue'].id}/")
+    window.click("button:has-text('Delete')")
+    window.click("button:has-text('Undo')")
+    window.wait_for_selector("text=The picture is back.")
+    assert window.input_value("[name=title]") == "blue"
+
+
+def test_words_are_edited_in_place(opens, owner, library):
+    window = opens(owner)
+    window.goto(f"/pictures/{library['blue'].id}/")
+    window.fill("[name=title]", "Sea")
+    window.keyboard.press("Tab")
+    window.wait_for_selector("text=Saved.")
+    window.wait_for_selector("#similar-title ~ .grid")
+    window.reload()
+    assert window.input_value("[name=title]") == "Sea"
+
+
+def test_on_a_phone(opens, owner, library):
+    window = opens(owner, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    places = window.locator(".places .place:visible")
+    assert places.count() == 4
+    assert all(box["y"] > 760 for box in (place.bounding_box() for place in places.all()))
+    choose(window, "green")
+    assert shown(window)[0] == "green"
+    for path in ("/", "/upload/", "/collections/", "/activity/", "/account/", f"/pictures/{library['blue'].id}/"):
+        window.goto(path)
+        assert overflow(window) <= 0, path
+
+
+def test_dark_follows_the_system_and_can_be_switched(opens, owner):
+    window = opens(owner, color_scheme="dark")
+    assert brightness(window) < 60
+    window.goto("/account/")
+    with window.expect_response("**/account/theme/"):
+        window.check("input[value=light]", force=True)
+    assert brightness(window) > 200
+    window.goto("/")
+    assert brightness(window) > 200
+
+
+def test_in_chinese_and_back(opens, owner, library):
+    window = opens(owner, locale="zh-CN")
+    window.wait_for_selector("text=拖入、粘贴或选择一张图片")
+    choose(window, "green")
+    assert "精确" in window.inner_text("#line")
+    window.goto("/account/")
+    window.click("button:has-text('English')")
+    window.wait_for_selector("text=Look and language")
+
+
+def test_everything_by_keys(opens, owner, library):
+    window = opens(owner)
+    window.keyboard.press("Tab")
+    assert window.evaluate("document.activeElement.className") == "skip"
+    window.keyboard.press("/")
+    window.keyboard.type("red")
+    window.keyboard.press("Enter")
+    window.wait_for_url("**/?q=red")
+    window.evaluate("document.activeElement.blur()")
+    window.keyboard.press("ArrowDown")
+    first = window.evaluate("document.activeElement.dataset.card")
+    window.keyboard.press("ArrowRight")
+    second = window.evaluate("document.activeElement.dataset.card")
+    assert first != second
+    window.keyboard.press("ArrowDown")
+    assert window.evaluate("document.activeElement.dataset.card") not in {first, second}
+    window.keyboard.press("ArrowUp")
+    window.keyboard.press("Enter")
+    window.wait_for_selector("[data-stage]")
+    window.evaluate("document.activeElement.blur()")
+    here = window.url
+    window.keyboard.press("ArrowRight")
+    window.wait_for_url(lambda url: url != here)
+    window.keyboard.press("?")
+    assert window.is_visible("#help")
+    window.keyboard.press("Escape")
+    assert not window.is_visible("#help")
+
+
+def test_the_first_link_leads_to_a_password_and_the_search(opens, site):
+    token = first_link.issue(UserFactory(username="admin"))
+    window = opens()
+    window.goto(f"/first/{token}")
+    window.fill("[name=new_password1]", "quiet-gallery-7")
+    window.fill("[name=new_password2]", "quiet-gallery-7")
+    window.click("button:has-text('Keep this password')")
+    window.wait_for_selector("text=No pictures yet")

@@ -1,0 +1,95 @@
+"""Searching by a real browser: by file, by a part, more like this, several, with the address and the way back."""
+
+from __future__ import annotations
+
+from tests.browser.acts import choose, drop, paste, shown, two_colours
+from tests.web.library import png
+
+QUERY = {"name": "two.png", "mimeType": "image/png", "buffer": two_colours()}
+
+
+def test_by_a_chosen_file_and_another_measure(opens, owner, library):
+    window = opens(owner)
+    choose(window, "green")
+    assert shown(window)[0] == "green"
+    assert "exact" in window.inner_text("#line")
+    assert window.is_visible("[data-query] img")
+    assert window.url.endswith("/")
+    with window.expect_response("**/") as answer:
+        window.check("input[value=euclidean]", force=True)
+    assert answer.value.request.method == "POST"
+    assert shown(window)[0] == "green"
+
+
+def test_more_come_by_scrolling_with_the_file_still_in_hand(opens, owner, library):
+    window = opens(owner)
+    choose(window, "red")
+    window.evaluate("scrollTo(0, document.body.scrollHeight)")
+    window.wait_for_selector(".card:nth-child(32)")
+    assert len(set(shown(window))) == 32
+
+
+def test_dropped_and_pasted_pictures(opens, owner, library):
+    window = opens(owner)
+    drop(window, query=png("blue"))
+    window.wait_for_selector("#line")
+    assert shown(window)[0] == "blue"
+    window.goto("/collections/")
+    paste(window, query=png("green"))
+    window.wait_for_selector("#line")
+    assert shown(window)[0] == "green"
+    assert window.url.endswith("/")
+
+
+def test_by_a_part_drawn_with_the_mouse_and_moved_by_keys(opens, owner, library):
+    window = opens(owner)
+    window.set_input_files("#file", QUERY)
+    window.wait_for_selector("#line")
+    box = window.locator("[data-crop]").bounding_box()
+    with window.expect_response("**/"):
+        window.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 8)
+        window.mouse.down()
+        window.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] - 8, steps=4)
+        window.mouse.up()
+    window.wait_for_selector(".card:first-child [aria-label^='blue']")
+    window.focus(".box")
+    with window.expect_response("**/"):
+        for _ in range(26):
+            window.keyboard.press("ArrowLeft")
+    window.wait_for_selector(".card:first-child [aria-label^='red']")
+    with window.expect_response("**/"):
+        window.keyboard.press("Escape")
+    assert window.input_value("[name=w]") == ""
+
+
+def test_more_like_this_has_an_address_and_a_way_back(opens, owner, library):
+    window = opens(owner)
+    window.goto("/?q=green")
+    window.hover(".card")
+    window.click("[data-alike]")
+    window.wait_for_url(f"**/?image={library['green'].id}")
+    assert "green" not in shown(window)
+    window.check("input[value=pearson]", force=True)
+    window.wait_for_url("**measure=pearson")
+    window.reload()
+    assert window.is_checked("input[value=pearson]")
+    window.go_back()
+    window.wait_for_url(f"**/?image={library['green'].id}")
+
+
+def test_not_like_this_leaves_it_out(opens, owner, library):
+    window = opens(owner)
+    choose(window, "red")
+    first = shown(window)[0]
+    window.hover(".card")
+    with window.expect_response("**/"):
+        window.click(".card [data-add=no]")
+    window.wait_for_selector(".chip.not")
+    assert first not in shown(window)
+
+
+def test_nothing_found_says_what_to_try(opens, owner, library):
+    window = opens(owner)
+    window.goto(f"/?image={library['blue'].id}&tag=nowhere")
+    window.click("text=Search everywhere")
+    window.wait_for_selector("[data-card]")
