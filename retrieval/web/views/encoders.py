@@ -1,0 +1,85 @@
+"""Encoders: what each is made of, how it scores beside the others, how far it is built; and its life, for staff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from retrieval import tasks
+from retrieval.models import Encoder, EncoderState
+from retrieval.services import encoders
+from retrieval.services.encoders import Progress
+from retrieval.web.pages import for_people, person
+
+
+@dataclass(frozen=True)
+class Row:
+    """One encoder as the page shows it: progress only while it is built, one mAP per set (None: not measured)."""
+
+    encoder: Encoder
+    progress: Progress | None
+    scores: list[float | None]
+
+
+@require_safe
+@for_people
+def page(request: HttpRequest) -> HttpResponse:
+    """Show all of them side by side."""
+    return render(request, "web/encoders.html", _table())
+
+
+@require_safe
+@for_people
+def now(request: HttpRequest) -> HttpResponse:
+    """Render only the table, which asks for itself again while something is being built."""
+    return render(request, "web/parts/encoders.html", _table())
+
+
+@require_POST
+@for_people
+def build(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
+    """Begin to embed every picture with it."""
+    encoder = encoders.build(encoders.get(encoder_id), user=person(request))
+    tasks.wake(tasks.reconcile)
+    messages.success(request, _("{name} is being built beside the active encoder.").format(name=encoder.name))
+    return redirect("web:encoders")
+
+
+@require_POST
+@for_people
+def activate(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
+    """Make it the one that searches use."""
+    reason = request.POST.get("reason", "")
+    encoder = encoders.activate(encoders.get(encoder_id), user=person(request), force_reason=reason)
+    messages.success(request, _("Searches use {name} now.").format(name=encoder.name))
+    return redirect("web:encoders")
+
+
+@require_POST
+@for_people
+def drop(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
+    """Remove it for good, with its vectors."""
+    encoder = encoders.get(encoder_id)
+    encoders.drop(encoder, user=person(request))
+    messages.success(request, _("{name} is gone.").format(name=encoder.name))
+    return redirect("web:encoders")
+
+
+def _table() -> dict[str, Any]:
+    rows = list(encoders.listing())
+    sets = sorted({name for encoder in rows for name in encoder.scores})
+    building = any(encoder.state == EncoderState.BUILDING for encoder in rows)
+    return {"rows": [_row(encoder, sets) for encoder in rows], "sets": sets, "building": building}
+
+
+def _row(encoder: Encoder, sets: list[str]) -> Row:
+    building = encoder.state == EncoderState.BUILDING
+    scores = [encoder.scores.get(name, {}).get("map") for name in sets]
+    return Row(encoder, encoders.progress(encoder) if building else None, scores)

@@ -1,0 +1,77 @@
+"""The encoders side by side, and their life by buttons that only administrators have."""
+
+from __future__ import annotations
+
+import pytest
+
+from retrieval.models import Embedding, Encoder, EncoderState
+from tests.factories import EncoderFactory, UserFactory
+from tests.web.library import put
+
+
+@pytest.fixture
+def admin(sees, db):
+    return sees(UserFactory(is_staff=True))
+
+
+@pytest.fixture
+def other(encoder, collection):
+    """A second encoder with one of one pictures done."""
+    row = EncoderFactory(
+        name="second", dimension=3, state=EncoderState.BUILDING, trained=True, scores={"pets": {"map": 0.8125}}
+    )
+    image = put(collection, "red", title="red")
+    Embedding.objects.create(
+        image=image, encoder=row, collection=collection, vector=[1, 0, 0], length=1, centred_length=1
+    )
+    return row
+
+
+def test_states_scores_and_progress(page, other):
+    text = page.get("/encoders/").content.decode()
+    assert "Being built" in text
+    assert "0.813" in text
+    assert "1 / 1" in text
+    assert "untrained" in text
+
+
+def test_the_table_asks_again_only_while_something_is_built(page, other):
+    assert 'hx-trigger="every 2s"' in page.get("/encoders/now/").content.decode()
+    other.state = EncoderState.DRAFT
+    other.save()
+    assert "hx-trigger" not in page.get("/encoders/now/").content.decode()
+
+
+def test_without_scores_the_page_says_how_to_get_some(page, encoder):
+    assert "evaluate_encoder" in page.get("/encoders/").content.decode()
+
+
+def test_only_administrators_have_buttons(page, admin, other):
+    assert f"/encoders/{other.pk}/activate/" not in page.get("/encoders/").content.decode()
+    assert f"/encoders/{other.pk}/activate/" in admin.get("/encoders/").content.decode()
+
+
+def test_switch_and_way_back(admin, encoder, other):
+    assert "Searches use second now." in admin.post(f"/encoders/{other.pk}/activate/", follow=True).content.decode()
+    assert Encoder.objects.active() == other
+    admin.post(f"/encoders/{encoder.pk}/activate/")
+    assert Encoder.objects.active() == encoder
+
+
+def test_a_worse_one_needs_a_reason(admin, encoder, other):
+    encoder.scores = {"pets": {"map": 0.9}}
+    encoder.save()
+    answer = admin.post(f"/encoders/{other.pk}/activate/")
+    assert answer.status_code == 409
+    assert "Give a reason" in answer.content.decode()
+    admin.post(f"/encoders/{other.pk}/activate/", {"reason": "Quicker"})
+    assert Encoder.objects.active() == other
+
+
+def test_build_and_drop(admin, encoder):
+    row = EncoderFactory(name="third", dimension=3, state=EncoderState.DRAFT)
+    admin.post(f"/encoders/{row.pk}/build/")
+    row.refresh_from_db()
+    assert row.state == EncoderState.BUILDING
+    admin.post(f"/encoders/{row.pk}/drop/")
+    assert not Encoder.objects.filter(pk=row.pk).exists()
