@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from retrieval import encoders
 from retrieval.errors import RetrievalError, Unavailable, WeightsError
-from retrieval.services import archives, images, indexes, jobs, ledger, status
+from retrieval.services import archives, idempotency, images, indexes, jobs, ledger, status
 from retrieval.services import encoders as encoder_life
 
 log = structlog.get_logger(__name__)
@@ -76,8 +76,9 @@ def run_import(import_id: str) -> None:
 
 @shared_task
 def purge() -> None:
-    """Remove for good what was deleted and whose undo time is over."""
+    """Remove for good what was deleted and whose undo time is over, and keys of uploads that nobody will repeat."""
     images.purge_deleted()
+    idempotency.forget_old()
 
 
 @shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
