@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from retrieval.embedding import backbones, preprocessing
+from retrieval.embedding import backbones, preprocessing, quantization
 from retrieval.embedding.pooling import POOLINGS
 from retrieval.embedding.preprocessing import Pixels
 from retrieval.embedding.projection import PROJECTIONS
@@ -34,6 +34,8 @@ class Encoder(nn.Module):
             self.backbone = entry.build(widths=spec.widths, fc=spec.pooling == "fc")
             self.pooling = POOLINGS[spec.pooling]()
             self.projection = PROJECTIONS[spec.projection](spec.channels, spec.dimension)
+        if spec.precision == "int8":
+            quantization.prepare(self.backbone)
         self.register_buffer("mean", _per_channel(entry.normalisation.mean), persistent=False)
         self.register_buffer("std", _per_channel(entry.normalisation.std), persistent=False)
         self.runtime: Runtime = TorchRuntime(self)

@@ -13,6 +13,10 @@ from retrieval.embedding.projection import PROJECTIONS
 from retrieval.errors import InvalidInput
 
 RESIZES = ("fixed", "aspect")
+PRECISIONS = ("float", "int8")
+CHOICES = {
+    "pooling": tuple(POOLINGS), "projection": tuple(PROJECTIONS), "resize": RESIZES, "precision": PRECISIONS,
+}  # fmt: skip
 MOST_DIMENSIONS = 4000  # what a half-precision index can hold
 LARGEST_SIDE = 1024
 
@@ -22,7 +26,8 @@ class EncoderSpec:
     """Backbone, pooling, projection and input of an encoder.
 
     ``dimension`` is the length of the vector; 0 means as long as the pooled one. ``widths`` are the channel counts of
-    a narrowed backbone, empty for torchvision's own. Raises InvalidInput naming the field that does not fit.
+    a narrowed backbone, empty for torchvision's own. ``precision`` int8 means convolutions in whole numbers. Raises
+    InvalidInput naming the field that does not fit.
     """
 
     backbone: str
@@ -32,6 +37,7 @@ class EncoderSpec:
     image_size: int = 224
     resize: str = "fixed"
     widths: tuple[int, ...] = ()
+    precision: str = "float"
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -53,7 +59,7 @@ class EncoderSpec:
 
     def _check_parts(self) -> None:
         entry = backbones.get(self.backbone)
-        for name, choices in (("pooling", POOLINGS), ("projection", PROJECTIONS), ("resize", RESIZES)):
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InvalidInput.of(name, f"{name} must be one of {', '.join(choices)}.")
         if self.pooling == "fc" and not entry.fc_width:

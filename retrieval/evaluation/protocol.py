@@ -111,24 +111,26 @@ def evaluate(
     if asking.classes != gallery.classes:
         raise InvalidInput.of("classes", "Queries and gallery must number the same classes alike.")
     ready = ranking.scorer(asking.vectors, gallery.vectors, measure=plan.measure)
-    trial = _Trial(asking, gallery, same_set=queries is None, plan=plan, scorer=ready)
-    parts = []
-    for rows in ranking.blocks(len(asking), len(gallery)):
-        parts.append(trial.outcome(rows))
-        if progress:
-            progress(rows.stop, len(asking))
-    return _joined(parts)
+    return Match(asking, gallery, plan=plan, scorer=ready).run(progress)
 
 
 @dataclass(frozen=True)
-class _Trial:
-    """Queries beside the gallery they ask, made ready for ranking."""
+class Match:
+    """Queries beside the gallery they ask, and what scores it; the same set twice is leave-one-out."""
 
     queries: LabelledSet
     gallery: LabelledSet
-    same_set: bool
     plan: Plan
-    scorer: ranking.Scorer
+    scorer: ranking.Scores
+
+    def run(self, progress: Progress | None = None) -> Outcome:
+        """Score every query, in blocks; ``progress`` is told (queries done, queries)."""
+        parts = []
+        for rows in ranking.blocks(len(self.queries), len(self.gallery)):
+            parts.append(self.outcome(rows))
+            if progress:
+                progress(rows.stop, len(self.queries))
+        return _joined(parts)
 
     def outcome(self, rows: slice) -> Outcome:
         """Rank and score one block of queries."""
@@ -156,7 +158,7 @@ class _Trial:
     def hidden(self, rows: slice, kin: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Gallery items (rows, N) these queries must not be given: themselves and, if the plan says so, their group."""
         hidden = kin.copy() if self.plan.group_rule == "exclude" else np.zeros_like(kin)
-        if self.same_set:
+        if self.queries is self.gallery:
             hidden[np.arange(len(kin)), np.arange(rows.start, rows.stop)] = True
         return hidden
 

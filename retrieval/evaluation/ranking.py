@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ BLOCK_CELLS = 4_000_000
 
 _SIGN = np.uint32(1 << 31)
 _INDEX = np.uint64((1 << 32) - 1)
+_LIFT = np.float32(4)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,29 @@ class Scorer:
     def scores(self, rows: slice) -> Vectors:
         """Similarity (rows, N) of a block of queries to the gallery: higher is nearer, in no unit."""
         return np.asarray(self.queries[rows] @ self.gallery.T + self.bias, np.float32)
+
+
+class Scores(Protocol):
+    """Whatever scores a gallery for a block of queries."""
+
+    def scores(self, rows: slice) -> Vectors:
+        """(rows, N), higher is nearer."""
+
+
+@dataclass(frozen=True)
+class TwoStage:
+    """A coarse ranking whose first ``keep`` answers are put in order by a finer one; both must score from -1 to 1."""
+
+    coarse: Scores
+    fine: Scores
+    keep: int
+
+    def scores(self, rows: slice) -> Vectors:
+        """Scores (rows, N): the fine ones, lifted above all others, for what the coarse ranking puts first."""
+        coarse = self.coarse.scores(rows)
+        first = ranked(coarse)[:, : self.keep]
+        np.put_along_axis(coarse, first, np.take_along_axis(self.fine.scores(rows), first, axis=1) + _LIFT, axis=1)
+        return coarse
 
 
 def scorer(queries: Floats, gallery: Floats, *, measure: Measure) -> Scorer:

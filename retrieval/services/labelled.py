@@ -152,6 +152,14 @@ def _stored(row: Encoder, collection: Collection) -> dict[str, Floats]:
     return {str(pk): np.asarray(vector, np.float32) * np.float32(length) for pk, vector, length in vectors.iterator()}
 
 
+def sample(folder: Path, *, most: int, seed: int = 0) -> Iterator[Pixels]:
+    """Pictures (H, W, 3) of a folder of class folders, at most so many, drawn by the seed; unreadable ones left out."""
+    paths = [folder / row.item for row in sets.entries(folder)]
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(paths))[:most])
+    for batch in _batches([paths[number] for number in drawn]):
+        yield from (pixels for _, pixels in batch if pixels is not None)
+
+
 @dataclass(frozen=True)
 class _Seen:
     """What came out of files: positions of the readable ones, their SHA-256s, and vectors (n, D) by each encoder."""

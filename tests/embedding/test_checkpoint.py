@@ -34,7 +34,7 @@ def test_round_trip_with_spec_digest_and_half_the_size(trained, pictures, tmp_pa
     assert loaded.spec == checkpoint.read_spec(path) == trained.spec
     np.testing.assert_array_equal(loaded.encode(pictures), trained.encode(pictures))
     numbers = sum(value.numel() for value in trained.state_dict().values() if value.ndim > 1)
-    assert path.stat().st_size < 2 * numbers + 60_000
+    assert path.stat().st_size < 2 * numbers + 61_000
     assert [entry.name for entry in tmp_path.iterdir()] == ["own.safetensors"]
 
 

@@ -88,3 +88,15 @@ def test_rankings_agree_with_the_tensor_reference(measure):
     _, expected = DISTANCES[measure].nearest(vectors[:9], vectors, k=20)
     found = ranking.nearest(vectors[:9].numpy(), vectors.numpy(), k=20, measure=measure)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_two_stages_put_the_first_answers_of_the_coarse_one_in_the_order_of_the_fine_one():
+    generator = np.random.default_rng(7)
+    coarse, fine = (generator.normal(size=(40, 6)).astype(np.float32) for _ in range(2))
+    stages = [ranking.scorer(vectors, vectors, measure="cosine") for vectors in (coarse, fine)]
+    found = ranking.ranked(ranking.TwoStage(*stages, keep=10).scores(slice(0, 5)))
+    first, second = (ranking.ranked(stage.scores(slice(0, 5))) for stage in stages)
+    for row in range(5):
+        candidates = set(first[row, :10].tolist())
+        assert found[row, :10].tolist() == [item for item in second[row].tolist() if item in candidates]
+        assert found[row, 10:].tolist() == first[row, 10:].tolist()

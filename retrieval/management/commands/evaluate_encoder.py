@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 from retrieval.errors import RetrievalError
 from retrieval.evaluation import markdown, plots
 from retrieval.evaluation.protocol import GROUP_RULES
 from retrieval.evaluation.ranking import MEASURES
+from retrieval.management.bars import Bars
 from retrieval.services import evaluation
 from retrieval.services.evaluation import Folder, Plan, Result
 
@@ -67,33 +67,6 @@ class Command(BaseCommand):
             names = ", ".join(result.unreadable[:SHOWN_UNREADABLE])
             more = " ..." if len(result.unreadable) > SHOWN_UNREADABLE else ""
             self.stderr.write(f"Left out, since they cannot be read: {len(result.unreadable)} files ({names}{more}).")
-
-
-class Bars:
-    """A progress bar on standard error for each thing that is done in turn."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._what = ""
-        self._bar: tqdm[Any] | None = None
-
-    def __enter__(self) -> Bars:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._close()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Move the bar of ``what``, a new one when something else begins."""
-        if self._bar is None or self._what != what or done < self._bar.n:
-            self._close()
-            self._what = what
-            self._bar = tqdm(total=total, desc=what, disable=True if self._quiet else None)
-        self._bar.update(done - self._bar.n)
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
 
 def _write(result: Result, text: str, options: dict[str, Any]) -> None:

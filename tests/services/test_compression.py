@@ -1,0 +1,174 @@
+"""The table of smaller encoders: every row's figures recomputed by hand, and adopted rows that work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import numpy as np
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from PIL import Image as Pillow
+
+from retrieval import encoders
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint, codes
+from retrieval.errors import Conflict, InvalidInput
+from retrieval.evaluation import metrics
+from retrieval.models import Encoder as Row
+from retrieval.services import compression, labelled, variants
+from retrieval.services.labelled import Folder
+from retrieval.services.variants import Wanted
+
+pytestmark = pytest.mark.django_db
+
+SPEC = EncoderSpec("mobilenet_v2", image_size=32, widths=(32, *[16] * 16, 64))
+WANTED = Wanted(dimensions=(16, 2000), keep=0.5, steps=2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Thirty-six stripes in three colours and random phases."""
+    generator, root = np.random.default_rng(0), tmp_path_factory.mktemp("pictures") / "stripes"
+    for number in range(36):
+        picture = generator.integers(0, 60, (32, 32, 3), dtype=np.uint8)
+        picture[number % 5 :: 5, :, number % 3] = 250
+        path = root / ("red", "green", "blue")[number % 3] / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Pillow.fromarray(picture).save(path)
+    return root
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick(tmp_path_factory):
+    """Folders of its own, torch alone, short scans: neither speeds nor runtimes are tested here."""
+    home = tmp_path_factory.mktemp("home")
+    own = replace(settings.IMAGESEARCH, data_dir=home / "data", weights_dir=home / "weights")
+    with pytest.MonkeyPatch.context() as patch, override_settings(IMAGESEARCH=own):
+        patch.setattr("retrieval.embedding.use_quickest", lambda encoder, cache: encoder)
+        patch.setattr(compression, "SEARCHED", 50)
+        patch.setattr(compression, "SPEED_ROUNDS", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def unsaved(quick):
+    """The row of a weights file, before it is in any database."""
+    own = settings.IMAGESEARCH.weights_dir
+    own.mkdir()
+    digest = checkpoint.save(Encoder(SPEC), own / "whole.safetensors")
+    return Row(name="whole", spec=SPEC.to_dict(), dimension=64, weights_name="whole.safetensors", weights_sha256=digest)
+
+
+@pytest.fixture
+def source(unsaved):
+    unsaved.save(force_insert=True)
+    return unsaved
+
+
+@pytest.fixture(scope="module")
+def table(unsaved, folder):
+    return compression.run(unsaved, folder=Folder(folder), wanted=WANTED)
+
+
+def test_the_table_has_a_measured_row_for_each_way(table):
+    names = ["full", "half", "int8-vectors", "binary", "binary-reranked", "int8", "pca-16", "pruned-50%"]
+    assert [row.name for row in table.rows] == names
+    adoptable = [row.name for row in table.rows if row.encoder is not None]
+    assert adoptable == ["int8", "pca-16", "pruned-50%"]
+    sizes = {row.name: row.vector_bytes for row in table.rows}
+    assert sizes["full"] == 4 * 64
+    assert (sizes["int8-vectors"], sizes["binary"], sizes["pca-16"]) == (64, 8, 32)
+    weights_bytes = {row.name: row.weights_bytes for row in table.rows}
+    assert weights_bytes["int8"] < weights_bytes["full"]
+    assert weights_bytes["pruned-50%"] < weights_bytes["full"]
+    assert all(row.pictures_per_second > 0 and row.query_ms > 0 for row in table.rows)
+    assert table.rows[0].difference.mean == 0
+
+
+def literal_map(vectors, labels, order_of):
+    hits = []
+    for row in range(len(labels)):
+        order = [item for item in order_of(vectors, row) if item != row]
+        hits.append(labels[order] == labels[row])
+    return float(metrics.average_precision(np.array(hits)).mean())
+
+
+def test_re_ranked_signs_score_what_searching_so_finds(folder, unsaved, monkeypatch):
+    monkeypatch.setattr(compression, "CANDIDATES", 9)
+    live = encoders.load(unsaved).to("cpu")
+    seen = Folder(folder).encode([live], progress=lambda *_: None).galleries[0]
+    shrunk = [compression._shrunk(live, each) for each in labelled.sample(folder, most=1024)]
+    coder = compression._coders(live.encode(shrunk))["binary-reranked"]
+    stored = coder(seen.vectors)
+    bits = stored.coarse.decode()
+
+    def order(_vectors, row):
+        coarse = np.argsort(-(bits @ bits[row]), kind="stable")
+        fine = stored.fine.decode() @ stored.fine.decode()[row]
+        return [*sorted(coarse[:9], key=lambda item: (-fine[item], item)), *coarse[9:]]
+
+    expected = literal_map(seen.vectors, seen.labels, order)
+    bench = compression._Bench("whole", labelled.Measurable("stripes", "", (seen,)))
+    network = compression._Network(0, "full", live, 0, 0.0)
+    found = bench.trial(network, coder).outcome
+    assert float(found.scores[:, 0].mean()) == pytest.approx(expected, abs=1e-6)
+    assert isinstance(stored, codes.Reranked)
+
+
+@pytest.mark.parametrize("name", ["int8", "pca-16", "pruned-50%"])
+def test_an_adopted_row_is_a_draft_encoder_with_its_scorecard(table, folder, name):
+    row = compression.adopt(table, name)
+    assert (row.state, row.trained, row.name) == ("draft", True, compression.slug(f"whole-{name}"))
+    assert row.origin == {"compressed_from": "whole", "row": name, "calibrated_on": "stripes"}
+    measured = next(each for each in table.rows if each.name == name)
+    assert row.scores["stripes"]["map"] == measured.report.overall["mAP"].mean
+    pictures = list(labelled.sample(folder, most=4))
+    loaded = checkpoint.load(encoders.weights_path(row.weights_name), sha256=row.weights_sha256)
+    np.testing.assert_allclose(loaded.encode(pictures), measured.encoder.encode(pictures), rtol=0.02, atol=1e-10)
+    with pytest.raises(Conflict):
+        compression.adopt(table, name)
+
+
+@pytest.mark.parametrize("name", ["half", "full", "nonsense"])
+def test_what_search_cannot_hold_is_not_adopted(table, name):
+    with pytest.raises(InvalidInput, match="Only these rows can be adopted: int8, pca-16, pruned-50%"):
+        compression.adopt(table, name)
+
+
+def test_what_an_encoder_is_already_is_passed_over():
+    small = Encoder(EncoderSpec("mobilenet_v2", image_size=32, projection="linear", dimension=16, precision="int8"))
+    assert variants.build(small, pictures=[], wanted=Wanted(dimensions=(16, 32))) == {}
+
+
+def test_the_fine_tune_brings_a_pruned_encoder_back(folder):
+    whole, pictures = Encoder(SPEC), list(labelled.sample(folder, most=36))
+
+    def loss(steps):
+        wanted = Wanted(dimensions=(), int8=False, keep=0.5, steps=steps)
+        (pruned,) = variants.build(whole, pictures=pictures, wanted=wanted).values()
+        a, b = codes.unit(whole.encode(pictures)), codes.unit(pruned.encode(pictures))
+        return 1 - float((a * b).sum(axis=1).mean())
+
+    assert loss(12) < loss(1)
+
+
+def test_too_few_pictures_are_refused(unsaved, tmp_path):
+    (tmp_path / "few" / "a").mkdir(parents=True)
+    (tmp_path / "few" / "a" / "broken.png").write_bytes(b"?")
+    with pytest.raises(InvalidInput, match="No picture"):
+        compression.run(unsaved, folder=Folder(tmp_path / "few"), wanted=WANTED)
+
+
+def test_the_command_shows_the_table_and_adopts(source, folder):
+    out = StringIO()
+    call_command(
+        "compress_encoder", "whole", str(folder), "--dimensions", "16", "--adopt", "pca-16", stdout=out, verbosity=0
+    )
+    assert "| row | mAP % |" in out.getvalue()
+    assert "whole-pca-16 is a draft encoder now, with 16 dimensions." in out.getvalue()
+    with pytest.raises(CommandError, match="Only these rows"):
+        call_command(
+            "compress_encoder", "whole", str(folder), "--dimensions", "--adopt", "half", stdout=out, verbosity=0
+        )
