@@ -93,12 +93,15 @@ class Postgres:
         return True
 
     def create_database(self) -> None:
-        """Make the application's database with pgvector, unless it is there."""
-        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-                connection.execute(f'CREATE DATABASE "{DATABASE}"')
-        with psycopg.connect(self.dsn(), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        """Make the application's database with pgvector, unless it is there. Raises StartError."""
+        try:
+            with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+                if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+                    connection.execute(f'CREATE DATABASE "{DATABASE}"')
+            with psycopg.connect(self.dsn(), autocommit=True) as connection:
+                connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        except psycopg.OperationalError as error:
+            raise StartError(f"PostgreSQL went away as soon as it had answered: {error}") from error
 
     def _initialise(self) -> None:
         """Make the cluster under another name first: half a cluster from a broken first start is made again."""

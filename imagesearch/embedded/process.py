@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -78,7 +79,17 @@ def end(process: subprocess.Popen[bytes], *, seconds: float) -> bool:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         return False
+    end_orphans(process)
     return True
+
+
+def end_orphans(process: subprocess.Popen[bytes]) -> None:
+    """Kill the children that outlived an ended process: they would keep its port, or work beside its successor.
+
+    Its own session is still theirs, and as long as one of them lives its number is given to no other process.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _tied_to_parent(number: int) -> Callable[[], None] | None:

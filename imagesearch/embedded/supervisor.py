@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from imagesearch.embedded.process import Service, StartError, end, launch
+from imagesearch.embedded.process import Service, StartError, end, end_orphans, launch
 
 POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.5
@@ -73,6 +73,7 @@ class Supervisor:
             return
         now = time.monotonic()
         if running.due is None:
+            end_orphans(running.process)
             running.pause = FIRST_PAUSE if now - running.since > STEADY_SECONDS else running.pause
             running.due = now + running.pause
             self.say(
@@ -92,16 +93,18 @@ class Supervisor:
                 if not running.ended:
                     running.process.send_signal(running.service.stop_signal)
             for running in group:
+                if running.due is not None:
+                    continue  # ended long ago, and waits for its next start
                 left = asked + running.service.stop_seconds - time.monotonic()
                 if not end(running.process, seconds=left):
                     self.say(f"{running.service.name} was killed, as it did not stop by itself.")
 
     def _restart(self, running: Running) -> None:
         running.due = None
-        running.service.prepare()
-        running.process = launch(running.service)
-        running.since = time.monotonic()
         try:
+            running.service.prepare()
+            running.process = launch(running.service)
+            running.since = time.monotonic()
             self._await(running)
         except StartError as error:
             self.say(str(error))

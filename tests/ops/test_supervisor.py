@@ -119,6 +119,30 @@ def test_an_ended_service_starts_again_with_growing_pauses(supervisor, tmp_path,
     assert said[0].endswith("Its last words: oops")
 
 
+def test_the_children_of_a_killed_service_go_before_it_starts_again(supervisor, tmp_path, said):
+    child = tmp_path / "child"
+    script = f"sleep 60 & echo $! > {child}.new; mv {child}.new {child}; wait"
+    supervisor.start(shell("parent", script, tmp_path, answers=child.exists))
+    running = supervisor.groups[0][0]
+    running.process.kill()
+    wait_for(lambda: running.ended)
+    supervisor.look_after(running)
+    wait_for(lambda: not is_alive(int(child.read_text())))
+
+
+def test_a_service_that_cannot_start_again_yet_does_not_end_the_supervisor(supervisor, tmp_path, said):
+    supervisor.start(shell("fragile", "exit 1", tmp_path))
+    running = supervisor.groups[0][0]
+    running.process.wait()
+
+    def refuse():
+        raise StartError("Another one answers.")
+
+    running.service, running.due = replace(running.service, prepare=refuse), 0.0
+    supervisor.look_after(running)
+    assert said[-1] == "Another one answers."
+
+
 def test_pause_has_a_limit_and_falls_back_after_a_steady_time(supervisor, tmp_path, said, monkeypatch):
     supervisor.start(shell("fragile", "exit 1", tmp_path))
     running = supervisor.groups[0][0]
