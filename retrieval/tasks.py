@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
 from celery import Task, shared_task
 from celery.signals import worker_process_init
-from django.db import transaction
+from django.db import InterfaceError, transaction
+from django.db import OperationalError as DatabaseAway
 from kombu.exceptions import OperationalError
 
 from retrieval import encoders
 from retrieval.errors import RetrievalError, Unavailable, WeightsError
-from retrieval.services import archives, idempotency, images, indexes, jobs, ledger, status
+from retrieval.services import archives, idempotency, images, indexes, jobs, ledger, status, training
 from retrieval.services import encoders as encoder_life
 
 log = structlog.get_logger(__name__)
 
+# Messages of requests are sent beside them, one at a time: a broker that hangs keeps nobody waiting. A few are enough
+# to wake the workers, so when some wait already the next are not sent; the reconciler finds the work all the same.
+MESSAGES_WAITING = 8
+_sender = ThreadPoolExecutor(1, thread_name_prefix="send")
+_room = threading.BoundedSemaphore(MESSAGES_WAITING)
+
 
 def wake(task: Task, *args: uuid.UUID | str) -> None:
-    """Queue a task once the caller's transaction is committed; a broker that is away only costs time."""
-    transaction.on_commit(lambda: _publish(task, args))
+    """Queue a task once the caller's transaction is committed; a broker that is away or hangs only costs time."""
+    transaction.on_commit(lambda: _send(task, args))
+
+
+def _send(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
+    """Hand the message to the sender, and do not wait for it."""
+    if not _room.acquire(blocking=False):
+        log.warning("message_not_sent", task=task.name, error="too many wait already")
+        return
+    _sender.submit(_publish, task, args).add_done_callback(lambda _sent: _room.release())
 
 
 def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
@@ -49,6 +66,9 @@ def embed(image_id: str | None = None) -> None:
     except (WeightsError, Unavailable) as error:
         log.error("encoder_unusable", code=error.code, reason=error.message)
         return
+    except (DatabaseAway, InterfaceError) as error:
+        log.warning("database_away", reason=str(error).strip())
+        return
     if jobs.more_due():
         _publish(embed, ())
 
@@ -62,6 +82,8 @@ def reconcile() -> None:
         _publish(embed, (image_id,))
     for import_id in archives.unfinished():
         _publish(run_import, (import_id,))
+    for run_id in training.unfinished()[:1]:
+        _publish(train, (run_id,))
 
 
 @shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
@@ -99,6 +121,12 @@ def guard_recall() -> None:
 def drop_expired() -> None:
     """Drop retired encoders that nobody went back to."""
     encoder_life.drop_expired()
+
+
+@shared_task(queue="training", soft_time_limit=None, time_limit=None)
+def train(run_id: str) -> None:
+    """Train an encoder as a run's row says."""
+    training.run(uuid.UUID(run_id))
 
 
 def _beat() -> None:

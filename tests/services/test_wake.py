@@ -1,0 +1,56 @@
+"""Messages to the workers: sent beside the request, and never waited for."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from retrieval import tasks
+
+
+@pytest.fixture
+def broker(monkeypatch):
+    """A broker that hangs until it is let go, and counts what reaches it."""
+    go, sent = threading.Event(), []
+
+    def apply_async(args):
+        go.wait()
+        sent.append(args)
+
+    monkeypatch.setattr(tasks.embed, "apply_async", apply_async)
+    yield go, sent
+    go.set()
+
+
+def wait_until_sent():
+    """Wait until the sender has nothing left."""
+    tasks._sender.submit(lambda: None).result(30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_hangs_keeps_nobody_waiting(broker):
+    go, sent = broker
+    for number in range(3 * tasks.MESSAGES_WAITING):
+        tasks.wake(tasks.embed, str(number))
+    assert sent == []
+    go.set()
+    wait_until_sent()
+    assert sent == [[str(number)] for number in range(tasks.MESSAGES_WAITING)]
+    tasks.wake(tasks.embed, "later")
+    wait_until_sent()
+    assert sent[-1] == ["later"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_away_leaves_room_for_the_next_message(monkeypatch):
+    def away(args):
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr(tasks.embed, "apply_async", away)
+    for _ in range(2 * tasks.MESSAGES_WAITING):
+        tasks.wake(tasks.embed)
+        wait_until_sent()
+    assert tasks._room.acquire(blocking=False)
+    tasks._room.release()
