@@ -35,11 +35,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Ledger:
-    """How embedding work is leased and retried. Times in seconds."""
+    """How embedding work is leased and retried. Times in seconds.
+
+    ``attempts`` is how often a picture may end badly; ``claims`` how often its worker may vanish without a word, which
+    is seldom the picture's fault.
+    """
 
     batch: int = 32
     lease: int = 120
     attempts: int = 3
+    claims: int = 10
     backoff: int = 5
     reconcile_every: int = 30
     undo: int = 10

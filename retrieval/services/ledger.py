@@ -86,8 +86,8 @@ def claim(encoder: Encoder, *, first: uuid.UUID | None = None) -> Claim | None:
     """
     with transaction.atomic():
         jobs = _due(encoder, first=first)
-        spent = [job for job in jobs if job.attempts >= conf.get().ledger.attempts]
-        taken = [job for job in jobs if job.attempts < conf.get().ledger.attempts]
+        spent = [job for job in jobs if job.attempts >= conf.get().ledger.claims]
+        taken = [job for job in jobs if job.attempts < conf.get().ledger.claims]
         for job in spent:
             _end(job, JobState.FAILED, error=EXHAUSTED)
         if taken:
@@ -96,10 +96,15 @@ def claim(encoder: Encoder, *, first: uuid.UUID | None = None) -> Claim | None:
 
 
 def _due(encoder: Encoder, *, first: uuid.UUID | None) -> list[EmbeddingJob]:
-    """Lock the jobs to take: fresh ones in a batch, else one that was tried before."""
+    """Lock the jobs to take: fresh ones in a batch, else one that was tried before.
+
+    A job tried before is also taken when it is asked for, as the reconciler does, or a flood would keep it waiting.
+    """
     due = EmbeddingJob.objects.due().filter(encoder=encoder).select_for_update(skip_locked=True)
     fresh = due.filter(attempts=0)
-    asked = list(fresh.filter(image_id=first)) if first else []
+    asked = list(due.filter(image_id=first)) if first else []
+    if asked and asked[0].attempts:
+        return asked
     room = conf.get().ledger.batch - len(asked)
     owners = list(
         EmbeddingJob.objects.due().filter(encoder=encoder, attempts=0).values_list("owner_id", flat=True).distinct()
@@ -112,7 +117,8 @@ def _due(encoder: Encoder, *, first: uuid.UUID | None) -> list[EmbeddingJob]:
         room = conf.get().ledger.batch - len(asked)
         if room <= 0:
             break
-    return asked or list(due.order_by("next_attempt_at")[:1])
+    # The least tried first, so that one who kills workers at random does not hit the same picture each time.
+    return asked or list(due.order_by("attempts", "next_attempt_at")[:1])
 
 
 def _lease(encoder: Encoder, jobs: Sequence[EmbeddingJob]) -> Claim:
@@ -158,7 +164,7 @@ def fail(claim: Claim, errors: Mapping[uuid.UUID, RetrievalError], *, final: boo
     """Record why pictures could not be embedded: for good when ``final``, else to be tried again after a back-off."""
     with transaction.atomic():
         for job in _ours(claim, errors):
-            over = final or job.attempts >= conf.get().ledger.attempts
+            over = final or _bad_ends(job) + 1 >= conf.get().ledger.attempts
             _end(job, JobState.FAILED if over else JobState.PENDING, error=errors[job.image_id])
 
 
@@ -188,6 +194,12 @@ def _ours(claim: Claim, image_ids: Mapping[uuid.UUID, object] | Sequence[uuid.UU
         encoder=claim.encoder, lease_token=claim.token, state=JobState.RUNNING, image_id__in=list(image_ids)
     )
     return list(held.order_by("image_id"))
+
+
+def _bad_ends(job: EmbeddingJob) -> int:
+    """Count how often this round ended badly; a worker that vanished says nothing about the picture."""
+    events = JobEvent.objects.filter(image_id=job.image_id, encoder_id=job.encoder_id, round=job.round)
+    return events.filter(kind=JobEventKind.RETRY).count()
 
 
 def _end(job: EmbeddingJob, state: JobState, *, error: RetrievalError) -> None:

@@ -6,11 +6,12 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from retrieval import conf, encoders
 from retrieval.embedding import Encoder as LiveEncoder
@@ -31,7 +32,11 @@ log = structlog.get_logger(__name__)
 WORK_SECONDS = 8.0
 BATCH_DECODE_SECONDS = 15.0
 # The system is at fault, not the picture: the attempt does not count.
-NOT_THE_PICTURE = (Unavailable, StorageFull, WeightsError)
+DATABASE_AWAY = (OperationalError, InterfaceError)
+NOT_THE_PICTURE = (Unavailable, StorageFull, WeightsError, *DATABASE_AWAY)
+
+# What could not be given back as the database was away; the next task of this process does it.
+_left: list[Claim] = []
 
 
 @dataclass(frozen=True)
@@ -46,25 +51,42 @@ def embed(image_id: uuid.UUID | None = None) -> int:
     """Embed due pictures, beginning with ``image_id``, for some seconds; return how many jobs were claimed.
 
     While the network works on one batch the sandbox decodes the next. Each batch commits by itself, and every step
-    may run twice without harm. Raises WeightsError or Unavailable when the encoder cannot run; no picture is blamed.
+    may run twice without harm. Raises WeightsError or Unavailable when the encoder cannot run, and what Django raises
+    when the database goes away; no picture is blamed.
     """
     claimed, ends = 0, time.monotonic() + WORK_SECONDS
-    with _decoders() as decoders:
-        batch = _next_batch(decoders, first=image_id)
+    _give_back_left()
+    with _decoders() as decoders, _in_hand() as held:
+        batch = _next_batch(decoders, held, first=image_id)
         while batch:
             in_time = time.monotonic() < ends
             # A job that is taken alone was tried before and may take its full time: nothing waits behind it.
             alone = len(batch.claim.image_ids) == 1
-            following = _next_batch(decoders) if in_time and not alone else None
+            following = _next_batch(decoders, held) if in_time and not alone else None
             claimed += len(batch.claim.image_ids)
-            try:
-                _work(batch)
-            except NOT_THE_PICTURE:
-                if following:
-                    ledger.give_back(following.claim, following.claim.image_ids)
-                raise
-            batch = following or (_next_batch(decoders) if time.monotonic() < ends else None)
+            _work(batch)
+            held.remove(batch.claim)
+            batch = following or (_next_batch(decoders, held) if time.monotonic() < ends else None)
     return claimed
+
+
+@contextmanager
+def _in_hand() -> Iterator[list[Claim]]:
+    """Yield a list for the claims in hand; when the system fails they go back, now or by the next task."""
+    held: list[Claim] = []
+    try:
+        yield held
+    except NOT_THE_PICTURE:
+        _left.extend(held)
+        with suppress(*DATABASE_AWAY):
+            _give_back_left()
+        raise
+
+
+def _give_back_left() -> None:
+    while _left:
+        ledger.give_back(_left[-1], _left[-1].image_ids)
+        _left.pop()
 
 
 @contextmanager
@@ -77,11 +99,14 @@ def _decoders() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _next_batch(decoders: ThreadPoolExecutor, *, first: uuid.UUID | None = None) -> Batch | None:
+def _next_batch(
+    decoders: ThreadPoolExecutor, held: list[Claim], *, first: uuid.UUID | None = None
+) -> Batch | None:
     """Claim for the active encoder before those being built, and start decoding."""
     for encoder in Encoder.objects.wanted().order_by("state"):
         claim = ledger.claim(encoder, first=first)
         if claim:
+            held.append(claim)
             digests = Image.objects.filter(pk__in=claim.image_ids).values_list("pk", "sha256")
             return Batch(claim, {pk: decoders.submit(sandbox.pixels, store.original(sha)) for pk, sha in digests})
     return None
@@ -90,14 +115,9 @@ def _next_batch(decoders: ThreadPoolExecutor, *, first: uuid.UUID | None = None)
 def _work(batch: Batch) -> None:
     """Encode what could be decoded, and write down how each picture ended."""
     claim = batch.claim
-    try:
-        encoder = encoders.for_row(claim.encoder)
-        pictures, errors = _decoded(batch)
-        finished = _encoded(encoder, pictures)
-    except NOT_THE_PICTURE:
-        ledger.give_back(claim, claim.image_ids)
-        raise
-    done = ledger.finish(claim, finished)
+    encoder = encoders.for_row(claim.encoder)
+    pictures, errors = _decoded(batch)
+    done = ledger.finish(claim, _encoded(encoder, pictures))
     for final in (True, False):
         ledger.fail(claim, {pk: e for pk, e in errors.items() if _is_final(e) is final}, final=final)
     log.info("batch_embedded", encoder=claim.encoder.name, done=done, failed=len(errors))

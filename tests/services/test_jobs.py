@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import threading
+from unittest import mock
 
 import numpy as np
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from PIL import Image as Picture
 
@@ -14,7 +16,7 @@ from retrieval import conf, encoders
 from retrieval.errors import WeightsError
 from retrieval.ingest import store
 from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState
-from retrieval.services import images, jobs
+from retrieval.services import images, jobs, ledger, pipeline
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +110,22 @@ def test_wrong_weights_blame_no_picture(live, monkeypatch):
         jobs.embed()
     row = EmbeddingJob.objects.get(image_id=image.pk)
     assert (row.state, row.attempts) == (JobState.PENDING, 0)
+
+
+def test_a_database_that_went_away_blames_no_picture_and_the_next_task_goes_on(live, monkeypatch):
+    (image,) = put_in(1)
+    away = mock.Mock(side_effect=OperationalError("terminating connection"))
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "finish", away)
+        patch.setattr(ledger, "give_back", away)
+        with pytest.raises(OperationalError):
+            jobs.embed()
+    assert EmbeddingJob.objects.get().state == JobState.RUNNING
+    jobs.embed()
+    row = EmbeddingJob.objects.get(image_id=image.pk)
+    assert (row.state, row.attempts) == (JobState.PENDING, 0)
+    assert jobs.embed() == 0
+    assert not pipeline._left
 
 
 def test_a_delivery_during_the_work_embeds_once(live):

@@ -79,10 +79,45 @@ def test_a_job_tried_before_is_taken_alone(encoder):
     assert len(ledger.claim(encoder).image_ids) == 1
 
 
-def test_after_the_last_attempt_the_picture_fails_with_a_reason(encoder):
+def lose_worker():
+    """Let every lease end without a word, as when the worker is killed."""
+    EmbeddingJob.objects.filter(state=JobState.RUNNING).update(lease_until=timezone.now())
+
+
+def test_a_picture_whose_worker_was_killed_keeps_all_its_attempts(encoder):
+    (row,) = make_jobs(1, encoder)
+    for _ in range(conf.get().ledger.attempts + 1):
+        assert ledger.claim(encoder)
+        lose_worker()
+    claim = ledger.claim(encoder)
+    ledger.fail(claim, {row.image_id: RetrievalError("Busy.", code="busy")}, final=False)
+    row.refresh_from_db()
+    assert row.state == JobState.PENDING
+
+
+def test_killing_workers_at_random_hits_another_picture_each_time(encoder):
+    make_jobs(3, encoder)
+    ledger.claim(encoder)
+    lose_worker()
+    hit = set()
+    for _ in range(3):
+        hit.update(ledger.claim(encoder).image_ids)
+        lose_worker()
+    assert len(hit) == 3
+
+
+def test_a_job_tried_before_is_not_kept_waiting_by_a_flood_when_it_is_asked_for(encoder):
+    (tried,) = make_jobs(1, encoder)
+    ledger.claim(encoder)
+    lose_worker()
+    make_jobs(40, encoder)
+    assert ledger.claim(encoder, first=tried.image_id).image_ids == (tried.image_id,)
+
+
+def test_a_picture_that_ends_every_worker_fails_with_a_reason(encoder):
     (row,) = make_jobs(1, encoder)
     EmbeddingJob.objects.update(
-        attempts=conf.get().ledger.attempts,
+        attempts=conf.get().ledger.claims,
         state=JobState.RUNNING,
         lease_until=timezone.now(),
         lease_token=uuid.uuid4(),
