@@ -19,6 +19,7 @@ THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
 # `prepare` has made the checks; made again by each program they would only load every page's code there.
 CELERY_ENV = {**THREADS, "CELERY_SKIP_CHECKS": "1"}
 WORKERS = ("imagesearch", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", "-n")
+LONG = ("--pool", "threads", "-c", "2")
 SCHEDULER = ("imagesearch.celery:schedule", "beat", "--pidfile", "", "--schedule")
 
 
@@ -33,14 +34,15 @@ def programs() -> dict[str, Service]:
 
     The web server is one process with threads, so that one copy of the encoder serves all of them. A bad file may kill
     the worker's child: the worker starts a new one. Long jobs have a worker of their own, in one process and without
-    time limits, so that an hour of training keeps no picture waiting.
+    time limits, so that an hour of training keeps no picture waiting; its second thread takes archives meanwhile, as
+    only one training runs at a time.
     """
     return {
         "web": Service(
             "Web server", _web_words(), log=_log("web"), env=THREADS, answers=web_answers, stop_seconds=STOP_SECONDS
         ),
         "worker": _celery("worker", WORKERS, "one@%h", "--queues", "embedding", "--pool", "prefork", "-c", "1"),
-        "long-worker": _celery("long-worker", WORKERS, "long@%h", "--queues", "imports,training", "--pool", "solo"),
+        "long-worker": _celery("long-worker", WORKERS, "long@%h", "--queues", "imports,training", *LONG),
         "scheduler": _celery("scheduler", SCHEDULER, str(datadir.runtime(settings.DATA_DIR) / "schedule")),
     }
 

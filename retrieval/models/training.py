@@ -33,6 +33,7 @@ class TrainingRun(models.Model):
     curve = models.JSONField(default=list)
     record = models.JSONField(default=dict)
     encoder = models.ForeignKey(Encoder, models.SET_NULL, null=True, blank=True, related_name="runs")
+    worker = models.CharField(max_length=100, blank=True, help_text="Who trains it: host, process, its start.")
     cancel_asked = models.BooleanField(default=False)
     error_code = models.CharField(max_length=60, blank=True)
     error_text = models.TextField(blank=True)

@@ -1,0 +1,218 @@
+"""One training run as a frozen description, read from TOML; every error names the field at fault."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from retrieval.embedding.spec import EncoderSpec
+from retrieval.errors import InvalidInput
+
+T = TypeVar("T")
+SAMPLERS = ("shuffled", "balanced")
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which pictures, and how they are divided.
+
+    ``stored_size``: side in pixels of the square kept in memory. ``held_out_share``: share of the groups kept for
+    validation; ``most_validated``: no more pictures than that are measured. ``only``: train on these label scopes (the
+    part of a label before the first ``/``) alone; empty for all. ``unlabelled``: labels, or scopes, not to believe.
+    """
+
+    stored_size: int = 176
+    held_out_share: float = 0.1
+    most_validated: int = 1000
+    only: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StartConfig:
+    """What the encoder is before the first step: random, or a weights file by name; perhaps narrowed and whitened.
+
+    ``keep``: share of the hidden channels that pruning leaves. ``whiten``: the projection starts as the PCA-whitening
+    of the encoder's own vectors of the training pictures.
+    """
+
+    weights: str = ""
+    keep: float = 1.0
+    whiten: bool = False
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """What a batch is made of.
+
+    ``shuffled``: ``batch`` pictures of a shuffled pass. ``balanced``: ``classes`` x ``per_class`` labelled pictures and
+    ``batch`` more, drawn from all.
+    """
+
+    kind: str = "shuffled"
+    batch: int = 64
+    classes: int = 0
+    per_class: int = 0
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How far each view of a picture may be changed; 0 (or 1 for ``smallest_crop``) switches a change off.
+
+    ``smallest_crop``: least share of the area. ``rotation``: degrees. ``brightness``, ``contrast``, ``colour``: largest
+    relative change. ``blur``: largest sigma in pixels. ``grey``, ``flip``, ``erase``: probabilities. ``mixup``: alpha
+    of the Beta distribution.
+    """
+
+    smallest_crop: float = 1.0
+    stretch: float = 1.0
+    rotation: float = 0.0
+    flip: float = 0.5
+    brightness: float = 0.0
+    contrast: float = 0.0
+    colour: float = 0.0
+    grey: float = 0.0
+    blur: float = 0.0
+    erase: float = 0.0
+    mixup: float = 0.0
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """AdamW with a cosine schedule after a linear warm-up; ``ema`` is the decay of the averaged weights."""
+
+    steps: int
+    lr: float = 1e-3
+    last_lr_share: float = 0.01
+    warmup_steps: int = 0
+    weight_decay: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float = 1.0
+    ema: float = 0.0
+    precision: str = "float32"
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """When things happen, in steps; 0 is never.
+
+    ``sizes``: pairs (share of the steps done, side of the input from there on), the first at share 0.
+    ``patience``: stop after so many evaluations without a better score.
+    """
+
+    sizes: tuple[tuple[float, int], ...] = ((0.0, 128),)
+    evaluate_every: int = 0
+    checkpoint_every: int = 0
+    report_every: int = 10
+    patience: int = 0
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole run: the recipe by name with its own options, and everything the loop needs."""
+
+    name: str
+    recipe: str
+    optimiser: OptimiserConfig
+    encoder: EncoderSpec
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    start: StartConfig = StartConfig()
+    data: DataConfig = DataConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    augment: AugmentConfig = AugmentConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+
+    def __post_init__(self) -> None:
+        _require(self.sampling.kind in SAMPLERS, "sampling.kind", f"must be one of {', '.join(SAMPLERS)}")
+        _require(
+            self.optimiser.precision in PRECISIONS, "optimiser.precision", f"must be one of {', '.join(PRECISIONS)}"
+        )
+        _require(self.optimiser.steps > 0, "optimiser.steps", "must be positive")
+        _require(self.optimiser.lr > 0, "optimiser.lr", "must be positive")
+        _require(0 <= self.optimiser.ema < 1, "optimiser.ema", "must be from 0 to below 1")
+        _require(0 <= self.data.held_out_share < 1, "data.held_out_share", "must be from 0 to below 1")
+        _require(0 < self.augment.smallest_crop <= 1, "augment.smallest_crop", "must be above 0 and at most 1")
+        _require(self.augment.stretch >= 1, "augment.stretch", "must be at least 1")
+        shares = [share for share, _ in self.schedule.sizes]
+        _require(shares[:1] == [0.0] and shares == sorted(shares), "schedule.sizes", "must start at share 0 and rise")
+        self._check_batch()
+
+    def _check_batch(self) -> None:
+        if self.sampling.kind == "balanced":
+            _require(self.sampling.classes > 0, "sampling.classes", "must be positive for balanced batches")
+            _require(self.sampling.per_class > 1, "sampling.per_class", "must be at least 2 for balanced batches")
+        _require(self.batch_size > 0, "sampling.batch", "must be positive")
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures in one batch."""
+        return self.sampling.batch + self.sampling.classes * self.sampling.per_class
+
+    def size_at(self, step: int) -> int:
+        """Side of the input, in pixels, at a step."""
+        done = step / self.optimiser.steps
+        return [size for share, size in self.schedule.sizes if share <= done][-1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "encoder": self.encoder.to_dict()}
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> RunConfig:
+        """From a table as TOML or JSON has it; raises InvalidInput naming a field that does not fit."""
+        return build(cls, table)
+
+    @classmethod
+    def from_toml(cls, path: Path) -> RunConfig:
+        """From a file; raises InvalidInput when it cannot be read or does not fit."""
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidInput.of("config", f"{path.name} cannot be read: {error}") from error
+        return cls.from_dict(table)
+
+
+def build(cls: type[T], table: Mapping[str, Any], *, where: str = "") -> T:
+    """A frozen dataclass from a table, its fields checked against their annotations."""
+    if not isinstance(table, Mapping):
+        raise InvalidInput.of(where or "config", f"{where or 'config'} must be a table.")
+    hints = get_type_hints(cls)
+    known = {entry.name: entry for entry in fields(cls)}  # type: ignore[arg-type]
+    for name in table:
+        _require(name in known, where + name, "is not a known field")
+    for name, entry in known.items():
+        needed = entry.default is MISSING and entry.default_factory is MISSING
+        _require(not needed or name in table, where + name, "is missing")
+    return cls(**{name: _convert(hints[name], value, where + name) for name, value in table.items()})
+
+
+def _convert(kind: Any, value: Any, name: str) -> Any:
+    if kind is EncoderSpec:
+        return EncoderSpec.from_dict(value)
+    if is_dataclass(kind):
+        return build(kind, value, where=f"{name}.")  # type: ignore[arg-type]
+    if get_origin(kind) is tuple:
+        return _convert_tuple(get_args(kind), value, name)
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind in (int, float, str, bool):
+        _require(type(value) is kind, name, f"must be of type {kind.__name__}")
+    return value
+
+
+def _convert_tuple(kinds: tuple[Any, ...], value: Any, name: str) -> tuple[Any, ...]:
+    _require(isinstance(value, list | tuple), name, "must be a list")
+    if kinds[-1] is Ellipsis:
+        kinds = (kinds[0],) * len(value)
+    _require(len(kinds) == len(value), name, f"must have {len(kinds)} entries")
+    return tuple(_convert(kind, part, name) for kind, part in zip(kinds, value, strict=True))
+
+
+def _require(condition: bool, name: str, message: str) -> None:
+    if not condition:
+        raise InvalidInput.of(name, f"{name} {message}.")

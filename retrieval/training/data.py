@@ -1,0 +1,145 @@
+"""Pictures to train on: from a folder of class folders, a CSV manifest, or arrays; square, in one block."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from retrieval.embedding.preprocessing import Pixels, resized
+from retrieval.errors import InvalidInput, UnsupportedPicture
+
+UNLABELLED = "_"  # the class folder (or part of one) that means: no label
+NO_LABEL = -1
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
+_DIGEST_ROWS = 512
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture file, its label ("" for none) and its group ("" for a group of its own)."""
+
+    path: Path
+    label: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Pictures as one uint8 array (N, S, S, 3), labels and groups as numbers.
+
+    ``labels`` (N,): position in ``classes``, or -1 for none. ``groups`` (N,): pictures that must not be parted by a
+    split share a number. A class is named ``scope/name``: classes of different scopes are never compared with each
+    other, since another source may call the same thing by another name.
+    """
+
+    pixels: Pixels
+    labels: Numbers
+    groups: Numbers
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 4 or self.pixels.shape[1] != self.pixels.shape[2] or self.pixels.shape[3] != 3:
+            raise InvalidInput.of("pixels", f"Pictures must be (N, S, S, 3), not {self.pixels.shape}.")
+        if len({len(self.pixels), len(self.labels), len(self.groups)}) != 1:
+            raise InvalidInput.of("labels", "Pictures, labels and groups must be equally many.")
+
+    @property
+    def scopes(self) -> Numbers:
+        """The scope of each class (C,), as a number."""
+        names = [name.rpartition("/")[0] for name in self.classes]
+        return np.unique(names, return_inverse=True)[1].astype(np.int64) if names else np.empty(0, np.int64)
+
+    def at(self, rows: NDArray[np.bool_] | Numbers) -> PictureSet:
+        """Only these rows; classes keep their numbers."""
+        return PictureSet(self.pixels[rows], self.labels[rows], self.groups[rows], self.classes)
+
+    def without_labels(self, names: Sequence[str]) -> PictureSet:
+        """The same pictures with these classes, or all classes of these scopes, taken as unlabelled."""
+        doubted = [name in names or name.split("/")[0] in names for name in self.classes]
+        labels = np.where(np.array([*doubted, True])[self.labels], NO_LABEL, self.labels)
+        return PictureSet(self.pixels, labels, self.groups, self.classes)
+
+    def digest(self) -> str:
+        """SHA-256 of labels, groups, classes and pixels: it changes with every change of the data."""
+        found = hashlib.sha256(repr((self.pixels.shape, self.classes)).encode())
+        found.update(self.labels.tobytes() + self.groups.tobytes())
+        for start in range(0, len(self), _DIGEST_ROWS):
+            found.update(np.ascontiguousarray(self.pixels[start : start + _DIGEST_ROWS]).tobytes())
+        return found.hexdigest()
+
+
+def from_arrays(
+    pictures: Iterable[Pixels], labels: Sequence[str], *, side: int, groups: Sequence[str] = ()
+) -> PictureSet:
+    """Decoded pictures uint8 (H, W, 3) with a label ("" for none) and perhaps a group each, squeezed to side x side."""
+    pixels = np.empty((len(labels), side, side, 3), np.uint8)
+    for row, picture in enumerate(pictures):
+        pixels[row] = resized(picture, (side, side))
+    return _numbered(pixels, list(labels), list(groups) or [""] * len(labels))
+
+
+def from_folder(folder: Path, *, side: int) -> PictureSet:
+    """Every picture below ``folder``; the folders on the way name its class, ``_`` means none.
+
+    Raises InvalidInput when there is no picture, UnsupportedPicture naming one that cannot be read.
+    """
+    if not folder.is_dir():
+        raise InvalidInput.of("data", f"There is no folder {folder}.")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return from_entries([Entry(path, _label_of(path.relative_to(folder))) for path in paths], side=side)
+
+
+def _label_of(path: Path) -> str:
+    label = path.parent.as_posix()
+    return "" if label == "." or path.parent.name == UNLABELLED else label
+
+
+def from_manifest(path: Path, *, side: int) -> PictureSet:
+    """A CSV file with the columns ``path`` (relative to the file), ``label`` and, if wanted, ``group``."""
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = {"path", "label"} - set(reader.fieldnames or ())
+        if missing:
+            raise InvalidInput.of("manifest", f"{path.name} lacks the column {min(missing)}.")
+        entries = [Entry(path.parent / row["path"], row["label"], row.get("group") or "") for row in reader]
+    return from_entries(entries, side=side)
+
+
+def from_entries(entries: Sequence[Entry], *, side: int) -> PictureSet:
+    """Read picture files; raises InvalidInput for an empty list and UnsupportedPicture for an unreadable file."""
+    if not entries:
+        raise InvalidInput.of("data", "There are no pictures to train on.")
+    labels, groups = [entry.label for entry in entries], [entry.group for entry in entries]
+    return from_arrays((_read(entry.path) for entry in entries), labels, side=side, groups=groups)
+
+
+def _read(path: Path) -> Pixels:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise UnsupportedPicture(f"{path.name} cannot be read as a picture: {error}") from error
+
+
+def _numbered(pixels: Pixels, labels: list[str], groups: list[str]) -> PictureSet:
+    classes = tuple(sorted(set(labels) - {""}))
+    number = {name: position for position, name in enumerate(classes)} | {"": NO_LABEL}
+    own_groups = [group or f"\0{row}" for row, group in enumerate(groups)]
+    return PictureSet(
+        pixels=pixels,
+        labels=np.array([number[label] for label in labels], np.int64),
+        groups=np.unique(own_groups, return_inverse=True)[1].astype(np.int64),
+        classes=classes,
+    )

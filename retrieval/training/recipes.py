@@ -1,0 +1,195 @@
+"""Recipes by name: each builds what the loop trains from a config, an encoder and the training pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from retrieval.embedding import checkpoint
+from retrieval.embedding.encoder import Encoder
+from retrieval.embedding.projection import Whitening
+from retrieval.embedding.spec import EncoderSpec
+from retrieval.errors import InvalidInput
+from retrieval.training.config import RunConfig, build
+from retrieval.training.data import PictureSet
+from retrieval.training.distill import Distill, DistillOptions
+from retrieval.training.gan import GAN, GANOptions
+from retrieval.training.recipe import Recipe
+from retrieval.training.reconstruction import Autoencoder, AutoencoderOptions, Regression, RegressionOptions
+from retrieval.training.selfsupervised import (
+    SimCLR,
+    SimCLROptions,
+    SwAV,
+    SwAVOptions,
+    TwoViews,
+    VICReg,
+    VICRegOptions,
+)
+from retrieval.training.supervised import (
+    ArcFace,
+    ArcFaceOptions,
+    Classify,
+    ClassifyOptions,
+    Contrastive,
+    ContrastiveOptions,
+    Triplet,
+    TripletOptions,
+    spread_centres,
+)
+from retrieval.training.targets import pooled, put_whitening, whitened
+
+Options = TypeVar("Options")
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a recipe is built from; ``weights`` is the folder that weights files are named in, ``output`` the run's."""
+
+    config: RunConfig
+    encoder: Encoder
+    pictures: PictureSet
+    weights: Path
+    output: Path
+
+    @cached_property
+    def data_digest(self) -> str:
+        """SHA-256 of the training pictures."""
+        return self.pictures.digest()
+
+    def options(self, kind: type[Options]) -> Options:
+        """The recipe's own options; raises InvalidInput naming the field."""
+        return build(kind, self.config.options, where="options.")
+
+    def scopes(self) -> torch.Tensor:
+        """The label set of each class (C,); raises InvalidInput when nothing is labelled."""
+        if not len(self.pictures.classes):
+            raise InvalidInput.of("data", f"The recipe {self.config.recipe} needs labelled pictures.")
+        return torch.from_numpy(self.pictures.scopes)
+
+
+def _classify(setup: Setup) -> Recipe:
+    return Classify(setup.encoder, classes=len(setup.scopes()), options=setup.options(ClassifyOptions))
+
+
+def _contrastive(setup: Setup) -> Recipe:
+    setup.scopes()
+    return Contrastive(setup.encoder, setup.options(ContrastiveOptions))
+
+
+def _triplet(setup: Setup) -> Recipe:
+    setup.scopes()
+    return Triplet(setup.encoder, setup.options(TripletOptions))
+
+
+def _arcface(setup: Setup) -> Recipe:
+    return ArcFace(setup.encoder, scopes=setup.scopes(), options=setup.options(ArcFaceOptions))
+
+
+def _autoencoder(setup: Setup) -> Recipe:
+    return Autoencoder(setup.encoder, setup.options(AutoencoderOptions))
+
+
+def _regression(setup: Setup) -> Recipe:
+    options = setup.options(RegressionOptions)
+    targets, _ = teacher_targets(setup, options.teachers, options.teacher_sizes)
+    return Regression(setup.encoder, targets=targets, options=options)
+
+
+def _distill(setup: Setup) -> Recipe:
+    """A student as wide as its only teacher starts at the teacher's own whitening: already as good as it was."""
+    options = setup.options(DistillOptions)
+    targets, fitted = teacher_targets(setup, options.teachers, options.teacher_sizes)
+    if setup.config.start.whiten:
+        _start_at(setup.encoder, fitted)
+    recipe = Distill(setup.encoder, targets=targets, scopes=torch.from_numpy(setup.pictures.scopes), options=options)
+    spread_centres(recipe.targets, torch.from_numpy(setup.pictures.labels), recipe.classifier)
+    return recipe
+
+
+def _start_at(encoder: Encoder, fitted: Whitening) -> None:
+    if fitted.matrix.shape[1] != encoder.spec.channels:
+        raise InvalidInput.of(
+            "start.whiten", "A student can only start at the whitening of a teacher of its own width."
+        )
+    put_whitening(encoder.projection, fitted)
+
+
+def _simclr(setup: Setup) -> TwoViews:
+    return SimCLR(setup.encoder, setup.options(SimCLROptions))
+
+
+def _vicreg(setup: Setup) -> TwoViews:
+    return VICReg(setup.encoder, setup.options(VICRegOptions))
+
+
+def _swav(setup: Setup) -> TwoViews:
+    return SwAV(setup.encoder, setup.options(SwAVOptions))
+
+
+def _gan(setup: Setup) -> Recipe:
+    return GAN(setup.encoder, setup.options(GANOptions))
+
+
+RECIPES: Mapping[str, Callable[[Setup], Recipe]] = {
+    "classify": _classify,
+    "contrastive": _contrastive,
+    "triplet": _triplet,
+    "arcface": _arcface,
+    "autoencoder": _autoencoder,
+    "regression": _regression,
+    "distill": _distill,
+    "simclr": _simclr,
+    "vicreg": _vicreg,
+    "swav": _swav,
+    "gan": _gan,
+}
+
+# These take the whitening of their teachers, not of the student's own vectors, as a start.
+OWN_START = frozenset({"distill"})
+
+
+def build_recipe(setup: Setup) -> Recipe:
+    """The recipe that the config names; raises InvalidInput for an unknown one."""
+    if setup.config.recipe not in RECIPES:
+        raise InvalidInput.of("recipe", f"There is no recipe {setup.config.recipe!r}; choose of {', '.join(RECIPES)}.")
+    return RECIPES[setup.config.recipe](setup)
+
+
+def teacher_targets(setup: Setup, names: Sequence[str], sizes: Sequence[int]) -> tuple[Floats, Whitening]:
+    """Targets (N, D) of the training pictures from the named teachers, and the whitening that made them.
+
+    A name is a weights file with its spec inside, or ``backbone:file`` for a plain state dict.
+    """
+    if not names:
+        raise InvalidInput.of("options.teachers", "options.teachers must name a weights file.")
+    vectors = [_kept(setup, name, sizes) for name in names]
+    return whitened(vectors, dimension=setup.encoder.spec.dimension)
+
+
+def _kept(setup: Setup, name: str, sizes: Sequence[int]) -> Floats:
+    """A teacher's vectors, computed once for a run folder: a resumed run finds them there."""
+    path = setup.output / f"teacher-{digest(setup, name, sizes)}.npy"
+    if not path.exists():
+        np.save(path, pooled(load_weights(name, setup.weights), setup.pictures.pixels, sizes=sizes))
+    return cast(Floats, np.load(path))
+
+
+def digest(setup: Setup, name: str, sizes: Sequence[int]) -> str:
+    """Of everything a teacher's vectors depend on."""
+    file = setup.weights / name.rpartition(":")[2]
+    return hashlib.sha256(repr((name, file.stat().st_size, list(sizes), setup.data_digest)).encode()).hexdigest()[:16]
+
+
+def load_weights(name: str, folder: Path, *, spec: EncoderSpec | None = None) -> Encoder:
+    """A weights file by name, ``backbone:file`` for a plain state dict whose spec is not given otherwise."""
+    backbone, colon, file = name.rpartition(":")
+    return checkpoint.load(folder / file, spec=EncoderSpec(backbone) if colon else spec)

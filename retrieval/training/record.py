@@ -1,0 +1,60 @@
+"""The record of a run: what was trained, on what, with which versions, how long it took, and the curve."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from retrieval.training.config import RunConfig
+from retrieval.training.state import Point, State
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything needed to know, and to repeat, a run; ``seconds`` is time in training steps, without measuring."""
+
+    config: Mapping[str, Any]
+    data_digest: str
+    weights_sha256: str
+    versions: Mapping[str, str]
+    machine: str
+    steps: int
+    pictures_seen: int
+    seconds: float
+    best_score: float | None
+    curve: Sequence[Point]
+
+    @classmethod
+    def of(cls, state: State, config: RunConfig, *, data_digest: str, sha256: str) -> Record:
+        """The record of a state."""
+        return cls(
+            config=config.to_dict(),
+            data_digest=data_digest,
+            weights_sha256=sha256,
+            versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+            machine=f"{os.cpu_count()} CPU cores, {platform.machine()}, {torch.get_num_threads()} threads",
+            steps=state.step,
+            pictures_seen=state.step * config.batch_size,
+            seconds=round(state.seconds, 1),
+            best_score=state.best if np.isfinite(state.best) else None,
+            curve=tuple(state.curve),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def write(record: Record, path: Path) -> None:
+    """Write it as JSON, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(record.to_dict(), indent=1), encoding="utf-8")
+    partial.replace(path)

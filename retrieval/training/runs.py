@@ -1,0 +1,126 @@
+"""One training run from config to weights file: split, build, fit, export, and the record of all that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from retrieval.embedding import checkpoint
+from retrieval.embedding.encoder import Encoder
+from retrieval.errors import InvalidInput
+from retrieval.evaluation.protocol import LabelledSet, evaluate
+from retrieval.training.augment import plain
+from retrieval.training.config import RunConfig
+from retrieval.training.data import NO_LABEL, PictureSet
+from retrieval.training.loop import Hooks, Job, Score, averaged, fit
+from retrieval.training.prune import prune
+from retrieval.training.recipe import Recipe
+from retrieval.training.recipes import OWN_START, Setup, build_recipe, load_weights
+from retrieval.training.record import Record, write
+from retrieval.training.sampling import hold_out, in_scopes
+from retrieval.training.state import State
+from retrieval.training.targets import pooled, put_whitening, whitened
+
+_CALIBRATION = 256  # pictures that pruning looks at
+_WHITENING = 4096  # pictures that a whitening is fitted on, at most
+
+
+@dataclass(frozen=True)
+class Places:
+    """The pictures, the folder weights files are named in, and the folder for everything that the run writes."""
+
+    pictures: PictureSet
+    weights: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished or stopped run: the weights file, its SHA-256, and the record."""
+
+    weights: Path
+    sha256: str
+    record: Record
+
+
+def run(config: RunConfig, *, places: Places, hooks: Hooks | None = None, resume: bool = False) -> Result:
+    """Train one encoder and write ``<name>.safetensors`` and ``<name>.json`` to the output folder.
+
+    A run that ``hooks.stop`` ends is exported as well, and can be resumed from its checkpoint. Raises InvalidInput for
+    a config that does not fit the data, and what the loop raises.
+    """
+    places.output.mkdir(parents=True, exist_ok=True)
+    hooks = hooks or Hooks()
+    training, validation = split(config, places.pictures)
+    first = _first(config, training, places.weights)
+    setup = Setup(config, first, training, places.weights, places.output)
+    recipe = build_recipe(setup)
+    score = retrieval_score(validation) if len(validation) else None
+    _check_schedule(config, score)
+    job = Job(config, training, places.output)
+    state = fit(recipe, job=job, hooks=Hooks(hooks.watch, hooks.stop, hooks.score or score), resume=resume)
+    return _exported(state, job, setup.data_digest)
+
+
+def split(config: RunConfig, pictures: PictureSet) -> tuple[PictureSet, PictureSet]:
+    """Training and validation pictures; of the latter only labelled ones, and no more than the config says."""
+    pictures = pictures.without_labels(config.data.unlabelled)
+    if config.data.only:
+        pictures = pictures.at(in_scopes(pictures, config.data.only))
+    if not config.data.held_out_share:
+        return pictures, pictures.at(np.empty(0, np.int64))
+    held = hold_out(pictures, share=config.data.held_out_share, seed=config.seed)
+    labelled = np.flatnonzero(held & (pictures.labels != NO_LABEL))
+    chosen = np.random.default_rng(config.seed).permutation(labelled)[: config.data.most_validated]
+    return pictures.at(~held), pictures.at(np.sort(chosen))
+
+
+def retrieval_score(pictures: PictureSet) -> Score:
+    """A measure of an encoder: leave-one-out mAP of these pictures, cosine, every labelled picture a query."""
+
+    def score(recipe: Recipe) -> float:
+        vectors = recipe.exported().encode(list(pictures.pixels))
+        items = tuple(map(str, range(len(pictures))))
+        outcome = evaluate(LabelledSet(vectors, pictures.labels, pictures.classes, items))
+        return float(np.nanmean(outcome.scores[:, outcome.names.index("mAP")]))
+
+    return score
+
+
+def _first(config: RunConfig, training: PictureSet, weights: Path) -> Encoder:
+    """The encoder before the first step."""
+    encoder = Encoder(config.encoder, seed=config.seed)
+    if config.start.weights:
+        encoder = load_weights(config.start.weights, weights, spec=config.encoder)
+    if config.start.keep < 1:
+        encoder = prune(encoder, keep=config.start.keep, pictures=_calibration(config, training))
+    if config.start.whiten and config.recipe not in OWN_START:
+        some = training.pixels[: len(training) : max(1, len(training) // _WHITENING)]
+        own = pooled(encoder, some, sizes=[config.encoder.image_size], mirrored=False)
+        put_whitening(encoder.projection, whitened([own], dimension=config.encoder.dimension)[1])
+    return encoder
+
+
+def _calibration(config: RunConfig, training: PictureSet) -> list[torch.Tensor]:
+    rows = np.random.default_rng(config.seed).permutation(len(training))[:_CALIBRATION]
+    pixels = torch.from_numpy(training.pixels[np.sort(rows)])
+    return [plain(part, size=config.encoder.image_size) for part in torch.split(pixels, 32)]
+
+
+def _check_schedule(config: RunConfig, score: Score | None) -> None:
+    if config.schedule.patience and (score is None or not config.schedule.evaluate_every):
+        raise InvalidInput.of(
+            "schedule.patience", "Stopping early needs labelled pictures to validate on and evaluate_every."
+        )
+
+
+def _exported(state: State, job: Job, data_digest: str) -> Result:
+    path = job.folder / f"{job.config.name}.safetensors"
+    with averaged(state) as recipe:
+        sha256 = checkpoint.save(recipe.exported(), path)
+    record = Record.of(state, job.config, data_digest=data_digest, sha256=sha256)
+    write(record, job.folder / f"{job.config.name}.json")
+    return Result(path, sha256, record)

@@ -1,0 +1,114 @@
+"""Learning without labels: SimCLR, VICReg and SwAV, each a head on the encoder's vectors and a loss on two views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from retrieval.embedding.encoder import Encoder
+from retrieval.training.losses.selfsupervised import nt_xent, swav, vicreg
+from retrieval.training.recipe import Batch, Recipe
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """The small network between the encoder's vector and the loss; it is thrown away afterwards."""
+
+    hidden: int = 512
+    output: int = 128
+
+
+@dataclass(frozen=True)
+class SimCLROptions(HeadOptions):
+    """``temperature`` of NT-Xent."""
+
+    temperature: float = 0.2
+
+
+@dataclass(frozen=True)
+class VICRegOptions(HeadOptions):
+    """Weights of invariance, variance and covariance."""
+
+    weights: tuple[float, float, float] = (25.0, 25.0, 1.0)
+
+
+@dataclass(frozen=True)
+class SwAVOptions(HeadOptions):
+    """``prototypes``: number of clusters; fewer than pictures in a batch, or they cannot be filled equally."""
+
+    prototypes: int = 64
+    temperature: float = 0.1
+    epsilon: float = 0.05
+
+
+def head(inputs: int, options: HeadOptions) -> nn.Sequential:
+    """Two layers with batch normalisation between them."""
+    return nn.Sequential(
+        nn.Linear(inputs, options.hidden, bias=False),
+        nn.BatchNorm1d(options.hidden),
+        nn.ReLU(),
+        nn.Linear(options.hidden, options.output),
+    )
+
+
+class TwoViews(Recipe):
+    """Both views through encoder and head, in one batch so that they share its statistics."""
+
+    views = 2
+
+    def __init__(self, encoder: Encoder, options: HeadOptions) -> None:
+        super().__init__(encoder)
+        self.head = head(encoder.spec.dimension, options)
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """The loss of the two views."""
+        vectors = cast(Tensor, self.head(self.encoder(torch.cat(batch.views)))).float()
+        first, second = vectors.chunk(2)
+        return {"loss": self.compare(first, second)}
+
+    def compare(self, first: Tensor, second: Tensor) -> Tensor:
+        """The loss of the heads' outputs, both (N, D)."""
+        raise NotImplementedError
+
+
+class SimCLR(TwoViews):
+    """Contrastive: a view finds its partner among the batch."""
+
+    def __init__(self, encoder: Encoder, options: SimCLROptions) -> None:
+        super().__init__(encoder, options)
+        self.temperature = options.temperature
+
+    def compare(self, first: Tensor, second: Tensor) -> Tensor:
+        """NT-Xent."""
+        return nt_xent(first, second, temperature=self.temperature)
+
+
+class VICReg(TwoViews):
+    """Without negatives: views agree while every number keeps its spread and differs from the others."""
+
+    def __init__(self, encoder: Encoder, options: VICRegOptions) -> None:
+        super().__init__(encoder, options)
+        self.weights = options.weights
+
+    def compare(self, first: Tensor, second: Tensor) -> Tensor:
+        """VICReg's three terms."""
+        return vicreg(first, second, weights=self.weights)
+
+
+class SwAV(TwoViews):
+    """Clusters: a view predicts to which prototype the other view belongs."""
+
+    def __init__(self, encoder: Encoder, options: SwAVOptions) -> None:
+        super().__init__(encoder, options)
+        self.options = options
+        self.prototypes = nn.Parameter(F.normalize(torch.randn(options.prototypes, options.output), dim=1))
+
+    def compare(self, first: Tensor, second: Tensor) -> Tensor:
+        """SwAV's swapped prediction."""
+        prototypes = F.normalize(self.prototypes, dim=1)
+        scores = [F.linear(F.normalize(view, dim=1), prototypes) for view in (first, second)]
+        return swav(*scores, temperature=self.options.temperature, epsilon=self.options.epsilon)

@@ -1,0 +1,45 @@
+"""Tiny pictures, encoders and configs for the tests of training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retrieval.embedding import Encoder, EncoderSpec
+from retrieval.training import PictureSet, RunConfig, from_arrays
+
+SPEC = {
+    "backbone": "mobilenet_v2",
+    "projection": "linear",
+    "dimension": 16,
+    "image_size": 32,
+    "widths": [8] * 17 + [32],
+}
+
+
+def encoder(seed: int = 0) -> Encoder:
+    return Encoder(EncoderSpec.from_dict(SPEC), seed=seed)
+
+
+def pictures(count: int = 24, *, classes: int = 3, side: int = 32, labelled: bool = True) -> PictureSet:
+    """Noise about a colour that tells the class."""
+    draw = np.random.default_rng(0)
+    colours = draw.integers(40, 215, (classes, 3))
+    numbers = np.arange(count) % classes
+    noise = draw.integers(-30, 30, (count, side, side, 3))
+    pixels = (colours[numbers][:, None, None] + noise).clip(0, 255).astype(np.uint8)
+    return from_arrays(list(pixels), [f"toy/c{n}" if labelled else "" for n in numbers], side=side)
+
+
+def config(recipe: str, *, options: dict | None = None, **tables) -> RunConfig:
+    base = {
+        "name": "tiny",
+        "recipe": recipe,
+        "seed": 3,
+        "encoder": SPEC,
+        "options": options or {},
+        "data": {"stored_size": 32, "held_out_share": 0.25},
+        "sampling": {"kind": "shuffled", "batch": 6},
+        "optimiser": {"steps": 4, "lr": 1e-3},
+        "schedule": {"sizes": [[0.0, 32]], "report_every": 1},
+    }
+    return RunConfig.from_dict({**base, **tables})

@@ -1,0 +1,88 @@
+"""Reading pictures from a folder, a manifest and arrays; classes, groups and the digest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from retrieval.errors import InvalidInput, UnsupportedPicture
+from retrieval.training import PictureSet, from_arrays, from_folder, from_manifest
+from tests.training import make
+
+
+def write(path, colour=(200, 30, 30), size=(50, 40)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+
+
+def test_folders_name_classes_and_an_underscore_none(tmp_path):
+    for name in ("shop/shoes/a.png", "shop/hats/b.jpg", "shop/_/c.webp", "d.png"):
+        write(tmp_path / name)
+    (tmp_path / "shop" / "notes.txt").write_text("not a picture")
+    found = from_folder(tmp_path, side=32)
+    assert found.classes == ("shop/hats", "shop/shoes")
+    assert found.labels.tolist() == [-1, -1, 0, 1]
+    assert found.pixels.shape == (4, 32, 32, 3)
+    assert np.abs(found.pixels[3].astype(int) - (200, 30, 30)).max() <= 2
+    assert len(set(found.groups)) == 4
+
+
+def test_a_manifest_gives_labels_and_groups(tmp_path):
+    for name in "abc":
+        write(tmp_path / f"{name}.png")
+    (tmp_path / "list.csv").write_text("path,label,group\na.png,x,g\nb.png,,g\nc.png,y,\n")
+    found = from_manifest(tmp_path / "list.csv", side=16)
+    assert found.classes == ("x", "y")
+    assert found.labels.tolist() == [0, -1, 1]
+    assert found.groups[0] == found.groups[1] != found.groups[2]
+
+
+def test_a_manifest_without_labels_is_refused(tmp_path):
+    (tmp_path / "list.csv").write_text("path\na.png\n")
+    with pytest.raises(InvalidInput, match="lacks the column label"):
+        from_manifest(tmp_path / "list.csv", side=16)
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_no_folder_or_an_empty_one_is_refused(tmp_path, missing):
+    with pytest.raises(InvalidInput):
+        from_folder(tmp_path / "none" if missing else tmp_path, side=16)
+
+
+def test_an_unreadable_picture_is_named(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    with pytest.raises(UnsupportedPicture, match=r"broken\.png"):
+        from_folder(tmp_path, side=16)
+
+
+def test_scopes_part_classes_by_what_stands_before_their_name():
+    pixels = [np.zeros((8, 8, 3), np.uint8)] * 4
+    found = from_arrays(pixels, ["a/x", "b/x", "a/y", "z"], side=8)
+    assert found.classes == ("a/x", "a/y", "b/x", "z")
+    scopes = found.scopes.tolist()
+    assert scopes[0] == scopes[1]
+    assert len({scopes[0], scopes[2], scopes[3]}) == 3
+
+
+def test_doubted_labels_are_taken_away_by_class_or_by_scope():
+    pixels = [np.zeros((8, 8, 3), np.uint8)] * 3
+    found = from_arrays(pixels, ["a/x", "b/x", "a/y"], side=8)
+    assert found.without_labels(["a"]).labels.tolist() == [-1, 2, -1]
+    assert found.without_labels(["a/y"]).labels.tolist() == [0, 2, -1]
+
+
+def test_the_digest_changes_with_a_pixel_and_with_a_label():
+    first, second, third = make.pictures(), make.pictures(), make.pictures()
+    second.pixels[3, 4, 5, 0] ^= 1
+    third.labels[0] = 2
+    assert first.digest() == make.pictures().digest()
+    assert len({first.digest(), second.digest(), third.digest()}) == 3
+
+
+def test_pictures_that_do_not_fit_together_are_refused():
+    good = make.pictures()
+    with pytest.raises(InvalidInput, match="equally many"):
+        PictureSet(good.pixels, good.labels[:3], good.groups, good.classes)
+    with pytest.raises(InvalidInput, match=r"\(N, S, S, 3\)"):
+        PictureSet(good.pixels[:, :8], good.labels, good.groups, good.classes)

@@ -1,0 +1,129 @@
+"""Every recipe, built by name, makes its loss smaller on a handful of pictures and exports a plain encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from retrieval.embedding import Encoder, checkpoint
+from retrieval.errors import InvalidInput
+from retrieval.training import RECIPES, Hooks
+from retrieval.training.loop import Job, averaged, fit
+from retrieval.training.recipes import Setup, build_recipe
+from tests.training import make
+
+TEACHER = "teacher.safetensors"
+OPTIONS = {
+    "classify": {"fixed_norms": False, "smoothing": 0.0},
+    "contrastive": {"fixed_norms": False},
+    "triplet": {"fixed_norms": False},
+    "arcface": {"fixed_norms": False, "margin": 0.1},
+    "autoencoder": {"width": 8, "side": 16},
+    "regression": {"teachers": [TEACHER], "teacher_sizes": [32], "fixed_norms": False},
+    "distill": {"teachers": [TEACHER], "teacher_sizes": [32], "fixed_norms": False, "metric": 0.2},
+    "simclr": {"hidden": 32, "output": 16},
+    "vicreg": {"hidden": 32, "output": 16},
+    "swav": {"hidden": 32, "output": 16, "prototypes": 6},
+    "gan": {"latent": 8, "width": 8, "side": 32},
+}
+
+
+def setup(folder, recipe: str, *, labelled: bool = True, **options) -> Setup:
+    checkpoint.save(make.encoder(seed=9), folder / TEACHER)
+    config = make.config(
+        recipe,
+        options={**OPTIONS.get(recipe, {}), **options},
+        sampling={"batch": 12},
+        optimiser={"steps": 25, "lr": 3e-3, "warmup_steps": 3},
+        augment={"smallest_crop": 0.7, "brightness": 0.1},
+    )
+    return Setup(config, make.encoder(), make.pictures(labelled=labelled), folder, folder)
+
+
+def test_every_recipe_is_tried_here():
+    assert set(OPTIONS) == set(RECIPES)
+
+
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "gan"])
+def test_a_recipe_lowers_its_loss(tmp_path, recipe):
+    torch.manual_seed(0)
+    ready = setup(tmp_path, recipe)
+    state = fit(build_recipe(ready), job=Job(ready.config, ready.pictures, tmp_path), hooks=Hooks())
+    losses = [point.values["loss"] for point in state.curve]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+    with averaged(state) as trained:
+        assert trained.exported().encode(list(ready.pictures.pixels[:2])).shape == (2, 16)
+
+
+@pytest.mark.parametrize("recipe", ["classify", "contrastive", "triplet", "arcface"])
+def test_recipes_that_need_labels_say_so(tmp_path, recipe):
+    with pytest.raises(InvalidInput, match="needs labelled pictures"):
+        build_recipe(setup(tmp_path, recipe, labelled=False))
+
+
+@pytest.mark.parametrize("recipe", ["simclr", "vicreg", "swav", "autoencoder", "gan", "distill"])
+def test_recipes_that_need_no_labels_take_none(tmp_path, recipe):
+    ready = setup(tmp_path, recipe, labelled=False)
+    state = fit(build_recipe(ready), job=Job(ready.config, ready.pictures, tmp_path), hooks=Hooks(stop=lambda: True))
+    assert state.step == 0
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_unknown_option_is_named(tmp_path, recipe):
+    with pytest.raises(InvalidInput) as caught:
+        build_recipe(setup(tmp_path, recipe, colour=1))
+    assert list(caught.value.fields) == ["options.colour"]
+
+
+def test_an_unknown_recipe_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="There is no recipe 'alchemy'"):
+        build_recipe(setup(tmp_path, "alchemy"))
+
+
+def test_a_teacher_has_to_be_named(tmp_path):
+    with pytest.raises(InvalidInput, match="must name a weights file"):
+        build_recipe(setup(tmp_path, "distill", teachers=[]))
+
+
+def test_too_many_frozen_stages_are_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="frozen_stages must be from 0 to 19"):
+        build_recipe(setup(tmp_path, "classify", frozen_stages=20))
+
+
+def test_frozen_stages_run_outside_torch_with_the_same_result(tmp_path):
+    torch.manual_seed(0)
+    recipe = build_recipe(setup(tmp_path, "arcface", frozen_stages=12, fixed_norms=True)).train()
+    images = torch.rand(3, 3, 32, 32)
+    with torch.no_grad():
+        ours, reference = recipe.embed(images), recipe.encoder(images)
+    assert torch.cosine_similarity(ours, reference).min() > 0.99
+
+
+def test_teacher_vectors_are_computed_once(tmp_path, monkeypatch):
+    build_recipe(setup(tmp_path, "distill"))
+    monkeypatch.setattr("retrieval.training.recipes.pooled", None)
+    build_recipe(setup(tmp_path, "distill"))
+    with pytest.raises(TypeError):
+        build_recipe(setup(tmp_path, "distill", teacher_sizes=[64]))
+
+
+def test_a_student_can_start_as_its_teacher(tmp_path):
+    ready = setup(tmp_path, "distill")
+    table = ready.config.to_dict() | {"start": {"weights": TEACHER, "whiten": True}}
+    config = type(ready.config).from_dict(table)
+    teacher = checkpoint.load(tmp_path / TEACHER)
+    recipe = build_recipe(Setup(config, teacher, ready.pictures, tmp_path, tmp_path))
+    mirrored = torch.from_numpy(ready.pictures.pixels[:, :, ::-1].copy())
+    both = [torch.from_numpy(ready.pictures.pixels), mirrored]
+    with torch.no_grad():
+        found = sum(teacher(part.permute(0, 3, 1, 2) / 255) for part in both) / 2
+    assert torch.cosine_similarity(found, recipe.targets).min() > 0.98
+
+
+def test_a_student_of_another_width_cannot(tmp_path):
+    ready = setup(tmp_path, "distill")
+    config = type(ready.config).from_dict(ready.config.to_dict() | {"start": {"whiten": True}})
+    other = Encoder(type(config.encoder).from_dict({**make.SPEC, "widths": [8] * 17 + [24]}))
+    with pytest.raises(InvalidInput, match="own width"):
+        build_recipe(Setup(config, other, ready.pictures, tmp_path, tmp_path))

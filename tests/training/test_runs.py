@@ -1,0 +1,98 @@
+"""A whole run: split, start, export, record; and that what cannot work is said first."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from retrieval.embedding import checkpoint
+from retrieval.errors import InvalidInput
+from retrieval.training import Hooks, Places, RunConfig, run
+from retrieval.training.data import PictureSet
+from retrieval.training.runs import retrieval_score, split
+from retrieval.training.supervised import Classify, ClassifyOptions
+from tests.training import make
+
+
+def places(folder, pictures: PictureSet | None = None) -> Places:
+    checkpoint.save(make.encoder(seed=9), folder / "first.safetensors")
+    return Places(pictures or make.pictures(40), folder, folder / "out")
+
+
+def test_a_run_writes_weights_that_load_and_a_record_that_tells_all(tmp_path):
+    config = make.config("arcface", schedule={"sizes": [[0.0, 32]], "report_every": 2, "evaluate_every": 2})
+    result = run(config, places=places(tmp_path))
+    encoder = checkpoint.load(result.weights, sha256=result.sha256)
+    assert encoder.spec == config.encoder
+    record = json.loads((tmp_path / "out" / "tiny.json").read_text())
+    assert record == json.loads(json.dumps(result.record.to_dict()))
+    assert RunConfig.from_dict(record["config"]) == config
+    assert (record["steps"], record["pictures_seen"], record["weights_sha256"]) == (4, 24, result.sha256)
+    assert [point["step"] for point in record["curve"]] == [0, 2, 2, 4, 4]
+    assert record["best_score"] == max(point["values"].get("score", 0) for point in record["curve"])
+
+
+def test_a_stopped_run_is_exported_and_goes_on(tmp_path):
+    config = make.config("classify")
+    stopped = run(config, places=places(tmp_path), hooks=Hooks(stop=lambda: True))
+    assert stopped.record.steps == 0
+    assert run(config, places=places(tmp_path), resume=True).record.steps == 4
+
+
+def test_a_start_from_weights_and_by_whitening(tmp_path):
+    pictures = make.pictures(60)
+    start = {"weights": "first.safetensors", "whiten": True}
+    config = make.config("contrastive", start=start)
+    result = run(config, places=places(tmp_path, pictures), hooks=Hooks(stop=lambda: True))
+    encoder, first = checkpoint.load(result.weights), make.encoder(seed=9)
+    found, given = encoder.state_dict(), first.state_dict()
+    name = "backbone.features.5.conv.0.0.weight"
+    assert np.allclose(found[name], given[name], atol=1e-3)
+    vectors = encoder.encode(list(pictures.pixels))
+    spread = np.cov(vectors.T)
+    assert np.abs(spread - np.diag(np.diag(spread))).max() < 0.2 * spread.max()
+
+
+def test_a_start_by_pruning_narrows(tmp_path):
+    config = make.config("classify", encoder={**make.SPEC, "widths": [8, *[16] * 16, 32]}, start={"keep": 0.5})
+    result = run(config, places=places(tmp_path), hooks=Hooks(stop=lambda: True))
+    assert checkpoint.load(result.weights).spec.widths == (*[8] * 17, 32)
+
+
+def test_the_split_keeps_labelled_pictures_to_measure_on():
+    pictures = make.pictures(40)
+    config = make.config("classify", data={"held_out_share": 0.5, "most_validated": 7, "stored_size": 32})
+    training, validation = split(config, pictures)
+    assert (len(training), len(validation)) == (20, 7)
+    none = make.config("classify", data={"held_out_share": 0.0, "unlabelled": ["toy/c1"]})
+    training, validation = split(none, pictures)
+    assert (len(training), len(validation)) == (40, 0)
+    assert set(training.labels) == {-1, 0, 2}
+
+
+def test_only_the_named_scopes_are_trained_on():
+    pictures = make.pictures(6)
+    config = make.config("classify", data={"only": ["toy"], "held_out_share": 0.0})
+    assert len(split(config, pictures)[0]) == 6
+    with pytest.raises(InvalidInput, match="shop"):
+        split(make.config("classify", data={"only": ["shop"]}), pictures)
+
+
+def test_the_score_is_mean_average_precision():
+    one_colour_a_class = make.pictures(30)
+    recipe = Classify(make.encoder(), classes=3, options=ClassifyOptions())
+    score = retrieval_score(one_colour_a_class)(recipe)
+    assert 0.33 < score <= 1
+    same = PictureSet(
+        one_colour_a_class.pixels, np.zeros(30, np.int64), one_colour_a_class.groups, one_colour_a_class.classes
+    )
+    assert retrieval_score(same)(recipe) == 1
+
+
+def test_stopping_early_needs_something_to_measure_on(tmp_path):
+    config = make.config("vicreg", schedule={"sizes": [[0.0, 32]], "patience": 2, "evaluate_every": 1})
+    with pytest.raises(InvalidInput) as caught:
+        run(config, places=places(tmp_path, make.pictures(labelled=False)))
+    assert list(caught.value.fields) == ["schedule.patience"]
