@@ -67,7 +67,7 @@ def test_an_address_that_leads_nowhere(page):
     assert "Nothing here" in answer.content.decode()
 
 
-@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "413", "500", "503"])
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "413", "500"])
 def test_error_pages_stand_without_a_request(name):
     text = render_to_string(f"{name}.html")
     assert "To the search" in text

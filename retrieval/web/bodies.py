@@ -1,0 +1,53 @@
+"""How much one request to the pages may send, refused by what it announces, before any of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from retrieval import conf
+from retrieval.web import words
+from retrieval.web.pages import wants_json
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# What the form around the files takes.
+AROUND = 1024 * 1024
+OTHERS_SEE_TO_IT = "/api/"
+ARCHIVES = "/upload/"
+
+
+class BodyLimit:
+    """Middleware: answers 413 to a body that is too long. It stands before whatever looks into a form.
+
+    A body of unannounced length is none to Django: it reads as many bytes as the header says.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, or refuse."""
+        return _too_long(request) if _announced(request) > most(request.path_info) else self.get_response(request)
+
+
+def most(path: str) -> float:
+    """Return how many bytes a request to this address may send."""
+    if path.startswith(OTHERS_SEE_TO_IT):
+        return float("inf")
+    limits = conf.get().limits
+    return AROUND + (limits.archive_bytes if path.startswith(ARCHIVES) else limits.image_bytes)
+
+
+def _announced(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or ""
+    return int(length) if length.isdecimal() else 0
+
+
+def _too_long(request: HttpRequest) -> HttpResponse:
+    if wants_json(request):
+        message = words.reason("body_too_large", "The request is larger than the limit.")
+        return JsonResponse({"error": {"code": "body_too_large", "message": message}}, status=413)
+    return render(None, "413.html", status=413)
