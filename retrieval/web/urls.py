@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from retrieval.web.views import account, activity, collections, encoders, entry, media, pictures, search, uploads
+from retrieval.web.views import (
+    account,
+    activity,
+    collections,
+    encoders,
+    entry,
+    media,
+    pictures,
+    search,
+    training,
+    uploads,
+)
 
 app_name = "web"
 
@@ -44,6 +55,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("encoders/<uuid:encoder_id>/build/", encoders.build, name="encoder_build"),
     path("encoders/<uuid:encoder_id>/activate/", encoders.activate, name="encoder_activate"),
     path("encoders/<uuid:encoder_id>/drop/", encoders.drop, name="encoder_drop"),
+    path("training/", training.page, name="training"),
+    path("training/now/", training.now, name="training_now"),
+    path("training/<uuid:run_id>/cancel/", training.cancel, name="training_cancel"),
     path("account/", account.page, name="account"),
     path("account/tokens/", account.make_token, name="tokens"),
     path("account/tokens/<uuid:token_id>/revoke/", account.revoke_token, name="token_revoke"),

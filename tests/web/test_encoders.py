@@ -18,7 +18,7 @@ def admin(sees, db):
 def other(encoder, collection):
     """A second encoder with one of one pictures done."""
     row = EncoderFactory(
-        name="second", dimension=3, state=EncoderState.BUILDING, trained=True, scores={"pets": {"map": 0.8125}}
+        name="second", dimension=3, state=EncoderState.BUILDING, trained=False, scores={"pets": {"map": 0.8125}}
     )
     image = put(collection, "red", title="red")
     Embedding.objects.create(

@@ -1,0 +1,54 @@
+"""The form that starts a training run: a collection, its labels, and a config as TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from retrieval.models import Collection
+
+EXAMPLE = """name = "mine"
+recipe = "classify"
+
+[encoder]
+backbone = "mobilenet_v2"
+projection = "linear"
+dimension = 256
+image_size = 224
+
+[optimiser]
+steps = 300
+lr = 3e-4
+
+[sampling]
+kind = "shuffled"
+batch = 32
+
+[schedule]
+sizes = [[0.0, 128]]
+evaluate_every = 50
+checkpoint_every = 50
+"""
+
+
+class TrainingForm(forms.Form):
+    """What to train on, by which labels, and how."""
+
+    collection = forms.ModelChoiceField(Collection.objects.none())
+    by = forms.ChoiceField(choices=[("tags", _("first tag")), ("group_key", _("belongs to"))])
+    config = forms.CharField(max_length=20_000)
+
+    def __init__(self, *args: Any, collections: QuerySet[Collection], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["collection"].queryset = collections  # type: ignore[attr-defined]
+
+    def clean_config(self) -> dict[str, Any]:
+        """Read the TOML; the service checks what is in it."""
+        try:
+            return tomllib.loads(self.cleaned_data["config"])
+        except tomllib.TOMLDecodeError as error:
+            raise forms.ValidationError(str(error)) from error

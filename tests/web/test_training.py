@@ -1,0 +1,73 @@
+"""Training from a page: start, watch, stop; and the curve drawn to scale."""
+
+from __future__ import annotations
+
+import pytest
+
+from retrieval.models import RunState, TrainingRun
+from retrieval.web.curves import HEIGHT, WIDTH, curves
+from retrieval.web.forms.training import EXAMPLE
+from tests.factories import CollectionFactory, UserFactory
+
+
+@pytest.fixture
+def boss(db):
+    return UserFactory(is_staff=True)
+
+
+@pytest.fixture
+def admin(sees, boss):
+    return sees(boss)
+
+
+@pytest.fixture
+def mine(boss):
+    return CollectionFactory(owner=boss, name="Birds")
+
+
+def test_the_example_starts_as_it_stands(admin, mine):
+    answer = admin.post("/training/", {"collection": mine.pk, "by": "tags", "config": EXAMPLE}, follow=True)
+    assert "mine is in line." in answer.content.decode()
+    row = TrainingRun.objects.get()
+    assert (row.state, row.recipe, row.steps) == (RunState.QUEUED, "classify", 300)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [("not toml [", "config"), (EXAMPLE.replace("classify", "magic"), "recipe"), (EXAMPLE + "\n[odd]\n", "odd")],
+)
+def test_a_wrong_config_is_told_beside_its_field(admin, mine, config, said):
+    answer = admin.post("/training/", {"collection": mine.pk, "by": "tags", "config": config})
+    assert answer.status_code == 400
+    assert said in answer.content.decode()
+    assert not TrainingRun.objects.exists()
+
+
+def test_others_neither_start_nor_stop(page, collection, owner, admin, mine):
+    data = {"collection": collection.pk, "by": "tags", "config": EXAMPLE}
+    assert page.post("/training/", data).status_code == 403
+    admin.post("/training/", {**data, "collection": mine.pk})
+    assert page.post(f"/training/{TrainingRun.objects.get().pk}/cancel/").status_code == 403
+
+
+def test_a_run_is_watched_and_stopped(admin, mine):
+    admin.post("/training/", {"collection": mine.pk, "by": "tags", "config": EXAMPLE})
+    points = [{"step": step, "seconds": 1.0, "values": {"loss": 2.0 - step / 100}} for step in (10, 20, 30)]
+    TrainingRun.objects.update(curve=points, step=30, state=RunState.RUNNING)
+    text = admin.get("/training/now/").content.decode()
+    assert "<polyline" in text
+    assert 'hx-trigger="every 2s"' in text
+    admin.post(f"/training/{TrainingRun.objects.get().pk}/cancel/")
+    assert TrainingRun.objects.get().cancel_asked
+
+
+def test_a_curve_fills_its_box():
+    points = [{"step": 0, "values": {"loss": 4.0}}, {"step": 10, "values": {"loss": 1.0, "score": 0.5}}]
+    (loss,) = curves(points)
+    assert loss.points == f"0.0,0.0 {WIDTH}.0,{HEIGHT}.0"
+    assert (loss.last, loss.low, loss.high) == (1.0, 1.0, 4.0)
+
+
+def test_what_is_not_finite_is_left_out():
+    points = [{"step": step, "values": {"loss": value}} for step, value in ((0, 1.0), (1, float("nan")), (2, 1.0))]
+    assert curves(points)[0].points == f"0.0,{HEIGHT}.0 {WIDTH}.0,{HEIGHT}.0"
