@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from celery import Task, shared_task
 from celery.signals import worker_process_init
-from django.db import InterfaceError, transaction
+from django.db import InterfaceError, connections, transaction
 from django.db import OperationalError as DatabaseAway
 from kombu.exceptions import OperationalError
 
@@ -50,11 +50,17 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
 
 @worker_process_init.connect
 def load_encoder(**_: Any) -> None:
-    """Load the network in the child, as torch hangs when it is forked; a wrong weights file ends the worker."""
+    """Load the network in the child, as torch hangs when it is forked; a wrong weights file ends the worker.
+
+    The connection to the database goes back to its pool: under one in use, Celery closes the file number, and then the
+    next owner of that number, such as the broker, is sent our queries.
+    """
     try:
         encoders.active()
     except Unavailable as error:
         log.warning("no_encoder_yet", reason=error.message)
+    finally:
+        connections.close_all()
 
 
 @shared_task

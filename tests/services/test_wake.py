@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
+from django.db import connection
 from kombu.exceptions import OperationalError
 
 from retrieval import tasks
+from retrieval.models import Encoder
 
 
 @pytest.fixture
@@ -54,3 +56,11 @@ def test_a_broker_that_is_away_leaves_room_for_the_next_message(monkeypatch):
         wait_until_sent()
     assert tasks._room.acquire(blocking=False)
     tasks._room.release()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_starting_worker_leaves_celery_no_connection_to_cut():
+    Encoder.objects.count()
+    assert connection.connection
+    tasks.load_encoder()
+    assert connection.connection is None
