@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 from retrieval import conf
 from retrieval.models import Image, Membership
+from retrieval.services.picture_fields import METADATA_BYTES
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory
 
 BASE = "/api/v1/images/"
@@ -218,6 +219,14 @@ def test_a_picture_moves_to_a_collection_where_one_may_add(client, collection, o
     assert (moved.json()["collection"], moved.json()["title"]) == (str(goal.pk), "Moved")
     assert client.patch(f"{BASE}{image.pk}/", {"collection": str(foreign.pk)}, format="json").status_code == 404
     assert client.patch(f"{BASE}{image.pk}/", {"collection": "x"}, format="json").status_code == 400
+
+
+def test_a_change_that_is_refused_in_part_changes_nothing(client, collection, owner):
+    image, goal = ImageFactory(collection=collection, title="T"), CollectionFactory(owner=owner)
+    too_large = {"collection": str(goal.pk), "title": "New", "metadata": {"a": "x" * METADATA_BYTES}}
+    assert client.patch(f"{BASE}{image.pk}/", too_large, format="json").status_code == 400
+    image.refresh_from_db()
+    assert (image.collection, image.title) == (collection, "T")
 
 
 def test_a_deleted_picture_is_gone_at_once_and_can_be_brought_back(client, collection):

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.text import slugify
 from drf_spectacular.types import OpenApiTypes
@@ -89,14 +90,15 @@ class ImageView(ApiView):
 
     @extend_schema(request=ImageEdit, responses=ImageSerializer)
     def patch(self, request: Request, image_id: UUID) -> Response:
-        """Change what is named and leave the rest; another ``collection`` moves the picture."""
+        """Change what is named and leave the rest; another ``collection`` moves the picture. All of it or nothing."""
         image = images.get(image_id, user=self.person)
         changes = checked(ImageEdit, request.data, partial=True)
         target = changes.pop("collection", None)
-        if target:
-            images.move(image, user=self.person, collection=collections.get(target, user=self.person))
-        if changes:
-            images.edit(image, user=self.person, changes=ImageChanges(**changes))
+        with transaction.atomic():
+            if target:
+                images.move(image, user=self.person, collection=collections.get(target, user=self.person))
+            if changes:
+                images.edit(image, user=self.person, changes=ImageChanges(**changes))
         return self.get(request, image_id)
 
     @extend_schema(responses={204: None})
