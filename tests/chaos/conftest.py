@@ -1,0 +1,61 @@
+"""The shared site of the fault tests, and the figures that they report."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.site import Pictures, Site, free_port
+
+SEED = "IMAGESEARCH_CHAOS_SEED"
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """The seed of all random choices; the same one again comes from the environment."""
+    found = int(os.environ.get(SEED) or random.SystemRandom().randrange(1_000_000))
+    sys.stderr.write(f"{SEED}={found}\n")
+    return found
+
+
+@pytest.fixture(scope="session")
+def pictures(seed: int) -> Pictures:
+    """Pictures of which none comes twice."""
+    return Pictures(seed)
+
+
+@pytest.fixture
+def dice(seed: int, request: pytest.FixtureRequest) -> random.Random:
+    """Random choices of one test."""
+    return random.Random(f"{seed} {request.node.name}")
+
+
+@pytest.fixture(scope="module")
+def running_site() -> Iterator[Site]:
+    """One site for all tests of a file."""
+    with tempfile.TemporaryDirectory(prefix="isc-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        site = Site(Path(folder), free_port())
+        site.start()
+        yield site
+        site.stop()
+
+
+@pytest.fixture
+def site(running_site: Site) -> Iterator[Site]:
+    """The site; after the test every picture that it took must be ready, and the audit must find nothing."""
+    yield running_site
+    running_site.wait_ready(running_site.kept(), hurry=True)
+    assert running_site.committed_twice() == 0
+    running_site.audit()
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Write down one figure for the report."""
+    return lambda text: record_property("figure", text)
