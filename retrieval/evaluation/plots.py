@@ -10,6 +10,7 @@ from retrieval.evaluation.report import Report
 
 COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#65a30d")
 LEFT, WIDTH, RIGHT = 160, 400, 60
+LETTERS = 22  # that fit beside a bar
 BAR, GAP = 12, 8
 GRID = (0, 25, 50, 75, 100)
 
@@ -51,7 +52,7 @@ def _bars(title: str, rows: Iterable[tuple[str, Sequence[Interval]]], *, legend:
     y = 34 + 18 * len(legend)
     parts = [_text(LEFT, 20, title), *_names(legend)]
     for label, figures in rows:
-        parts.append(_text(LEFT - 8, y + BAR * len(figures) / 2 + 4, label, "end"))
+        parts.append(_text(LEFT - 8, y + BAR * len(figures) / 2 + 4, _short(label), "end"))
         for number, figure in enumerate(figures):
             parts += _bar(y, figure, _colour(number))
             y += BAR
@@ -81,6 +82,10 @@ def _names(names: Sequence[str]) -> list[str]:
             _text(LEFT + 16, 39 + 18 * number, name),
         )
     ]
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
 
 
 def _colour(number: int) -> str:

@@ -57,7 +57,7 @@ def test_fewer_different_bits_is_nearer(vectors):
 
 @pytest.mark.parametrize("kind", [codes.to_float, codes.to_half, lambda v: codes.to_int8(v, calibration=v)])
 def test_flat_codes_find_the_greatest_inner_products(vectors, kind, monkeypatch):
-    monkeypatch.setattr(codes, "ROWS", 64)
+    monkeypatch.setattr(codes, "CELLS", 64 * 70)
     stored, query = kind(vectors), codes.unit(vectors[7:8])[0]
     expected = np.argsort(-(stored.decode().astype(np.float64) @ query), kind="stable")
     np.testing.assert_array_equal(stored.nearest(query, 12), expected[:12])

@@ -169,3 +169,11 @@ def test_bars_are_as_long_as_the_figures(built):
     root = ElementTree.fromstring(plots.overall_bars([built], names=["mAP"]))
     bars = [float(node.get("width")) for node in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
     assert bars == [pytest.approx(plots.WIDTH * built.overall["mAP"].mean, abs=0.05)]
+
+
+def test_long_class_names_do_not_run_out_of_the_picture():
+    items = labelled()
+    long = LabelledSet(items.vectors, items.labels, ("x" * 40, "dog", "cow", "alone"), items.items)
+    drawn = plots.class_bars([report.build(trial_of(long), SUBJECT)])
+    assert "x" * 21 + "…" in drawn
+    assert "x" * 22 not in drawn
