@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from retrieval import checks, conf, telemetry
+from retrieval.services import accounts
 
 
 @never_cache
@@ -33,7 +34,7 @@ def ready(_request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """``/metrics``: Prometheus text, for administrators and the configured networks only."""
+    """``/metrics``: Prometheus text, for administrators (by session or token) and the configured networks only."""
     if not _may_read_metrics(request):
         return HttpResponse("Only administrators and the configured networks may read this.\n", status=403)
     return HttpResponse(generate_latest(telemetry.REGISTRY), content_type=CONTENT_TYPE_LATEST)
@@ -41,7 +42,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def _may_read_metrics(request: HttpRequest) -> bool:
     """The address is the one of the connection: a header can say anything."""
-    if request.user.is_active and request.user.is_superuser:
+    keyword, _, secret = request.headers.get("Authorization", "").partition(" ")
+    token = accounts.user_of_token(secret.strip()) if keyword.lower() == "token" else None
+    if (token.user if token else request.user).is_superuser:
         return True
     caller = ipaddress.ip_address(request.META["REMOTE_ADDR"])
     return any(caller in ipaddress.ip_network(network) for network in conf.get().metrics_networks)

@@ -12,6 +12,7 @@ from django.db import connection
 
 from retrieval import checks, telemetry
 from retrieval.models import Encoder
+from retrieval.services import accounts
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +89,14 @@ def test_metrics_are_for_administrators(client):
     assert client.get("/metrics").status_code == 403
     client.force_login(get_user_model().objects.create_superuser("root"))
     assert client.get("/metrics").status_code == 200
+
+
+def test_metrics_are_read_by_an_administrators_token(client):
+    people = get_user_model().objects
+    for person, status in ((people.create_superuser("root"), 200), (people.create_user("someone"), 403)):
+        secret, _ = accounts.issue_token(person, scope="read")
+        assert client.get("/metrics", headers={"Authorization": f"Token {secret}"}).status_code == status
+    assert client.get("/metrics", headers={"Authorization": "Token wrong"}).status_code == 403
 
 
 def test_metrics_are_for_configured_networks_whatever_a_header_says(client, configure):
