@@ -88,7 +88,7 @@ class Command(BaseCommand):
         for reason, count in summary.reasons.most_common():
             self.stdout.write(f"  {count} x {reason}")
         for outcome in summary.refused[:REASONS_SHOWN]:
-            self.stdout.write(f"    {outcome.name}")
+            self.stdout.write(f"    {outcome.name}: {outcome.error}")
         if len(summary.refused) > REASONS_SHOWN:
             self.stdout.write(f"    ... and {len(summary.refused) - REASONS_SHOWN} more")
 
