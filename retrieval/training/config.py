@@ -37,12 +37,14 @@ class StartConfig:
     """What the encoder is before the first step: random, or a weights file by name; perhaps narrowed and whitened.
 
     ``keep``: share of the hidden channels that pruning leaves. ``whiten``: the projection starts as the PCA-whitening
-    of the encoder's own vectors of the training pictures.
+    of the encoder's own vectors of the training pictures. ``kept``: share of the first weights in those exported; some
+    keep what the training pictures do not show (Wortsman et al.: Robust Fine-Tuning of Zero-Shot Models, 2022).
     """
 
     weights: str = ""
     keep: float = 1.0
     whiten: bool = False
+    kept: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class RunConfig:
         _require(self.optimiser.lr > 0, "optimiser.lr", "must be positive")
         _require(0 <= self.optimiser.ema < 1, "optimiser.ema", "must be from 0 to below 1")
         _require(0 <= self.data.held_out_share < 1, "data.held_out_share", "must be from 0 to below 1")
+        _require(0 <= self.start.kept < 1, "start.kept", "must be from 0 to below 1")
         _require(0 < self.augment.smallest_crop <= 1, "augment.smallest_crop", "must be above 0 and at most 1")
         _require(self.augment.stretch >= 1, "augment.stretch", "must be at least 1")
         shares = [share for share, _ in self.schedule.sizes]

@@ -88,7 +88,7 @@ class GAN(Recipe):
         own = {name: value for name, value in self.encoder.state_dict().items() if "parametrizations" not in name}
         for name, layer in self.encoder.named_modules():
             if isinstance(layer, _NORMALISED):
-                own[f"{name}.weight"] = cast(Tensor, layer.weight).detach()
+                own[f"{name}.weight"] = layer.weight.detach()
         plain.load_state_dict(own)
         return plain
 

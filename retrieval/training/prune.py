@@ -14,7 +14,7 @@ from retrieval.embedding.encoder import Encoder
 from retrieval.errors import InvalidInput
 
 WIDTH_STEP = 8  # vector units work on eight channels at a time
-RIDGE = 1e-4  # of the mean variance, added so that the least squares have one solution
+RIDGE = 1e-7  # of the mean variance, added so that the least squares have one solution
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ def _kept(block: Block, seen: Moments, keep: float) -> Tensor:
     outgoing = block.project.weight.detach()[:, :, 0, 0].double()
     worth = seen.covariance.diagonal().clamp(min=0).sqrt() * outgoing.norm(dim=0)
     count = max(WIDTH_STEP, round(len(worth) * keep / WIDTH_STEP) * WIDTH_STEP)
-    return worth.argsort(descending=True)[:count].sort().values
+    kept: Tensor = worth.argsort(descending=True)[:count].sort().values
+    return kept
 
 
 def _copy_same_shaped(source: Encoder, target: Encoder) -> None:
@@ -144,7 +145,8 @@ def _refit(weights: Tensor, channels: Tensor, covariance: Tensor) -> Tensor:
     """The weights (O, K) of the kept channels that come nearest to what all of them (O, C) gave."""
     own = covariance[channels][:, channels]
     own = own + RIDGE * own.diagonal().mean() * torch.eye(len(own), dtype=own.dtype)
-    return torch.linalg.solve(own, covariance[channels] @ weights.T).T
+    refitted: Tensor = torch.linalg.solve(own, covariance[channels] @ weights.T)
+    return refitted.T
 
 
 def _select(old: nn.Module, new: nn.Module, channels: Tensor) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from retrieval.embedding import checkpoint
 from retrieval.embedding.encoder import Encoder
@@ -21,7 +24,6 @@ from retrieval.training.recipe import Recipe
 from retrieval.training.recipes import OWN_START, Setup, build_recipe, load_weights
 from retrieval.training.record import Record, write
 from retrieval.training.sampling import hold_out, in_scopes
-from retrieval.training.state import State
 from retrieval.training.targets import pooled, put_whitening, whitened
 
 _CALIBRATION = 256  # pictures that pruning looks at
@@ -58,11 +60,17 @@ def run(config: RunConfig, *, places: Places, hooks: Hooks | None = None, resume
     first = _first(config, training, places.weights)
     setup = Setup(config, first, training, places.weights, places.output)
     recipe = build_recipe(setup)
+    start = {name: value.clone() for name, value in recipe.exported().state_dict().items()}
     score = retrieval_score(validation) if len(validation) else None
     _check_schedule(config, score)
     job = Job(config, training, places.output)
     state = fit(recipe, job=job, hooks=Hooks(hooks.watch, hooks.stop, hooks.score or score), resume=resume)
-    return _exported(state, job, setup.data_digest)
+    with averaged(state) as trained:
+        encoder = blended(trained.exported(), start, share=config.start.kept)
+        sha256 = checkpoint.save(encoder, job.folder / f"{config.name}.safetensors")
+    record = Record.of(state, config, data_digest=setup.data_digest, sha256=sha256)
+    write(record, job.folder / f"{config.name}.json")
+    return Result(job.folder / f"{config.name}.safetensors", sha256, record)
 
 
 def split(config: RunConfig, pictures: PictureSet) -> tuple[PictureSet, PictureSet]:
@@ -117,10 +125,11 @@ def _check_schedule(config: RunConfig, score: Score | None) -> None:
         )
 
 
-def _exported(state: State, job: Job, data_digest: str) -> Result:
-    path = job.folder / f"{job.config.name}.safetensors"
-    with averaged(state) as recipe:
-        sha256 = checkpoint.save(recipe.exported(), path)
-    record = Record.of(state, job.config, data_digest=data_digest, sha256=sha256)
-    write(record, job.folder / f"{job.config.name}.json")
-    return Result(path, sha256, record)
+@torch.no_grad()
+def blended(encoder: Encoder, start: Mapping[str, Tensor], *, share: float) -> Encoder:
+    """A copy whose weights are ``share`` of the starting ones and the rest of the encoder's."""
+    found = deepcopy(encoder)
+    for name, value in found.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(start[name].to(value.device), share)
+    return found

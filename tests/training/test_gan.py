@@ -63,14 +63,14 @@ def test_samples_follow_their_seed():
     assert not torch.equal(first, samples(model, 3, seed=2))
 
 
-def test_inversion_comes_nearer_to_a_picture_the_generator_can_draw():
+def test_inversion_draws_the_picture_better_than_the_best_start():
     model = gan().eval()
+    model.generator.layers[-2].weight.data.mul_(100)  # untrained, it would draw everything in about one grey
     wanted = samples(model, 1, seed=5)
-    near = invert(model, wanted, steps=60)
-    with torch.no_grad():
-        error = (model.generator(near) - wanted).square().mean()
-        others = (samples(model, 64, seed=0) - wanted).square().mean(dim=(1, 2, 3)).min()
-    assert error < others
+    errors = [
+        (model.generator(invert(model, wanted, steps=steps)) - wanted).square().mean().item() for steps in (1, 60)
+    ]
+    assert errors[1] < 0.7 * errors[0]
 
 
 def test_neighbours_differ_by_their_spread():

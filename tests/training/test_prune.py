@@ -14,7 +14,7 @@ SEEN = [torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(n)) for
 
 
 def wide() -> Encoder:
-    return Encoder(EncoderSpec.from_dict({**make.SPEC, "widths": [8, *[32] * 16, 32]}))
+    return make.encoder(widths=[8, *[32] * 16, 32])
 
 
 def test_moments_are_mean_and_covariance():
@@ -37,7 +37,7 @@ def test_widths_shrink_and_the_result_is_nearer_than_without_making_up():
     encoder = wide()
     narrow = prune(encoder, keep=0.5, pictures=SEEN)
     assert narrow.spec.widths == (8, *[16] * 16, 32)
-    assert narrow.spec.dimension == 16
+    assert narrow.spec.dimension == 4
     wanted = encoder(SEEN[0])
     plain = prune(encoder, keep=0.5, pictures=SEEN)
     for old, new in zip(blocks(encoder), blocks(plain), strict=True):

@@ -55,6 +55,18 @@ def test_a_start_from_weights_and_by_whitening(tmp_path):
     assert np.abs(spread - np.diag(np.diag(spread))).max() < 0.2 * spread.max()
 
 
+def test_a_share_of_the_first_weights_can_be_kept(tmp_path):
+    first = make.encoder(seed=9)
+    name = "projection.weight"
+    start = {"weights": "first.safetensors", "kept": 0.25}
+    finished = {}
+    for kept in (0.0, 0.25):
+        config = make.config("classify", start={**start, "kept": kept})
+        finished[kept] = checkpoint.load(run(config, places=places(tmp_path)).weights).state_dict()[name]
+    expected = 0.25 * first.state_dict()[name] + 0.75 * finished[0.0]
+    assert np.allclose(finished[0.25], expected, atol=2e-3)
+
+
 def test_a_start_by_pruning_narrows(tmp_path):
     config = make.config("classify", encoder={**make.SPEC, "widths": [8, *[16] * 16, 32]}, start={"keep": 0.5})
     result = run(config, places=places(tmp_path), hooks=Hooks(stop=lambda: True))
