@@ -5,7 +5,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: run test lint bench demo clean
+.PHONY: run test lint bench chaos demo clean
 
 run: .venv/run
 	@exec $(PY) manage.py up
@@ -21,6 +21,9 @@ bench: .venv/test
 	$(PY) -m bench.encode --json bench/results/encode.json
 	$(PY) -m bench.ingest --json bench/results/ingest.json
 	$(PY) -m bench.search --json bench/results/search.json
+
+chaos: .venv/test
+	$(PY) -m tests.chaos.report
 
 demo: .venv/run
 	$(PY) manage.py demo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import secrets
@@ -145,15 +146,15 @@ class Site:
             answer = self.upload(data)
             assert answer.status_code == 201, answer.text
 
-    def upload_stubbornly(self, data: bytes, *, seconds: float = 120) -> list[int]:
-        """Put a picture in as a good client does: again after 503 or a broken connection; return the refusals."""
+    def upload_stubbornly(self, data: bytes, *, seconds: float = 120, refusal: int = 503) -> list[int]:
+        """Put a picture in as a good client does: again after a refusal or a broken connection; return the refusals."""
         refusals, deadline = [], time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(requests.ConnectionError):
                 answer = self.upload(data)
                 if answer.status_code in {200, 201}:
                     return refusals
-                assert answer.status_code == 503, f"{answer.status_code} {answer.text}"
+                assert answer.status_code == refusal, f"{answer.status_code} {answer.text}"
                 assert int(answer.headers["Retry-After"]) > 0
                 refusals.append(answer.status_code)
             time.sleep(0.3)
@@ -193,6 +194,17 @@ class Site:
                 self.reconcile()
             time.sleep(1)
         raise AssertionError(f"Not {count} ready after {seconds} s, but {seen}.")
+
+    def wait_for_log(self, program: str, word: str, *, seconds: float = 90) -> str:
+        """Wait for a complaint with this word in a program's log; return what it says."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for line in reversed((self.folder / "log" / f"{program}.log").read_text().splitlines()):
+                entry = json.loads(line) if line.startswith("{") else {}
+                if entry.get("level") in {"error", "critical"} and word in line:
+                    return str(entry.get("reason") or entry["event"])
+            time.sleep(1)
+        raise AssertionError(f"{program} said nothing of {word} within {seconds} s.")
 
     def reconcile(self) -> None:
         """Ask for the reconciler now, as far as there is anyone to ask."""

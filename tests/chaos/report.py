@@ -1,0 +1,103 @@
+"""Run every test that proves a promise, and write the table of docs/reliability.md: ``python -m tests.chaos.report``.
+
+Named files are JUnit reports of earlier runs to be read instead; of a test that is in several the last one counts.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.chaos.promises import SECTIONS, Promise, nodes
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reliability.md"
+MARK = "<!-- written by make chaos: below here nothing is kept -->\n"
+
+
+@dataclass
+class Result:
+    """How all parameters of one test ended."""
+
+    outcomes: list[str] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
+
+    @property
+    def word(self) -> str:
+        """One word for all of them."""
+        return next((word for word in ("FAIL", "skipped") if word in self.outcomes), "pass")
+
+
+def main(names: list[str]) -> int:
+    """Run or read, write the page, and return an exit status: 0 when every promise is kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(name) for name in names] or [run(Path(folder) / "chaos.xml")]
+        results = read(files)
+    head = PAGE.read_text().partition(MARK)[0]
+    PAGE.write_text(head + MARK + "\n" + page(results))
+    words = [verdict(row, results) for rows in SECTIONS.values() for row in rows]
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {words.count('pass')} of {len(words)} promises pass.\n")
+    return int(set(words) != {"pass"})
+
+
+def run(report: Path) -> Path:
+    """Run every named test, long ones too."""
+    words = [sys.executable, "-m", "pytest", "-m", "", f"--junitxml={report}", *(f"tests/{node}" for node in nodes())]
+    subprocess.run(words, cwd=ROOT, check=False)
+    return report
+
+
+def read(files: Iterable[Path]) -> dict[str, Result]:
+    """Return the results by node as the promises name it."""
+    found: dict[str, Result] = {}
+    for file in files:
+        here: dict[str, Result] = {}
+        for case in ElementTree.parse(file).iter("testcase"):
+            name = case.get("name", "").partition("[")[0]
+            node = f"{case.get('classname', '').removeprefix('tests.').replace('.', '/')}.py::{name}"
+            result = here.setdefault(node, Result())
+            result.outcomes.append(outcome(case))
+            result.figures += [str(one.get("value")) for one in case.iter("property") if one.get("name") == "figure"]
+        found |= here
+    return found
+
+
+def outcome(case: ElementTree.Element) -> str:
+    """One word for one case; an error of a fixture is a failure, as that is where the audit is."""
+    kinds = {child.tag for child in case}
+    return "FAIL" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "pass"
+
+
+def verdict(row: Promise, results: dict[str, Result]) -> str:
+    """One word for a promise: the worst of its tests and controls."""
+    words = {results[node].word if node in results else "not run" for node in (*row.tests, *row.controls)}
+    return next(word for word in ("FAIL", "not run", "skipped", "pass") if word in words)
+
+
+def page(results: dict[str, Result]) -> str:
+    """Return the tables as Markdown."""
+    lines = [f"Run on {datetime.now(UTC):%Y-%m-%d}.", ""]
+    for title, rows in SECTIONS.items():
+        lines += [f"## {title}", "", "| promise | proven by | figure | result |", "|---|---|---|---|"]
+        lines += [line(row, results) for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def line(row: Promise, results: dict[str, Result]) -> str:
+    """Return one row of a table."""
+    proofs = "<br>".join(f"`{node}`" for node in row.tests)
+    if row.controls:
+        proofs += "<br>without the guard: " + "<br>".join(f"`{node}`" for node in row.controls)
+    figures = "; ".join(dict.fromkeys(text for node in row.tests if node in results for text in results[node].figures))
+    return f"| {row.text} | {proofs} | {figures or '-'} | {verdict(row, results)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

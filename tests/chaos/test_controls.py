@@ -1,0 +1,75 @@
+"""What goes wrong when a guard is taken away: the other half of each proof."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+from django.utils import timezone
+
+from retrieval import conf, tasks
+from retrieval.models import EmbeddingJob, JobEvent, JobState
+from retrieval.services import audit, jobs, ledger
+from tests.factories import EncoderFactory, ImageFactory, job
+from tests.services.test_ledger import some_vectors
+
+pytestmark = [pytest.mark.django_db, pytest.mark.chaos]
+
+
+@pytest.fixture
+def claim():
+    """A claim of one picture, whose worker is dead."""
+    encoder = EncoderFactory(dimension=3)
+    job(ImageFactory(), encoder)
+    found = ledger.claim(encoder)
+    host, boot, pid, _ = ledger.worker_name().rsplit("/", 3)
+    EmbeddingJob.objects.update(worker=f"{host}/{boot}/{pid}/1")
+    return found
+
+
+def test_without_the_look_for_dead_workers_a_lease_has_to_run_out(claim, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "is_dead", lambda _worker: False)
+        assert jobs.reconcile() == []
+    left = EmbeddingJob.objects.get().lease_until - timezone.now()
+    assert left > timedelta(seconds=conf.get().ledger.lease - 30)
+    assert jobs.reconcile() == list(claim.image_ids)
+
+
+def test_without_the_reconciler_a_lost_message_stays_lost(monkeypatch):
+    job(ImageFactory(), EncoderFactory(dimension=3))
+    send = mock.Mock()
+    monkeypatch.setattr(tasks.embed, "apply_async", send)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "reconcile", list)
+        tasks.reconcile()
+    assert not send.called
+    tasks.reconcile()
+    assert send.call_count == 1
+
+
+def test_without_the_leases_token_a_late_worker_commits_a_second_time(claim, monkeypatch):
+    EmbeddingJob.objects.update(lease_until=timezone.now())
+    heir = ledger.claim(claim.encoder)
+    ledger.finish(heir, some_vectors(heir))
+    assert ledger.finish(claim, some_vectors(claim)) == 0
+
+    def anybodys(late, image_ids):
+        row = EmbeddingJob.objects.get(image_id__in=list(image_ids))
+        row.lease_token = late.token
+        return [row]
+
+    monkeypatch.setattr(ledger, "_ours", anybodys)
+    assert ledger.finish(claim, some_vectors(claim)) == 1
+    assert JobEvent.objects.filter(kind="done").count() == 2
+    assert "committed_twice" in {finding.code for check in audit.checks() for finding in check.run()}
+
+
+def test_without_a_bound_a_picture_that_ends_every_worker_comes_for_ever(claim, settings):
+    limits = replace(settings.IMAGESEARCH.ledger, claims=10**6)
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, ledger=limits)
+    EmbeddingJob.objects.update(attempts=1000, lease_until=timezone.now())
+    assert ledger.claim(claim.encoder)
+    assert EmbeddingJob.objects.get().state == JobState.RUNNING
