@@ -64,10 +64,12 @@ def create(
 
 def get(collection_id: UUID | str, *, user: Person | Any) -> Collection:
     """Return the collection with its role and counts, or raise NotFound, be it hidden or absent."""
-    found = listing(user).filter(pk=collection_id).first()
-    if found is None:
-        raise NotFound("There is no such collection.")
-    return found
+    return _found(listing(user), collection_id)
+
+
+def find(collection_id: UUID | str, *, user: Person | Any) -> Collection:
+    """Return the bare collection, for work that does not show it: nothing is counted. Raises NotFound as ``get``."""
+    return _found(Collection.objects.visible_to(user), collection_id)
 
 
 def listing(user: Person | Any) -> QuerySet[Collection]:
@@ -182,6 +184,13 @@ def remove_member(collection: Collection, *, user: User, username: str) -> None:
     with transaction.atomic():
         membership.delete()
         accounts.record(user, "collection.unshared", collection, username=username)
+
+
+def _found(rows: QuerySet[Collection], collection_id: UUID | str) -> Collection:
+    found = rows.filter(pk=collection_id).first()
+    if found is None:
+        raise NotFound("There is no such collection.")
+    return found
 
 
 def _count_of(rows: QuerySet[Any]) -> Coalesce:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 ALIVE = timedelta(seconds=90)
+BEAT_EVERY = 10.0  # seconds
+
+_beaten: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,11 @@ def services() -> dict[str, bool]:
 
 
 def beat(name: str, *, kind: str, detail: dict[str, Any] | None = None) -> None:
-    """Write a sign of life of one process."""
+    """Write a sign of life of one process, at most every few seconds however often it is called."""
+    now = time.monotonic()
+    if now - _beaten.get(name, -BEAT_EVERY) < BEAT_EVERY:
+        return
+    _beaten[name] = now
     Heartbeat.objects.update_or_create(
         name=name, defaults={"kind": kind, "at": timezone.now(), "detail": detail or {}}
     )

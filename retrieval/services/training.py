@@ -46,7 +46,7 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     Raises InvalidInput naming the field of the config, Conflict when the name is taken.
     """
     _require_admin(user)
-    collections.get(request.collection.pk, user=user)
+    collections.find(request.collection.pk, user=user)
     config = training.RunConfig.from_dict(request.config)
     if config.recipe not in training.RECIPES:
         raise InvalidInput.of("recipe", f"The recipe is one of {', '.join(training.RECIPES)}.")

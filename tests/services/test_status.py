@@ -30,11 +30,22 @@ def test_the_counts_are_of_visible_pictures_by_state():
 
 
 def test_a_worker_is_up_while_its_sign_of_life_is_fresh():
-    status.beat("one", kind="worker")
+    status.beat("only-here", kind="worker")
     assert status.services()["worker"]
     assert not status.services()["scheduler"]
     Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=5))
     assert not status.services()["worker"]
+
+
+def test_signs_of_life_are_written_seldom(monkeypatch):
+    monkeypatch.setattr(status, "_beaten", {})
+    for _ in range(3):
+        status.beat("busy", kind="worker")
+        Heartbeat.objects.filter(name="busy").update(kind="seen")
+    assert Heartbeat.objects.get(name="busy").kind == "seen"
+    monkeypatch.setattr(status, "BEAT_EVERY", 0.0)
+    status.beat("busy", kind="worker")
+    assert Heartbeat.objects.get(name="busy").kind == "worker"
 
 
 def test_before_the_first_encoder_there_is_a_state_too():

@@ -26,7 +26,7 @@ class ArchivesView(ApiView):
     def post(self, request: Request) -> Response:
         """Hand in an archive; follow it at ``imports/{id}/``."""
         fields = checked(ArchiveUpload, request.data)
-        collection = collections.get(fields["collection"], user=self.person)
+        collection = collections.find(fields["collection"], user=self.person)
         file = fields["file"]
         started = archives.start(file, name=file.name or "", user=self.person, collection=collection)
         tasks.wake(tasks.run_import, started.pk)

@@ -63,8 +63,8 @@ class ImagesView(ApiView):
         key = _key(request, fields)
         known = idempotency.recall(key, user=self.person) if key else None
         if known:
-            return Response(self._shown(known), status=201)
-        collection = collections.get(fields.pop("collection"), user=self.person)
+            return Response(self._shown(images.get(known, user=self.person)), status=201)
+        collection = collections.find(fields.pop("collection"), user=self.person)
         file = fields.pop("file")
         upload = Upload(file, name=file.name or "", texts=ImageChanges(**fields))
         added = images.add(upload, user=self.person, collection=collection)
@@ -72,10 +72,10 @@ class ImagesView(ApiView):
             tasks.wake(tasks.embed, added.image.pk)
             if key:
                 idempotency.remember(key, user=self.person, image_id=added.image.pk)
-        return Response(self._shown(added.image.pk), status=201 if added.created else 200)
+        return Response(self._shown(added.image), status=201 if added.created else 200)
 
-    def _shown(self, image_id: UUID) -> Any:
-        return self.shown(ImageSerializer, images.get(image_id, user=self.person))
+    def _shown(self, image: Image) -> Any:
+        return self.shown(ImageSerializer, image)
 
 
 class ImageView(ApiView):
@@ -96,7 +96,7 @@ class ImageView(ApiView):
         target = changes.pop("collection", None)
         with transaction.atomic():
             if target:
-                images.move(image, user=self.person, collection=collections.get(target, user=self.person))
+                images.move(image, user=self.person, collection=collections.find(target, user=self.person))
             if changes:
                 images.edit(image, user=self.person, changes=ImageChanges(**changes))
         return self.get(request, image_id)

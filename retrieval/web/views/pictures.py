@@ -88,7 +88,7 @@ def move(request: HttpRequest, image_id: UUID) -> HttpResponse:
         goal = UUID(str(request.POST.get("collection", "")))
     except ValueError as error:
         raise NotFound("There is no such collection.") from error
-    images.move(image, user=person(request), collection=collections.get(goal, user=request.user))
+    images.move(image, user=person(request), collection=collections.find(goal, user=request.user))
     messages.success(request, _("Moved."))
     return redirect("web:picture", image_id)
 

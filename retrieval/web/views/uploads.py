@@ -117,7 +117,7 @@ def _home(request: HttpRequest) -> Collection:
     chosen = _uuid(str(request.POST.get("collection", "")))
     if chosen is None:
         raise InvalidInput.of("collection", _("Choose a collection first."))
-    return collections.get(chosen, user=request.user)
+    return collections.find(chosen, user=request.user)
 
 
 def _choices(request: HttpRequest) -> dict[str, Any]:
