@@ -15,7 +15,7 @@ def test_the_same_vectors_have_no_distance():
 
 
 def test_a_shift_counts_with_its_square():
-    assert frechet_distance(X, X + [1, 0, 2, 0]) == pytest.approx(5)
+    assert frechet_distance(X, X + np.array([1, 0, 2, 0])) == pytest.approx(5)
 
 
 def test_in_one_direction_it_is_the_difference_of_the_spreads():
