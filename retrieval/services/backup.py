@@ -48,11 +48,13 @@ def backup(target: Path, *, progress: Progress) -> Manifest:
     """Write everything into one tar file, as it was at one moment, while uploads and searches go on.
 
     The rows are those of one snapshot; the files they name never change, and the purge waits until the end. The file
-    has its name only when it is complete and on the disk. Raises InvalidInput when it exists, Unavailable when the
-    database cannot be dumped.
+    has its name only when it is complete and on the disk. Raises InvalidInput when it exists or cannot be written,
+    Unavailable when the database cannot be dumped.
     """
     if target.exists():
         raise InvalidInput.of("file", f"{target} exists already; nothing is overwritten.")
+    if not target.parent.is_dir():
+        raise InvalidInput.of("file", f"There is no folder {target.parent}.")
     partial = target.with_name(target.name + ".partial")
     try:
         with purging.paused(), tarfile.open(partial, "w") as archive:
@@ -60,6 +62,8 @@ def backup(target: Path, *, progress: Progress) -> Manifest:
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(target)
+    except OSError as error:
+        raise InvalidInput.of("file", f"The backup cannot be written: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
     return manifest
@@ -71,7 +75,7 @@ def restore(source: Path, *, progress: Progress) -> Manifest:
     The schema comes along and is brought up to date. Raises Conflict when there are pictures or collections already,
     InvalidInput when the file is no whole backup, Unavailable when the database refuses it; its rows stay as they were.
     """
-    if Collection.objects.exists() or Image.objects.exists():
+    if _has_tables() and (Collection.objects.exists() or Image.objects.exists()):
         raise Conflict("This system holds pictures or collections; restore into an empty one.", code="not_empty")
     try:
         with tarfile.open(source) as archive, tempfile.NamedTemporaryFile() as dump:
@@ -84,6 +88,11 @@ def restore(source: Path, *, progress: Progress) -> Manifest:
     call_command("migrate", verbosity=0)
     progress("database", 1, 1)
     return manifest
+
+
+def _has_tables() -> bool:
+    """Before the first start there are none; the backup brings them along."""
+    return Collection._meta.db_table in connection.introspection.table_names()
 
 
 @contextmanager

@@ -67,6 +67,19 @@ def test_what_was_backed_up_comes_back(owner, tmp_path):
     assert images.add(upload, user=Collection.objects.get().owner, collection=Collection.objects.get()).created
 
 
+def test_a_machine_that_was_never_started_takes_a_backup(owner, tmp_path):
+    before, file = nearest(), tmp_path / "all.tar"
+    backup.backup(file, progress=quiet)
+    wipe()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    try:
+        call_command("restore", str(file), stdout=io.StringIO())
+        assert nearest() == before
+    finally:
+        call_command("migrate", verbosity=0)
+
+
 def test_a_purge_waits_for_the_backup(owner):
     collections.delete(Collection.objects.get(), user=owner)
     Image.objects.update(deleted_at="2026-01-01T00:00:00Z")
@@ -95,9 +108,16 @@ def test_a_system_with_pictures_is_not_overwritten(owner, tmp_path):
 
 def test_a_missing_original_stops_the_backup_and_leaves_no_file(owner, tmp_path):
     files.original(Image.objects.first().sha256).unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InvalidInput, match="cannot be written"):
         backup.backup(tmp_path / "all.tar", progress=quiet)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["absent", "file"])
+def test_a_backup_needs_a_folder(owner, tmp_path, folder):
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match="There is no folder"):
+        call_command("backup", str(tmp_path / folder / "all.tar"))
 
 
 def rewritten(source, target, change):
