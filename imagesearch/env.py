@@ -88,7 +88,11 @@ def networks(name: str) -> tuple[str, ...]:
 def url(name: str, *, schemes: tuple[str, ...]) -> str:
     """A URL with one of the schemes, or nothing when unset. The value is never repeated: it may hold a password."""
     value = raw(name)
-    if value and urlsplit(value).scheme not in schemes:
+    try:
+        scheme, _number = urlsplit(value).scheme, urlsplit(value).port  # the port is checked only when it is read
+    except ValueError:
+        raise BadVariable(name, "must be a URL, with a number from 0 to 65535 as its port.") from None
+    if value and scheme not in schemes:
         raise BadVariable(name, f"must start with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
     return value
 

@@ -56,6 +56,8 @@ def test_values(setting):
         ("10", lambda: env.integer(NAME, default=5, low=5, high=9)),
         ("10.0.0.1/8", lambda: env.networks(NAME)),
         ("mysql://user:hunter2@host/db", lambda: env.url(NAME, schemes=("postgresql",))),
+        ("postgresql://user:hunter2@host:port/db", lambda: env.url(NAME, schemes=("postgresql",))),
+        ("postgresql://user:hunter2@[host/db", lambda: env.url(NAME, schemes=("postgresql",))),
         ("c", lambda: env.choice(NAME, default="a", allowed=("a", "b"))),
     ],
 )
