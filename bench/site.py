@@ -74,6 +74,8 @@ def started(folder: Path, *, encoder: str) -> Iterator[tuple[Site, float]]:
         "IMAGESEARCH_PORT": str(port),
         "IMAGESEARCH_ADMIN_PASSWORD": PASSWORD,
         "IMAGESEARCH_ENCODER": encoder,
+        "IMAGESEARCH_UPLOAD_SEARCHES": "100000",
+        "IMAGESEARCH_USER_SEARCHES": "100000",
     }
     began = time.monotonic()
     command = [sys.executable, "manage.py", "up"]

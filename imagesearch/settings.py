@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagesearch import datadir, env, logs, safety, servers
 from imagesearch.embedded import postgres
-from retrieval.conf import Conf
+from retrieval.conf import Conf, Limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -140,11 +140,16 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 60
 CELERY_TASK_TIME_LIMIT = 90
 CELERY_TASK_DEFAULT_QUEUE = "embedding"
+LONG_TASKS = ("run_import", "care_for_indexes", "guard_recall", "drop_expired")
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ROUTES = {
+    **{f"retrieval.tasks.{name}": {"queue": "imports"} for name in LONG_TASKS},
+    "retrieval.tasks.train": {"queue": "training"},
+}
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "retrieval.tasks.reconcile", "schedule": 30.0, "options": {"expires": 300}},
     "purge": {"task": "retrieval.tasks.purge", "schedule": 30.0, "options": {"expires": 300}},
@@ -238,6 +243,10 @@ IMAGESEARCH = Conf(
     weights_dir=env.path("IMAGESEARCH_WEIGHTS_DIR", DATA_DIR / "weights"),
     encoder=env.text("IMAGESEARCH_ENCODER", "compact-v1"),
     public_search=env.boolean("IMAGESEARCH_PUBLIC_SEARCH"),
+    limits=Limits(
+        user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
+        upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),
+    ),
     metrics_networks=env.networks("IMAGESEARCH_METRICS_NETWORKS"),
     broker=servers.client(BROKER),
     postgres_tools=postgres.binaries(),

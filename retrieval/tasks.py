@@ -92,7 +92,7 @@ def reconcile() -> None:
         _publish(train, (run_id,))
 
 
-@shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
+@shared_task(soft_time_limit=3600, time_limit=3700)
 def run_import(import_id: str) -> None:
     """Take an archive apart."""
     try:
@@ -109,7 +109,7 @@ def purge() -> None:
     idempotency.forget_old()
 
 
-@shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
+@shared_task(soft_time_limit=3600, time_limit=3700)
 def care_for_indexes() -> None:
     """Build the indexes that became worth it, repair broken ones, and drop those whose encoder is gone."""
     for encoder in encoder_life.listing().wanted():
@@ -117,19 +117,19 @@ def care_for_indexes() -> None:
     indexes.tidy()
 
 
-@shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
+@shared_task(soft_time_limit=3600, time_limit=3700)
 def guard_recall() -> None:
     """Compare approximate with exact answers and keep the figure."""
     indexes.guard()
 
 
-@shared_task(queue="imports", soft_time_limit=3600, time_limit=3700)
+@shared_task(soft_time_limit=3600, time_limit=3700)
 def drop_expired() -> None:
     """Drop retired encoders that nobody went back to."""
     encoder_life.drop_expired()
 
 
-@shared_task(queue="training", soft_time_limit=None, time_limit=None)
+@shared_task(soft_time_limit=None, time_limit=None)
 def train(run_id: str) -> None:
     """Train an encoder as a run's row says."""
     training.run(uuid.UUID(run_id))
