@@ -66,8 +66,7 @@ class AugmentConfig:
     """How far each view of a picture may be changed; 0 (or 1 for ``smallest_crop``) switches a change off.
 
     ``smallest_crop``: least share of the area. ``rotation``: degrees. ``brightness``, ``contrast``, ``colour``: largest
-    relative change. ``blur``: largest sigma in pixels. ``grey``, ``flip``, ``erase``: probabilities. ``mixup``: alpha
-    of the Beta distribution.
+    relative change. ``blur``: largest sigma in pixels. ``grey``, ``flip``, ``erase``: probabilities.
     """
 
     smallest_crop: float = 1.0
@@ -80,7 +79,6 @@ class AugmentConfig:
     grey: float = 0.0
     blur: float = 0.0
     erase: float = 0.0
-    mixup: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retrieval.embedding.encoder import Encoder
-from retrieval.training.losses.distillation import cosine_loss, relation_loss
+from retrieval.training.losses.distillation import cosine_loss, logit_loss, relation_loss
 from retrieval.training.losses.metric import CosineClassifier
 from retrieval.training.recipe import Batch, FineTuned, trainable
 
@@ -23,7 +23,8 @@ class DistillOptions:
     """Weights of the loss's parts, and what stays fixed.
 
     ``teachers``: weights files. ``cosine``: 1 - cosine to the target. ``relation``: squared error of the cosine
-    matrices. ``metric``: class centres within each label scope, at ``scale``. ``teacher_sizes``: sides at which the
+    matrices. ``metric``: class centres within each label scope, at ``scale``. ``logits``: divergence from the target's
+    softened scores of the class centres. ``teacher_sizes``: sides at which the
     teachers see each picture, plain and mirrored; their vectors are averaged. ``centre_lr``: learning rate of the class
     centres over the encoder's.
     """
@@ -32,6 +33,7 @@ class DistillOptions:
     cosine: float = 1.0
     relation: float = 10.0
     metric: float = 0.0
+    logits: float = 0.0
     scale: float = 16.0
     frozen_stages: int = 0
     fixed_norms: bool = True
@@ -61,6 +63,8 @@ class Distill(FineTuned):
         parts = {"cosine": cosine_loss(vectors, target), "relation": relation_loss(vectors, target)}
         if self.options.metric:
             parts["metric"] = self.classifier(vectors, batch.labels)
+        if self.options.logits:
+            parts["logits"] = logit_loss(self.classifier.scores(vectors), self.classifier.scores(target))
         loss = sum((getattr(self.options, name) * part for name, part in parts.items()), vectors.new_zeros(()))
         return {"loss": loss, **parts}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,13 @@ from retrieval.evaluation.protocol import LabelledSet, evaluate
 from retrieval.training.augment import plain
 from retrieval.training.config import RunConfig
 from retrieval.training.data import NO_LABEL, PictureSet
-from retrieval.training.loop import Hooks, Job, Score, averaged, fit
+from retrieval.training.loop import BEST, Hooks, Job, Score, averaged, fit
 from retrieval.training.prune import prune
 from retrieval.training.recipe import Recipe
 from retrieval.training.recipes import OWN_START, Setup, build_recipe, load_weights
 from retrieval.training.record import Record, write
 from retrieval.training.sampling import hold_out, in_scopes
+from retrieval.training.state import State
 from retrieval.training.targets import pooled, put_whitening, whitened
 
 _CALIBRATION = 256  # pictures that pruning looks at
@@ -65,7 +67,7 @@ def run(config: RunConfig, *, places: Places, hooks: Hooks | None = None, resume
     _check_schedule(config, score)
     job = Job(config, training, places.output)
     state = fit(recipe, job=job, hooks=Hooks(hooks.watch, hooks.stop, hooks.score or score), resume=resume)
-    with averaged(state) as trained:
+    with _best(state, job) as trained:
         encoder = blended(trained.exported(), start, share=config.start.kept)
         sha256 = checkpoint.save(encoder, job.folder / f"{config.name}.safetensors")
     record = Record.of(state, config, data_digest=setup.data_digest, sha256=sha256)
@@ -123,6 +125,15 @@ def _check_schedule(config: RunConfig, score: Score | None) -> None:
         raise InvalidInput.of(
             "schedule.patience", "Stopping early needs labelled pictures to validate on and evaluate_every."
         )
+
+
+@contextmanager
+def _best(state: State, job: Job) -> Iterator[Recipe]:
+    """The recipe with the weights to keep: of the best score where a run may stop early, else the averaged ones."""
+    with averaged(state) as recipe:
+        if job.config.schedule.patience:
+            recipe.load_state_dict(torch.load(job.folder / BEST, weights_only=True))
+        yield recipe
 
 
 @torch.no_grad()

@@ -79,7 +79,7 @@ def literal_arcface(x, classifier, labels, scopes) -> float:
         for number, centre in enumerate(classifier.centres):
             if scopes[number] != scopes[label]:
                 continue
-            cosine = float(F.cosine_similarity(row, centre, dim=0))
+            cosine = float(F.cosine_similarity(row, centre.detach(), dim=0))
             angle = math.acos(cosine) + (classifier.margin if number == label else 0)
             logits[number] = classifier.scale * math.cos(angle)
         terms.append(math.log(sum(math.exp(v) for v in logits.values())) - logits[label])

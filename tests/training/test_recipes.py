@@ -22,7 +22,7 @@ OPTIONS = {
     "arcface": {"fixed_norms": False, "margin": 0.1},
     "autoencoder": {"width": 8, "side": 16},
     "regression": {"teachers": [TEACHER], "teacher_sizes": [32], "fixed_norms": False},
-    "distill": {"teachers": [TEACHER], "teacher_sizes": [32], "fixed_norms": False, "metric": 0.2},
+    "distill": {"teachers": [TEACHER], "teacher_sizes": [32], "fixed_norms": False, "metric": 0.2, "logits": 0.3},
     "simclr": {"hidden": 32, "output": 16},
     "vicreg": {"hidden": 32, "output": 16},
     "swav": {"hidden": 32, "output": 16, "prototypes": 6},

@@ -103,6 +103,18 @@ def test_the_score_is_mean_average_precision():
     assert retrieval_score(same)(recipe) == 1
 
 
+def test_a_run_that_may_stop_early_keeps_its_best_weights(tmp_path):
+    schedule = {"sizes": [[0.0, 32]], "evaluate_every": 1, "patience": 2}
+    scores = iter([0.9, 0.3, 0.2, 0.1])
+    config = make.config("classify", schedule=schedule, start={"weights": "first.safetensors"})
+    result = run(config, places=places(tmp_path), hooks=Hooks(score=lambda _: next(scores)))
+    assert result.record.steps == 2
+    found, first = (
+        net.state_dict()["projection.weight"] for net in (checkpoint.load(result.weights), make.encoder(seed=9))
+    )
+    assert np.allclose(found, first, atol=1e-3)
+
+
 def test_stopping_early_needs_something_to_measure_on(tmp_path):
     config = make.config("vicreg", schedule={"sizes": [[0.0, 32]], "patience": 2, "evaluate_every": 1})
     with pytest.raises(InvalidInput) as caught:
