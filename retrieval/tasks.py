@@ -50,15 +50,15 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
 
 @worker_process_init.connect
 def load_encoder(**_: Any) -> None:
-    """Load the network in the child, as torch hangs when it is forked; a wrong weights file ends the worker.
+    """Load the network in the child, as torch hangs when it is forked; each task tries again what fails now.
 
     The connection to the database goes back to its pool: under one in use, Celery closes the file number, and then the
     next owner of that number, such as the broker, is sent our queries.
     """
     try:
         encoders.active()
-    except Unavailable as error:
-        log.warning("no_encoder_yet", reason=error.message)
+    except (Unavailable, WeightsError) as error:
+        log.error("encoder_unusable", code=error.code, reason=error.message)
     finally:
         connections.close_all()
 

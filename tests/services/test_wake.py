@@ -7,8 +7,10 @@ import threading
 import pytest
 from django.db import connection
 from kombu.exceptions import OperationalError
+from structlog.testing import capture_logs
 
-from retrieval import tasks
+from retrieval import encoders, tasks
+from retrieval.errors import WeightsError
 from retrieval.models import Encoder
 
 
@@ -64,3 +66,14 @@ def test_a_starting_worker_leaves_celery_no_connection_to_cut():
     assert connection.connection
     tasks.load_encoder()
     assert connection.connection is None
+
+
+@pytest.mark.django_db
+def test_wrong_weights_are_one_line_when_a_worker_starts(monkeypatch):
+    def broken():
+        raise WeightsError("The weights file x.safetensors was altered.")
+
+    monkeypatch.setattr(encoders, "active", broken)
+    with capture_logs() as said:
+        tasks.load_encoder()
+    assert [entry["reason"] for entry in said] == ["The weights file x.safetensors was altered."]
