@@ -9,6 +9,8 @@ import sys
 
 from django.conf import settings
 from django.core.management import execute_from_command_line
+from django.db import ProgrammingError
+from psycopg.errors import UndefinedColumn, UndefinedTable
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagesearch.settings")
 
@@ -21,17 +23,24 @@ def _say(sentence: str) -> None:
 
 
 def main() -> None:
-    """Run the command named on the command line."""
+    """Run the command named on the command line; what the operator can mend ends in one sentence."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        _run()
+    except StartError as error:
+        sys.exit(str(error))
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+            raise
+        sys.exit("The database is not ready for this version; start the site once, or run manage.py prepare.")
+
+
+def _run() -> None:
     if not lending.needs_servers(sys.argv) or not (services := site.embedded_servers()):
         execute_from_command_line(sys.argv)
         return
-    title = f"manage.py {sys.argv[1]}"
-    try:
-        with lending.lent(settings.DATA_DIR, services, title=title, say=_say):
-            execute_from_command_line(sys.argv)
-    except StartError as error:
-        sys.exit(str(error))
+    with lending.lent(settings.DATA_DIR, services, title=f"manage.py {sys.argv[1]}", say=_say):
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,9 @@ def test_a_taken_port_is_one_sentence(short_folder):
 
 def test_a_command_without_a_running_site_starts_and_stops_the_servers(short_folder):
     site = Site(short_folder / "data", free_port(), [])
+    too_early = site.manage("build_index")
+    assert (too_early.returncode, too_early.stderr.count("\n")) == (1, 1)
+    assert too_early.stderr.endswith("run manage.py prepare.\n")
     assert site.manage("migrate", "--verbosity", "0").returncode == 0
     assert site.processes() == []
     assert "[X] 0001" in site.manage("showmigrations", "retrieval").stdout
