@@ -29,7 +29,6 @@ from imagesearch import servers
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"^Ready: (http://127\.0\.0\.1:\d+/)  ")
-START_SECONDS = 180
 # By what the command line of each program is known.
 PROGRAMS = {
     "web": "granian",
@@ -167,9 +166,16 @@ class Site:
     # --- What the ledger says ---------------------------------------------------------------------------------------
 
     def query(self, sql: str) -> list[tuple]:
-        """Ask the database directly."""
-        with psycopg.connect(servers.postgres(self.folder).dsn(), autocommit=True) as connection:
-            return connection.execute(sql).fetchall()
+        """Ask the database directly, as soon as it is there."""
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                with psycopg.connect(servers.postgres(self.folder).dsn(), autocommit=True) as connection:
+                    return connection.execute(sql).fetchall()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def jobs(self) -> dict[str, int]:
         """Count the jobs by state."""
@@ -186,10 +192,9 @@ class Site:
         """
         began, seen = time.monotonic(), {}
         while time.monotonic() - began < seconds:
-            with contextlib.suppress(psycopg.OperationalError):
-                seen = self.jobs()
-                if seen == {"done": count}:
-                    return time.monotonic() - began
+            seen = self.jobs()
+            if seen == {"done": count}:
+                return time.monotonic() - began
             if hurry:
                 self.reconcile()
             time.sleep(1)
@@ -237,20 +242,20 @@ class Site:
             time.sleep(0.1)
         raise AssertionError(f"{program} did not come back within {seconds} s.")
 
-    def worker_child(self, *, seconds: float = 90) -> psutil.Process:
-        """The process that embeds, as soon as there is one."""
+    def child(self, program: str = "worker", *, seconds: float = 90) -> psutil.Process:
+        """The process that does a program's work, as soon as there is one."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(psutil.Error):
-                for child in self.await_program("worker").children():
+                for child in self.await_program(program).children():
                     if child.status() != psutil.STATUS_ZOMBIE:
                         return child
             time.sleep(0.1)
-        raise AssertionError(f"No worker child within {seconds} s.")
+        raise AssertionError(f"No child of {program} within {seconds} s.")
 
-    def kill_worker_child(self) -> int:
-        """Kill the process that embeds; return its number."""
-        child = self.worker_child()
+    def kill_child(self, program: str = "worker") -> int:
+        """Kill the process that does a program's work; return its number."""
+        child = self.child(program)
         child.kill()
         return child.pid
 

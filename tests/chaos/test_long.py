@@ -71,8 +71,8 @@ def queue(site, pictures, count):
 
 def kill_child(site):
     """Kill the worker's child; return the seconds until there is another."""
-    killed = site.kill_worker_child()
-    return seconds_until(lambda: site.worker_child().pid != killed, most=NEW_CHILD)
+    killed = site.kill_child()
+    return seconds_until(lambda: site.child().pid != killed, most=NEW_CHILD)
 
 
 def kill_worker(site):
@@ -80,7 +80,7 @@ def kill_worker(site):
     killed, began = site.await_program("worker").pid, time.monotonic()
     site.kill_group("worker")
     seconds_until(lambda: (found := site.find("worker")) and found.pid != killed, most=MAIN_BACK)
-    site.worker_child()
+    site.child()
     return time.monotonic() - began
 
 
@@ -118,6 +118,7 @@ def test_messages_are_lost_or_never_sent(site, pictures, figure):
 
 def test_the_broker_is_flushed_stopped_frozen_and_full(site, pictures, figure):
     slowest = 0.0
+    site.upload_all([pictures.next() for _ in range(5)])  # the first ones start the decoders
 
     def timed(count):
         nonlocal slowest
@@ -184,7 +185,7 @@ def test_uploads_are_cut_off_and_the_web_server_is_killed(site, pictures, dice, 
     answered = 0
     for _ in range(20):
         data = pictures.next()
-        killer = threading.Timer(dice.uniform(0, 0.1), site.kill_group, ["web"])
+        killer = threading.Timer(dice.uniform(0, 0.1), site.kill_child, ["web"])
         killer.start()
         with contextlib.suppress(requests.ConnectionError):
             answered += site.upload(data).status_code == 201
@@ -216,7 +217,7 @@ def test_the_worker_is_asked_to_stop(site, pictures, dice, figure):
         worker.terminate()
         seconds_until(lambda gone=worker: not gone.is_running() or gone.status() == "zombie", most=30)
         slowest = max(slowest, time.monotonic() - began)
-        site.worker_child()
+        site.child()
         time.sleep(dice.uniform(0, 2))
     assert "failed" not in site.jobs()
     site.wait_ready(site.kept())

@@ -21,9 +21,9 @@ pytestmark = [
 def test_workers_are_killed_at_random_moments(site, pictures, dice):
     site.upload_all([pictures.next() for _ in range(40)])
     for _ in range(4):
-        killed = site.kill_worker_child()
+        killed = site.kill_child()
         time.sleep(dice.uniform(0, 1.5))
-        assert site.worker_child().pid != killed
+        assert site.child().pid != killed
     site.kill_group("worker")
     site.upload_all([pictures.next() for _ in range(5)])
     site.kill_main("worker")
