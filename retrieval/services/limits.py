@@ -143,6 +143,14 @@ def _rest(error: RedisError) -> None:
     _local.broker_rests_until = time.monotonic() + RETRY_BROKER_AFTER
 
 
+def broker_answers() -> bool:
+    """Tell whether the server that counts, and wakes the workers, is there."""
+    try:
+        return bool(_broker().ping())
+    except RedisError:
+        return False
+
+
 @cache
 def _broker() -> Redis:
     return Redis.from_url(

@@ -21,6 +21,7 @@ from retrieval.models import (
     RecallFigure,
     Status,
 )
+from retrieval.services import limits
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Person
@@ -66,7 +67,8 @@ def overview(user: Person | Any) -> StatusOverview:
 def services() -> dict[str, bool]:
     """Tell which parts gave a sign of life of late. The database answers, or this would not."""
     seen = set(Heartbeat.objects.filter(at__gte=timezone.now() - ALIVE).values_list("kind", flat=True))
-    return {"database": True, "worker": "worker" in seen, "scheduler": "scheduler" in seen}
+    up = {"database": True, "broker": limits.broker_answers()}
+    return up | {kind: kind in seen for kind in ("worker", "scheduler")}
 
 
 def beat(name: str, *, kind: str, detail: dict[str, Any] | None = None) -> None:

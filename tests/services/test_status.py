@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from redis import Redis
 
 from retrieval.models import Embedding, Heartbeat, JobState
 from retrieval.services import status
@@ -35,6 +36,12 @@ def test_a_worker_is_up_while_its_sign_of_life_is_fresh():
     assert not status.services()["scheduler"]
     Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=5))
     assert not status.services()["worker"]
+
+
+def test_the_broker_is_asked(monkeypatch):
+    assert status.services()["broker"]
+    monkeypatch.setattr(status.limits, "_broker", lambda: Redis(port=1, socket_connect_timeout=0.2))
+    assert not status.services()["broker"]
 
 
 def test_signs_of_life_are_written_seldom(monkeypatch):
