@@ -171,7 +171,7 @@ def agree_with_exact(site):
     for row in rows:
         found = [
             {hit["image"]["id"] for hit in site.session.post(site.url("search/"), json=asked).json()["results"]}
-            for asked in ({"images": [row["id"]], "k": 10}, {"images": [row["id"]], "k": 10, "exact": True})
+            for asked in ({"positives": [row["id"]], "k": 10}, {"positives": [row["id"]], "k": 10, "exact": True})
         ]
         same += len(found[0] & found[1])
     return same / (10 * len(rows))
