@@ -66,6 +66,8 @@ def load_encoder(**_: Any) -> None:
 @shared_task
 def embed(image_id: str | None = None) -> None:
     """Embed this picture and whatever else is due."""
+    if image_id and not jobs.is_due(uuid.UUID(image_id)):
+        return  # another message's batch had it
     _beat()
     try:
         jobs.embed(uuid.UUID(image_id) if image_id else None)

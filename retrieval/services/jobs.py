@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from retrieval.models.collections import Person
 
 __all__ = [
-    "CollectionJobs", "JobsOverview", "Reason", "add_missing", "ask_again", "embed", "embed_again", "more_due",
+    "CollectionJobs", "JobsOverview", "Reason", "add_missing", "ask_again", "embed", "embed_again",
+    "is_due", "more_due",
     "overview", "rate_per_minute", "reconcile", "retry_failed",
 ]  # fmt: skip
 
@@ -62,6 +63,11 @@ class JobsOverview:
     by_collection: list[CollectionJobs]
     rate_per_minute: float
     seconds_left: int | None
+
+
+def is_due(image_id: uuid.UUID) -> bool:
+    """Tell whether this picture still waits for a worker."""
+    return EmbeddingJob.objects.due().filter(image_id=image_id).exists()
 
 
 def more_due() -> bool:

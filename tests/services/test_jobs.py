@@ -81,6 +81,13 @@ def test_all_that_is_due_is_done_in_batches(live, settings):
     assert not jobs.more_due()
 
 
+def test_a_picture_is_due_until_it_is_done(live):
+    (image,) = put_in(1)
+    assert jobs.is_due(image.pk)
+    jobs.embed(image.pk)
+    assert not jobs.is_due(image.pk)
+
+
 def test_a_missing_original_fails_that_picture_alone(live):
     good, bad = put_in(2)
     store.original(bad.sha256).unlink()
