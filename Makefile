@@ -1,6 +1,8 @@
 # The lines that people, CI and the README use. Needs Python 3.11 or newer and make; everything else goes into .venv.
 
-PYTHON ?= $(firstword $(shell command -v python3.13 python3.12 python3.11 python3))
+# The first that runs and is new enough: a name on the PATH may be a stand-in for a version that is not there.
+RUNS = $(shell $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(1))
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(call RUNS,$(name))) python3)
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n 2 --dist loadfile
