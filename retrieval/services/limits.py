@@ -1,7 +1,8 @@
 """How often a person or an address may do a thing: counted in one atomic step, whoever asks at the same moment.
 
-The counts live in the broker. While it is away they go on in this process, so that neither a search nor a sign-in
-depends on it, and guessing passwords does not become free. A window begins with its first call.
+The counts live in the broker. Each process counts its own calls beside it, and goes on from there while the broker is
+away or slow: it neither stops a search or a sign-in nor makes guessing passwords free. A window begins with its first
+call.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ return {count, redis.call('PTTL', KEYS[1])}
 
 @dataclass
 class LocalCounts:
-    """Counts of this process, for the time without a broker."""
+    """Counts of this process, for the moments without a broker; the oldest windows leave when there are many."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     windows: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -51,12 +52,13 @@ class LocalCounts:
         """Count one call; return the count and the seconds until the window ends."""
         now = time.monotonic()
         with self.lock:
-            if len(self.windows) >= LOCAL_WINDOWS:
-                self.windows = {key: window for key, window in self.windows.items() if window[1] > now}
             count, ends = self.windows.get(name, (0, 0.0))
             if ends <= now:
+                self.windows.pop(name, None)  # a new window goes to the end, so that the first one is the oldest
                 count, ends = 0, now + per_seconds
             self.windows[name] = (count + 1, ends)
+            if len(self.windows) > LOCAL_WINDOWS:
+                del self.windows[next(iter(self.windows))]
         return count + 1, ends - now
 
     def take_back(self, name: str) -> None:
@@ -119,6 +121,7 @@ def _name(scope: str, key: str) -> str:
 
 
 def _count(name: str, per_seconds: int) -> tuple[int, float]:
+    local = _local.add(name, per_seconds=per_seconds)
     if time.monotonic() >= _local.broker_rests_until:
         try:
             count, left = cast("list[int]", _broker().eval(COUNT_AND_TIME_LEFT, 1, name, str(per_seconds * 1000)))
@@ -126,7 +129,7 @@ def _count(name: str, per_seconds: int) -> tuple[int, float]:
             _rest(error)
         else:
             return count, left / 1000
-    return _local.add(name, per_seconds=per_seconds)
+    return local
 
 
 def _take_back(name: str) -> None:

@@ -15,6 +15,7 @@ def fresh_limits():
 
     redis.Redis.from_url(conf.get().broker).flushdb()
     limits._local.windows.clear()
+    limits._local.broker_rests_until = 0.0
 
 
 @pytest.fixture
