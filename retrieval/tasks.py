@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,11 +22,14 @@ from retrieval.services import encoders as encoder_life
 
 log = structlog.get_logger(__name__)
 
-# Messages of requests are sent beside them, one at a time: a broker that hangs keeps nobody waiting. A few are enough
-# to wake the workers, so when some wait already the next are not sent; the reconciler finds the work all the same.
+# Messages of requests are sent beside them, one at a time: a broker that hangs keeps nobody waiting. The same message
+# is not sent again while it waits, nor more often than this, so that a worker finds a batch and not one picture each
+# time. What is too many is not sent; the reconciler finds the work all the same.
 MESSAGES_WAITING = 8
+PAUSE_BETWEEN_MESSAGES = 0.15  # seconds
 _sender = ThreadPoolExecutor(1, thread_name_prefix="send")
-_room = threading.BoundedSemaphore(MESSAGES_WAITING)
+_waiting: set[tuple[Any, ...]] = set()
+_lock = threading.Lock()
 
 
 def wake(task: Task, *args: uuid.UUID | str) -> None:
@@ -35,10 +39,23 @@ def wake(task: Task, *args: uuid.UUID | str) -> None:
 
 def _send(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
     """Hand the message to the sender, and do not wait for it."""
-    if not _room.acquire(blocking=False):
-        log.warning("message_not_sent", task=task.name, error="too many wait already")
-        return
-    _sender.submit(_publish, task, args).add_done_callback(lambda _sent: _room.release())
+    message = (task, *args)
+    with _lock:
+        if message in _waiting:
+            return
+        if len(_waiting) >= MESSAGES_WAITING:
+            log.warning("message_not_sent", task=task.name, error="too many wait already")
+            return
+        _waiting.add(message)
+    _sender.submit(_send_now, task, args)
+
+
+def _send_now(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
+    """Send, then pause. What is committed from now on needs another message: this one may be read at once."""
+    with _lock:
+        _waiting.discard((task, *args))
+    _publish(task, args)
+    time.sleep(PAUSE_BETWEEN_MESSAGES)
 
 
 def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:

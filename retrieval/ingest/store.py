@@ -65,8 +65,10 @@ class Saved:
 
 def known(collection: Collection, digests: Iterable[str]) -> dict[str, Image]:
     """Return the living pictures of the collection that have these bytes, by SHA-256."""
-    rows = ImageDigest.objects.filter(collection=collection, sha256__in=list(digests)).select_related("image")
-    return {row.sha256: row.image for row in rows}
+    rows = ImageDigest.objects.filter(collection=collection, sha256__in=list(digests))
+    ids = dict(rows.values_list("sha256", "image_id"))
+    images = Image.objects.in_bulk(ids.values()) if ids else {}
+    return {digest: images[pk] for digest, pk in ids.items() if pk in images}
 
 
 def save(pictures: Sequence[NewPicture], *, place: Place) -> list[Saved]:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from retrieval import conf
 from retrieval.errors import Conflict, NotFound
 from retrieval.ingest import fingerprint, sandbox, store
-from retrieval.models import Collection, Embedding, Image, ImageDigest, Role
+from retrieval.models import Collection, Embedding, Image, ImageDigest, Role, Status
 from retrieval.models.images import ImageQuerySet
 from retrieval.services import accounts, collections, jobs, purging
 from retrieval.services.picture_fields import ImageChanges, checked, title_of
@@ -85,7 +85,7 @@ def add(upload: Upload, *, user: User, collection: Collection) -> Added:
         return Added(get(known[digest].pk, user=user), created=False)
     picture = store.NewPicture(data, digest, sandbox.upload(data), columns)
     (saved,) = store.save([picture], place=store.Place(collection, user))
-    return Added(get(saved.image.pk, user=user), saved.created)
+    return Added(_as_made(saved.image), True) if saved.created else Added(get(saved.image.pk, user=user), False)
 
 
 def get(image_id: UUID | str, *, user: Person | Any) -> Image:
@@ -198,6 +198,13 @@ def thumbnail_path(image: Image, size: int) -> Path:
 def file_path(image: Image) -> Path:
     """Where the uploaded bytes lie."""
     return store.original(image.sha256)
+
+
+def _as_made(image: Image) -> Image:
+    """Give a picture that was just made the status that ``get`` would read: no worker can have failed it yet."""
+    for name, value in (("status", Status.PENDING.value), ("error_code", None), ("error_text", None)):
+        setattr(image, name, value)
+    return image
 
 
 def _locked(image_id: UUID, *, deleted: bool) -> Image:

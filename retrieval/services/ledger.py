@@ -35,11 +35,12 @@ EXHAUSTED = RetrievalError(
 
 @dataclass(frozen=True)
 class Claim:
-    """Jobs of one encoder that this process holds until its lease runs out."""
+    """Jobs of one encoder that this process holds until its lease runs out; ``again`` when one was tried before."""
 
     encoder: Encoder
     token: uuid.UUID
     image_ids: tuple[uuid.UUID, ...]
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def _due(encoder: Encoder, *, first: uuid.UUID | None) -> list[EmbeddingJob]:
 
 def _lease(encoder: Encoder, jobs: Sequence[EmbeddingJob]) -> Claim:
     token, now, me = uuid.uuid4(), timezone.now(), worker_name()
+    again = any(job.attempts for job in jobs)
     for job in jobs:
         job.lease_token, job.worker = token, me
         job.attempts += 1
@@ -134,7 +136,7 @@ def _lease(encoder: Encoder, jobs: Sequence[EmbeddingJob]) -> Claim:
         worker=me,
     )
     JobEvent.objects.bulk_create([_event(job, JobEventKind.CLAIMED) for job in jobs])
-    return Claim(encoder, token, tuple(job.image_id for job in jobs))
+    return Claim(encoder, token, tuple(job.image_id for job in jobs), again)
 
 
 def finish(claim: Claim, vectors: Mapping[uuid.UUID, Vector]) -> int:

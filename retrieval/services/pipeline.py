@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 # last two claims is slow to decode. A picture alone may take as long as the sandbox lets it.
 WORK_SECONDS = 8.0
 BATCH_DECODE_SECONDS = 15.0
+# After a small batch others may gather for a moment: most work of a small one is its statements, not its pictures.
+SMALL_BATCH = 8
+GATHER_SECONDS = 0.15
 # The system is at fault, not the picture: the attempt does not count.
 DATABASE_AWAY = (OperationalError, InterfaceError)
 NOT_THE_PICTURE = (Unavailable, StorageFull, WeightsError, *DATABASE_AWAY)
@@ -59,13 +62,14 @@ def embed(image_id: uuid.UUID | None = None) -> int:
     with _decoders() as decoders, _in_hand() as held:
         batch = _next_batch(decoders, held, first=image_id)
         while batch:
-            in_time = time.monotonic() < ends
-            # A job that is taken alone was tried before and may take its full time: nothing waits behind it.
-            alone = len(batch.claim.image_ids) == 1
-            following = _next_batch(decoders, held) if in_time and not alone else None
+            # A job that was tried before is taken alone and may take its full time: nothing waits behind a small batch.
+            small = len(batch.claim.image_ids) < SMALL_BATCH
+            following = _next_batch(decoders, held) if time.monotonic() < ends and not small else None
             claimed += len(batch.claim.image_ids)
             _work(batch)
             held.remove(batch.claim)
+            if small and not batch.claim.again:
+                time.sleep(GATHER_SECONDS)
             batch = following or (_next_batch(decoders, held) if time.monotonic() < ends else None)
     return claimed
 

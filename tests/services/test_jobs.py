@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
+import time
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -86,6 +88,33 @@ def test_a_picture_is_due_until_it_is_done(live):
     assert jobs.is_due(image.pk)
     jobs.embed(image.pk)
     assert not jobs.is_due(image.pk)
+
+
+def asleep(monkeypatch, during):
+    """Do this in the place of each pause of the pipeline; returns the list of the pauses."""
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        during(len(pauses))
+
+    monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    return pauses
+
+
+def test_after_a_small_batch_others_gather(live, monkeypatch):
+    """What arrives one by one is done in few batches, as each costs the same statements."""
+    put_in(1)
+    pauses = asleep(monkeypatch, lambda number: put_in(3) if number == 1 else None)
+    assert jobs.embed() == 4
+    assert (live.batches, pauses) == ([1, 3], [pipeline.GATHER_SECONDS] * 2)
+
+
+def test_a_job_that_was_tried_before_makes_nobody_wait(live, monkeypatch):
+    put_in(1)
+    EmbeddingJob.objects.update(attempts=1)
+    pauses = asleep(monkeypatch, lambda _: None)
+    assert (jobs.embed(), pauses) == (1, [])
 
 
 def test_a_missing_original_fails_that_picture_alone(live):

@@ -14,18 +14,27 @@ from retrieval.errors import WeightsError
 from retrieval.models import Encoder
 
 
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr(tasks, "PAUSE_BETWEEN_MESSAGES", 0)
+
+
 @pytest.fixture
 def broker(monkeypatch):
-    """A broker that hangs until it is let go, and counts what reaches it."""
-    go, sent = threading.Event(), []
+    """A broker that takes one message in hand and hangs until it is let go; tells what it has taken in."""
+    go, taking, sent = threading.Event(), threading.Event(), []
 
     def apply_async(args):
+        taking.set()
         go.wait()
         sent.append(args)
 
     monkeypatch.setattr(tasks.embed, "apply_async", apply_async)
+    tasks.wake(tasks.embed, "in hand")
+    assert taking.wait(30)
     yield go, sent
     go.set()
+    wait_until_sent()
 
 
 def wait_until_sent():
@@ -41,10 +50,29 @@ def test_a_broker_that_hangs_keeps_nobody_waiting(broker):
     assert sent == []
     go.set()
     wait_until_sent()
-    assert sent == [[str(number)] for number in range(tasks.MESSAGES_WAITING)]
+    assert sent == [["in hand"], *([str(number)] for number in range(tasks.MESSAGES_WAITING))]
     tasks.wake(tasks.embed, "later")
     wait_until_sent()
     assert sent[-1] == ["later"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_messages_of_one_moment_are_sent_once(broker):
+    go, sent = broker
+    for _ in range(100):
+        tasks.wake(tasks.embed)
+    go.set()
+    wait_until_sent()
+    assert sent == [["in hand"], []]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_in_hand_does_not_speak_for_what_comes_after_it(broker):
+    go, sent = broker
+    tasks.wake(tasks.embed, "in hand")
+    go.set()
+    wait_until_sent()
+    assert sent == [["in hand"], ["in hand"]]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -53,11 +81,10 @@ def test_a_broker_that_is_away_leaves_room_for_the_next_message(monkeypatch):
         raise OperationalError("no broker")
 
     monkeypatch.setattr(tasks.embed, "apply_async", away)
-    for _ in range(2 * tasks.MESSAGES_WAITING):
-        tasks.wake(tasks.embed)
+    for number in range(2 * tasks.MESSAGES_WAITING):
+        tasks.wake(tasks.embed, str(number))
         wait_until_sent()
-    assert tasks._room.acquire(blocking=False)
-    tasks._room.release()
+    assert not tasks._waiting
 
 
 @pytest.mark.django_db(transaction=True)

@@ -69,7 +69,7 @@ class ImagesView(ApiView):
         upload = Upload(file, name=file.name or "", texts=ImageChanges(**fields))
         added = images.add(upload, user=self.person, collection=collection)
         if added.created:
-            tasks.wake(tasks.embed, added.image.pk)
+            tasks.wake(tasks.embed)
             if key:
                 idempotency.remember(key, user=self.person, image_id=added.image.pk)
         return Response(self._shown(added.image), status=201 if added.created else 200)
@@ -130,7 +130,7 @@ class RetryView(ApiView):
         """Try the embedding again."""
         image = images.get(image_id, user=self.person)
         images.retry(image, user=self.person)
-        tasks.wake(tasks.embed, image.pk)
+        tasks.wake(tasks.embed)
         return Response(self.shown(ImageSerializer, images.get(image_id, user=self.person)), status=202)
 
 

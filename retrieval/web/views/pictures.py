@@ -107,8 +107,8 @@ def delete(request: HttpRequest, image_id: UUID) -> HttpResponse:
 @for_people
 def restore(request: HttpRequest, image_id: UUID) -> HttpResponse:
     """Bring back a picture that was just deleted."""
-    image = images.restore(image_id, user=person(request))
-    tasks.wake(tasks.embed, image.pk)
+    images.restore(image_id, user=person(request))
+    tasks.wake(tasks.embed)
     messages.success(request, _("The picture is back."))
     return redirect("web:picture", image_id)
 
@@ -118,7 +118,7 @@ def restore(request: HttpRequest, image_id: UUID) -> HttpResponse:
 def retry(request: HttpRequest, image_id: UUID) -> HttpResponse:
     """Try again to read a picture that failed."""
     images.retry(images.get(image_id, user=request.user), user=person(request))
-    tasks.wake(tasks.embed, image_id)
+    tasks.wake(tasks.embed)
     messages.success(request, _("It will be tried again."))
     return redirect("web:picture", image_id)
 

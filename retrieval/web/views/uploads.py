@@ -95,7 +95,7 @@ def _put_in(file: UploadedFile[bytes], *, user: User, home: Collection) -> Outco
         return Outcome(name, place, "refused", message=words.reason(error.code, error.message))
     if not added.created:
         return Outcome(name, place, "known", str(added.image.pk))
-    tasks.wake(tasks.embed, added.image.pk)
+    tasks.wake(tasks.embed)
     return Outcome(name, place, "pending", str(added.image.pk))
 
 
