@@ -6,11 +6,11 @@ const SPARE = 4
 const NO_ID = "00000000-0000-0000-0000-000000000000"
 
 export class Rows {
-  constructor(queue, template, address) {
+  constructor(queue, template, addresses) {
     this.queue = queue
     this.list = one("ol", queue)
     this.template = template
-    this.address = address
+    this.addresses = addresses
     this.rows = new Map()
     this.items = []
     this.only = null
@@ -45,8 +45,7 @@ export class Rows {
     row.ariaPosInSet = at + 1
     row.ariaSetSize = this.items.length
     if (row.dataset.state !== item.state) row.dataset.state = item.state
-    const name = one(".name", row)
-    if (item.id && item.state !== "archive" && item.state !== "refused") name.href = this.address.replace(NO_ID, item.id)
+    if (item.id && item.state !== "archive" && item.state !== "refused") this.link(row, item)
     const what = one(".what", row)
     const text = item.message || say(item.state === "archive" ? "unpacking" : item.state)
     if (what.textContent !== text) what.textContent = what.title = text
@@ -55,10 +54,24 @@ export class Rows {
     bar.hidden = item.state !== "sending" && item.state !== "archive"
   }
 
+  link(row, item) {
+    one(".name", row).href = this.addresses.pictureUrl.replace(NO_ID, item.id)
+    if (!item.unseen) return
+    item.unseen = false
+    one(".preview", row).src = this.addresses.thumbnailUrl.replace(NO_ID, item.id)
+  }
+
+  // A browser that cannot draw the file, such as a TIFF, shows the thumbnail once there is one.
+  hide(preview, item) {
+    preview.removeAttribute("src")
+    item.unseen ??= true
+  }
+
   make(item) {
     const row = this.template.content.firstElementChild.cloneNode(true)
     one(".name", row).textContent = item.name
     const preview = one(".preview", row)
+    preview.addEventListener("error", () => this.hide(preview, item))
     if (item.file.type?.startsWith("image/") && item.file.size) preview.src = URL.createObjectURL(item.file)
     else preview.removeAttribute("src")
     this.rows.set(item, row)

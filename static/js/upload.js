@@ -31,7 +31,7 @@ class Upload {
     this.active = 0
     this.bytes = { all: 0, sent: 0 }
     this.began = 0
-    this.rows = new Rows(one("[data-queue]", form), one("[data-row]", form), form.dataset.pictureUrl)
+    this.rows = new Rows(one("[data-queue]", form), one("[data-row]", form), form.dataset)
     form.addEventListener("change", (event) => this.changed(event))
     form.addEventListener("submit", (event) => event.preventDefault())
     this.offerName()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+
+from PIL import Image as Picture
 
 from retrieval.models import Collection, Image
 from retrieval.services import jobs
@@ -30,6 +33,15 @@ def test_pictures_are_dropped_and_become_searchable(opens, owner):
     assert Collection.objects.count() == 1
 
 
+def test_what_the_browser_cannot_draw_is_shown_by_its_thumbnail(opens, owner, birds):
+    window = opens(owner)
+    window.goto(f"/upload/?collection={birds.id}")
+    scan = io.BytesIO()
+    Picture.new("RGB", (64, 48), "red").save(scan, "TIFF")
+    window.set_input_files("#files", {"name": "scan.tiff", "mimeType": "image/tiff", "buffer": scan.getvalue()})
+    window.wait_for_function("() => document.querySelector('.preview[src*=thumbnails]')?.naturalWidth > 0")
+
+
 def test_a_pasted_picture_goes_in(opens, owner, birds):
     window = opens(owner)
     window.goto(f"/upload/?collection={birds.id}")
@@ -41,7 +53,7 @@ def test_a_pasted_picture_goes_in(opens, owner, birds):
 def test_five_thousand_files_do_not_freeze_the_page_and_leaving_warns(opens, owner, birds):
     window = opens(owner)
     window.goto(f"/upload/?collection={birds.id}")
-    known = json.dumps({"name": "", "state": "known", "id": str(birds.id), "collection": str(birds.id), "message": ""})
+    known = json.dumps({"name": "", "state": "known", "id": "", "collection": str(birds.id), "message": ""})
     answered = iter(range(100))  # the others stay on their way
 
     def answer(route):
