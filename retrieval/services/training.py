@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from retrieval import conf, training
-from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound, RetrievalError
+from retrieval import conf, encoders, training
+from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound, RetrievalError, WeightsError
 from retrieval.ingest import sandbox, store
 from retrieval.models import Collection, Encoder, Image, RunState, TrainingRun
 from retrieval.services import accounts, collections, ledger, weights
@@ -50,6 +50,7 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     config = training.RunConfig.from_dict(request.config)
     if config.recipe not in training.RECIPES:
         raise InvalidInput.of("recipe", f"The recipe is one of {', '.join(training.RECIPES)}.")
+    _require_weights(config.start.weights)
     if Encoder.objects.filter(name=config.name).exists():
         raise Conflict(f"There is an encoder called {config.name} already.", code="name_taken")
     row = TrainingRun.objects.create(
@@ -161,7 +162,7 @@ def _train(row: TrainingRun) -> training.Result:
     output = folder_of(row)
     places = training.Places(
         pictures=pictures(collection, by=row.config["by"], side=config.data.stored_size),
-        weights=conf.get().weights_dir,
+        weights=encoders.weights_path,
         output=output,
     )
     hooks = training.Hooks(watch=lambda progress: _note(row, progress), stop=_stopper(row))
@@ -194,6 +195,15 @@ def _end(row: TrainingRun, state: RunState, **fields: Any) -> None:
         setattr(row, name, value)
     row.save(update_fields=[*fields, "state", "finished_at"])
     log.info("training_ended", run=str(row.pk), state=state, name=row.name)
+
+
+def _require_weights(name: str) -> None:
+    """Say now, and not when the run's turn comes, that the weights to begin with are not there."""
+    try:
+        if name:
+            encoders.weights_path(name.rpartition(":")[2])
+    except WeightsError as error:
+        raise InvalidInput.of("start.weights", error.message) from error
 
 
 def _require_admin(user: User) -> None:

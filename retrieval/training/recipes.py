@@ -48,16 +48,18 @@ from retrieval.training.targets import pooled, put_whitening, whitened
 
 Options = TypeVar("Options")
 Floats = NDArray[np.float32]
+Find = Callable[[str], Path]
+"""Tells where the weights file of a name is."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a recipe is built from; ``weights`` is the folder that weights files are named in, ``output`` the run's."""
+    """What a recipe is built from; ``weights`` finds a weights file by name, ``output`` is the run's folder."""
 
     config: RunConfig
     encoder: Encoder
     pictures: PictureSet
-    weights: Path
+    weights: Find
     output: Path
 
     @cached_property
@@ -185,11 +187,11 @@ def _kept(setup: Setup, name: str, sizes: Sequence[int]) -> Floats:
 
 def digest(setup: Setup, name: str, sizes: Sequence[int]) -> str:
     """Of everything a teacher's vectors depend on."""
-    file = setup.weights / name.rpartition(":")[2]
+    file = setup.weights(name.rpartition(":")[2])
     return hashlib.sha256(repr((name, file.stat().st_size, list(sizes), setup.data_digest)).encode()).hexdigest()[:16]
 
 
-def load_weights(name: str, folder: Path, *, spec: EncoderSpec | None = None) -> Encoder:
+def load_weights(name: str, find: Find, *, spec: EncoderSpec | None = None) -> Encoder:
     """A weights file by name, ``backbone:file`` for a plain state dict whose spec is not given otherwise."""
     backbone, colon, file = name.rpartition(":")
-    return checkpoint.load(folder / file, spec=EncoderSpec(backbone) if colon else spec)
+    return checkpoint.load(find(file), spec=EncoderSpec(backbone) if colon else spec)

@@ -22,7 +22,7 @@ from retrieval.training.data import NO_LABEL, PictureSet
 from retrieval.training.loop import BEST, Hooks, Job, Score, averaged, fit
 from retrieval.training.prune import prune
 from retrieval.training.recipe import Recipe
-from retrieval.training.recipes import OWN_START, Setup, build_recipe, load_weights
+from retrieval.training.recipes import OWN_START, Find, Setup, build_recipe, load_weights
 from retrieval.training.record import Record, write
 from retrieval.training.sampling import hold_out, in_scopes
 from retrieval.training.state import State
@@ -34,10 +34,10 @@ _WHITENING = 4096  # pictures that a whitening is fitted on, at most
 
 @dataclass(frozen=True)
 class Places:
-    """The pictures, the folder weights files are named in, and the folder for everything that the run writes."""
+    """The pictures, how weights files are found by name, and the folder for everything that the run writes."""
 
     pictures: PictureSet
-    weights: Path
+    weights: Find
     output: Path
 
 
@@ -100,7 +100,7 @@ def retrieval_score(pictures: PictureSet) -> Score:
     return score
 
 
-def _first(config: RunConfig, training: PictureSet, weights: Path) -> Encoder:
+def _first(config: RunConfig, training: PictureSet, weights: Find) -> Encoder:
     """The encoder before the first step."""
     encoder = Encoder(config.encoder, seed=config.seed)
     if config.start.weights:

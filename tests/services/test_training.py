@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import tomllib
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as Picture
 
+from retrieval import encoders
 from retrieval import training as room
+from retrieval.embedding import checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.models import Encoder, EncoderState, RunState, TrainingRun
 from retrieval.services import images, training
 from retrieval.services.picture_fields import ImageChanges
 from retrieval.services.training import TrainingRequest
+from retrieval.web.forms.training import EXAMPLE
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +68,28 @@ def test_a_run_ends_with_a_draft_encoder_and_its_curve(collection, admin):
     assert training.unfinished() == []
     training.run(row.pk)
     assert Encoder.objects.filter(name="mine").count() == 1
+
+
+def test_the_example_of_the_page_runs_from_the_bundled_weights_to_a_draft(collection, admin):
+    """As it stands, but for fewer steps of fewer and smaller pictures."""
+    config = tomllib.loads(EXAMPLE)
+    config["optimiser"] |= {"steps": 2, "lr": 1e-9}
+    config |= {"sampling": {"batch": 4}, "schedule": {"sizes": [[0.0, 64]]}}
+    row = training.start(TrainingRequest(config, collection), user=admin)
+    training.run(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.error_text) == (RunState.DONE, "")
+    bundled = checkpoint.load(encoders.weights_path("compact-v1.safetensors")).state_dict()
+    trained = encoders.load(row.encoder).state_dict()
+    assert row.encoder.state == EncoderState.DRAFT
+    assert all(torch.allclose(trained[name], bundled[name], atol=1e-3) for name in bundled)
+
+
+@pytest.mark.parametrize("name", ["lost.safetensors", "../compact-v1.safetensors", "mobilenet_v2:lost.pth"])
+def test_weights_that_are_not_there_are_refused_at_the_start(collection, admin, name):
+    with pytest.raises(InvalidInput) as refused:
+        started(collection, admin, start={"weights": name})
+    assert list(refused.value.fields) == ["start.weights"]
 
 
 def test_labels_are_tags_or_group_keys(collection):

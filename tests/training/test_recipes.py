@@ -39,7 +39,7 @@ def setup(folder, recipe: str, *, labelled: bool = True, **options) -> Setup:
         optimiser={"steps": 16, "lr": 3e-3, "warmup_steps": 3},
         augment={"smallest_crop": 0.9},
     )
-    return Setup(config, make.encoder(), make.pictures(labelled=labelled), folder, folder)
+    return Setup(config, make.encoder(), make.pictures(labelled=labelled), folder.joinpath, folder)
 
 
 def test_every_recipe_is_tried_here():
@@ -124,7 +124,7 @@ def test_a_student_can_start_as_its_teacher(tmp_path):
     table = ready.config.to_dict() | {"start": {"weights": TEACHER, "whiten": True}}
     config = type(ready.config).from_dict(table)
     teacher = checkpoint.load(tmp_path / TEACHER)
-    recipe = build_recipe(Setup(config, teacher, ready.pictures, tmp_path, tmp_path))
+    recipe = build_recipe(Setup(config, teacher, ready.pictures, tmp_path.joinpath, tmp_path))
     mirrored = torch.from_numpy(ready.pictures.pixels[:, :, ::-1].copy())
     both = [torch.from_numpy(ready.pictures.pixels), mirrored]
     with torch.no_grad():
@@ -137,4 +137,4 @@ def test_a_student_of_another_width_cannot(tmp_path):
     config = type(ready.config).from_dict(ready.config.to_dict() | {"start": {"whiten": True}})
     other = Encoder(type(config.encoder).from_dict({**make.SPEC, "widths": [8] * 17 + [24]}))
     with pytest.raises(InvalidInput, match="own width"):
-        build_recipe(Setup(config, other, ready.pictures, tmp_path, tmp_path))
+        build_recipe(Setup(config, other, ready.pictures, tmp_path.joinpath, tmp_path))

@@ -18,7 +18,7 @@ from tests.training import make
 
 def places(folder, pictures: PictureSet | None = None) -> Places:
     checkpoint.save(make.encoder(seed=9), folder / "first.safetensors")
-    return Places(pictures or make.pictures(40), folder, folder / "out")
+    return Places(pictures or make.pictures(40), folder.joinpath, folder / "out")
 
 
 def test_a_run_writes_weights_that_load_and_a_record_that_tells_all(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from retrieval.models import RunState, TrainingRun
 from retrieval.web.curves import HEIGHT, WIDTH, curves
 from retrieval.web.forms.training import EXAMPLE
-from tests.factories import CollectionFactory, UserFactory
+from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 
 
 @pytest.fixture
@@ -29,18 +29,27 @@ def test_the_example_starts_as_it_stands(admin, mine):
     answer = admin.post("/training/", {"collection": mine.pk, "by": "tags", "config": EXAMPLE}, follow=True)
     assert "mine is in line." in answer.content.decode()
     row = TrainingRun.objects.get()
-    assert (row.state, row.recipe, row.steps) == (RunState.QUEUED, "classify", 300)
+    assert (row.state, row.recipe, row.steps) == (RunState.QUEUED, "arcface", 200)
 
 
 @pytest.mark.parametrize(
     ("config", "said"),
-    [("not toml [", "config"), (EXAMPLE.replace("classify", "magic"), "recipe"), (EXAMPLE + "\n[odd]\n", "odd")],
+    [("not toml [", "config"), (EXAMPLE.replace("arcface", "magic"), "recipe"), (EXAMPLE + "\n[odd]\n", "odd"),
+     (EXAMPLE.replace("compact-v1.", "lost."), "start.weights")],
 )
 def test_a_wrong_config_is_told_beside_its_field(admin, mine, config, said):
     answer = admin.post("/training/", {"collection": mine.pk, "by": "tags", "config": config})
     assert answer.status_code == 400
     assert said in answer.content.decode()
     assert not TrainingRun.objects.exists()
+
+
+def test_a_taken_name_is_told_beside_the_config_which_stays(admin, mine):
+    EncoderFactory(name="mine")
+    answer = admin.post("/training/", {"collection": mine.pk, "by": "tags", "config": EXAMPLE})
+    assert answer.status_code == 400
+    assert "compact-v1.safetensors" in answer.content.decode()
+    assert "called mine already" in answer.content.decode()
 
 
 def test_others_neither_start_nor_stop(page, collection, owner, admin, mine):

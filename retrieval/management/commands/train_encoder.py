@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval import conf, training
+from retrieval import conf, encoders, training
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
 from retrieval.services import weights
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         """Config, data, and where things lie."""
         parser.add_argument("config", metavar="CONFIG.toml", type=Path)
         parser.add_argument("--data", type=Path, required=True, help="a folder of class folders, or a CSV manifest")
-        parser.add_argument("--weights", type=Path, help="where weights files are named in (default: the settings')")
+        parser.add_argument("--weights", type=Path, help="where weights files are (default: bundled, settings' folder)")
         parser.add_argument("--output", type=Path, help="where the run keeps its files (default: DATA_DIR/training)")
         parser.add_argument("--restart", action="store_true", help="begin anew even when there is a checkpoint")
         parser.add_argument("--register", action="store_true", help="make a draft encoder of a finished run")
@@ -49,7 +49,7 @@ def _train(config: training.RunConfig, options: dict[str, Any]) -> training.Resu
     output = options["output"] or conf.get().data_dir / "training" / config.name
     places = training.Places(
         pictures=_pictures(options["data"], side=config.data.stored_size),
-        weights=options["weights"] or conf.get().weights_dir,
+        weights=options["weights"].joinpath if options["weights"] else encoders.weights_path,
         output=output,
     )
     with Bars(quiet=options["verbosity"] == 0) as bars:

@@ -11,8 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import Collection
 
+# A short fine-tune that begins from the encoder that ships with the product; only its last stages learn.
 EXAMPLE = """name = "mine"
-recipe = "classify"
+recipe = "arcface"
+
+[start]
+weights = "compact-v1.safetensors"
+kept = 0.3                # share of the first weights in the result
 
 [encoder]
 backbone = "mobilenet_v2"
@@ -20,16 +25,27 @@ projection = "linear"
 dimension = 256
 image_size = 224
 
-[optimiser]
-steps = 300
-lr = 3e-4
+[options]
+frozen_stages = 15        # of 19
+margin = 0.2
 
 [sampling]
 kind = "shuffled"
-batch = 32
+batch = 16
+
+[augment]
+smallest_crop = 0.6
+brightness = 0.2
+contrast = 0.2
+
+[optimiser]
+steps = 200
+lr = 3e-4
+warmup_steps = 20
+ema = 0.97
 
 [schedule]
-sizes = [[0.0, 128]]
+sizes = [[0.0, 160]]
 evaluate_every = 50
 checkpoint_every = 50
 """

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from retrieval import tasks
-from retrieval.errors import InvalidInput
+from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import RunState
 from retrieval.services import collections, training
 from retrieval.services.training import TrainingRequest
@@ -52,12 +52,12 @@ def cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 
 def _started(request: HttpRequest, form: TrainingForm) -> bool:
-    """Start the run of a valid form; a config that does not fit becomes an error of the form."""
+    """Start the run of a valid form; a config that does not fit, or a taken name, becomes an error of the form."""
     said = form.cleaned_data
     try:
         row = training.start(TrainingRequest(said["config"], said["collection"], by=said["by"]), user=person(request))
-    except InvalidInput as error:
-        form.add_error("config", f"{', '.join(error.fields)}: {error.message}")
+    except (Conflict, InvalidInput) as error:
+        form.add_error("config", ": ".join([*error.fields, error.message]))
         return False
     tasks.wake(tasks.train, row.pk)
     messages.success(request, _("{name} is in line.").format(name=row.name))
