@@ -5,7 +5,7 @@ from retrieval.embedding import vision  # isort: skip
 from retrieval.embedding import checkpoint
 from retrieval.embedding.choice import use_quickest
 from retrieval.embedding.encoder import Encoder
-from retrieval.embedding.projection import Whitening, fit_pca_whitening
 from retrieval.embedding.spec import EncoderSpec
+from retrieval.embedding.whitening import Whitening, fit_pca_whitening
 
 __all__ = ["Encoder", "EncoderSpec", "Whitening", "checkpoint", "fit_pca_whitening", "use_quickest", "vision"]

@@ -3,45 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from retrieval.errors import InvalidInput
-
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Whitening:
-    """A fitted PCA-whitening: ``(x - mean) @ matrix.T``, mean (C,), matrix (D, C)."""
-
-    mean: Floats
-    matrix: Floats
-
-
-def fit_pca_whitening(x: Floats, *, dimension: int, power: float = 0.25) -> Whitening:
-    """Fit a PCA-whitening on vectors x (N, C): the ``dimension`` strongest directions, scaled by eigenvalue^-power.
-
-    Power 0.5 is full whitening (unit variance everywhere), 0 a mere rotation; 0.25 was best in our measurements.
-    Jegou, Chum: Negative evidences and co-occurences in image retrieval (2012). Raises InvalidInput when x is too
-    small for the dimension: a direction without variance cannot be scaled.
-    """
-    if x.ndim != 2 or not 1 <= dimension <= min(x.shape[1], x.shape[0] - 1):
-        shape = " x ".join(map(str, x.shape))
-        raise InvalidInput.of("dimension", f"A PCA of {dimension} dimensions cannot be fitted on {shape} numbers.")
-    mean = x.mean(axis=0, dtype=np.float64)
-    centred = x - mean
-    values, vectors = np.linalg.eigh(centred.T @ centred / (len(x) - 1))
-    strongest = values[::-1][:dimension]
-    if strongest[-1] <= strongest[0] * 1e-10:
-        raise InvalidInput.of("dimension", f"The vectors span fewer than {dimension} directions; ask for fewer.")
-    matrix = vectors[:, ::-1][:, :dimension].T * strongest[:, None] ** -power
-    return Whitening(mean=mean.astype(np.float32), matrix=matrix.astype(np.float32))
+from retrieval.embedding.whitening import Whitening
 
 
 class PCA(nn.Module):

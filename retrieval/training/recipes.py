@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from retrieval.embedding import checkpoint
 from retrieval.embedding.encoder import Encoder
-from retrieval.embedding.projection import Whitening
 from retrieval.embedding.spec import EncoderSpec
+from retrieval.embedding.whitening import Whitening
 from retrieval.errors import InvalidInput
 from retrieval.training.config import RunConfig, build
 from retrieval.training.data import PictureSet

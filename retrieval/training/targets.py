@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.preprocessing import Pixels
-from retrieval.embedding.projection import Whitening, fit_pca_whitening
+from retrieval.embedding.whitening import Whitening, fit_pca_whitening
 from retrieval.training.augment import plain
 from retrieval.training.stem import Stem
 
