@@ -149,6 +149,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = {
     **{f"retrieval.tasks.{name}": {"queue": "imports"} for name in LONG_TASKS},
     "retrieval.tasks.train": {"queue": "training"},
+    "retrieval.tasks.evaluate": {"queue": "training"},
 }
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "retrieval.tasks.reconcile", "schedule": 30.0, "options": {"expires": 300}},
@@ -243,6 +244,7 @@ IMAGESEARCH = Conf(
     weights_dir=env.path("IMAGESEARCH_WEIGHTS_DIR", DATA_DIR / "weights"),
     encoder=env.text("IMAGESEARCH_ENCODER", "compact-v1"),
     public_search=env.boolean("IMAGESEARCH_PUBLIC_SEARCH"),
+    fetch=env.boolean("IMAGESEARCH_FETCH", default=True),
     limits=Limits(
         user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),

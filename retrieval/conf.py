@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """What one picture, archive, query or caller may cost. Sizes in bytes, times in seconds."""
+    """What one picture, archive, query or caller may cost. Sizes in bytes, times in seconds, rates per minute."""
 
     image_bytes: int = 25 * MIB
     image_pixels: int = 50_000_000
@@ -27,6 +27,9 @@ class Limits:
     anonymous_searches: int = 30
     user_searches: int = 120
     upload_searches: int = 60
+    user_fetches: int = 30
+    fetch_seconds: int = 15
+    fetches_at_once: int = 4
     login_per_user: int = 5
     login_per_address: int = 20
     user_images: int = 1_000_000
@@ -59,6 +62,7 @@ class Conf:
     weights_dir: Path
     encoder: str = "compact-v1"
     public_search: bool = False
+    fetch: bool = True
     decode_processes: int = 2
     working_side: int = 512
     thumbnail_sizes: tuple[int, ...] = (320, 1280)

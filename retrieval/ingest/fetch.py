@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from retrieval.errors import InvalidInput, TooLarge
 
@@ -23,6 +23,10 @@ CHUNK = 64 * 1024
 TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "imagesearch"}
 UNREACHABLE = (OSError, http.client.HTTPException, ValueError)
+# What an address may hold beside letters and digits; anything else is sent percent-encoded.
+SIGNS = "/?%:@!$&'()*+,;=~-._[]"
+# One sentence for a private address and for none at all: else it would tell which names there are inside.
+NOT_PUBLIC = "There is no such address on the open internet."
 
 
 def is_public(address: Address) -> bool:
@@ -35,7 +39,9 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True)
 class FetchRules:
-    """Most bytes, seconds for everything after the name is resolved, redirects; which addresses may be connected."""
+    """Most bytes, seconds for all hops together (names are resolved at the system's pace), redirects; which addresses
+    may be connected.
+    """
 
     most_bytes: int = 25 * 1024 * 1024
     seconds: float = 15
@@ -56,9 +62,10 @@ def fetch(url: str, rules: FetchRules) -> Fetched:
 
     Proxy settings, cookies and credentials play no part. Raises InvalidInput naming ``url``, and TooLarge.
     """
+    ends = time.monotonic() + rules.seconds
     for _ in range(rules.redirects + 1):
         parts = _checked(url)
-        moved_to, data = _hop(parts, rules)
+        moved_to, data = _hop(parts, rules, ends=ends)
         if moved_to is None:
             return Fetched(data, unquote(parts.path.rsplit("/", 1)[-1]))
         url = urljoin(url, moved_to)
@@ -76,11 +83,11 @@ def _checked(url: str) -> SplitResult:
     return parts
 
 
-def _hop(parts: SplitResult, rules: FetchRules) -> tuple[str | None, bytes]:
+def _hop(parts: SplitResult, rules: FetchRules, *, ends: float) -> tuple[str | None, bytes]:
     """Ask one server; returns where it sends us, or None and the bytes."""
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=SIGNS)
     try:
-        with _connected(parts, rules) as connection:
+        with _connected(parts, rules, ends=ends) as connection:
             connection.request("GET", path, headers=HEADERS)
             answer = connection.getresponse()
             if answer.status in MOVED:
@@ -93,23 +100,25 @@ def _hop(parts: SplitResult, rules: FetchRules) -> tuple[str | None, bytes]:
 
 
 def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
-    """Read to the end, whatever length was announced."""
+    """Read to the end: no more than allowed whatever length was announced, and no less than announced."""
     data = bytearray()
     while chunk := answer.read(CHUNK):
         data += chunk
         if len(data) > most:
             raise TooLarge(f"The file has more than {most // 2**20} MB.", code="image_too_large")
+    if answer.length:
+        raise http.client.IncompleteRead(bytes(data))
     return bytes(data)
 
 
 @contextmanager
-def _connected(parts: SplitResult, rules: FetchRules) -> Iterator[http.client.HTTPConnection]:
+def _connected(parts: SplitResult, rules: FetchRules, *, ends: float) -> Iterator[http.client.HTTPConnection]:
     """Connect to a checked address itself, so that the name cannot mean another one a moment later."""
     host, port = str(parts.hostname), parts.port or PORTS[parts.scheme]
-    ends = time.monotonic() + rules.seconds
-    with _channel(parts.scheme, host, _dial(host, port, rules)) as channel:
+    where = _resolved(host, port, rules), port
+    with _channel(parts.scheme, host, socket.create_connection(where, timeout=_left(ends))) as channel:
         # The timeout of a socket begins anew with every byte; this one does not.
-        alarm = threading.Timer(rules.seconds, socket.socket.shutdown, [channel, socket.SHUT_RDWR])
+        alarm = threading.Timer(_left(ends), socket.socket.shutdown, [channel, socket.SHUT_RDWR])
         alarm.start()
         try:
             if isinstance(channel, ssl.SSLSocket):
@@ -119,12 +128,15 @@ def _connected(parts: SplitResult, rules: FetchRules) -> Iterator[http.client.HT
             yield connection
         finally:
             alarm.cancel()
-    if time.monotonic() >= ends:
-        raise TimeoutError("the server was too slow")
+    _left(ends)
 
 
-def _dial(host: str, port: int, rules: FetchRules) -> socket.socket:
-    return socket.create_connection((_resolved(host, port, rules), port), timeout=rules.seconds)
+def _left(ends: float) -> float:
+    """The seconds that are left; raises TimeoutError when there are none."""
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the servers were too slow")
+    return left
 
 
 def _channel(scheme: str, host: str, plain: socket.socket) -> socket.socket:
@@ -135,9 +147,12 @@ def _channel(scheme: str, host: str, plain: socket.socket) -> socket.socket:
 
 def _resolved(host: str, port: int, rules: FetchRules) -> str:
     """Return an address of the host; one that is not allowed among them refuses the host."""
-    found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    try:
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError) as error:
+        raise _refused(NOT_PUBLIC, code="url_not_allowed") from error
     if not all(rules.allowed(ipaddress.ip_address(address.split("%")[0])) for address in found):
-        raise _refused("This address is not on the open internet.", code="url_not_allowed")
+        raise _refused(NOT_PUBLIC, code="url_not_allowed")
     return found[0]
 
 

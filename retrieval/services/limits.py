@@ -24,6 +24,8 @@ from retrieval import conf
 from retrieval.errors import TooMany
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     from retrieval.models.collections import Person
 
 log = structlog.get_logger(__name__)
@@ -89,6 +91,11 @@ def search(user: Person | Any, *, address: str, uploaded: bool) -> None:
     hit("search-user", key=str(user.pk), limit=limits.user_searches, per_seconds=MINUTE)
     if uploaded:
         hit("search-upload", key=str(user.pk), limit=limits.upload_searches, per_seconds=MINUTE)
+
+
+def fetch(user: User) -> None:
+    """Count one picture that a person has fetched by its address. Raises TooMany."""
+    hit("fetch-user", key=str(user.pk), limit=conf.get().limits.user_fetches, per_seconds=MINUTE)
 
 
 def sign_in(username: str, *, address: str) -> None:

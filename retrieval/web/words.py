@@ -23,6 +23,8 @@ REASONS = {
     "encoder_incomplete": gettext_lazy("The encoder is not built to the end yet."),
     "encoder_worse": gettext_lazy("It scores worse than the active one. Give a reason to switch all the same."),
     "encrypted_member": gettext_lazy("The file in the archive is encrypted."),
+    "fetchers_busy": gettext_lazy("Many addresses are being fetched just now. Please try again in a moment."),
+    "fetching_off": gettext_lazy("Fetching from addresses is switched off here."),
     "forbidden": gettext_lazy("You may look, but not change this."),
     "format_not_allowed": gettext_lazy("This kind of file is not read here."),
     "image_failed": gettext_lazy("This picture could not be read."),
@@ -43,11 +45,14 @@ REASONS = {
     "special_member": gettext_lazy("This is not a plain file."),
     "storage_full": gettext_lazy("The disk is full; nothing was kept."),
     "too_large": gettext_lazy("This is larger than the limit."),
+    "too_many_redirects": gettext_lazy("The address leads from one to the next too often."),
     "unavailable": gettext_lazy("A part of the system is not there just now. Please try again in a moment."),
     "unknown_compression": gettext_lazy("The file in the archive is packed in an unknown way."),
     "unreadable_file": gettext_lazy("The file cannot be read."),
     "unsafe_name": gettext_lazy("The name of the file leads out of the archive."),
     "unsupported_picture": gettext_lazy("This is not a picture that can be read here."),
+    "url_not_allowed": gettext_lazy("Only http and https addresses on the open internet are fetched."),
+    "url_unreachable": gettext_lazy("Nothing could be fetched from this address."),
     "weights_invalid": gettext_lazy("The encoder's weights are missing or altered."),
 }
 

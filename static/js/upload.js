@@ -1,4 +1,4 @@
-// The upload page: takes files in, sends a few at a time, asks how far they are, and says so above the list.
+// The upload page: takes files and addresses in, sends a few at a time, asks how far they are, and says so above the list.
 import { all, notify, one, say, token } from "./dom.js"
 import { dropped, onWindowDrop, pastedPictures } from "./files.js"
 import { ask, send } from "./sending.js"
@@ -8,6 +8,7 @@ const PARALLEL = 4
 const ASK_EVERY = 1500
 const ASKED_AT_ONCE = 200
 const NO_ID = "00000000-0000-0000-0000-000000000000"
+const NO_FILE = { size: 0 }
 const SENT = new Set(["pending", "ready", "failed", "known", "refused", "archive"])
 
 let page = null
@@ -33,7 +34,7 @@ class Upload {
     this.began = 0
     this.rows = new Rows(one("[data-queue]", form), one("[data-row]", form), form.dataset)
     form.addEventListener("change", (event) => this.changed(event))
-    form.addEventListener("submit", (event) => event.preventDefault())
+    form.addEventListener("submit", (event) => this.submitted(event))
     this.offerName()
   }
 
@@ -55,6 +56,15 @@ class Upload {
     } else if (event.target.matches("[data-home]")) this.offerName()
   }
 
+  submitted(event) {
+    event.preventDefault()
+    const field = one("[name=url]", this.form)
+    const url = field?.value.trim()
+    if (!url) return
+    field.value = ""
+    this.add([{ file: NO_FILE, url, name: url, unseen: true }])
+  }
+
   // A name is asked for only when a new collection is wanted.
   offerName() {
     const home = one("[data-home]", this.form)
@@ -62,19 +72,23 @@ class Upload {
   }
 
   take(files) {
-    if (!files.length) return
+    this.add(files.map((file) => ({ file, name: file.webkitRelativePath || file.name })))
+  }
+
+  add(items) {
+    if (!items.length) return
     const name = one("[name=new]", this.form)
     if (!this.home && !one("[data-home]", this.form)?.value && !name.value.trim()) {
       notify(say("choose_name"))
-      this.kept = files
-      name.addEventListener("change", () => this.kept && this.take(this.kept), { once: true })
+      this.kept = items
+      name.addEventListener("change", () => this.kept && this.add(this.kept), { once: true })
       return name.focus()
     }
     this.kept = null
     this.began ||= performance.now()
-    for (const file of files) {
-      this.items.push({ file, name: file.webkitRelativePath || file.name, state: "waiting", part: 0, message: "" })
-      this.bytes.all += file.size
+    for (const item of items) {
+      this.items.push({ ...item, state: "waiting", part: 0, message: "" })
+      this.bytes.all += item.file.size
     }
     one("[data-progress]", this.form).hidden = false
     this.changedRows()
@@ -108,7 +122,8 @@ class Upload {
 
   body(item) {
     const data = new FormData()
-    data.append("file", item.file, item.file.name)
+    if (item.url) data.append("url", item.url)
+    else data.append("file", item.file, item.file.name)
     const home = this.home ?? one("[data-home]", this.form)?.value
     if (home) data.append("collection", home)
     else data.append("new", one("[name=new]", this.form).value)
@@ -173,7 +188,7 @@ class Upload {
     item.state = job.state === "done" ? "ready" : "refused"
     if (job.message) item.message = job.message
     for (const issue of job.issues) {
-      this.items.push({ file: { size: 0 }, name: issue.name, state: "refused", part: 1, message: issue.message })
+      this.items.push({ file: NO_FILE, name: issue.name, state: "refused", part: 1, message: issue.message })
     }
     this.pump()
   }

@@ -55,6 +55,8 @@ def page_from_role(role: str, status: int) -> Statuses:
 
 # Something that is no picture is sent: who may add gets as far as being told so.
 UPLOAD = {"file": "FILE", "collection": "COLLECTION"}
+# An address that is never asked: who may add is told so, the others are told nothing about it.
+ADDRESS = {"url": "http://127.0.0.1/x.jpg", "collection": "COLLECTION"}
 FROM_CONTRIBUTOR_415 = from_role("contributor", 415)
 
 API: dict[str, list[Rule]] = {
@@ -78,7 +80,11 @@ API: dict[str, list[Rule]] = {
         Rule("patch", from_role("manager", 200), {"role": "contributor"}),
         Rule("delete", (401, 404, 204, 403, 204, 204, 404)),  # the member named is the viewer, who may leave
     ],
-    "api/v1/images/": [Rule("get", signed_in(200)), Rule("post", FROM_CONTRIBUTOR_415, UPLOAD)],
+    "api/v1/images/": [
+        Rule("get", signed_in(200)),
+        Rule("post", FROM_CONTRIBUTOR_415, UPLOAD),
+        Rule("post", from_role("contributor", 400), ADDRESS),
+    ],
     "api/v1/images/<image_id>/": [
         Rule("get", from_role("viewer", 200)),
         Rule("patch", from_role("contributor", 200), {"title": "Changed"}),
@@ -120,7 +126,10 @@ WEB: dict[str, list[Rule]] = {
     "media/originals/<image_id>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
     "upload/": [Rule("get", pages(200)), Rule("post", pages(400), {})],
     # The page's script is told in words what became of a file, be it refused for its bytes or for the role.
-    "upload/file/": [Rule("post", page_from_role("contributor", 200), UPLOAD)],
+    "upload/file/": [
+        Rule("post", page_from_role("contributor", 200), UPLOAD),
+        Rule("post", page_from_role("contributor", 200), ADDRESS),
+    ],
     "upload/states/": [Rule("post", pages(200), {})],
     "upload/archives/<import_id>/": [Rule("get", (302, 404, 404, 404, 404, 200, 404))],
     "collections/": [Rule("get", pages(200))],

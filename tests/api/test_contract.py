@@ -53,7 +53,7 @@ def callers(site, settings, tmp_path):
     from retrieval.services import accounts
     from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
-    settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path)
+    settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path, fetch=False)  # made-up addresses are not asked
     owner = UserFactory(username="owner", is_staff=True)
     collection = CollectionFactory(id=HERE, owner=owner, visibility="public")
     ImageFactory(id=HERE, collection=collection)

@@ -10,6 +10,7 @@ from PIL import Image as Picture
 from retrieval.models import Collection, Image
 from retrieval.services import jobs
 from tests.browser.acts import drop, paste, shown
+from tests.elsewhere import allow_only_it, serving
 from tests.web.library import png
 
 LEAVES = "dispatchEvent(new Event('beforeunload', { cancelable: true }))"
@@ -31,6 +32,23 @@ def test_pictures_are_dropped_and_become_searchable(opens, owner):
     window.wait_for_selector("h1:has-text('Dropped <b>')")
     assert sorted(shown(window)) == ["blue", "red"]
     assert Collection.objects.count() == 1
+
+
+def test_a_picture_is_fetched_from_an_address(opens, owner, birds, monkeypatch):
+    allow_only_it(monkeypatch)
+    with serving() as web:
+        web.pages["/robin.png"] = png("red")
+        window = opens(owner)
+        window.goto(f"/upload/?collection={birds.id}")
+        window.fill("[name=url]", f"{web.address}/robin.png")
+        window.press("[name=url]", "Enter")
+        window.wait_for_selector("text=1 of 1 sent")
+        window.wait_for_function("() => document.querySelector('.preview[src*=thumbnails]')?.naturalWidth > 0")
+        assert window.input_value("[name=url]") == ""
+        window.fill("[name=url]", "http://10.0.0.1/")
+        window.get_by_role("button", name="Fetch", exact=True).click()
+        window.wait_for_selector('li[data-state="refused"]:has-text("open internet")')
+    assert Image.objects.get().source_url == f"{web.address}/robin.png"
 
 
 def test_what_the_browser_cannot_draw_is_shown_by_its_thumbnail(opens, owner, birds):

@@ -26,6 +26,16 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", self.path.removeprefix("/moved/"))
             self.end_headers()
+        elif self.path.startswith("/dawdle/"):
+            time.sleep(0.4)
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/dawdle"))
+            self.end_headers()
+        elif self.path == "/half":
+            self.send_response(200)
+            self.send_header("Content-Length", "500")
+            self.end_headers()
+            self.wfile.write(b"x" * 100)
         elif self.path.startswith("/status/"):
             self.send_response(int(self.path[8:]))
             self.end_headers()
@@ -150,6 +160,19 @@ def test_a_picture_and_its_name(server):
     assert (got.data, got.name) == (b"/a%20b.jpg?x=1", "a b.jpg")
 
 
+def test_letters_of_any_script_may_stand_in_an_address(server):
+    got = fetch(f"{server}/图片.jpg?q=ä&r=%20[1]", HERE)
+    assert got.data == b"/%E5%9B%BE%E7%89%87.jpg?q=%C3%A4&r=%20[1]"
+    assert got.name == "图片.jpg"
+
+
+def test_the_time_is_for_all_hops_together(server):
+    assert fetch(f"{server}/dawdle/end", HERE).data == b"/end"
+    with pytest.raises(InvalidInput) as caught:
+        fetch(f"{server}/dawdle/dawdle/dawdle/dawdle/end", HERE)
+    assert caught.value.code == "url_unreachable"
+
+
 def test_redirects_are_followed_and_counted(server):
     assert fetch(f"{server}/moved//end", HERE).data == b"/end"
     with pytest.raises(InvalidInput) as caught:
@@ -189,7 +212,7 @@ def test_a_flood_is_cut(server):
         fetch(f"{server}/flood", HERE)
 
 
-@pytest.mark.parametrize("path", ["/drip", "/status/404", "/status/500", "/status/204"])
+@pytest.mark.parametrize("path", ["/drip", "/half", "/status/404", "/status/500", "/status/204"])
 def test_what_gives_no_picture_is_said(server, path):
     with pytest.raises(InvalidInput) as caught:
         fetch(server + path, HERE)
@@ -204,9 +227,24 @@ def test_a_server_without_a_certificate_and_a_silent_one_are_said(server):
             assert caught.value.code == "url_unreachable"
 
 
-def test_a_closed_port_and_an_unknown_name_are_said():
+def test_a_closed_port_is_said():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    for url in (f"http://127.0.0.1:{port}/", "http://no-such-name.invalid/"):
-        with pytest.raises(InvalidInput):
-            fetch(url, HERE)
+    with pytest.raises(InvalidInput) as caught:
+        fetch(f"http://127.0.0.1:{port}/", HERE)
+    assert caught.value.code == "url_unreachable"
+
+
+def test_a_name_inside_is_refused_like_one_that_does_not_exist(monkeypatch):
+    def resolve(host, *_, **__):
+        if host == "database.inside":
+            return [(0, 0, 0, "", ("10.0.0.1", 80))]
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    refusals = []
+    for host in ("database.inside", "no-such-name.invalid"):
+        with pytest.raises(InvalidInput) as caught:
+            fetch(f"http://{host}/", FetchRules())
+        refusals.append((caught.value.code, caught.value.message, caught.value.fields))
+    assert refusals[0] == refusals[1]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 
 import pytest
 
-from retrieval import tasks
+from retrieval import conf, tasks
 from retrieval.errors import Unavailable
 from retrieval.models import ArchiveImport, Collection, Image
 from retrieval.services import archives, images
+from tests.elsewhere import allow_only_it, serving
 from tests.web.library import png, put, upload
 
 JSON = {"Accept": "application/json"}
@@ -60,7 +62,7 @@ def test_one_from_the_script(page, collection, encoder, woken):
     image = Image.objects.get()
     assert outcome["state"] == "pending"
     assert outcome["id"] == str(image.id)
-    assert woken == [("embed", image.pk)]
+    assert woken == [("embed",)]
     assert send(page, upload("red"), collection=collection.id).json()["state"] == "known"
 
 
@@ -122,3 +124,47 @@ def test_an_archive_is_taken_apart_and_its_refusals_are_told(page, sees, strange
     assert (told["state"], told["done"], told["failed"]) == ("done", 1, 1)
     assert [issue["name"] for issue in told["issues"]] == ["b.png"]
     assert sees(stranger).get(f"/upload/archives/{job.id}/").status_code == 404
+
+
+@pytest.fixture
+def web(monkeypatch):
+    """The internet: one picture."""
+    allow_only_it(monkeypatch)
+    with serving() as site:
+        site.pages["/robin.png"] = png("red")
+        yield site
+
+
+@pytest.mark.usefixtures("encoder")
+def test_an_address_without_scripts(page, collection, web):
+    address = f"{web.address}/robin.png"
+    text = page.post("/upload/", {"collection": collection.id, "url": f" {address} "}).content.decode()
+    assert "Waiting to be read" in text
+    image = Image.objects.get()
+    assert (image.title, image.source_url) == ("robin", address)
+
+
+@pytest.mark.usefixtures("encoder")
+def test_an_address_from_the_script(page, collection, web, woken):
+    fields = {"url": f"{web.address}/robin.png", "collection": collection.id}
+    outcome = page.post("/upload/file/", fields, headers=JSON).json()
+    assert (outcome["state"], outcome["name"]) == ("pending", fields["url"])
+    assert woken == [("embed",)]
+    assert page.post("/upload/file/", fields, headers=JSON).json()["state"] == "known"
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/a.png", "ftp://example.org/a.png", "x", "http://x.org/" + "a" * 2000])
+def test_an_address_that_is_not_asked_says_why_in_the_readers_language(page, collection, url):
+    fields = {"url": url, "collection": collection.id}
+    outcome = page.post("/upload/file/", fields, headers=JSON).json()
+    assert (outcome["state"], bool(outcome["message"])) == ("refused", True)
+    outcome = page.post("/upload/file/", fields, headers={**JSON, "Accept-Language": "zh-hans"}).json()
+    assert outcome["message"] == "只能获取公开互联网上的 http 或 https 网址。"
+
+
+def test_the_field_is_there_unless_the_operator_switched_it_off(page, collection, settings, web):
+    assert 'name="url"' in page.get("/upload/").content.decode()
+    settings.IMAGESEARCH = replace(conf.get(), fetch=False)
+    assert 'name="url"' not in page.get("/upload/").content.decode()
+    answer = page.post("/upload/", {"collection": collection.id, "url": f"{web.address}/robin.png"})
+    assert (answer.status_code, web.asked) == (403, [])

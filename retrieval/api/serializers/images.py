@@ -42,11 +42,26 @@ class ImageTexts(serializers.Serializer[Any]):
     metadata = extend_schema_field({"type": "object", "additionalProperties": True})(JsonObject)(required=False)
 
 
-class ImageUpload(ImageTexts):
-    """A picture to be added."""
+class ImageAddress(ImageTexts):
+    """A picture to be fetched and added."""
 
-    file = serializers.FileField(help_text="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.")
+    url = serializers.URLField(max_length=2000, help_text="The picture's address, on the open internet.")
     collection = serializers.UUIDField()
+
+
+class ImageUpload(ImageAddress):
+    """A picture to be added: a ``file``, or a ``url`` to fetch it from."""
+
+    file = serializers.FileField(required=False, help_text="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.")
+    url = serializers.URLField(max_length=2000, required=False, help_text="Instead of a file: the picture's address.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take exactly one of the two."""
+        if "file" in attrs and "url" in attrs:
+            raise serializers.ValidationError({"url": ["Send a file or an address, not both."]})
+        if "file" not in attrs and "url" not in attrs:
+            raise serializers.ValidationError({"file": ["Send a file, or an address as url."]})
+        return attrs
 
 
 class ImageEdit(ImageTexts):

@@ -19,13 +19,21 @@ from rest_framework.response import Response
 from retrieval import conf, tasks
 from retrieval.api import media
 from retrieval.api.base import ApiView, checked
-from retrieval.api.serializers.images import ImageEdit, ImageQuery, ImageSerializer, ImageUpload, ThumbnailQuery
-from retrieval.services import collections, idempotency, images
+from retrieval.api.parsers import JsonParser
+from retrieval.api.serializers.images import (
+    ImageAddress,
+    ImageEdit,
+    ImageQuery,
+    ImageSerializer,
+    ImageUpload,
+    ThumbnailQuery,
+)
+from retrieval.services import addresses, collections, idempotency, images
 from retrieval.services.idempotency import Key
-from retrieval.services.images import ImageChanges, ImageFilters, Upload
+from retrieval.services.images import Added, ImageChanges, ImageFilters, Upload
 
 if TYPE_CHECKING:
-    from retrieval.models import Image
+    from retrieval.models import Collection, Image
 
 File = HttpResponse | StreamingHttpResponse
 
@@ -40,7 +48,7 @@ class ImagesView(ApiView):
     """All pictures that the caller sees."""
 
     visitors = True
-    parser_classes = [MultiPartParser]
+    parser_classes = [MultiPartParser, JsonParser]
     largest_file = "image_bytes"
     more_failures = frozenset({409, 429, 507})
 
@@ -55,24 +63,35 @@ class ImagesView(ApiView):
         return self.page(rows.order_by(ordering), ImageSerializer)
 
     @extend_schema(
-        parameters=[IDEMPOTENCY_KEY], request=ImageUpload, responses={200: ImageSerializer, 201: ImageSerializer}
+        parameters=[IDEMPOTENCY_KEY],
+        request={"multipart/form-data": ImageUpload, "application/json": ImageAddress},
+        responses={200: ImageSerializer, 201: ImageSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Add a picture. The same bytes again in the same collection answer 200 with the picture that is there."""
-        fields = checked(ImageUpload, request.data)
+        """Add a picture, sent as ``file`` or fetched from ``url``; the address becomes its source unless one is given.
+
+        The same bytes again in the same collection answer 200 with the picture that is there.
+        """
+        form = request.content_type.startswith("multipart/")
+        fields = checked(ImageUpload if form else ImageAddress, request.data)
         key = _key(request, fields)
         known = idempotency.recall(key, user=self.person) if key else None
         if known:
             return Response(self._shown(images.get(known, user=self.person)), status=201)
         collection = collections.find(fields.pop("collection"), user=self.person)
-        file = fields.pop("file")
-        upload = Upload(file, name=file.name or "", texts=ImageChanges(**fields))
-        added = images.add(upload, user=self.person, collection=collection)
+        added = self._added(fields, collection)
         if added.created:
             tasks.wake(tasks.embed)
             if key:
                 idempotency.remember(key, user=self.person, image_id=added.image.pk)
         return Response(self._shown(added.image), status=201 if added.created else 200)
+
+    def _added(self, fields: dict[str, Any], collection: Collection) -> Added:
+        file, url = fields.pop("file", None), fields.pop("url", "")
+        texts = ImageChanges(**fields)
+        if file is None:
+            return addresses.add(url, user=self.person, collection=collection, texts=texts)
+        return images.add(Upload(file, name=file.name or "", texts=texts), user=self.person, collection=collection)
 
     def _shown(self, image: Image) -> Any:
         return self.shown(ImageSerializer, image)
@@ -180,9 +199,10 @@ def _key(request: Request, fields: dict[str, Any]) -> Key | None:
     if not text:
         return None
     digest = hashlib.sha256()
-    for chunk in fields["file"].chunks():
-        digest.update(chunk)
-    fields["file"].seek(0)
+    if "file" in fields:
+        for chunk in fields["file"].chunks():
+            digest.update(chunk)
+        fields["file"].seek(0)
     rest = {name: value for name, value in fields.items() if name != "file"}
     digest.update(json.dumps(rest, sort_keys=True, default=str).encode())
     return Key(text, digest.hexdigest())

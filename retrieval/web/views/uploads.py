@@ -1,4 +1,4 @@
-"""Putting pictures in: the upload page, one file or archive at a time from its script, many at once without it."""
+"""Putting pictures in: the upload page, one file, archive or address at a time from its script, many without it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from retrieval import conf, tasks
 from retrieval.errors import Forbidden, InvalidInput, NotFound, RetrievalError, Unavailable
 from retrieval.models import Collection, ImportState
-from retrieval.services import archives, collections, images
+from retrieval.services import addresses, archives, collections, images
 from retrieval.services.images import ImageFilters, Upload
 from retrieval.web import words
 from retrieval.web.pages import for_people, may_add, person
@@ -28,7 +28,7 @@ ARCHIVE = b"PK\x03\x04"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: pending, known, refused, or an archive that is being unpacked; and where it went."""
+    """What became of a file or address: pending, known, refused, or an archive being unpacked; and where it went."""
 
     name: str
     collection: str
@@ -44,18 +44,20 @@ def page(request: HttpRequest) -> HttpResponse:
     outcomes: list[Outcome] = []
     if request.method == "POST":
         home = _home(request)
-        outcomes = [_put_in(file, user=person(request), home=home) for file in request.FILES.getlist("file")]
+        address, files = _address(request), cast("list[UploadedFile[bytes]]", request.FILES.getlist("file"))
+        things: list[UploadedFile[bytes] | str] = [address, *files] if address else [*files]
+        outcomes = [_put_in(thing, user=person(request), home=home) for thing in things]
     return render(request, "web/upload.html", {**_choices(request), "outcomes": outcomes})
 
 
 @require_POST
 @for_people
 def one(request: HttpRequest) -> HttpResponse:
-    """Take one file from the page's script and say in words what became of it."""
-    file = request.FILES.get("file")
-    if not isinstance(file, UploadedFile):
+    """Take one file or address from the page's script and say in words what became of it."""
+    thing = _address(request) or request.FILES.get("file")
+    if not isinstance(thing, UploadedFile | str):
         raise InvalidInput.of("file", _("There is no file in the request."))
-    return JsonResponse(asdict(_put_in(file, user=person(request), home=_home(request))))
+    return JsonResponse(asdict(_put_in(thing, user=person(request), home=_home(request))))
 
 
 @require_POST
@@ -80,15 +82,18 @@ def archive(request: HttpRequest, import_id: UUID) -> HttpResponse:
     return JsonResponse({"state": job.state, "message": message, "issues": issues, **numbers})
 
 
-def _put_in(file: UploadedFile[bytes], *, user: User, home: Collection) -> Outcome:
-    """Add one file. What is wrong with the file is its outcome; what is wrong with the site is raised."""
-    name, place = str(file.name or ""), str(home.pk)
+def _put_in(thing: UploadedFile[bytes] | str, *, user: User, home: Collection) -> Outcome:
+    """Add a file, or what lies at an address. What is wrong with it is its outcome; troubles of the site are raised."""
+    name, place = thing if isinstance(thing, str) else str(thing.name or ""), str(home.pk)
     try:
-        if _is_archive(file):
-            job = archives.start(cast(Any, file), name=name, user=user, collection=home)
+        if isinstance(thing, str):
+            added = addresses.add(thing, user=user, collection=home)
+        elif _is_archive(thing):
+            job = archives.start(cast(Any, thing), name=name, user=user, collection=home)
             tasks.wake(tasks.run_import, job.pk)
             return Outcome(name, place, "archive", str(job.pk))
-        added = images.add(Upload(file=cast(Any, file), name=name), user=user, collection=home)
+        else:
+            added = images.add(Upload(file=cast(Any, thing), name=name), user=user, collection=home)
     except (Forbidden, NotFound, Unavailable):
         raise
     except RetrievalError as error:
@@ -97,6 +102,10 @@ def _put_in(file: UploadedFile[bytes], *, user: User, home: Collection) -> Outco
         return Outcome(name, place, "known", str(added.image.pk))
     tasks.wake(tasks.embed)
     return Outcome(name, place, "pending", str(added.image.pk))
+
+
+def _address(request: HttpRequest) -> str:
+    return str(request.POST.get("url", "")).strip()
 
 
 def _is_archive(file: UploadedFile[bytes]) -> bool:
@@ -123,7 +132,7 @@ def _home(request: HttpRequest) -> Collection:
 def _choices(request: HttpRequest) -> dict[str, Any]:
     homes = [row for row in collections.listing(request.user) if may_add(row)]
     chosen = _uuid(request.GET.get("collection", "") or str(request.POST.get("collection", "")))
-    return {"homes": homes, "chosen": chosen, "limits": conf.get().limits}
+    return {"homes": homes, "chosen": chosen, "limits": conf.get().limits, "fetches": conf.get().fetch}
 
 
 def _uuid(text: str) -> UUID | None:
