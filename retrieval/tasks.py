@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 
 from retrieval import encoders
 from retrieval.errors import RetrievalError, Unavailable, WeightsError
-from retrieval.services import archives, idempotency, images, indexes, jobs, ledger, status, training
+from retrieval.services import archives, evaluations, idempotency, images, indexes, jobs, ledger, status, training
 from retrieval.services import encoders as encoder_life
 
 log = structlog.get_logger(__name__)
@@ -109,6 +109,8 @@ def reconcile() -> None:
         _publish(run_import, (import_id,))
     for run_id in training.unfinished()[:1]:
         _publish(train, (run_id,))
+    for evaluation_id in evaluations.unfinished()[:1]:
+        _publish(evaluate, (evaluation_id,))
 
 
 @shared_task(soft_time_limit=3600, time_limit=3700)
@@ -152,6 +154,14 @@ def drop_expired() -> None:
 def train(run_id: str) -> None:
     """Train an encoder as a run's row says."""
     training.run(uuid.UUID(run_id))
+
+
+@shared_task(soft_time_limit=None, time_limit=None)
+def evaluate(evaluation_id: str) -> None:
+    """Measure encoders as an evaluation's row says, then begin the next in line."""
+    if evaluations.run(uuid.UUID(evaluation_id)):
+        for following in evaluations.unfinished()[:1]:
+            _publish(evaluate, (following,))
 
 
 def _beat() -> None:

@@ -4,6 +4,7 @@ from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, Idempoten
 from retrieval.models.collections import Collection, Membership, Role, Visibility
 from retrieval.models.embeddings import Embedding, EmbeddingCount
 from retrieval.models.encoders import Encoder, EncoderState, Measure
+from retrieval.models.evaluations import Evaluation, EvaluationState, GroupRule, Labels
 from retrieval.models.images import Image, ImageDigest, Status
 from retrieval.models.imports import ArchiveImport, ImportIssue, ImportState
 from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverview, JobState
@@ -20,7 +21,10 @@ __all__ = [
     "EmbeddingJob",
     "Encoder",
     "EncoderState",
+    "Evaluation",
+    "EvaluationState",
     "FirstLink",
+    "GroupRule",
     "Heartbeat",
     "IdempotencyKey",
     "Image",
@@ -31,6 +35,7 @@ __all__ = [
     "JobEventKind",
     "JobOverview",
     "JobState",
+    "Labels",
     "Measure",
     "Membership",
     "RecallFigure",

@@ -71,10 +71,13 @@ def save_scorecards(rows: Sequence[Encoder], *, result: Result) -> None:
     """Write each report's figures into its encoder's ``scores``, under the set's name; committed at once.
 
     A scorecard says what was measured (digest of the set, measure, protocol), so that only like is compared with like.
+    An encoder that was dropped meanwhile keeps none.
     """
     for row, built in zip(rows, result.reports, strict=True):
         with transaction.atomic():
-            locked = Encoder.objects.select_for_update().get(pk=row.pk)
+            locked = Encoder.objects.select_for_update().filter(pk=row.pk).first()
+            if locked is None:
+                continue
             locked.scores = {**locked.scores, scorecard_name(built): scorecard(built)}
             locked.save(update_fields=["scores"])
         row.scores = locked.scores

@@ -28,6 +28,8 @@ Pixels = NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many are done, and of how many."""
 
+LabelSource = Literal["tags", "group_key"]
+
 BATCH = 32
 
 
@@ -114,7 +116,7 @@ class CollectionLabels:
 
     collection: Collection
     user: Person | Any
-    by: Literal["tags", "group_key"] = "tags"
+    by: LabelSource = "tags"
 
     def load(self, rows: Sequence[Encoder], *, progress: Progress) -> Measurable:
         """Read stored vectors; no picture is decoded. Raises InvalidInput when nothing is labelled and embedded."""

@@ -129,6 +129,7 @@ def test_nothing_to_judge_is_an_error():
 
 def test_json_is_strict(built):
     data = json.loads(json.dumps(built.to_dict(), allow_nan=False))
+    assert report.Report.from_dict(data) == built
     assert data["overall"]["mAP"]["mean"] == built.overall["mAP"].mean
     assert data["plan"]["group_rule"] == "ignore"
     assert data["subject"]["encoder"] == "small-v1"
