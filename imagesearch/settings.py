@@ -244,6 +244,7 @@ IMAGESEARCH = Conf(
     weights_dir=env.path("IMAGESEARCH_WEIGHTS_DIR", DATA_DIR / "weights"),
     encoder=env.text("IMAGESEARCH_ENCODER", "compact-v1"),
     public_search=env.boolean("IMAGESEARCH_PUBLIC_SEARCH"),
+    fetch=env.boolean("IMAGESEARCH_FETCH", default=True),
     limits=Limits(
         user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),
