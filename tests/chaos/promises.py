@@ -21,6 +21,7 @@ LEDGER = "services/test_ledger.py::"
 JOBS = "services/test_jobs.py::"
 IMAGES = "services/test_images.py::"
 DECODE = "ingest/test_decode.py::"
+SCALE = "chaos/test_scale.py::"
 SANDBOX = "ingest/test_sandbox.py::"
 MATRIX = "api/test_matrix.py::"
 
@@ -80,27 +81,34 @@ FAULTS = (
     Promise("SIGTERM: stops within 30 s, nothing recorded as failed", (LONG + "test_the_worker_is_asked_to_stop",)),
     Promise(
         "An index build killed midway is seen and repaired by one command; search stays right meanwhile",
-        ("services/test_indexes.py::test_an_invalid_index_is_seen_and_repaired",
+        (SCALE + "test_an_index_build_is_killed",
+         "services/test_indexes.py::test_an_invalid_index_is_seen_and_repaired",
          "search/test_query.py::test_without_a_sound_index_the_search_is_exact"),
     ),
     Promise(
         "A new encoder beside the old one: each answer from one encoder, switch and roll-back are one row",
-        ("services/test_search.py::test_one_encoder_answers_even_while_another_is_made_active",
+        (SCALE + "test_the_encoder_is_switched_while_people_search",
+         "services/test_search.py::test_one_encoder_answers_even_while_another_is_made_active",
          "services/test_encoder_life.py::test_a_switch_is_one_commit_and_leaves_a_trail",
          "services/test_encoder_life.py::test_going_back_needs_no_building"),
     ),
     Promise(
         "A filtered search returns min(k, visible matches), never silently fewer",
-        ("search/test_filters.py::test_a_filtered_search_finds_what_the_oracle_finds",
+        (SCALE + "test_a_filter_never_starves",
+         "search/test_filters.py::test_a_filtered_search_finds_what_the_oracle_finds",
          "search/test_query.py::test_an_index_that_gives_too_few_is_followed_by_the_exact_search"),
     ),
     Promise(
         "Backup during uploads, restore on an empty box: the same pictures",
-        ("services/test_backup.py::test_what_was_backed_up_comes_back",
+        (SCALE + "test_a_backup_is_made_during_uploads", "services/test_backup.py::test_what_was_backed_up_comes_back",
          "services/test_backup.py::test_a_purge_waits_for_the_backup"),
         ("services/test_backup.py::test_a_damaged_backup_is_refused_and_nothing_is_changed",),
     ),
     Promise("Everything at once: 20 children, 10 workers, 3 flushes, 5 databases", (LONG + "test_everything_at_once",)),
+    Promise(
+        "Half an hour of uploads, searches, edits and deletions with a worker killed each minute: no 5xx, memory flat",
+        (SCALE + "test_a_soak_of_half_an_hour",),
+    ),
 )  # fmt: skip
 
 BAD_INPUT = (

@@ -171,7 +171,8 @@ class Site:
         while True:
             try:
                 with psycopg.connect(servers.postgres(self.folder).dsn(), autocommit=True) as connection:
-                    return connection.execute(sql).fetchall()
+                    done = connection.execute(sql)
+                    return done.fetchall() if done.description else []
             except psycopg.OperationalError:
                 if time.monotonic() > deadline:
                     raise
