@@ -38,13 +38,16 @@ def for_row(row: Encoder) -> embedding.Encoder:
 
 
 def load(row: Encoder) -> embedding.Encoder:
-    """A fresh live encoder of a row, with the quickest runtime here. An untrained one is random, always the same."""
+    """A fresh live encoder of a row, with the quickest runtime here."""
+    return embedding.use_quickest(plain(row), cache=conf.get().data_dir / "cache" / "graphs")
+
+
+def plain(row: Encoder) -> embedding.Encoder:
+    """A fresh encoder of a row, for its weights and not to be run. An untrained one is random, always the same."""
     spec = embedding.EncoderSpec.from_dict(row.spec)
     if row.weights_name:
-        encoder = embedding.checkpoint.load(weights_path(row.weights_name), spec=spec, sha256=row.weights_sha256)
-    else:
-        encoder = embedding.Encoder(spec)
-    return embedding.use_quickest(encoder, cache=conf.get().data_dir / "cache" / "graphs")
+        return embedding.checkpoint.load(weights_path(row.weights_name), spec=spec, sha256=row.weights_sha256)
+    return embedding.Encoder(spec)
 
 
 def weights_path(name: str) -> Path:

@@ -17,7 +17,18 @@ from kombu.exceptions import OperationalError
 
 from retrieval import encoders
 from retrieval.errors import RetrievalError, Unavailable, WeightsError
-from retrieval.services import archives, evaluations, idempotency, images, indexes, jobs, ledger, status, training
+from retrieval.services import (
+    archives,
+    derived,
+    evaluations,
+    idempotency,
+    images,
+    indexes,
+    jobs,
+    ledger,
+    status,
+    training,
+)
 from retrieval.services import encoders as encoder_life
 
 log = structlog.get_logger(__name__)
@@ -105,12 +116,22 @@ def reconcile() -> None:
     status.beat("scheduler", kind="scheduler")
     for image_id in jobs.reconcile():
         _publish(embed, (image_id,))
+    if derived.waiting():
+        _publish(derive, ())
     for import_id in archives.unfinished():
         _publish(run_import, (import_id,))
     for run_id in training.unfinished()[:1]:
         _publish(train, (run_id,))
     for evaluation_id in evaluations.unfinished()[:1]:
         _publish(evaluate, (evaluation_id,))
+
+
+@shared_task
+def derive() -> None:
+    """Compute vectors that follow from stored ones."""
+    _beat()
+    if derived.work():
+        _publish(derive, ())
 
 
 @shared_task(soft_time_limit=3600, time_limit=3700)

@@ -55,6 +55,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("encoders/<uuid:encoder_id>/", encoders.EncoderView.as_view(), name="encoder"),
     path("encoders/<uuid:encoder_id>/build/", encoders.BuildView.as_view(), name="build"),
     path("encoders/<uuid:encoder_id>/activate/", encoders.ActivateView.as_view(), name="activate"),
+    path("encoders/<uuid:encoder_id>/projections/", encoders.ProjectionsView.as_view(), name="projections"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^.*$", status.UnknownView.as_view(), name="unknown"),

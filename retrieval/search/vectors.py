@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from retrieval.errors import InvalidInput, RetrievalError
 
@@ -61,6 +61,12 @@ def unit(raw: Floats) -> Units:
     vectors[lengths == 0] = 1 / np.sqrt(raw.shape[1])
     vectors = vectors.astype(np.float16).astype(np.float32)
     return Units(vectors, lengths, _lengths(vectors - vectors.mean(axis=1, keepdims=True)))
+
+
+def raw(units: ArrayLike, lengths: ArrayLike) -> Floats:
+    """Back from what is stored: unit vectors (N, D) and their lengths (N,) -> raw vectors (N, D), in half precision."""
+    vectors: Floats = np.asarray(units, np.float32) * np.asarray(lengths, np.float32)[:, None]
+    return vectors
 
 
 def combine(positives: Sequence[QueryVector], *, negatives: Sequence[QueryVector] = ()) -> QueryVector:

@@ -12,7 +12,7 @@ from django.db.models import Case, CharField, Count, IntegerField, OuterRef, Que
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from retrieval.errors import Forbidden, InvalidInput, NotFound
+from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.ingest import store
 from retrieval.models import (
     Collection,
@@ -70,6 +70,23 @@ def get(collection_id: UUID | str, *, user: Person | Any) -> Collection:
 def find(collection_id: UUID | str, *, user: Person | Any) -> Collection:
     """Return the bare collection, for work that does not show it: nothing is counted. Raises NotFound as ``get``."""
     return _found(Collection.objects.visible_to(user), collection_id)
+
+
+def named(text: str) -> Collection:
+    """Return the collection of this name or id, for the operator at the terminal.
+
+    Raises NotFound, and Conflict when several have the name.
+    """
+    rows = Collection.objects.filter(deleted_at=None)
+    try:
+        found = list(rows.filter(pk=UUID(text)))
+    except ValueError:
+        found = list(rows.filter(name=text)[:2])
+    if len(found) > 1:
+        raise Conflict(f"There are several collections named {text!r}; give the id.")
+    if not found:
+        raise NotFound(f"There is no collection {text!r}.")
+    return found[0]
 
 
 def listing(user: Person | Any) -> QuerySet[Collection]:

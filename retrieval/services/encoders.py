@@ -68,7 +68,7 @@ def build(encoder: Encoder, *, user: User) -> Encoder:
 
     The jobs are added by the ledger's reconciler, so the edge need only wake it. Raises Conflict for an active one.
     """
-    _require_admin(user)
+    require_admin(user)
     with transaction.atomic():
         row = Encoder.objects.select_for_update().get(pk=encoder.pk)
         if row.state == EncoderState.ACTIVE:
@@ -87,7 +87,7 @@ def activate(encoder: Encoder, *, user: User, force_reason: str = "") -> Encoder
     measured on, unless a reason is given. A retired one comes back at once: pictures that came since wait in the
     ledger. Raises Conflict with the code encoder_incomplete or encoder_worse.
     """
-    _require_admin(user)
+    require_admin(user)
     indexes.ensure(encoder)
     with transaction.atomic():
         current = Encoder.objects.select_for_update().filter(state=EncoderState.ACTIVE).first()
@@ -119,7 +119,7 @@ def worse_sets(candidate: Encoder, current: Encoder) -> dict[str, tuple[float, f
 
 def drop(encoder: Encoder, *, user: User) -> None:
     """Remove an encoder that is not in use, with its vectors, jobs and index. Raises Conflict for one in use."""
-    _require_admin(user)
+    require_admin(user)
     if encoder.state == EncoderState.ACTIVE:
         raise Conflict("The active encoder cannot be dropped; activate another one first.", code="encoder_active")
     indexes.drop(encoder)
@@ -137,7 +137,8 @@ def drop_expired() -> int:
     return len(expired)
 
 
-def _require_admin(user: Person | Any) -> None:
+def require_admin(user: Person | Any) -> None:
+    """Raise Forbidden for anyone else."""
     if not user.is_staff:
         raise Forbidden("Only administrators change encoders.")
 

@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from django.db.models import Count, F, Max, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, Image, JobState
-from retrieval.services import ledger
+from retrieval.services import derived, ledger
 from retrieval.services.pipeline import embed
 
 if TYPE_CHECKING:
@@ -91,18 +90,13 @@ def reconcile() -> list[uuid.UUID]:
 
 
 def add_missing(encoder: Encoder, *, limit: int) -> int:
-    """Give a job to living pictures that have neither a job nor a vector by this encoder; return how many."""
-    lacking = (
-        Image.objects.alive()
-        .exclude(pk__in=EmbeddingJob.objects.filter(encoder=encoder).values("image_id"))
-        .exclude(pk__in=Embedding.objects.filter(encoder=encoder).values("image_id"))
-    )
-    # A picture may have been done before and lost its vector: that makes this a new round.
-    rounds = Coalesce(Max("job_events__round", filter=Q(job_events__encoder=encoder)), 0) + 1
-    rows = [
-        EmbeddingJob(image_id=pk, encoder=encoder, owner_id=owner, priority=PRIORITY_REBUILD, round=number)
-        for pk, owner, number in lacking.order_by("pk").values_list("pk", "uploader_id", rounds)[:limit]
-    ]
+    """Give a job to living pictures that have neither a job nor a vector by this encoder; return how many.
+
+    Those whose vector follows from another encoder's are left to ``derived``.
+    """
+    lacking = derived.untouched(encoder).exclude(derived.has_source(encoder))
+    ids = list(lacking.order_by("pk").values_list("pk", flat=True)[:limit])
+    rows = ledger.new_jobs(encoder, ids, priority=PRIORITY_REBUILD)
     EmbeddingJob.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
     return len(rows)
 

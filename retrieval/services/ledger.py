@@ -7,14 +7,18 @@ import random
 import socket
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
+from numpy.typing import NDArray
 
 from retrieval import conf
 from retrieval.errors import RetrievalError
@@ -27,6 +31,7 @@ from retrieval.models import (
     JobEventKind,
     JobState,
 )
+from retrieval.search import vectors
 
 EXHAUSTED = RetrievalError(
     "Embedding this picture ended the worker every time it was tried.", code="attempts_exhausted"
@@ -50,6 +55,13 @@ class Vector:
     unit: Sequence[float]
     length: float
     centred_length: float
+
+
+def stored(raw: NDArray[np.float32]) -> list[Vector]:
+    """Raw vectors (N, D) as rows hold them, in the same order."""
+    units = vectors.unit(raw)
+    parts = zip(units.vectors, units.lengths, units.centred_lengths, strict=True)
+    return [Vector(unit, float(length), float(centred)) for unit, length, centred in parts]
 
 
 @cache
@@ -139,18 +151,44 @@ def _lease(encoder: Encoder, jobs: Sequence[EmbeddingJob]) -> Claim:
     return Claim(encoder, token, tuple(job.image_id for job in jobs), again)
 
 
-def finish(claim: Claim, vectors: Mapping[uuid.UUID, Vector]) -> int:
+def begin(encoder: Encoder, image_ids: Sequence[uuid.UUID]) -> Claim:
+    """Make jobs that this process holds from the start, for pictures whose vector it can tell at once.
+
+    To be finished in the same transaction, so that nobody ever sees them unfinished. A picture that has a job already
+    is left out.
+    """
+    claim = Claim(encoder, uuid.uuid4(), tuple(image_ids))
+    held = {
+        "state": JobState.RUNNING, "attempts": 1, "worker": worker_name(), "lease_token": claim.token,
+        "lease_until": timezone.now() + timedelta(seconds=conf.get().ledger.lease),
+    }  # fmt: skip
+    EmbeddingJob.objects.bulk_create(new_jobs(encoder, image_ids, **held), ignore_conflicts=True)
+    jobs = _ours(claim, claim.image_ids)
+    JobEvent.objects.bulk_create([_event(job, JobEventKind.CLAIMED) for job in jobs])
+    return replace(claim, image_ids=tuple(job.image_id for job in jobs))
+
+
+def new_jobs(encoder: Encoder, image_ids: Sequence[uuid.UUID], **fields: Any) -> list[EmbeddingJob]:
+    """Unsaved jobs; a picture may have been done before and lost its vector: that makes this a new round."""
+    rounds = Coalesce(Max("job_events__round", filter=Q(job_events__encoder=encoder)), 0) + 1
+    rows = Image.objects.filter(pk__in=image_ids).order_by("pk").values_list("pk", "uploader_id", rounds)
+    return [
+        EmbeddingJob(image_id=pk, encoder=encoder, owner_id=owner, round=number, **fields) for pk, owner, number in rows
+    ]
+
+
+def finish(claim: Claim, found: Mapping[uuid.UUID, Vector]) -> int:
     """Store vectors and mark their jobs done in one commit; return how many were still ours to finish.
 
     A job that was taken over or given back meanwhile is left alone, so nothing is ever committed twice. Pictures are
     locked while their collection is copied, so that a move or a deletion comes either before or after.
     """
     with transaction.atomic():
-        jobs = _ours(claim, vectors)
+        jobs = _ours(claim, found)
         images = Image.objects.select_for_update(no_key=True).filter(pk__in=[job.image_id for job in jobs])
         scope = {image.pk: None if image.deleted_at else image.collection_id for image in images.order_by("pk")}
         Embedding.objects.bulk_create(
-            [_embedding(job, vectors[job.image_id], scope[job.image_id]) for job in jobs],
+            [_embedding(job, found[job.image_id], scope[job.image_id]) for job in jobs],
             update_conflicts=True,
             unique_fields=["image", "encoder"],
             update_fields=["collection", "vector", "length", "centred_length", "created_at"],

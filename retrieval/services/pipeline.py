@@ -18,7 +18,6 @@ from retrieval.embedding import Encoder as LiveEncoder
 from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable, WeightsError
 from retrieval.ingest import sandbox, store
 from retrieval.models import Encoder, Image
-from retrieval.search import vectors
 from retrieval.services import ledger
 from retrieval.services.ledger import Claim, Vector
 
@@ -155,8 +154,4 @@ def _decoded(batch: Batch) -> tuple[dict[uuid.UUID, NDArray[Any]], dict[uuid.UUI
 def _encoded(encoder: LiveEncoder, pictures: dict[uuid.UUID, NDArray[Any]]) -> dict[uuid.UUID, Vector]:
     if not pictures:
         return {}
-    unit = vectors.unit(encoder.encode(list(pictures.values())))
-    return {
-        pk: Vector(unit.vectors[row], float(unit.lengths[row]), float(unit.centred_lengths[row]))
-        for row, pk in enumerate(pictures)
-    }
+    return dict(zip(pictures, ledger.stored(encoder.encode(list(pictures.values()))), strict=True))

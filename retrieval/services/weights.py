@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from django.core.validators import slug_re
 from django.utils import timezone
 
 from retrieval import conf, encoders
@@ -22,6 +23,7 @@ Progress = Callable[[int, int], None]
 BLOCK = 1024 * 1024
 TIMEOUT = 30  # seconds without a byte
 FALLBACK = "mobilenet_v2"
+LONGEST_NAME = 80
 
 
 def fetch(backbone: str, *, progress: Progress, mirror: str = "") -> Path:
@@ -75,10 +77,9 @@ def register(name: str, path: Path, *, spec: EncoderSpec | None = None, sha256: 
     """Make a draft encoder of a trained weights file, which is copied into the weights folder.
 
     ``spec`` may be left out for a file that carries one. The file is read completely first, so one that does not fit
-    is refused now. Raises WeightsError, and Conflict when the name is taken.
+    is refused now. Raises WeightsError, InvalidInput for a name that none can have, and Conflict when it is taken.
     """
-    if Encoder.objects.filter(name=name).exists():
-        raise Conflict(f"There is an encoder called {name} already.", code="name_taken")
+    require_free(name)
     live = checkpoint.load(path, spec=spec, sha256=sha256 or None)
     carried = checkpoint.read_spec(path)
     folder = conf.get().weights_dir
@@ -90,6 +91,14 @@ def register(name: str, path: Path, *, spec: EncoderSpec | None = None, sha256: 
     else:
         kept = _copied(path, folder / f"{name}{path.suffix}")
     return _row(name, spec=live.spec, file=kept)
+
+
+def require_free(name: str) -> None:
+    """Raise InvalidInput for a name that no encoder can have, as files are named so, and Conflict when it is taken."""
+    if len(name) > LONGEST_NAME or not slug_re.match(name):
+        raise InvalidInput.of("name", f"A name is 1 to {LONGEST_NAME} letters, digits, - and _.")
+    if Encoder.objects.filter(name=name).exists():
+        raise Conflict(f"There is an encoder called {name} already.", code="name_taken")
 
 
 def _copied(source: Path, target: Path) -> Path:

@@ -52,6 +52,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("activity/retry/", activity.retry, name="activity_retry"),
     path("encoders/", encoders.page, name="encoders"),
     path("encoders/now/", encoders.now, name="encoders_now"),
+    path("encoders/projections/", encoders.project, name="encoder_project"),
     path("encoders/<uuid:encoder_id>/build/", encoders.build, name="encoder_build"),
     path("encoders/<uuid:encoder_id>/activate/", encoders.activate, name="encoder_activate"),
     path("encoders/<uuid:encoder_id>/drop/", encoders.drop, name="encoder_drop"),

@@ -102,6 +102,8 @@ API: dict[str, list[Rule]] = {
     "api/v1/encoders/<encoder_id>/": [Rule("get", signed_in(200)), Rule("delete", admins(409))],
     "api/v1/encoders/<encoder_id>/build/": [Rule("post", admins(409))],
     "api/v1/encoders/<encoder_id>/activate/": [Rule("post", admins(200), {})],
+    # More dimensions than the encoder has: an administrator gets as far as being told so.
+    "api/v1/encoders/<encoder_id>/projections/": [Rule("post", admins(400), {"name": "new", "dimension": 9})],
     "api/v1/schema/": [Rule("get", everyone(200))],
     "api/v1/docs/": [Rule("get", everyone(200))],
     "api/v1/^.*$": [Rule("get", everyone(404))],
@@ -152,6 +154,7 @@ WEB: dict[str, list[Rule]] = {
     "activity/retry/": [Rule("post", pages(302), {})],
     "encoders/": [Rule("get", pages(200))],
     "encoders/now/": [Rule("get", pages(200))],
+    "encoders/projections/": [Rule("post", page_for_admins(400), {})],
     "encoders/<encoder_id>/build/": [Rule("post", page_for_admins(409), {})],
     "encoders/<encoder_id>/activate/": [Rule("post", page_for_admins(302), {})],
     "encoders/<encoder_id>/drop/": [Rule("post", page_for_admins(409), {})],

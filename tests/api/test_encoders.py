@@ -98,6 +98,37 @@ def test_jobs_say_what_failed_and_try_it_again(owner, active, collection, calls)
     assert (answer.status_code, answer.json()) == (202, {"retried": 1})
 
 
+def test_a_projection_becomes_a_draft(admin, active, calls, collection, monkeypatch):
+    from retrieval.services import projections
+
+    seen = []
+
+    def learn(source, request, *, user):
+        seen.append((source, request, user))
+        return EncoderFactory(name=request.name, dimension=request.dimension, state="draft")
+
+    monkeypatch.setattr(projections, "learn", learn)
+    body = {"name": "better", "dimension": 2, "method": "supervised", "by": "group_key"}
+    answer = calls(admin).post(f"{BASE}{active.pk}/projections/", body, format="json")
+    assert (answer.status_code, answer.json()["name"], answer.json()["state"]) == (201, "better", "draft")
+    assert seen == [(active, projections.ProjectionRequest("better", 2, "supervised", None, "group_key"), admin)]
+    hidden = calls(admin).post(f"{BASE}{active.pk}/projections/", {**body, "collection": collection.pk}, format="json")
+    assert hidden.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "a b", "dimension": 2}, "name"), ({"name": "a"}, "dimension"), ({"dimension": 2}, "name"),
+        ({"name": "a", "dimension": 2, "method": "magic"}, "method"),
+        ({"name": "a", "dimension": 2, "by": "colour"}, "by"), ({"name": "a", "dimension": 4}, "dimension"),
+    ],
+)  # fmt: skip
+def test_a_projection_that_cannot_be_names_the_field(admin, active, calls, body, field):
+    answer = calls(admin).post(f"{BASE}{active.pk}/projections/", body, format="json")
+    assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, [field])
+
+
 @pytest.fixture
 def own_folder(settings, tmp_path):
     """Keep the files of a test apart."""

@@ -75,3 +75,44 @@ def test_build_and_drop(admin, encoder):
     assert row.state == EncoderState.BUILDING
     admin.post(f"/encoders/{row.pk}/drop/")
     assert not Encoder.objects.filter(pk=row.pk).exists()
+
+
+@pytest.fixture
+def learned(monkeypatch):
+    """What the service was asked for; it makes a draft at once."""
+    from retrieval.services import projections
+
+    seen = []
+
+    def learn(source, request, *, user):
+        seen.append((source, request))
+        return EncoderFactory(name=request.name, state=EncoderState.DRAFT)
+
+    monkeypatch.setattr(projections, "learn", learn)
+    return seen
+
+
+def test_a_projection_is_learned_from_the_page(admin, encoder, learned):
+    Encoder.objects.update(trained=True)
+    said = {"encoder": encoder.pk, "name": "better", "method": "supervised", "dimension": 2, "by": "tags"}
+    answer = admin.post("/encoders/projections/", {**said, "collection": ""}, follow=True)
+    assert "better is a draft encoder now." in answer.content.decode()
+    ((source, request),) = learned
+    assert source == encoder
+    assert (request.method, request.dimension, request.collection, request.by) == ("supervised", 2, None, "tags")
+
+
+def test_a_projection_that_cannot_be_says_so_beside_the_field(admin, encoder):
+    Encoder.objects.update(trained=True)
+    said = {"encoder": encoder.pk, "name": "better", "method": "pca", "dimension": 99, "by": "tags"}
+    answer = admin.post("/encoders/projections/", said)
+    assert answer.status_code == 400
+    assert "dimension must be from 1 to 3" in answer.content.decode()
+    taken = admin.post("/encoders/projections/", {**said, "name": encoder.name})
+    assert "already" in taken.content.decode()
+
+
+def test_only_administrators_learn_projections(page, admin, encoder):
+    assert "encoders/projections/" not in page.get("/encoders/").content.decode()
+    assert "encoders/projections/" in admin.get("/encoders/").content.decode()
+    assert page.post("/encoders/projections/", {}).status_code == 403

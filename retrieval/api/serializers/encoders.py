@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from retrieval.models import Encoder, EncoderState
-from retrieval.services import encoders
+from retrieval.services import encoders, projections
 
 
 class ProgressSerializer(serializers.Serializer[Any]):
@@ -48,6 +48,16 @@ class ActivationInput(serializers.Serializer[Any]):
     """Why an encoder that scores worse is to be active all the same."""
 
     force_reason = serializers.CharField(max_length=1000, default="", allow_blank=True)
+
+
+class ProjectionInput(serializers.Serializer[Any]):
+    """What to learn on stored vectors; without a collection, on all pictures that the caller sees."""
+
+    name = serializers.SlugField(max_length=80)
+    dimension = serializers.IntegerField(min_value=1, max_value=4000)
+    method = serializers.ChoiceField(projections.METHODS, default="pca")
+    collection = serializers.UUIDField(default=None, allow_null=True)
+    by = serializers.ChoiceField(projections.LABELS, default="tags", help_text="the labels of `supervised`")
 
 
 class StatusSerializer(serializers.Serializer[Any]):

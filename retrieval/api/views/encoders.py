@@ -10,8 +10,9 @@ from rest_framework.response import Response
 
 from retrieval import tasks
 from retrieval.api.base import ApiView, checked
-from retrieval.api.serializers.encoders import ActivationInput, EncoderSerializer
-from retrieval.services import encoders
+from retrieval.api.serializers.encoders import ActivationInput, EncoderSerializer, ProjectionInput
+from retrieval.services import collections, encoders, projections
+from retrieval.services.projections import ProjectionRequest
 
 
 class EncodersView(ApiView):
@@ -66,3 +67,19 @@ class ActivateView(ApiView):
         encoder = encoders.activate(encoders.get(encoder_id), user=self.person, force_reason=reason)
         tasks.wake(tasks.reconcile)
         return Response(self.shown(EncoderSerializer, encoder))
+
+
+class ProjectionsView(ApiView):
+    """Learn a projection on an encoder's stored vectors."""
+
+    more_failures = frozenset({409})
+
+    @extend_schema(request=ProjectionInput, responses={201: EncoderSerializer})
+    def post(self, request: Request, encoder_id: UUID) -> Response:
+        """Make a draft encoder with it, in seconds: no picture is read. Administrators only."""
+        said = checked(ProjectionInput, request.data)
+        chosen = said.pop("collection")
+        collection = collections.find(chosen, user=self.person) if chosen else None
+        wanted = ProjectionRequest(**said, collection=collection)
+        draft = projections.learn(encoders.get(encoder_id), wanted, user=self.person)
+        return Response(self.shown(EncoderSerializer, draft), status=201)

@@ -7,15 +7,19 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from retrieval import tasks
+from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Encoder, EncoderState
-from retrieval.services import encoders
+from retrieval.services import collections, encoders, projections
 from retrieval.services.encoders import Progress
+from retrieval.services.projections import ProjectionRequest
+from retrieval.web import words
+from retrieval.web.forms.encoders import ProjectionForm
 from retrieval.web.pages import for_people, person
 
 
@@ -32,7 +36,7 @@ class Row:
 @for_people
 def page(request: HttpRequest) -> HttpResponse:
     """Show all of them side by side."""
-    return render(request, "web/encoders.html", _table())
+    return _page(request, _form(request))
 
 
 @require_safe
@@ -70,6 +74,40 @@ def drop(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
     encoders.drop(encoder, user=person(request))
     messages.success(request, _("{name} is gone.").format(name=encoder.name))
     return redirect("web:encoders")
+
+
+@require_POST
+@for_people
+def project(request: HttpRequest) -> HttpResponse:
+    """Learn a projection on stored vectors, and make a draft encoder with it."""
+    encoders.require_admin(person(request))
+    form = _form(request, request.POST)
+    if form.is_valid() and _learned(request, form):
+        return redirect("web:encoders")
+    return _page(request, form, status=400)
+
+
+def _form(request: HttpRequest, said: QueryDict | None = None) -> ProjectionForm:
+    trained = encoders.listing().filter(trained=True).exclude(state=EncoderState.DRAFT)
+    return ProjectionForm(said, encoders=trained, collections=collections.listing(request.user))
+
+
+def _page(request: HttpRequest, form: ProjectionForm, *, status: int = 200) -> HttpResponse:
+    return render(request, "web/encoders.html", {**_table(), "form": form}, status=status)
+
+
+def _learned(request: HttpRequest, form: ProjectionForm) -> bool:
+    """Learn what a valid form says; what does not fit becomes an error of its field."""
+    said = dict(form.cleaned_data)
+    source = said.pop("encoder")
+    try:
+        draft = projections.learn(source, ProjectionRequest(**said), user=person(request))
+    except (InvalidInput, Conflict) as error:
+        known = [name for name in error.fields if name in form.fields]
+        form.add_error(known[0] if known else "name", words.reason(error.code, error.message))
+        return False
+    messages.success(request, _("{name} is a draft encoder now. Build it, then compare.").format(name=draft.name))
+    return True
 
 
 def _table() -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""Makes a draft encoder of another one and a projection learned on the vectors that are stored by it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from retrieval.errors import RetrievalError
+from retrieval.services import collections, evaluation, projections
+from retrieval.services.projections import LABELS, METHODS, ProjectionRequest
+
+
+class Command(BaseCommand):
+    """``manage.py learn_projection NAME --method supervised --dimension 128``: no picture is read."""
+
+    help = "Learn a projection on the stored vectors of an encoder, and make a draft encoder with it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The encoder, the method, and the pictures."""
+        parser.add_argument("encoder", metavar="NAME", help="the encoder whose vectors are stored")
+        parser.add_argument("--method", choices=METHODS, required=True)
+        parser.add_argument("--dimension", type=int, required=True, help="length of the new vectors")
+        parser.add_argument("--collection", help="name or id; without it, all pictures")
+        parser.add_argument("--by", choices=LABELS, default="tags", help="what supervised takes for labels")
+        parser.add_argument("--name", help="of the draft (default: NAME-METHOD-DIMENSION)")
+
+    def handle(self, **options: Any) -> None:
+        """Learn; every expected failure is one sentence."""
+        name = options["name"] or f"{options['encoder']}-{options['method']}-{options['dimension']}"
+        try:
+            request = ProjectionRequest(
+                name=name,
+                dimension=options["dimension"],
+                method=options["method"],
+                collection=collections.named(options["collection"]) if options["collection"] else None,
+                by=options["by"],
+            )
+            row = projections.learn(evaluation.named(options["encoder"]), request, user=None)
+        except RetrievalError as error:
+            raise CommandError(error.message) from error
+        learned = f"{row.dimension} dimensions, learned on {row.origin['vectors']} vectors"
+        self.stdout.write(f"{row.name} is a draft encoder now: {learned}.")

@@ -1,0 +1,384 @@
+"""A projection from stored vectors to a draft encoder, and its vectors without the network: real files throughout."""
+
+from __future__ import annotations
+
+import io
+import threading
+import uuid
+from dataclasses import replace
+from io import StringIO
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from PIL import Image as Picture
+
+from retrieval import encoders as live
+from retrieval import tasks
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint
+from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound, WeightsError
+from retrieval.ingest import sandbox, store
+from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState
+from retrieval.models import Encoder as Row
+from retrieval.search import vectors
+from retrieval.services import derived, encoders, evaluation, images, jobs, ledger, projections, weights
+from retrieval.services.labelled import CollectionLabels
+from retrieval.services.picture_fields import ImageChanges
+from retrieval.services.projections import ProjectionRequest
+from tests.factories import CollectionFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+SPEC = EncoderSpec("mobilenet_v2", image_size=32, widths=(32, *[16] * 16, 24))
+PICTURES = 18
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path, settings, monkeypatch):
+    """Folders of its own, and torch alone."""
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, data_dir=tmp_path, weights_dir=tmp_path / "weights")
+    monkeypatch.setattr("retrieval.embedding.use_quickest", lambda encoder, cache: encoder)
+
+
+@pytest.fixture
+def admin():
+    return UserFactory(is_staff=True)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """The active encoder."""
+    checkpoint.save(Encoder(SPEC), tmp_path / "source.safetensors")
+    row = weights.register("source", tmp_path / "source.safetensors")
+    row.state = EncoderState.ACTIVE
+    row.save()
+    return row
+
+
+def add(collection, number):
+    """A picture of noise over one of three colours; its tag is the colour."""
+    chance = np.random.default_rng(number)
+    pixels = chance.integers(0, 120, (32, 32, 3), dtype=np.uint8)
+    pixels[:: 2 + number % 5, :, number % 3] = 250
+    out = io.BytesIO()
+    Picture.fromarray(pixels).save(out, "PNG")
+    texts = ImageChanges(tags=(("red", "green", "blue")[number % 3],), group_key=f"case {number // 3}")
+    upload = images.Upload(io.BytesIO(out.getvalue()), f"{number}.png", texts)
+    return images.add(upload, user=collection.owner, collection=collection).image
+
+
+@pytest.fixture
+def collection(admin, source):
+    """Pictures of three tags, all embedded by the source."""
+    row = CollectionFactory(owner=admin)
+    for number in range(PICTURES):
+        add(row, number)
+    work_off()
+    return row
+
+
+def work_off():
+    while jobs.more_due():
+        jobs.embed()
+
+
+def stored(encoder):
+    """Raw vectors by picture."""
+    rows = Embedding.objects.filter(encoder=encoder).values_list("image_id", "vector", "length")
+    return {pk: vectors.raw([unit], [length])[0] for pk, unit, length in rows}
+
+
+def cosines(encoder):
+    """Of each stored vector with what the encoder's network makes of the picture."""
+    found, network = stored(encoder), live.for_row(encoder)
+    pictures = Image.objects.in_bulk(list(found))
+    for pk, vector in found.items():
+        seen = network.encode([sandbox.pixels(store.original(pictures[pk].sha256))])[0]
+        yield float(seen @ vector / np.linalg.norm(seen) / np.linalg.norm(vector))
+
+
+def no_network(monkeypatch):
+    def refuse(*_args, **_options):
+        raise AssertionError("a picture was read")
+
+    monkeypatch.setattr(sandbox, "pixels", refuse)
+
+
+def audit():
+    call_command("audit", "--strict", stdout=StringIO(), stderr=StringIO())
+
+
+@pytest.mark.parametrize(("method", "by"), [("pca", "tags"), ("supervised", "tags"), ("supervised", "group_key")])
+def test_vectors_are_derived_as_the_network_would_compute_them(method, by, collection, source, monkeypatch):
+    admin = collection.owner
+    row = projections.learn(source, ProjectionRequest("better", 8, method, collection, by), user=admin)
+    assert (row.state, row.trained, row.dimension, row.spec["projection"]) == ("draft", True, 8, "linear")
+    with monkeypatch.context() as patch:
+        no_network(patch)
+        encoders.build(row, user=admin)
+        assert jobs.reconcile() == []
+        assert derived.waiting()
+        assert not derived.work()
+    assert not derived.waiting()
+    assert encoders.progress(row).done == PICTURES
+    assert min(cosines(row)) > 0.999
+    audit()
+    encoders.activate(row, user=admin)
+    audit()
+
+
+def test_origin_says_what_it_was_learned_from(collection, source, admin):
+    row = projections.learn(source, ProjectionRequest("better", 8, "supervised", collection), user=admin)
+    again = projections.learn(source, ProjectionRequest("again", 8, "supervised", collection), user=admin)
+    assert row.origin == again.origin
+    assert row.weights_sha256 == again.weights_sha256
+    assert row.origin | {"data": ""} == {
+        "projected_from": "source", "source": str(source.pk), "source_sha256": source.weights_sha256,
+        "method": "supervised", "labels": "tags", "collection": str(collection.pk), "vectors": PICTURES, "data": "",
+    }  # fmt: skip
+    Image.objects.first().delete()
+    other = projections.learn(source, ProjectionRequest("other", 8, "supervised", collection), user=admin)
+    assert other.origin["data"] != row.origin["data"]
+
+
+def test_pictures_that_come_during_the_build_are_read_by_the_composed_network(collection, source, admin):
+    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
+    encoders.build(row, user=admin)
+    late = add(collection, 100)
+    assert EmbeddingJob.objects.filter(image=late, encoder=row, state=JobState.PENDING).exists()
+    derived.work()
+    assert late.pk not in stored(row)
+    work_off()
+    assert encoders.progress(row).done == PICTURES + 1
+    assert min(cosines(row)) > 0.999
+    audit()
+
+
+def test_a_picture_that_failed_with_the_source_gets_an_ordinary_job(collection, source, admin):
+    broken = Image.objects.first()
+    Embedding.objects.filter(image=broken).delete()
+    EmbeddingJob.objects.filter(image=broken).update(state=JobState.FAILED, error_code="x", error_text="It broke.")
+    store.original(broken.sha256).unlink()
+    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
+    encoders.build(row, user=admin)
+    assert jobs.reconcile() == [broken.pk]
+    derived.work()
+    work_off()
+    failed = EmbeddingJob.objects.get(image=broken, encoder=row)
+    assert failed.error_code == "original_missing"
+    assert encoders.progress(row).done == PICTURES - 1
+
+
+def test_a_build_goes_on_where_it_was_broken_off(collection, source, admin, monkeypatch):
+    monkeypatch.setattr(derived, "BATCH", 4)
+    monkeypatch.setattr(derived, "WORK_SECONDS", -1)
+    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
+    encoders.build(row, user=admin)
+    real, calls = ledger.finish, []
+
+    def dies(*args):
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "finish", dies)
+        assert derived.work()
+        assert derived.work()
+        with pytest.raises(KeyboardInterrupt):
+            derived.work()
+    assert EmbeddingJob.objects.filter(encoder=row).count() == Embedding.objects.filter(encoder=row).count() == 8
+    while derived.work():
+        pass
+    assert encoders.progress(row).done == PICTURES
+    assert JobEvent.objects.filter(encoder=row, kind="done").count() == PICTURES
+    assert derived.work() is False
+    audit()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_one_process_works_on_an_encoder(collection, source, admin):
+    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
+    encoders.build(row, user=admin)
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Row.objects.select_for_update(no_key=True).get(pk=row.pk)
+            held.set()
+            done.wait(60)
+        connection.close()
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait(60)
+    assert not derived.work()
+    assert encoders.progress(row).done == 0
+    done.set()
+    other.join()
+    derived.work()
+    assert encoders.progress(row).done == PICTURES
+
+
+def test_a_deleted_picture_is_left_out_and_one_that_lost_its_vector_begins_a_new_round(collection, source, admin):
+    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
+    encoders.build(row, user=admin)
+    gone, lost = Image.objects.all()[:2]
+    images.delete(gone, user=admin)
+    derived.work()
+    assert encoders.progress(row).done == PICTURES - 1
+    Embedding.objects.filter(encoder=row, image=lost).delete()
+    EmbeddingJob.objects.filter(encoder=row, image=lost).delete()
+    derived.work()
+    assert EmbeddingJob.objects.get(encoder=row, image=lost).round == 2
+    audit()
+
+
+def test_when_the_source_is_gone_the_network_does_the_rest(collection, source, admin, monkeypatch):
+    monkeypatch.setattr(derived, "BATCH", 4)
+    monkeypatch.setattr(derived, "WORK_SECONDS", -1)
+    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
+    encoders.build(row, user=admin)
+    derived.work()
+    encoders.activate(row, user=admin, force_reason="test")
+    source.refresh_from_db()
+    encoders.drop(source, user=admin)
+    assert not derived.waiting()
+    jobs.reconcile()
+    work_off()
+    assert encoders.progress(row).done == PICTURES
+    audit()
+
+
+def test_a_source_file_that_is_missing_is_noted_and_the_network_does_it(collection, source, admin):
+    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
+    encoders.build(row, user=admin)
+    live.weights_path(source.weights_name).unlink()
+    assert not derived.work()
+    row.refresh_from_db()
+    assert "source.safetensors" in row.origin["by_network"]
+    assert len(jobs.reconcile()) > 0
+    with pytest.raises(WeightsError):
+        projections.learn(source, ProjectionRequest("other", 8), user=admin)
+
+
+def test_an_active_encoder_is_left_to_ordinary_jobs(collection, source, admin):
+    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
+    row = encoders.build(row, user=admin)
+    assert derived.source_of(row) == source
+    row.state = EncoderState.ACTIVE
+    assert derived.source_of(row) is None
+    assert derived.source_of(source) is None
+
+
+def test_the_reconciler_sends_for_it_and_it_sends_for_itself(collection, source, admin, monkeypatch):
+    sent = []
+    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append(task.name))
+    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
+    tasks.reconcile()
+    assert sent == []
+    encoders.build(row, user=admin)
+    tasks.reconcile()
+    assert sent == ["retrieval.tasks.derive"]
+    monkeypatch.setattr(derived, "BATCH", 4)
+    monkeypatch.setattr(derived, "WORK_SECONDS", -1)
+    tasks.derive()
+    assert sent == ["retrieval.tasks.derive"] * 2
+
+
+def test_a_worse_one_is_refused_by_its_scorecard(collection, source, admin):
+    """One number cannot tell six labels apart that the source keeps well apart."""
+    chance = np.random.default_rng(0)
+    for number, vector in enumerate(Embedding.objects.order_by("pk")):
+        apart = np.eye(24)[number // 3] + chance.normal(0, 0.05, 24)
+        vector.vector = apart / np.linalg.norm(apart)
+        vector.save()
+    row = projections.learn(source, ProjectionRequest("worse", 1, collection=collection), user=admin)
+    encoders.build(row, user=admin)
+    derived.work()
+    both = [row, source]
+    result = evaluation.run(both, source=CollectionLabels(collection, admin, by="group_key"))
+    evaluation.save_scorecards(both, result=result)
+    assert result.reports[0].overall["mAP"].mean < result.reports[1].overall["mAP"].mean - 0.005
+    with pytest.raises(Conflict) as refused:
+        encoders.activate(row, user=admin)
+    assert refused.value.code == "encoder_worse"
+    encoders.activate(row, user=admin, force_reason="test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"dimension": 25}, "dimension"), ({"dimension": 0}, "dimension"), ({"method": "magic"}, "method"),
+        ({"by": "colour"}, "by"), ({"name": "../evil"}, "name"), ({"name": "x" * 81}, "name"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_by_its_field(changes, field, source, admin):
+    with pytest.raises(InvalidInput) as refused:
+        projections.learn(source, replace(ProjectionRequest("better", 8), **changes), user=admin)
+    assert set(refused.value.fields) == {field}
+
+
+def test_too_few_vectors_or_labels_are_refused(source, admin, collection):
+    Embedding.objects.filter(image__in=Image.objects.all()[8:]).delete()
+    with pytest.raises(InvalidInput, match="8 such pictures have a vector"):
+        projections.learn(source, ProjectionRequest("better", 8), user=admin)
+    Image.objects.update(tags=["red"])
+    with pytest.raises(InvalidInput, match="two labels"):
+        projections.learn(source, ProjectionRequest("better", 4, "supervised"), user=admin)
+    Image.objects.update(tags=[])
+    with pytest.raises(InvalidInput, match="0 such pictures"):
+        projections.learn(source, ProjectionRequest("better", 4, "supervised"), user=admin)
+
+
+def test_an_untrained_encoder_is_refused(source, admin):
+    source.trained = False
+    with pytest.raises(InvalidInput, match="untrained"):
+        projections.learn(source, ProjectionRequest("better", 8), user=admin)
+
+
+def test_rights_and_names(collection, source, admin):
+    stranger = UserFactory(is_staff=True)
+    with pytest.raises(Forbidden):
+        projections.learn(source, ProjectionRequest("better", 8), user=UserFactory())
+    with pytest.raises(NotFound):
+        projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=stranger)
+    with pytest.raises(InvalidInput, match="0 such pictures"):
+        projections.learn(source, ProjectionRequest("better", 8), user=stranger)
+    with pytest.raises(Conflict):
+        projections.learn(source, ProjectionRequest("source", 8), user=admin)
+    assert projections.learn(source, ProjectionRequest("better", 8), user=None).origin["vectors"] == PICTURES
+
+
+def test_no_more_vectors_are_read_than_needed(collection, source, admin, monkeypatch):
+    monkeypatch.setattr(projections, "MOST_VECTORS", 12)
+    rows = [
+        projections.learn(source, ProjectionRequest(f"n{number}", 4, "supervised", by="group_key"), user=admin)
+        for number in range(2)
+    ]
+    assert [row.origin["vectors"] for row in rows] == [12, 12]
+    assert rows[0].weights_sha256 == rows[1].weights_sha256
+
+
+def test_the_command_learns_and_says_what_next(collection, source):
+    out = StringIO()
+    options = {"method": "supervised", "dimension": 8, "collection": collection.name, "stdout": out}
+    call_command("learn_projection", "source", **options)
+    assert "source-supervised-8 is a draft encoder now: 8 dimensions, learned on 18 vectors." in out.getvalue()
+    call_command("learn_projection", "source", name="mine", method="pca", dimension=4, stdout=out)
+    assert "mine is a draft" in out.getvalue()
+    for wrong in ({"collection": "nowhere"}, {"collection": str(uuid.uuid4())}, {"dimension": 99}):
+        with pytest.raises(CommandError):
+            call_command("learn_projection", "source", **{**options, "name": "other", **wrong})
+    CollectionFactory(name=collection.name)
+    with pytest.raises(CommandError, match="several collections"):
+        call_command("learn_projection", "source", **{**options, "name": "other"})
+    call_command("learn_projection", "source", **{**options, "name": "other", "collection": str(collection.pk)})
+
+
+def test_stored_vectors_come_back_as_they_were():
+    raw = np.random.default_rng(0).normal(size=(5, 24)).astype(np.float32) * 40
+    units = vectors.unit(raw)
+    np.testing.assert_allclose(vectors.raw(units.vectors, units.lengths), raw, rtol=2e-3, atol=1e-2)
