@@ -10,10 +10,11 @@ Fields = Mapping[str, Sequence[str]]
 class RetrievalError(Exception):
     """The root of all expected errors; an edge turns each class into its answer.
 
-    ``code`` is stable and for programs, ``message`` is one sentence for people,
-    ``fields`` names the inputs at fault (name -> sentences).
+    ``status`` is the class's HTTP status, for every edge alike; ``code`` is stable and for programs, ``message`` is one
+    sentence for people, ``fields`` names the inputs at fault (name -> sentences).
     """
 
+    status = 500
     code = "error"
 
     def __init__(self, message: str, *, code: str | None = None, fields: Fields | None = None) -> None:
@@ -24,8 +25,9 @@ class RetrievalError(Exception):
 
 
 class InvalidInput(RetrievalError):
-    """The request cannot be understood or is out of bounds (400)."""
+    """The request cannot be understood or is out of bounds."""
 
+    status = 400
     code = "invalid_input"
 
     @classmethod
@@ -35,38 +37,44 @@ class InvalidInput(RetrievalError):
 
 
 class NotFound(RetrievalError):
-    """It does not exist, or the caller may not know that it does (404)."""
+    """It does not exist, or the caller may not know that it does."""
 
+    status = 404
     code = "not_found"
 
 
 class Forbidden(RetrievalError):
-    """The caller may see it but not change it (403)."""
+    """The caller may see it but not change it."""
 
+    status = 403
     code = "forbidden"
 
 
 class Conflict(RetrievalError):
-    """The state of things does not allow it now (409)."""
+    """The state of things does not allow it now."""
 
+    status = 409
     code = "conflict"
 
 
 class TooLarge(RetrievalError):
-    """More bytes, pixels, frames or members than the limits allow (413)."""
+    """More bytes, pixels, frames or members than the limits allow."""
 
+    status = 413
     code = "too_large"
 
 
 class UnsupportedPicture(RetrievalError):
-    """Not an allowed picture, or one that cannot be decoded (415)."""
+    """Not an allowed picture, or one that cannot be decoded."""
 
+    status = 415
     code = "unsupported_picture"
 
 
 class TooMany(RetrievalError):
-    """A rate or a quota is used up (429)."""
+    """A rate or a quota is used up."""
 
+    status = 429
     code = "rate_limited"
 
     def __init__(self, message: str, *, retry_after: int, code: str | None = None) -> None:
@@ -75,8 +83,9 @@ class TooMany(RetrievalError):
 
 
 class Unavailable(RetrievalError):
-    """A server or the encoder is not there now; trying again later may work (503)."""
+    """A server or the encoder is not there now; trying again later may work."""
 
+    status = 503
     code = "unavailable"
 
     def __init__(self, message: str, *, retry_after: int = 5, code: str | None = None) -> None:
@@ -85,12 +94,14 @@ class Unavailable(RetrievalError):
 
 
 class StorageFull(Unavailable):
-    """The disk has no room for the picture; nothing was kept (507)."""
+    """The disk has no room for the picture; nothing was kept."""
 
+    status = 507
     code = "storage_full"
 
 
 class WeightsError(RetrievalError):
     """A weights file is missing, altered or does not fit its spec; no image is to blame."""
 
+    status = 503
     code = "weights_invalid"

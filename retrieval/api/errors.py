@@ -15,19 +15,7 @@ from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from retrieval.errors import (
-    Conflict,
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    RetrievalError,
-    StorageFull,
-    TooLarge,
-    TooMany,
-    Unavailable,
-    UnsupportedPicture,
-    WeightsError,
-)
+from retrieval.errors import RetrievalError, StorageFull, TooMany, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -35,19 +23,6 @@ MESSAGE_LENGTH = 500
 RETRY_AFTER = 5
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
-# The first class that fits decides, so children stand before their parents.
-STATUSES: dict[type[RetrievalError], int] = {
-    InvalidInput: 400,
-    Forbidden: 403,
-    NotFound: 404,
-    Conflict: 409,
-    TooLarge: 413,
-    UnsupportedPicture: 415,
-    TooMany: 429,
-    StorageFull: 507,
-    Unavailable: 503,
-    WeightsError: 503,
-}
 # What Django and the parsers raise on their own: status, code, sentence.
 FOREIGN: tuple[tuple[type[Exception], int, str, str], ...] = (
     (Http404, 404, "not_found", "There is nothing at this address."),
@@ -106,10 +81,9 @@ def failure_of(error: Exception) -> Failure:
 
 
 def _expected(error: RetrievalError) -> Failure:
-    status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
     wait = error.retry_after if isinstance(error, TooMany | Unavailable) else RETRY_AFTER
-    headers = _retry(wait) if status in {429, 503, 507} else {}
-    return Failure(status, error.code, error.message, error.fields, headers)
+    headers = _retry(wait) if error.status in {429, 503, 507} else {}
+    return Failure(error.status, error.code, error.message, error.fields, headers)
 
 
 def _of_framework(error: exceptions.APIException) -> Failure:

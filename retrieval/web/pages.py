@@ -18,37 +18,13 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from retrieval import conf
-from retrieval.errors import (
-    Conflict,
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    RetrievalError,
-    StorageFull,
-    TooLarge,
-    TooMany,
-    Unavailable,
-    UnsupportedPicture,
-    WeightsError,
-)
+from retrieval.errors import RetrievalError, TooMany, Unavailable
 from retrieval.models import Collection, Role
 from retrieval.services import limits
 from retrieval.web import words
 
 View = Callable[..., HttpResponseBase]
 
-STATUS: dict[type[RetrievalError], int] = {
-    InvalidInput: 400,
-    Forbidden: 403,
-    NotFound: 404,
-    Conflict: 409,
-    TooLarge: 413,
-    UnsupportedPicture: 415,
-    TooMany: 429,
-    StorageFull: 507,
-    Unavailable: 503,
-    WeightsError: 503,
-}
 DATABASE_AWAY = Unavailable("The database does not answer.", retry_after=5)
 
 
@@ -90,14 +66,9 @@ def address(request: HttpRequest) -> str:
     )
 
 
-def status_of(error: RetrievalError) -> int:
-    """Return the HTTP status of an expected error; what no class names is ours: 500."""
-    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-
-
 def failure(request: HttpRequest, error: RetrievalError) -> HttpResponse:
     """Turn an expected error into a page, a notice in the page (htmx), or JSON, with its status."""
-    status, message = status_of(error), words.reason(error.code, error.message)
+    status, message = error.status, words.reason(error.code, error.message)
     if wants_json(request):
         response: HttpResponse = JsonResponse({"error": {"code": error.code, "message": message}}, status=status)
     elif request.headers.get("HX-Request"):

@@ -20,7 +20,6 @@ from retrieval.errors import (
     WeightsError,
 )
 from retrieval.services import collections
-from retrieval.web.pages import status_of
 
 ERRORS = [
     (InvalidInput("x"), 400),
@@ -44,7 +43,7 @@ def test_each_expected_error_is_a_page_with_a_way_on(page, encoder, monkeypatch,
 
     monkeypatch.setattr(collections, "listing", fail)
     answer = page.get("/collections/")
-    assert answer.status_code == status_of(error) == status
+    assert answer.status_code == error.status == status
     assert 'href="/"' in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]
     assert ("Retry-After" in answer) == isinstance(error, (TooMany, Unavailable))

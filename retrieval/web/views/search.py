@@ -13,7 +13,7 @@ from retrieval.services import browse, collections, images, limits, search
 from retrieval.services.images import ImageFilters
 from retrieval.web import paging, words
 from retrieval.web.forms.searching import SIZES, Asked, asked
-from retrieval.web.pages import address, for_readers, status_of
+from retrieval.web.pages import address, for_readers
 
 RESULTS = "web/parts/results.html"
 MORE = "web/parts/more.html"
@@ -47,7 +47,7 @@ def _page(request: HttpRequest, question: Asked) -> HttpResponse:
     try:
         result = _answered(request, question)
     except RetrievalError as error:
-        status, result = status_of(error), {"refusal": words.reason(error.code, error.message)}
+        status, result = error.status, {"refusal": words.reason(error.code, error.message)}
     return render(request, "web/search.html", {**_panel(request, question), **result}, status=status)
 
 
