@@ -7,7 +7,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: run test lint bench chaos demo clean
+.PHONY: run test lint bench chaos fuzz demo clean
 
 run: .venv/run
 	@exec $(PY) manage.py up
@@ -23,6 +23,9 @@ bench: .venv/test
 	$(PY) -m bench.encode --json bench/results/encode.json
 	$(PY) -m bench.ingest --json bench/results/ingest.json
 	$(PY) -m bench.search --json bench/results/search.json
+
+fuzz: .venv/test
+	IMAGESEARCH_FUZZ_EXAMPLES=300 IMAGESEARCH_FUZZ_FILES=10000 $(PY) -m pytest tests/api/test_contract.py tests/ingest/test_fuzz.py
 
 chaos: .venv/test
 	$(PY) -m tests.chaos.report
