@@ -28,25 +28,46 @@ SELECT count(*) FILTER (WHERE state IN ('pending', 'running')), count(*) FILTER 
        coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state IN ('pending', 'running'))), 0)
 FROM retrieval_embeddingjob
 """
+RECALL = """
+SELECT encoder.name, figure.recall, extract(epoch FROM figure.at)
+FROM retrieval_recallfigure figure JOIN retrieval_encoder encoder ON encoder.id = figure.encoder_id
+WHERE encoder.state = 'active' ORDER BY figure.at DESC LIMIT 1
+"""
 
 
 class Ledger(Collector):
-    """Reads the state of the embedding work at each scrape."""
+    """Reads the state of the embedding work and the recall guard's last figure at each scrape."""
 
     def collect(self) -> Iterable[Metric]:
-        """Yield jobs by state and the age of the oldest that waits, in seconds."""
+        """Yield jobs by state, the age of the oldest that waits, in seconds, and the recall of the index."""
         with connection.cursor() as cursor:
             cursor.execute(IMAGES)
             pending, ready, failed, oldest = cursor.fetchone()
+            cursor.execute(RECALL)
+            measured = cursor.fetchall()
         jobs = GaugeMetricFamily("imagesearch_jobs", "Embedding jobs by state.", labels=["state"])
         for state, count in {"pending": pending, "ready": ready, "failed": failed}.items():
             jobs.add_metric([state], count)
         yield jobs
         yield GaugeMetricFamily("imagesearch_oldest_pending_seconds", "Age of the oldest waiting job.", value=oldest)
+        yield from _recall(measured)
 
     def describe(self) -> Iterable[Metric]:
         """Name nothing ahead, so that registering needs no database."""
         return []
+
+
+def _recall(measured: Iterable[tuple[str, float, float]]) -> Iterable[Metric]:
+    """Yield the share of the exact neighbours that the index found, and when; no sample before the first measurement.
+
+    ``measured`` holds an encoder's name, the share from 0 to 1, and the time in seconds since 1970.
+    """
+    share = GaugeMetricFamily("imagesearch_recall", "Recall of the active encoder's index.", labels=["encoder"])
+    at = GaugeMetricFamily("imagesearch_recall_measured_at_seconds", "When it was measured.", labels=["encoder"])
+    for encoder, recall, seconds in measured:
+        share.add_metric([encoder], recall)
+        at.add_metric([encoder], float(seconds))
+    yield from (share, at)
 
 
 for _collector in (ProcessCollector, PlatformCollector, GCCollector):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Sum
@@ -35,7 +35,10 @@ _beaten: dict[str, float] = {}
 
 @dataclass(frozen=True)
 class StatusOverview:
-    """Version, active encoder, visible pictures by state, and which servers show signs of life."""
+    """Version, active encoder, visible pictures by state, and which servers show signs of life.
+
+    ``recall`` is what the guard last measured for the active encoder's index, and ``recall_at`` when; None before.
+    """
 
     version: str
     encoder: str | None
@@ -45,6 +48,7 @@ class StatusOverview:
     pending: int
     services: dict[str, bool]
     recall: float | None
+    recall_at: datetime | None
 
 
 def overview(user: Person | Any) -> StatusOverview:
@@ -61,6 +65,7 @@ def overview(user: Person | Any) -> StatusOverview:
         pending=images[Status.PENDING],
         services=services(),
         recall=figure.recall if figure else None,
+        recall_at=figure.at if figure else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any
 
 from django import template
@@ -113,6 +114,12 @@ def bounded(candidates: int) -> str:
 def score(value: Any) -> str:
     """Write a score with two digits after the point; nothing for a search by words alone."""
     return "" if value is None else f"{value:.2f}"
+
+
+@register.filter
+def percent(share: float) -> str:
+    """Write a share from 0 to 1 in tenths of a percent, rounded down: 100.0 % says that nothing at all was missed."""
+    return f"{floor(round(1000 * share, 6)) / 10:.1f} %"
 
 
 @register.filter

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from retrieval import checks, telemetry
-from retrieval.models import Encoder
+from retrieval.models import Encoder, RecallFigure
 from retrieval.services import accounts
 
 pytestmark = pytest.mark.django_db
@@ -129,3 +129,16 @@ def test_the_age_of_the_oldest_waiting_job_is_read_from_the_ledger():
     found = {metric.name: metric for metric in telemetry.Ledger().collect()}
     assert found["imagesearch_oldest_pending_seconds"].samples[0].value == pytest.approx(90, abs=30)
     assert {s.labels["state"]: s.value for s in found["imagesearch_jobs"].samples}["pending"] == 1
+
+
+def test_recall_has_a_sample_once_it_was_measured(client, encoder, configure):
+    configure(metrics_networks=("127.0.0.0/8",))
+    assert "imagesearch_recall{" not in client.get("/metrics").content.decode()
+    figure = RecallFigure.objects.create(encoder=encoder, recall=0.9875, queries=100, k=10)
+    other = Encoder.objects.create(name="other", spec={}, dimension=8, state="retired")
+    RecallFigure.objects.create(encoder=other, recall=0.5, queries=100, k=10)
+    text = client.get("/metrics").content.decode()
+    assert 'imagesearch_recall{encoder="plain"} 0.9875' in text
+    found = {metric.name: metric for metric in telemetry.Ledger().collect()}
+    at = found["imagesearch_recall_measured_at_seconds"].samples[0]
+    assert (at.labels, at.value) == ({"encoder": "plain"}, pytest.approx(figure.at.timestamp()))

@@ -57,4 +57,4 @@ def test_signs_of_life_are_written_seldom(monkeypatch):
 
 def test_before_the_first_encoder_there_is_a_state_too():
     overview = status.overview(UserFactory())
-    assert (overview.encoder, overview.trained, overview.recall) == (None, False, None)
+    assert (overview.encoder, overview.trained, overview.recall, overview.recall_at) == (None, False, None, None)

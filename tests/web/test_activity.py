@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
-from tests.factories import job
+from retrieval.models import RecallFigure
+from retrieval.templatetags.web import percent
+from tests.factories import EncoderFactory, job
 from tests.web.library import put
 
 
@@ -69,3 +73,26 @@ def test_reasons_are_told_in_the_readers_language(page, work):
     text = page.get("/activity/", headers={"Accept-Language": "zh-hans"}).content.decode()
     assert text.count("每次读取这张图片都失败了。") == 3
     assert text.count("A sentence &amp; more.") == 2  # a code without a translation keeps its sentence
+
+
+def test_recall_is_shown_with_its_day_once_it_was_measured(page, sees, stranger, encoder):
+    for browser in (page, sees(stranger)):
+        assert "not measured yet" in browser.get("/activity/now/").content.decode()
+    day = datetime.datetime(2026, 3, 9, 3, 17, tzinfo=datetime.UTC)
+    RecallFigure.objects.create(encoder=encoder, recall=0.9987, queries=100, k=10, at=day)
+    RecallFigure.objects.create(encoder=encoder, recall=0.5, queries=100, k=10, at=day - datetime.timedelta(days=1))
+    for browser in (page, sees(stranger)):
+        text = browser.get("/activity/").content.decode()
+        assert "99.8 %" in text
+        assert "March 9, 2026" in text
+        assert "not measured yet" not in text
+
+
+def test_recall_of_another_encoder_is_not_shown(page, encoder):
+    RecallFigure.objects.create(encoder=EncoderFactory(state="retired"), recall=0.9, queries=100, k=10)
+    assert "not measured yet" in page.get("/activity/").content.decode()
+
+
+@pytest.mark.parametrize(("share", "text"), [(1.0, "100.0 %"), (0.9999, "99.9 %"), (0.57, "57.0 %"), (0.0, "0.0 %")])
+def test_only_a_whole_share_is_a_hundred_percent(share, text):
+    assert percent(share) == text
