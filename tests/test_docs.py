@@ -38,3 +38,14 @@ def test_every_make_line_named_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     named = {name for page in PAGES for name in re.findall(r"`make ([a-z]+)`", page.read_text())}
     assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_named_exists(page):
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text())
+    assert [f"{file}::{test}" for file, test in named if not _holds(ROOT / file, test)] == []
+
+
+def _holds(file: Path, test: str) -> bool:
+    """Whether there is this test in the file; with an empty name, whether there is the file."""
+    return file.exists() and (not test or f"def {test}(" in file.read_text())
