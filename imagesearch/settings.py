@@ -218,6 +218,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "EvaluationStateEnum": "retrieval.models.EvaluationState",
         "RoleEnum": "retrieval.models.Role",
         "MemberRoleEnum": "retrieval.api.serializers.collections.ROLES",
     },

@@ -104,6 +104,12 @@ API: dict[str, list[Rule]] = {
     "api/v1/encoders/<encoder_id>/activate/": [Rule("post", admins(200), {})],
     # More dimensions than the encoder has: an administrator gets as far as being told so.
     "api/v1/encoders/<encoder_id>/projections/": [Rule("post", admins(400), {"name": "new", "dimension": 9})],
+    # Who does not see the collection, be it as an administrator, is told nothing about it.
+    "api/v1/evaluations/": [
+        Rule("get", admins(200)),
+        Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "encoders": ["any"]}),
+    ],
+    "api/v1/evaluations/<evaluation_id>/": [Rule("get", admins(404))],
     "api/v1/schema/": [Rule("get", everyone(200))],
     "api/v1/docs/": [Rule("get", everyone(200))],
     "api/v1/^.*$": [Rule("get", everyone(404))],

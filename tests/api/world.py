@@ -87,4 +87,4 @@ class World:
             "COLLECTION": str(self.collection.pk),
             "NAME": self.collection.name,
         }
-        return {name: things.get(value, value) for name, value in template.items()}
+        return {name: things.get(value, value) if isinstance(value, str) else value for name, value in template.items()}

@@ -1,0 +1,57 @@
+"""Evaluations of encoders on a collection, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from retrieval.api.serializers.images import ProblemSerializer
+from retrieval.models import Evaluation, EvaluationState, GroupRule, Labels, Measure
+from retrieval.services.evaluations import MOST_ENCODERS
+
+
+class EvaluationInput(serializers.Serializer[Any]):
+    """What to measure; the first encoder is the one that the others are compared with."""
+
+    collection = serializers.UUIDField()
+    encoders = serializers.ListField(
+        child=serializers.CharField(max_length=80), min_length=1, max_length=MOST_ENCODERS, help_text="names, each once"
+    )
+    labels = serializers.ChoiceField(Labels.choices, default=Labels.TAGS)
+    measure = serializers.ChoiceField(Measure.choices, default=Measure.COSINE)
+    groups = serializers.ChoiceField(GroupRule.choices, default=GroupRule.IGNORE)
+
+
+class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
+    """An evaluation and how far it is: ``done`` of ``total`` queries are ranked, over all encoders."""
+
+    encoders = serializers.ListField(child=serializers.CharField())
+    user = serializers.CharField(source="user.username")
+    error = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Evaluation
+        fields = [
+            "id", "user", "collection", "labels", "encoders", "measure", "groups", "state", "done", "total", "error",
+            "created_at", "started_at", "finished_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(ProblemSerializer(allow_null=True))
+    def get_error(self, row: Evaluation) -> dict[str, Any] | None:
+        """Return the reason of one that failed."""
+        if row.state != EvaluationState.FAILED:
+            return None
+        return {"code": row.error_code, "message": row.error_text}
+
+
+class EvaluationResultSerializer(EvaluationSerializer):
+    """The same with its result, which is empty until it is done."""
+
+    result = serializers.DictField(help_text="reports by encoder, paired differences, how many classes there were")
+
+    class Meta(EvaluationSerializer.Meta):
+        fields = [*EvaluationSerializer.Meta.fields, "result"]
+        read_only_fields = fields
