@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,7 @@ T = TypeVar("T")
 
 TRUE = frozenset({"1", "on", "true", "yes"})
 FALSE = frozenset({"0", "off", "false", "no"})
+LOCATION = re.compile(r"/[A-Za-z0-9_/-]*[A-Za-z0-9_-]/?", re.ASCII)
 
 
 class BadVariable(SystemExit):
@@ -94,6 +96,14 @@ def url(name: str, *, schemes: tuple[str, ...]) -> str:
         raise BadVariable(name, "must be a URL, with a number from 0 to 65535 as its port.") from None
     if value and scheme not in schemes:
         raise BadVariable(name, f"must start with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+    return value
+
+
+def location(name: str) -> str:
+    """The address of a location of the web server in front, such as ``/protected/``; nothing when unset."""
+    value = raw(name)
+    if value and not LOCATION.fullmatch(value):
+        raise BadVariable(name, f"must be a path such as /protected/, not {value!r}.")
     return value
 
 

@@ -250,6 +250,7 @@ IMAGESEARCH = Conf(
         user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),
     ),
+    x_accel_prefix=env.location("IMAGESEARCH_X_ACCEL_PREFIX"),
     metrics_networks=env.networks("IMAGESEARCH_METRICS_NETWORKS"),
     broker=servers.client(BROKER),
     postgres_tools=postgres.binaries(),

@@ -36,6 +36,7 @@ REASONS = {
     "name_taken": gettext_lazy("There is an encoder of this name already."),
     "no_encoder": gettext_lazy("No encoder is active yet."),
     "not_found": gettext_lazy("There is nothing here, or it is not yours to see."),
+    "file_missing": gettext_lazy("The file is not there."),
     "original_missing": gettext_lazy("The original file is missing."),
     "picture_damaged": gettext_lazy("The picture is damaged or cut off."),
     "quota_exceeded": gettext_lazy("Your space here is used up."),

@@ -318,6 +318,17 @@ def test_the_original_is_an_attachment_whole_or_in_parts(client, sent):
     assert (behind.status_code, json.loads(behind.content)["error"]["code"]) == (416, "range_not_satisfiable")
 
 
+def test_behind_nginx_rights_are_checked_and_nginx_sends_the_bytes(client, sent, stranger, calls, settings):
+    settings.IMAGESEARCH = replace(conf.get(), x_accel_prefix="/protected/")
+    for url in (sent["thumbnail_url"], sent["file_url"]):
+        answer = client.get(url)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["X-Accel-Redirect"].startswith("/protected/")
+        assert answer.headers["Cache-Control"] == "private, no-store"
+        hidden = calls(stranger).get(url)
+        assert (hidden.status_code, "X-Accel-Redirect" in hidden.headers) == (404, False)
+
+
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_files_are_checked_on_each_request(sent, stranger, calls, method):
     for url in (sent["thumbnail_url"], sent["file_url"]):

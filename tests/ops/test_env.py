@@ -43,6 +43,8 @@ def test_values(setting):
     assert env.networks(NAME) == ("10.0.0.0/8", "::1")
     setting("~/pictures")
     assert env.path(NAME, Path()) == Path.home() / "pictures"
+    setting("/protected/files/")
+    assert env.location(NAME) == "/protected/files/"
     setting("b")
     assert env.choice(NAME, default="a", allowed=("a", "b")) == "b"
 
@@ -58,6 +60,10 @@ def test_values(setting):
         ("mysql://user:hunter2@host/db", lambda: env.url(NAME, schemes=("postgresql",))),
         ("postgresql://user:hunter2@host:port/db", lambda: env.url(NAME, schemes=("postgresql",))),
         ("postgresql://user:hunter2@[host/db", lambda: env.url(NAME, schemes=("postgresql",))),
+        ("protected/", lambda: env.location(NAME)),
+        ("/", lambda: env.location(NAME)),
+        ("/../etc/", lambda: env.location(NAME)),
+        ("/a\nSet-Cookie: b", lambda: env.location(NAME)),
         ("c", lambda: env.choice(NAME, default="a", allowed=("a", "b"))),
     ],
 )

@@ -26,6 +26,7 @@ REFUSED = [
     ({"DATABASE_URL": "sqlite:///x"}, "DATABASE_URL"),
     ({"REDIS_URL": "amqp://x"}, "REDIS_URL"),
     ({"IMAGESEARCH_METRICS_NETWORKS": "all"}, "IMAGESEARCH_METRICS_NETWORKS"),
+    ({"IMAGESEARCH_X_ACCEL_PREFIX": "protected"}, "IMAGESEARCH_X_ACCEL_PREFIX"),
     ({"IMAGESEARCH_DATA_DIR": "/dev/null/there"}, "IMAGESEARCH_DATA_DIR"),
 ]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
+from retrieval import conf
 from tests.web.library import put
 
 
@@ -65,3 +67,34 @@ def test_only_the_sizes_that_exist(page, red, size):
 
 def test_a_picture_that_is_not_there(page):
     assert page.get(f"/media/originals/{uuid4()}").status_code == 404
+
+
+@pytest.fixture
+def behind_nginx(settings):
+    """nginx in front sends the files."""
+    settings.IMAGESEARCH = replace(conf.get(), x_accel_prefix="/protected/")
+
+
+def test_behind_nginx_the_answer_names_the_file_and_has_no_bytes(page, red, behind_nginx):
+    thumbnail, _, original = paths(red)
+    for path, kind, kept in ((thumbnail, "thumbnails", "no-cache"), (original, "originals", "no-store")):
+        answer = page.get(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer["X-Accel-Redirect"].startswith(f"/protected/{kind}/")
+        assert set(answer["Cache-Control"].split(", ")) == {"private", kept}
+        assert "sandbox" in answer["Content-Security-Policy"]
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert answer["X-Accel-Redirect"].endswith(red.sha256)
+
+
+def test_behind_nginx_nobody_else_is_told_where_a_file_is(sees, stranger, red, behind_nginx):
+    for browser in (sees(), sees(stranger)):
+        for path in paths(red):
+            answer = browser.get(path)
+            assert answer.status_code == 404
+            assert "X-Accel-Redirect" not in answer
+
+
+def test_without_nginx_no_answer_names_a_file(page, red):
+    for path in paths(red):
+        assert "X-Accel-Redirect" not in page.get(path)

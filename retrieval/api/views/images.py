@@ -16,8 +16,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from retrieval import conf, tasks
-from retrieval.api import media
+from retrieval import conf, downloads, tasks
 from retrieval.api.base import ApiView, checked
 from retrieval.api.parsers import JsonParser
 from retrieval.api.serializers.images import (
@@ -168,7 +167,7 @@ class ThumbnailView(ApiView):
         sizes = sorted(conf.get().thumbnail_sizes)
         fitting = next((made for made in sizes if made >= size), sizes[-1])
         path = images.thumbnail_path(images.get(image_id, user=self.person), fitting)
-        return media.send(media.Stored(path, THUMBNAIL_TYPES[path.suffix]))
+        return downloads.send(downloads.Stored(path, THUMBNAIL_TYPES[path.suffix]))
 
 
 class FileView(ApiView):
@@ -184,8 +183,8 @@ class FileView(ApiView):
     def get(self, request: Request, image_id: UUID) -> File:
         """Send the original as an attachment, whole or one part of it."""
         image = images.get(image_id, user=self.person)
-        stored = media.Stored(images.file_path(image), f"image/{image.format.lower()}", _file_name(image))
-        return media.send(stored, wanted=request.META.get("HTTP_RANGE", ""))
+        stored = downloads.Stored(images.file_path(image), f"image/{image.format.lower()}", _file_name(image))
+        return downloads.send(stored, wanted=request.META.get("HTTP_RANGE", ""))
 
 
 def _file_name(image: Image) -> str:

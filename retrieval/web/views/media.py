@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from uuid import UUID
 
-from django.http import FileResponse, HttpRequest, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
-from retrieval import conf
+from retrieval import conf, downloads
 from retrieval.errors import NotFound
 from retrieval.models import Image
 from retrieval.services import images
@@ -31,7 +30,7 @@ def thumbnail(request: HttpRequest, image_id: UUID, size: int) -> HttpResponseBa
     if request.headers.get("If-None-Match") == tag:
         response: HttpResponseBase = HttpResponseNotModified()
     else:
-        response = _file(images.thumbnail_path(image, size), content_type="image/jpeg")
+        response = downloads.send(downloads.Stored(images.thumbnail_path(image, size), "image/jpeg"))
     response.headers["ETag"] = tag
     patch_cache_control(response, private=True, no_cache=True)
     return response
@@ -42,19 +41,9 @@ def thumbnail(request: HttpRequest, image_id: UUID, size: int) -> HttpResponseBa
 def original(request: HttpRequest, image_id: UUID) -> HttpResponseBase:
     """Send the very bytes that were put in, as a download and never to be shown in the page."""
     image = images.get(image_id, user=request.user)
-    response = _file(images.file_path(image), content_type="application/octet-stream", name=_file_name(image))
+    stored = downloads.Stored(images.file_path(image), "application/octet-stream", _file_name(image))
+    response = downloads.send(stored)
     patch_cache_control(response, private=True, no_store=True)
-    return response
-
-
-def _file(path: Path, *, content_type: str, name: str = "") -> FileResponse:
-    try:
-        file = path.open("rb")
-    except FileNotFoundError as error:
-        raise NotFound("The file is not there.") from error
-    response = FileResponse(file, content_type=content_type, as_attachment=bool(name), filename=name)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 
 

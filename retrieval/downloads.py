@@ -1,4 +1,4 @@
-"""Files as answers: streamed, in parts where asked for, and never as something a browser would run."""
+"""Files as answers, for pages and API: streamed or left to nginx, and never as something a browser would run."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from urllib.parse import quote
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
-from rest_framework.exceptions import APIException
 
 from retrieval import conf
-from retrieval.errors import NotFound
+from retrieval.errors import NotFound, RetrievalError
 
 BLOCK = 256 * 1024
 SANDBOX = "default-src 'none'; sandbox"
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-class RangeNotSatisfiable(APIException):
-    """The asked part lies outside the file (416)."""
+class RangeNotSatisfiable(RetrievalError):
+    """The asked part lies outside the file."""
 
-    status_code = 416
-    default_detail = "The file has no such part."
-    default_code = "range_not_satisfiable"
+    status = 416
+    code = "range_not_satisfiable"
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,8 @@ class Part:
 def send(stored: Stored, *, wanted: str = "") -> HttpResponse | StreamingHttpResponse:
     """Answer with the file, or with the part named by a Range header.
 
-    Raises NotFound when the file is not there, RangeNotSatisfiable. Behind nginx (``x_accel_prefix``) nginx sends it.
+    The caller has checked the rights. Behind nginx (``x_accel_prefix``) the answer only names the file, and nginx sends
+    it or the part. Raises NotFound when the file is not there, RangeNotSatisfiable.
     """
     try:
         size = stored.path.stat().st_size
@@ -88,7 +87,7 @@ def span_of(header: str, *, size: int) -> range | None:
     start = int(first) if first else max(0, size - int(last))
     stop = min(size, int(last) + 1) if first and last else size
     if start >= stop:
-        raise RangeNotSatisfiable()
+        raise RangeNotSatisfiable("The file has no such part.")
     return range(start, stop)
 
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from retrieval import conf
-from retrieval.api import media
+from retrieval import conf, downloads
 from retrieval.errors import NotFound
 
 
@@ -28,13 +27,13 @@ from retrieval.errors import NotFound
     ],
 )
 def test_the_part_that_a_header_asks_for(header, span):
-    assert media.span_of(header, size=100) == span
+    assert downloads.span_of(header, size=100) == span
 
 
 @pytest.mark.parametrize("header", ["bytes=100-", "bytes=500-600", "bytes=-0"])
 def test_a_part_behind_the_end_is_refused(header):
-    with pytest.raises(media.RangeNotSatisfiable):
-        media.span_of(header, size=100)
+    with pytest.raises(downloads.RangeNotSatisfiable):
+        downloads.span_of(header, size=100)
 
 
 @pytest.fixture
@@ -42,11 +41,11 @@ def stored(tmp_path):
     """A file of a thousand bytes."""
     path = tmp_path / "file"
     path.write_bytes(bytes(range(250)) * 4)
-    return media.Stored(path, "image/png", "bird.png")
+    return downloads.Stored(path, "image/png", "bird.png")
 
 
 def test_the_whole_file_is_an_attachment_that_nothing_runs(stored):
-    response = media.send(stored)
+    response = downloads.send(stored)
     assert b"".join(response.streaming_content) == stored.path.read_bytes()
     assert response.headers["Content-Length"] == "1000"
     assert response.headers["Content-Disposition"] == 'attachment; filename="bird.png"'
@@ -55,21 +54,21 @@ def test_the_whole_file_is_an_attachment_that_nothing_runs(stored):
 
 
 def test_a_part_of_the_file(stored):
-    response = media.send(stored, wanted="bytes=5-14")
+    response = downloads.send(stored, wanted="bytes=5-14")
     assert response.status_code == 206
     assert b"".join(response.streaming_content) == bytes(range(5, 15))
     assert response.headers["Content-Range"] == "bytes 5-14/1000"
 
 
 def test_the_file_is_closed_with_the_answer(stored):
-    part = media.Part(stored.path, range(10))
+    part = downloads.Part(stored.path, range(10))
     part.close()
     assert part.file.closed
 
 
 def test_a_missing_file_is_not_found(tmp_path):
     with pytest.raises(NotFound):
-        media.send(media.Stored(tmp_path / "gone", "image/png"))
+        downloads.send(downloads.Stored(tmp_path / "gone", "image/png"))
 
 
 def test_behind_nginx_only_its_address_is_sent(settings):
@@ -77,6 +76,6 @@ def test_behind_nginx_only_its_address_is_sent(settings):
     path = conf.get().originals / "ab" / "abc def"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x")
-    response = media.send(media.Stored(path, "image/png"))
+    response = downloads.send(downloads.Stored(path, "image/png"))
     assert response.headers["X-Accel-Redirect"] == "/protected/originals/ab/abc%20def"
     assert response.content == b""
