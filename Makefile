@@ -7,7 +7,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: run test lint bench chaos fuzz demo clean
+.PHONY: run test lint bench chaos fuzz demo clean licences audit-dependencies
 
 run: .venv/run
 	@exec $(PY) manage.py up
@@ -33,6 +33,13 @@ chaos: .venv/test
 demo: .venv/run
 	$(PY) manage.py demo
 
+licences: .venv/test
+	$(PY) -m bench.licences
+
+# Needs the internet; a pin that it cannot ask about is a failure too. The tool has an environment of its own: its packages are none of ours.
+audit-dependencies: .venv/audit/bin/pip-audit
+	$< --requirement requirements.txt --no-deps --disable-pip --strict --progress-spinner off
+
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -47,3 +54,7 @@ clean:
 .venv/test: requirements-dev.txt requirements.txt | .venv/bin/python
 	$(PIP) -r requirements-dev.txt
 	@touch $@ .venv/run
+
+.venv/audit/bin/pip-audit: | .venv/bin/python
+	$(PY) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1

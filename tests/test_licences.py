@@ -1,0 +1,65 @@
+"""The page of licences names every requirement, and the command that writes it reads what packages state."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+
+from bench import licences
+
+
+def test_every_requirement_is_on_the_page_with_its_version():
+    told = {tuple(line.split(" | ")[:2]) for line in licences.PAGE.read_text().splitlines()}
+    pinned = {(f"| {requirement.name}", licences.version(requirement)) for requirement in licences.requirements()}
+    assert len(pinned) > 20
+    assert sorted(pinned - told) == []
+
+
+def test_nothing_stands_there_that_is_not_required():
+    rows = [line for line in licences.PAGE.read_text().splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == len(licences.requirements())
+    assert all(line.split(" | ")[2].strip(" |") for line in rows)
+
+
+def test_the_page_is_what_the_command_writes():
+    begins, rows = licences.HEAD, {line for line in licences.PAGE.read_text().splitlines() if line.startswith("| ")}
+    assert licences.page().startswith(begins)
+    assert licences.PAGE.read_text().startswith(begins)
+    # Other builds of torch and the like may state themselves otherwise; these come in one build for all.
+    assert {licences.row(each) for each in licences.requirements() if each.name in {"Django", "structlog"}} <= rows
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"),
+    [
+        ({"License-Expression": "MIT", "License": "long\ntext"}, "MIT"),
+        ({"Classifier": ["Topic :: X", "License :: OSI Approved :: BSD License"]}, "BSD License"),
+        ({"License": "BSD"}, "BSD"),
+    ],
+)
+def test_what_a_package_states_of_itself(monkeypatch, stated, found):
+    monkeypatch.setattr(licences, "metadata", lambda name: Stated(stated))
+    assert licences.licence("some") == found
+
+
+@pytest.mark.parametrize("stated", [{}, {"License": "a whole\ntext"}])
+def test_a_package_that_states_nothing_is_noticed(monkeypatch, stated):
+    monkeypatch.setattr(licences, "metadata", lambda name: Stated(stated))
+    with pytest.raises(ValueError, match="states no licence"):
+        licences.licence("some")
+
+
+def test_one_that_is_not_installed_and_unknown_is_noticed():
+    with pytest.raises(PackageNotFoundError):
+        licences.licence("no-such-package-here")
+
+
+class Stated(dict):
+    """A package's metadata: a missing field is None, as there."""
+
+    def __missing__(self, key):
+        return None
+
+    def get_all(self, key):
+        return self.get(key)
