@@ -40,7 +40,7 @@ def dice(seed: int, request: pytest.FixtureRequest) -> random.Random:
 def running_site() -> Iterator[Site]:
     """One site for all tests of a file."""
     with tempfile.TemporaryDirectory(prefix="isc-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        site = Site(Path(folder), free_port())
+        site = Site(Path(folder), free_port(), extra={"IMAGESEARCH_USER_SEARCHES": "1000000"})  # five a second are many
         site.start()
         yield site
         site.stop()
