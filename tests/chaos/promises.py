@@ -127,7 +127,7 @@ BAD_INPUT = (
         "Original bytes are never served inline; derivatives carry no metadata",
         (DECODE + "test_derivatives_carry_no_metadata",
          DECODE + "test_what_hangs_on_a_picture_does_not_reach_its_derivatives",
-         "api/test_media.py::test_the_whole_file_is_an_attachment_that_nothing_runs"),
+         "services/test_downloads.py::test_the_whole_file_is_an_attachment_that_nothing_runs"),
     ),
     Promise(
         "Archives: no path escapes, no links, no bombs, limits on real bytes",
