@@ -15,9 +15,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from retrieval import conf, encoders, training
-from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound, RetrievalError, WeightsError
+from retrieval.errors import Forbidden, InvalidInput, NotFound, RetrievalError, WeightsError
 from retrieval.ingest import sandbox, store
-from retrieval.models import Collection, Encoder, Image, RunState, TrainingRun
+from retrieval.models import Collection, Image, RunState, TrainingRun
 from retrieval.services import accounts, collections, ledger, weights
 from retrieval.training.loop import CHECKPOINT
 
@@ -51,8 +51,7 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     if config.recipe not in training.RECIPES:
         raise InvalidInput.of("recipe", f"The recipe is one of {', '.join(training.RECIPES)}.")
     _require_weights(config.start.weights)
-    if Encoder.objects.filter(name=config.name).exists():
-        raise Conflict(f"There is an encoder called {config.name} already.", code="name_taken")
+    weights.require_free(config.name)
     row = TrainingRun.objects.create(
         user=user,
         name=config.name,
