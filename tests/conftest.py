@@ -46,6 +46,8 @@ def pytest_configure() -> None:
     for name in ("DATABASE_URL", "IMAGESEARCH_DEBUG", "IMAGESEARCH_ENCODER", "IMAGESEARCH_WEIGHTS_DIR"):
         os.environ.pop(name, None)
     django.setup()
+    # A parallel worker inherits this environment, and pytest-django would read the settings there before this function.
+    del os.environ["DJANGO_SETTINGS_MODULE"]
     # The real hasher takes a fifth of a second by design; hundreds of test people need none of that.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -38,6 +38,7 @@ def test_shared_and_seen_by_another_person(opens, owner, birds, library):
 def test_deleted_and_undone(opens, owner, library):
     window = opens(owner)
     window.goto(f"/pictures/{library['blue'].id}/")
+    window.wait_for_load_state("networkidle")  # a part that loads later would find the picture gone
     window.click("button:has-text('Delete')")
     window.click("button:has-text('Undo')")
     window.wait_for_selector("text=The picture is back.")

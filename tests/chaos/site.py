@@ -243,13 +243,13 @@ class Site:
             time.sleep(0.1)
         raise AssertionError(f"{program} did not come back within {seconds} s.")
 
-    def child(self, program: str = "worker", *, seconds: float = 90) -> psutil.Process:
-        """The process that does a program's work, as soon as there is one."""
+    def child(self, program: str = "worker", *, but: int = 0, seconds: float = 90) -> psutil.Process:
+        """The process that does a program's work, as soon as there is one; ``but`` not this one, which was killed."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(psutil.Error):
                 for child in self.await_program(program).children():
-                    if child.status() != psutil.STATUS_ZOMBIE:
+                    if child.pid != but and child.status() != psutil.STATUS_ZOMBIE:
                         return child
             time.sleep(0.1)
         raise AssertionError(f"No child of {program} within {seconds} s.")

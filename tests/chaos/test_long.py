@@ -72,7 +72,7 @@ def queue(site, pictures, count):
 def kill_child(site):
     """Kill the worker's child; return the seconds until there is another."""
     killed = site.kill_child()
-    return seconds_until(lambda: site.child().pid != killed, most=NEW_CHILD)
+    return seconds_until(lambda: site.child(but=killed, seconds=NEW_CHILD), most=NEW_CHILD)
 
 
 def kill_worker(site):

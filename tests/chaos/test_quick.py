@@ -23,7 +23,7 @@ def test_workers_are_killed_at_random_moments(site, pictures, dice):
     for _ in range(4):
         killed = site.kill_child()
         time.sleep(dice.uniform(0, 1.5))
-        assert site.child().pid != killed
+        site.child(but=killed, seconds=30)
     site.kill_group("worker")
     site.upload_all([pictures.next() for _ in range(5)])
     site.kill_main("worker")

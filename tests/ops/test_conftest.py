@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import redis
 from django.conf import settings
@@ -19,3 +21,9 @@ def test_database_has_pgvector():
 
 def test_broker_answers():
     assert redis.Redis.from_url(servers.client(settings.BROKER)).ping()
+
+
+def test_each_parallel_worker_counts_in_a_database_of_its_own():
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    pool = redis.Redis.from_url(servers.client(settings.BROKER)).connection_pool
+    assert pool.connection_kwargs["db"] == number % 16
