@@ -2,8 +2,9 @@
 
 FROM python:3.12-slim-trixie AS build
 RUN python -m venv /venv
-COPY requirements.txt /
-RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
+COPY requirements.txt requirements.lock /
+RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r /requirements.lock \
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
         --extra-index-url https://download.pytorch.org/whl/cpu -r /requirements.txt
 
 FROM python:3.12-slim-trixie

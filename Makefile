@@ -5,9 +5,11 @@ RUNS = $(shell $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(call RUNS,$(name))) python3)
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+LOCK = .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+       --custom-compile-command "make lock" --no-emit-package torch
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: run test lint bench chaos fuzz demo clean licences audit-dependencies
+.PHONY: run test lint bench chaos fuzz demo clean licences lock audit-dependencies
 
 run: .venv/run
 	@exec $(PY) manage.py up
@@ -38,7 +40,7 @@ licences: .venv/test
 
 # Needs the internet; a pin that it cannot ask about is a failure too. The tool has an environment of its own: its packages are none of ours.
 audit-dependencies: .venv/audit/bin/pip-audit
-	$< --requirement requirements.txt --no-deps --disable-pip --strict --progress-spinner off
+	$< --requirement requirements.lock --requirement requirements.txt --no-deps --disable-pip --strict --progress-spinner off
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -47,14 +49,26 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3 ...")'
 	$(PYTHON) -m venv .venv
 
-.venv/run: requirements.txt | .venv/bin/python
+# First what is locked, each file checked by its hash; then what is left: torch, whose build the index decides.
+.venv/run: requirements.lock requirements.txt | .venv/bin/python
+	$(PIP) --require-hashes --no-deps -r requirements.lock
 	$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/test: requirements-dev.txt requirements.txt | .venv/bin/python
+.venv/test: requirements-dev.lock requirements-dev.txt .venv/run
+	$(PIP) --require-hashes --no-deps -r requirements-dev.lock
 	$(PIP) -r requirements-dev.txt
-	@touch $@ .venv/run
+	@touch $@
+
+# Newer versions go into requirements*.txt by hand; this finds all that they in turn need, for every system.
+lock: .venv/lock/bin/uv
+	$(LOCK) requirements.txt -o requirements.lock
+	$(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 
 .venv/audit/bin/pip-audit: | .venv/bin/python
 	$(PY) -m venv .venv/audit
 	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+
+.venv/lock/bin/uv: | .venv/bin/python
+	$(PY) -m venv .venv/lock
+	.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
