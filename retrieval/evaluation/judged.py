@@ -2,8 +2,8 @@
 
 A pool holds the first answers of every encoder that took part (Spaerck Jones and van Rijsbergen, Report on the need for
 and provision of an ideal information retrieval test collection, 1975; Voorhees and Harman, TREC, 2005, chapter 2).
-Whatever nobody judged counts as not relevant, as TREC does it: an encoder that brings answers outside the pool scores
-too low until they are judged, never too high. The condensed list, which leaves them out, errs the other way (Sakai,
+Whatever nobody judged counts as not relevant, as TREC does it: an encoder gains nothing by answers outside the pool,
+and scores too low until they are judged. The condensed list, which leaves them out, errs the other way (Sakai,
 Alternatives to Bpref, 2007; Comparing metrics across TREC and NTCIR, 2008), and a worse encoder would pass by answers
 that nobody saw. How much was not judged is a figure of its own.
 """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from io import StringIO
 from uuid import UUID
 
 import numpy as np
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -359,3 +362,19 @@ def test_without_judgements_there_is_nothing_to_measure(collection, seeing, admi
     judgements.keep([Said(pictures[0].pk, pictures[1].pk, None)], user=admin)
     evaluations.run(row.pk)
     assert "Nobody judged" in Evaluation.objects.get().error_text
+
+
+def test_the_command_measures_by_judgements(pool, collection, admin, tmp_path):
+    judge_all(pool, admin)
+    out, file = StringIO(), tmp_path / "report.json"
+    files = {"json": file, "plots": tmp_path / "plots"}
+    call_command("evaluate_encoder", "seeing", against=["blind"], judgements=collection.name, stdout=out, **files)
+    assert "nDCG@10" in out.getvalue()
+    assert "seeing minus blind" in out.getvalue()
+    assert json.loads(file.read_text())[0]["protocol"] == "judgements"
+    assert f"collection {collection.pk} by judgements" in evaluation.named("blind").scores
+    for options in ({}, {"judgements": "nowhere"}, {"judgements": collection.name, "groups": "count"}):
+        with pytest.raises(CommandError):
+            call_command("evaluate_encoder", "seeing", **options, stdout=out, stderr=StringIO())
+    with pytest.raises(CommandError, match="Name a folder"):
+        call_command("evaluate_encoder", "seeing", str(tmp_path), judgements=collection.name)
