@@ -70,7 +70,7 @@ def start(request: EvaluationRequest, *, user: User) -> Evaluation:
         user=user,
         collection=request.collection,
         labels=request.labels,
-        encoders=list(request.encoders),
+        encoders=_to_measure(request),
         measure=request.measure,
         groups=request.groups,
     )
@@ -138,6 +138,12 @@ def require_admin(user: User) -> None:
     """Raise Forbidden for anyone else."""
     if not user.is_staff:
         raise Forbidden("Only administrators measure encoders.")
+
+
+def _to_measure(request: EvaluationRequest) -> list[str]:
+    """By judgements the active encoder is measured along: each new grade makes it impossible to compare old cards."""
+    active = Encoder.objects.active() if request.labels == Labels.JUDGEMENTS else None
+    return list(dict.fromkeys([*request.encoders, *([active.name] if active else [])]))
 
 
 def _claim(evaluation_id: UUID) -> Evaluation | None:

@@ -318,12 +318,18 @@ def test_the_score_goes_to_the_scorecards_and_a_worse_encoder_is_refused(pool, c
     assert Encoder.objects.active() == blind
 
 
-def test_cards_of_different_judgements_are_not_compared(pool, collection, admin):
+def test_the_active_encoder_is_measured_along_since_other_judgements_make_another_set(pool, collection, admin):
     judge_all(pool, admin)
-    measured(collection, admin, "seeing")
+    assert measured(collection, admin, "seeing").encoders == ["seeing"]
     judgements.take_back(pool, user=admin)
-    measured(collection, admin, "blind")
+    evaluation.save_scorecards([evaluation.named("blind")], result=alone(collection, "blind"))
     assert life.worse_sets(evaluation.named("blind"), evaluation.named("seeing")) == {}
+    assert measured(collection, admin, "blind").encoders == ["blind", "seeing"]
+    assert life.worse_sets(evaluation.named("blind"), evaluation.named("seeing")) != {}
+
+
+def alone(collection, name):
+    return evaluation.run([evaluation.named(name)], source=CollectionJudgements(collection, None))
 
 
 def test_what_one_may_not_see_is_not_measured(pool, collection, seeing, blind, admin):
