@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from retrieval.api.views import accounts, archives, collections, encoders, evaluations, images, search, status
+from retrieval.api.views import (
+    accounts,
+    archives,
+    collections,
+    encoders,
+    evaluations,
+    images,
+    judgements,
+    search,
+    status,
+)
 
 app_name = "api"
 
@@ -58,6 +68,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("encoders/<uuid:encoder_id>/projections/", encoders.ProjectionsView.as_view(), name="projections"),
     path("evaluations/", evaluations.EvaluationsView.as_view(), name="evaluations"),
     path("evaluations/<uuid:evaluation_id>/", evaluations.EvaluationView.as_view(), name="evaluation"),
+    path("judgements/", judgements.JudgementsView.as_view(), name="judgements"),
+    path("judgements/pools/", judgements.PoolsView.as_view(), name="pools"),
+    path("judgements/pools/<uuid:pool_id>/", judgements.PoolView.as_view(), name="pool"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^.*$", status.UnknownView.as_view(), name="unknown"),

@@ -31,7 +31,7 @@ def _heading(report: Report) -> str:
         f"# {report.subject.dataset}",
         "",
         f"{sizes.queries} queries over {sizes.gallery} pictures, {report.protocol}, {plan.measure}, "
-        f"groups: {plan.group_rule}. Queries left out because nothing else has their class: {sizes.left_out}. "
+        f"groups: {plan.group_rule}. Queries left out because nothing else suits them: {sizes.left_out}. "
         f"Set digest `{report.subject.digest[:16]}`.",
         "",
         f"Figures in percent, in brackets {how.confidence:.0%} bootstrap intervals over queries "
@@ -45,7 +45,8 @@ def _heading(report: Report) -> str:
 def _side_by_side(reports: Sequence[Report]) -> str:
     head = ["", *(f"{each.subject.encoder} ({each.sizes.dimension})" for each in reports)]
     rows = [[name, *(str(each.overall[name]) for each in reports)] for name in reports[0].overall]
-    rows.append(["mAP, classes equal", *(f"{100 * each.balanced['mAP']:.1f}" for each in reports)])
+    if reports[0].protocol != "judgements":
+        rows.append(["mAP, classes equal", *(f"{100 * each.balanced['mAP']:.1f}" for each in reports)])
     return _table(head, rows)
 
 
@@ -55,6 +56,8 @@ def _difference(first: Report, other: str, figures: Mapping[str, Interval]) -> s
 
 
 def _classes(report: Report) -> str:
+    if report.protocol == "judgements":
+        return ""
     rows = [
         [each.name, str(each.queries), *(str(each.figures[name]) for name in CLASS_METRICS if name in each.figures)]
         for each in report.classes

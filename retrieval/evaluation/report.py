@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from retrieval.errors import InvalidInput
 from retrieval.evaluation.bootstrap import Bootstrap, Interval, intervals
+from retrieval.evaluation.judged import Grades
 from retrieval.evaluation.protocol import ALONE, LabelledSet, Numbers, Outcome, Plan
 
 Figures = Mapping[str, Interval]
-Protocol = Literal["leave-one-out", "query-gallery"]
+Protocol = Literal["leave-one-out", "query-gallery", "judgements"]
 
 SHOWN = 20
 """How many confusions and how many worst queries a report keeps."""
@@ -65,7 +66,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Answer:
-    """One item that a query was given."""
+    """One item that a query was given; by judgements its grade stands for the class, and is empty for none."""
 
     item: str
     class_name: str
@@ -135,17 +136,31 @@ def _read_figures(data: Mapping[str, Any]) -> Figures:
 
 @dataclass(frozen=True)
 class Trial:
-    """An outcome beside the sets and the plan that it came from; ``queries`` is None for leave-one-out."""
+    """An outcome beside what it came from; ``queries`` is None for leave-one-out, ``grades`` but for judgements."""
 
     outcome: Outcome
     gallery: LabelledSet
     queries: LabelledSet | None
     plan: Plan
+    grades: Grades | None = None
 
     @property
     def asked(self) -> LabelledSet:
         """The items that were queries."""
         return self.gallery if self.queries is None else self.queries
+
+    @property
+    def protocol(self) -> Protocol:
+        """How it was judged."""
+        if self.grades is not None:
+            return "judgements"
+        return "leave-one-out" if self.queries is None else "query-gallery"
+
+    def answer(self, row: int, item: int) -> Answer:
+        """What a query (its row) was given."""
+        if self.grades is not None:
+            return Answer(self.gallery.items[item], self.grades.said(row, item))
+        return Answer(self.gallery.items[item], self.gallery.classes[self.gallery.labels[item]])
 
     @property
     def judged(self) -> Numbers:
@@ -166,12 +181,12 @@ def build(trial: Trial, subject: Subject) -> Report:
     """Average, attach intervals, and pick what is worth a look. Raises InvalidInput when no query could be judged."""
     judged = trial.judged
     if not len(judged):
-        raise InvalidInput.of("labels", "No query has another picture of its class; there is nothing to measure.")
+        raise InvalidInput.of("labels", "No query has another picture that suits it; there is nothing to measure.")
     classes = _classes(trial)
     kin = trial.outcome.own_group_first[judged]
     return Report(
         subject=subject,
-        protocol="leave-one-out" if trial.queries is None else "query-gallery",
+        protocol=trial.protocol,
         plan=trial.plan,
         sizes=Sizes(
             gallery=len(trial.gallery),
@@ -244,7 +259,7 @@ def _confusions(trial: Trial) -> tuple[Confusion, ...]:
 
 def _worst(trial: Trial) -> tuple[WorstQuery, ...]:
     """The judged queries with the lowest average precision, worst first."""
-    asked, gallery, judged = trial.asked, trial.gallery, trial.judged
+    asked, judged = trial.asked, trial.judged
     precision: NDArray[np.float64] = trial.outcome.scores[:, trial.outcome.names.index("mAP")]
     rows = judged[np.argsort(precision[judged], kind="stable")[:SHOWN]]
     return tuple(
@@ -253,11 +268,7 @@ def _worst(trial: Trial) -> tuple[WorstQuery, ...]:
             class_name=asked.classes[asked.labels[row]],
             average_precision=float(precision[row]),
             first_rank=int(trial.outcome.first[row]) + 1,
-            answers=tuple(
-                Answer(gallery.items[item], gallery.classes[gallery.labels[item]])
-                for item in trial.outcome.top[row, :ANSWERS].tolist()
-                if item >= 0
-            ),
+            answers=tuple(trial.answer(row, item) for item in trial.outcome.top[row, :ANSWERS].tolist() if item >= 0),
         )
         for row in rows.tolist()
     )

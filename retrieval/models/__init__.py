@@ -8,6 +8,7 @@ from retrieval.models.evaluations import Evaluation, EvaluationState, GroupRule,
 from retrieval.models.images import Image, ImageDigest, Status
 from retrieval.models.imports import ArchiveImport, ImportIssue, ImportState
 from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverview, JobState
+from retrieval.models.judgements import Grade, Judgement, Pool
 from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.training import RunState, TrainingRun
 
@@ -24,6 +25,7 @@ __all__ = [
     "Evaluation",
     "EvaluationState",
     "FirstLink",
+    "Grade",
     "GroupRule",
     "Heartbeat",
     "IdempotencyKey",
@@ -35,9 +37,11 @@ __all__ = [
     "JobEventKind",
     "JobOverview",
     "JobState",
+    "Judgement",
     "Labels",
     "Measure",
     "Membership",
+    "Pool",
     "RecallFigure",
     "Role",
     "RunState",

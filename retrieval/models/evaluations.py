@@ -21,10 +21,11 @@ class EvaluationState(models.TextChoices):
 
 
 class Labels(models.TextChoices):
-    """Which text of a picture says what it shows."""
+    """What tells right answers from wrong ones: a text of each picture, or what people said of answers."""
 
     TAGS = "tags", "First tag"
     GROUP_KEY = "group_key", "Belongs to"
+    JUDGEMENTS = "judgements", "Judgements"
 
 
 class GroupRule(models.TextChoices):

@@ -10,14 +10,25 @@ from django.db import transaction
 from django.utils import timezone
 
 from retrieval.errors import InvalidInput, NotFound
-from retrieval.evaluation import protocol, report
+from retrieval.evaluation import judged, protocol, report
 from retrieval.evaluation.bootstrap import Interval
 from retrieval.evaluation.protocol import Plan
 from retrieval.evaluation.report import Report, Subject, Trial
 from retrieval.models import Encoder
+from retrieval.services.judged import CollectionJudgements
 from retrieval.services.labelled import CollectionLabels, Folder, Measurable, Progress
 
-__all__ = ["CollectionLabels", "Folder", "Plan", "Report", "Result", "named", "run", "save_scorecards"]
+__all__ = [
+    "CollectionJudgements",
+    "CollectionLabels",
+    "Folder",
+    "Plan",
+    "Report",
+    "Result",
+    "named",
+    "run",
+    "save_scorecards",
+]
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ def named(name: str) -> Encoder:
 def run(
     rows: Sequence[Encoder],
     *,
-    source: Folder | CollectionLabels,
+    source: Folder | CollectionLabels | CollectionJudgements,
     plan: Plan | None = None,
     progress: Progress = lambda *_: None,
 ) -> Result:
@@ -89,7 +100,7 @@ def scorecard_name(built: Report) -> str:
     unusual = [
         text
         for text, usual in (
-            (built.protocol, built.protocol == "leave-one-out"),
+            (built.protocol, built.protocol in {"leave-one-out", "judgements"}),
             (plan.measure, plan.measure == "cosine"),
             (f"groups {plan.group_rule}", plan.group_rule == "ignore"),
         )
@@ -114,9 +125,14 @@ def scorecard(built: Report) -> dict[str, Any]:
 
 
 def _trial(measurable: Measurable, number: int, *, plan: Plan, progress: Progress) -> Trial:
-    gallery = measurable.galleries[number]
+    gallery, grades = measurable.galleries[number], measurable.grades
+
+    def told(done: int, total: int) -> None:
+        progress("ranking", done, total)
+
+    if grades is not None:
+        plan = judged.plan(plan)
+        outcome = judged.evaluate(gallery, grades=grades, plan=plan, progress=told)
+        return Trial(outcome, gallery, grades.queries(gallery), plan, grades)
     queries = measurable.queries[number] if measurable.queries else None
-    outcome = protocol.evaluate(
-        gallery, queries=queries, plan=plan, progress=lambda done, total: progress("ranking", done, total)
-    )
-    return Trial(outcome, gallery, queries, plan)
+    return Trial(protocol.evaluate(gallery, queries=queries, plan=plan, progress=told), gallery, queries, plan)

@@ -22,13 +22,15 @@ from retrieval.models import (
     EncoderState,
     Evaluation,
     EvaluationState,
+    Grade,
     GroupRule,
     Image,
+    Judgement,
     Labels,
     Measure,
 )
 from retrieval.services import accounts, collections, evaluation, ledger
-from retrieval.services.evaluation import CollectionLabels, Plan, Result
+from retrieval.services.evaluation import CollectionJudgements, CollectionLabels, Plan, Result
 from retrieval.services.labelled import LabelSource
 
 if TYPE_CHECKING:
@@ -60,15 +62,15 @@ def start(request: EvaluationRequest, *, user: User) -> Evaluation:
 
     Raises Forbidden, NotFound for a collection that they do not see, and InvalidInput naming the field.
     """
-    _require_admin(user)
+    require_admin(user)
     collections.find(request.collection.pk, user=user)
-    _require_vectors(request.encoders)
+    require_vectors(request.encoders)
     _require_labels(request)
     row = Evaluation.objects.create(
         user=user,
         collection=request.collection,
         labels=request.labels,
-        encoders=list(request.encoders),
+        encoders=_to_measure(request),
         measure=request.measure,
         groups=request.groups,
     )
@@ -78,7 +80,7 @@ def start(request: EvaluationRequest, *, user: User) -> Evaluation:
 
 def listing(user: User) -> QuerySet[Evaluation]:
     """Return the evaluations of the collections that this administrator sees, newest first, without their results."""
-    _require_admin(user)
+    require_admin(user)
     visible = Evaluation.objects.filter(collection__in=Collection.objects.visible_to(user))
     return visible.select_related("user", "collection").defer("result")
 
@@ -120,6 +122,30 @@ def reports(row: Evaluation) -> list[Report]:
     return [Report.from_dict(each) for each in row.result.get("reports", [])]
 
 
+def require_vectors(names: tuple[str, ...], *, least: int = 1) -> None:
+    """Raise InvalidInput unless these are names of so many encoders that may have stored vectors."""
+    if not least <= len(names) <= MOST_ENCODERS or len(set(names)) != len(names):
+        raise InvalidInput.of("encoders", f"Name {least} to {MOST_ENCODERS} encoders, each only once.")
+    states = dict(Encoder.objects.filter(name__in=names).values_list("name", "state"))
+    for name in names:
+        if name not in states:
+            raise InvalidInput.of("encoders", f"There is no encoder named {name!r}.")
+        if states[name] == EncoderState.DRAFT:
+            raise InvalidInput.of("encoders", f"{name} is a draft without vectors: build it first.")
+
+
+def require_admin(user: User) -> None:
+    """Raise Forbidden for anyone else."""
+    if not user.is_staff:
+        raise Forbidden("Only administrators measure encoders.")
+
+
+def _to_measure(request: EvaluationRequest) -> list[str]:
+    """By judgements the active encoder is measured along: each new grade makes it impossible to compare old cards."""
+    active = Encoder.objects.active() if request.labels == Labels.JUDGEMENTS else None
+    return list(dict.fromkeys([*request.encoders, *([active.name] if active else [])]))
+
+
 def _claim(evaluation_id: UUID) -> Evaluation | None:
     """Take it, unless it is over or somebody has it or is busy with another; one that cost too many workers fails."""
     with transaction.atomic():
@@ -157,11 +183,17 @@ def _measured(row: Evaluation) -> Result:
     """Measure on the collection as the person who asked sees it now; scorecards are committed."""
     collection = collections.find(row.collection_id, user=row.user)
     encoders = [evaluation.named(name) for name in row.encoders]
-    source = CollectionLabels(collection, row.user, by=cast(LabelSource, row.labels))
+    source = _source(row, collection)
     plan = Plan(measure=cast(ranking.Measure, row.measure), group_rule=cast(protocol.GroupRule, row.groups))
     result = evaluation.run(encoders, source=source, plan=plan, progress=_Notes(row.pk, len(encoders)))
     evaluation.save_scorecards(encoders, result=result)
     return result
+
+
+def _source(row: Evaluation, collection: Collection) -> CollectionLabels | CollectionJudgements:
+    if row.labels == Labels.JUDGEMENTS:
+        return CollectionJudgements(collection, row.user)
+    return CollectionLabels(collection, row.user, by=cast(LabelSource, row.labels))
 
 
 def _kept(result: Result) -> dict[str, Any]:
@@ -208,18 +240,10 @@ def _end(row: Evaluation, state: EvaluationState, **fields: Any) -> None:
     log.info("evaluation_ended", evaluation=str(row.pk), state=state, encoders=row.encoders)
 
 
-def _require_vectors(names: tuple[str, ...]) -> None:
-    if not 0 < len(names) <= MOST_ENCODERS or len(set(names)) != len(names):
-        raise InvalidInput.of("encoders", f"Name 1 to {MOST_ENCODERS} encoders, each only once.")
-    states = dict(Encoder.objects.filter(name__in=names).values_list("name", "state"))
-    for name in names:
-        if name not in states:
-            raise InvalidInput.of("encoders", f"There is no encoder named {name!r}.")
-        if states[name] == EncoderState.DRAFT:
-            raise InvalidInput.of("encoders", f"{name} is a draft without vectors: build it first.")
-
-
 def _require_labels(request: EvaluationRequest) -> None:
+    if request.labels == Labels.JUDGEMENTS:
+        _require_judgements(request)
+        return
     pictures = Image.objects.alive().filter(collection=request.collection)
     by_tags = request.labels == Labels.TAGS
     if not (pictures.exclude(tags=[]) if by_tags else pictures.exclude(group_key="")).exists():
@@ -227,6 +251,8 @@ def _require_labels(request: EvaluationRequest) -> None:
         raise InvalidInput.of("collection", f"No picture of this collection {what}, so nothing tells right from wrong.")
 
 
-def _require_admin(user: User) -> None:
-    if not user.is_staff:
-        raise Forbidden("Only administrators measure encoders.")
+def _require_judgements(request: EvaluationRequest) -> None:
+    if request.groups != GroupRule.IGNORE:
+        raise InvalidInput.of("groups", "Judgements heed no groups.")
+    if not Judgement.objects.filter(collection=request.collection, grade__gte=Grade.SOMEWHAT).exists():
+        raise InvalidInput.of("collection", "Nobody judged that an answer in this collection suits its query.")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from retrieval import conf, encoders
 from retrieval.errors import InvalidInput, RetrievalError, TooLarge, UnsupportedPicture
 from retrieval.evaluation import report, sets
+from retrieval.evaluation.judged import Grades
 from retrieval.evaluation.protocol import LabelledSet
 from retrieval.evaluation.sets import Entry
 from retrieval.ingest import sandbox
@@ -44,14 +45,15 @@ class Encodes(Protocol):
 class Measurable:
     """A labelled set as several encoders see it: ``galleries`` has one entry for each, and so has ``queries``.
 
-    ``queries`` is empty for leave-one-out. ``unreadable`` names the files that were left out, since no picture could be
-    made of them.
+    ``queries`` is empty for leave-one-out. ``grades`` are there when people judged answers instead of labelling
+    pictures. ``unreadable`` names the files that were left out, since no picture could be made of them.
     """
 
     name: str
     digest: str
     galleries: tuple[LabelledSet, ...]
     queries: tuple[LabelledSet, ...] = ()
+    grades: Grades | None = None
     unreadable: tuple[str, ...] = ()
 
 
@@ -123,7 +125,7 @@ class CollectionLabels:
         labelled = self._labelled()
         stored = []
         for number, row in enumerate(rows, start=1):
-            stored.append(_stored(row, self.collection))
+            stored.append(stored_vectors(row, self.collection))
             progress("reading", number, len(rows))
         kept = [pair for pair in labelled if all(pair[0].item in vectors for vectors in stored)]
         if not kept:
@@ -148,7 +150,7 @@ class CollectionLabels:
         return [(Entry(str(pk), group), sha) for pk, sha, _, group in rows if group]
 
 
-def _stored(row: Encoder, collection: Collection) -> dict[str, Floats]:
+def stored_vectors(row: Encoder, collection: Collection) -> dict[str, Floats]:
     """Raw vectors by picture id, from the unit vectors and lengths that are stored."""
     vectors = Embedding.objects.filter(encoder=row, collection=collection).values_list("image_id", "vector", "length")
     return {str(pk): np.asarray(vector, np.float32) * np.float32(length) for pk, vector, length in vectors.iterator()}

@@ -86,6 +86,12 @@ def word(value: str) -> str:
 
 
 @register.filter
+def grade(value: str) -> str:
+    """Return the word for a grade of an answer."""
+    return words.grade(value)
+
+
+@register.filter
 def label(image: Image) -> str:
     """Return what a picture is called: its title, else the start of its id."""
     return image.title or str(image.id)[-12:]

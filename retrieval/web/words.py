@@ -75,6 +75,13 @@ ROLES = [
     (Role.MANAGER, gettext_lazy("Manager"), gettext_lazy("also changes settings and people")),
 ]
 
+GRADES = {
+    "": gettext_lazy("not judged"),
+    "0": gettext_lazy("No"),
+    "1": gettext_lazy("Somewhat"),
+    "2": gettext_lazy("Yes"),
+}
+
 NAMES = {
     "owner": gettext_lazy("Owner"),
     "pending": gettext_lazy("Waiting"),
@@ -107,6 +114,11 @@ def reason(code: str, message: str) -> str:
 def name(value: str) -> str:
     """Return the word for a state, a role, a visibility, a measure or a part of the system."""
     return str(NAMES.get(value, value))
+
+
+def grade(value: str) -> str:
+    """Return the word for a grade, empty for none; a mean between two grades stays a number."""
+    return str(GRADES.get(value, value))
 
 
 def error_page(status: int) -> tuple[str, str]:

@@ -2,11 +2,12 @@
 import * as crop from "./crop.js"
 import * as frame from "./frame.js"
 import * as grid from "./grid.js"
+import * as judging from "./judging.js"
 import * as search from "./search.js"
 import * as stage from "./stage.js"
 import * as upload from "./upload.js"
 
-for (const part of [frame, grid, crop, search, stage, upload]) part.start()
+for (const part of [frame, grid, crop, judging, search, stage, upload]) part.start()
 
 // htmx says so once for the whole body and again for whatever it puts in.
 document.addEventListener("htmx:load", (event) => {

@@ -57,6 +57,7 @@ def page_from_role(role: str, status: int) -> Statuses:
 UPLOAD = {"file": "FILE", "collection": "COLLECTION"}
 # An address that is never asked: who may add is told so, the others are told nothing about it.
 ADDRESS = {"url": "http://127.0.0.1/x.jpg", "collection": "COLLECTION"}
+NOBODYS = "00000000-0000-4000-8000-000000000000"
 FROM_CONTRIBUTOR_415 = from_role("contributor", 415)
 
 API: dict[str, list[Rule]] = {
@@ -110,6 +111,15 @@ API: dict[str, list[Rule]] = {
         Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "encoders": ["any"]}),
     ],
     "api/v1/evaluations/<evaluation_id>/": [Rule("get", admins(404))],
+    # Nothing is said of pictures that are not there.
+    "api/v1/judgements/": [
+        Rule("post", admins(404), {"judgements": [{"query": NOBODYS, "answer": NOBODYS[:-1] + "1", "grade": 1}]})
+    ],
+    "api/v1/judgements/pools/": [
+        Rule("get", admins(200)),
+        Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "encoders": ["any", "other"]}),
+    ],
+    "api/v1/judgements/pools/<pool_id>/": [Rule("get", admins(404))],
     "api/v1/schema/": [Rule("get", everyone(200))],
     "api/v1/docs/": [Rule("get", everyone(200))],
     "api/v1/^.*$": [Rule("get", everyone(404))],
@@ -167,6 +177,9 @@ WEB: dict[str, list[Rule]] = {
     "evaluations/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(400), {})],
     "evaluations/now/": [Rule("get", page_for_admins(200))],
     "evaluations/<evaluation_id>/": [Rule("get", page_for_admins(404))],
+    "judging/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(400), {})],
+    "judging/<pool_id>/": [Rule("get", page_for_admins(404)), Rule("post", page_for_admins(404), {})],
+    "judging/<pool_id>/undo/": [Rule("post", page_for_admins(404), {})],
     "training/": [Rule("get", pages(200)), Rule("post", pages(400), {})],
     "training/now/": [Rule("get", pages(200))],
     "training/<run_id>/cancel/": [Rule("post", pages(404), {})],

@@ -1,4 +1,4 @@
-"""Measure an encoder on a folder of class folders: figures with intervals on the screen, and in files if asked for."""
+"""Measure an encoder on a folder of class folders, or by judgements: figures on the screen, and in files if asked."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ from retrieval.evaluation import markdown, plots
 from retrieval.evaluation.protocol import GROUP_RULES
 from retrieval.evaluation.ranking import MEASURES
 from retrieval.management.bars import Bars
-from retrieval.services import evaluation
-from retrieval.services.evaluation import Folder, Plan, Result
+from retrieval.services import collections, evaluation
+from retrieval.services.evaluation import CollectionJudgements, Folder, Plan, Result
 
 SHOWN_UNREADABLE = 5
 
 
 class Command(BaseCommand):
-    """``manage.py evaluate_encoder NAME DIR``."""
+    """``manage.py evaluate_encoder NAME DIR``, or ``--judgements COLLECTION`` in the place of DIR."""
 
-    help = "Measure retrieval by an encoder on DIR/class/[group/]picture; keeps the scorecard on the encoder."
+    help = (
+        "Measure retrieval by an encoder on DIR/class/[group/]picture, or by what people judged in a collection; "
+        "keeps the scorecard on the encoder."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
         parser.add_argument("name", metavar="NAME", help="the encoder's name")
-        parser.add_argument("folder", metavar="DIR", type=Path, help="a folder of class folders")
+        parser.add_argument("folder", metavar="DIR", type=Path, nargs="?", help="a folder of class folders")
+        parser.add_argument("--judgements", metavar="COLLECTION", help="name or id; judged answers in the place of DIR")
         parser.add_argument(
             "--against", metavar="OTHER", action="append", default=[], help="measure this one beside it"
         )
@@ -49,8 +53,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Measure, show, write the files, and keep the scorecards."""
         plan = Plan(measure=options["measure"], group_rule=options["groups"])
-        source = Folder(options["folder"], protocol=options["protocol"])
         try:
+            source = _source(options)
             rows = [evaluation.named(name) for name in [options["name"], *options["against"]]]
             with Bars(quiet=options["verbosity"] == 0) as bars:
                 result = evaluation.run(rows, source=source, plan=plan, progress=bars)
@@ -67,6 +71,17 @@ class Command(BaseCommand):
             names = ", ".join(result.unreadable[:SHOWN_UNREADABLE])
             more = " ..." if len(result.unreadable) > SHOWN_UNREADABLE else ""
             self.stderr.write(f"Left out, since they cannot be read: {len(result.unreadable)} files ({names}{more}).")
+
+
+def _source(options: dict[str, Any]) -> Folder | CollectionJudgements:
+    """What to measure on. Raises CommandError unless it is exactly one thing, and NotFound for no such collection."""
+    if (options["folder"] is None) == (options["judgements"] is None):
+        raise CommandError("Name a folder, or a collection by --judgements.")
+    if options["judgements"] is None:
+        return Folder(options["folder"], protocol=options["protocol"])
+    if options["groups"] != "ignore" or options["protocol"] != "leave-one-out":
+        raise CommandError("Judgements heed no groups, and have no other protocol.")
+    return CollectionJudgements(collections.named(options["judgements"]), user=None)
 
 
 def _write(result: Result, text: str, options: dict[str, Any]) -> None:

@@ -16,7 +16,9 @@ class EvaluationForm(forms.Form):
     """Which encoders to measure on which pictures; the service checks that there is something to measure."""
 
     collection = forms.ModelChoiceField(Collection.objects.none())
-    labels = forms.ChoiceField(choices=[("tags", _("first tag")), ("group_key", _("belongs to"))])
+    labels = forms.ChoiceField(
+        choices=[("tags", _("first tag")), ("group_key", _("belongs to")), ("judgements", _("judgements"))]
+    )
     measure = forms.ChoiceField(choices=[(measure.value, name) for measure, name, _text in MEASURES])
     encoders = forms.ModelMultipleChoiceField(Encoder.objects.none(), to_field_name="name")
 
