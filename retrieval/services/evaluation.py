@@ -15,7 +15,8 @@ from retrieval.evaluation.bootstrap import Interval
 from retrieval.evaluation.protocol import Plan
 from retrieval.evaluation.report import Report, Subject, Trial
 from retrieval.models import Encoder
-from retrieval.services.labelled import CollectionLabels, Folder, Measurable, Progress
+from retrieval.services.decoding import Progress
+from retrieval.services.labelled import CollectionLabels, Folder, Measurable
 
 __all__ = ["CollectionLabels", "Folder", "Plan", "Report", "Result", "named", "run", "save_scorecards"]
 
