@@ -2,6 +2,7 @@
 
 from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, IdempotencyKey, UserUsage
 from retrieval.models.collections import Collection, Membership, Role, Visibility
+from retrieval.models.compressions import Compression
 from retrieval.models.embeddings import Embedding, EmbeddingCount
 from retrieval.models.encoders import Encoder, EncoderState, Measure
 from retrieval.models.evaluations import Evaluation, EvaluationState, GroupRule, Labels
@@ -16,6 +17,7 @@ __all__ = [
     "ArchiveImport",
     "AuditEvent",
     "Collection",
+    "Compression",
     "Embedding",
     "EmbeddingCount",
     "EmbeddingJob",
