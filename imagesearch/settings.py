@@ -150,6 +150,7 @@ CELERY_TASK_ROUTES = {
     **{f"retrieval.tasks.{name}": {"queue": "imports"} for name in LONG_TASKS},
     "retrieval.tasks.train": {"queue": "training"},
     "retrieval.tasks.evaluate": {"queue": "training"},
+    "retrieval.tasks.compress": {"queue": "training"},
 }
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "retrieval.tasks.reconcile", "schedule": 30.0, "options": {"expires": 300}},

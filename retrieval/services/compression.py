@@ -69,6 +69,10 @@ class Table:
         """The row of this name."""
         return next((row for row in self.rows if row.name == name), None)
 
+    def brief(self) -> Table:
+        """The same without what reports say of single classes and pictures."""
+        return replace(self, rows=tuple(row.brief() for row in self.rows))
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON, every number finite."""
         return asdict(self)

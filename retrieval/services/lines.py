@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -50,32 +51,34 @@ def claim(kind: type[Row], pk: UUID) -> Row | None:
     return row
 
 
-def end(row: Evaluation | Compression, state: str, **fields: Any) -> None:
-    """Write the end, unless another attempt has begun; a row that went with its collection is missed by nobody."""
+def end(row: Evaluation | Compression, state: str, **fields: Any) -> bool:
+    """Write the end; False when another attempt has begun, or the row went with its collection and nobody misses it."""
     mine = type(row).objects.filter(pk=row.pk, attempts=row.attempts)
-    mine.update(**fields, state=state, finished_at=timezone.now())
     log.info("long_work_ended", kind=row._meta.model_name, row=str(row.pk), state=state)
+    return bool(mine.update(**fields, state=state, finished_at=timezone.now()))
 
 
-def fail(row: Evaluation | Compression, error: RetrievalError) -> None:
-    """Write why it failed."""
-    end(row, RunState.FAILED, error_code=error.code, error_text=error.message)
+def fail(row: Evaluation | Compression, error: Exception) -> bool:
+    """Write why it failed; False as ``end``."""
+    code, text = getattr(error, "code", "diverged"), getattr(error, "message", str(error))
+    return end(row, RunState.FAILED, error_code=code, error_text=text)
 
 
 @dataclass
 class Teller(Generic[Row]):
-    """Writes to the row how far it is and that its worker is alive; now and then only."""
+    """Writes to the row how far it is and that its worker is alive; now and then only, and ``only`` to such a row."""
 
     row: Row
+    only: Mapping[str, Any] = field(default_factory=dict)
     told: float = 0.0
 
     def __call__(self, **fields: Any) -> bool:
-        """Return False when there was nobody to tell: the row is gone, or another attempt has begun."""
+        """Return False when there was nobody to tell: no such row, or another attempt has begun."""
         if time.monotonic() - self.told <= TELL_EVERY:
             return True
         self.told = time.monotonic()
         mine = type(self.row).objects.filter(pk=self.row.pk, attempts=self.row.attempts, state=RunState.RUNNING)
-        return bool(mine.update(**fields, heard_at=timezone.now()))
+        return bool(mine.filter(**self.only).update(**fields, heard_at=timezone.now()))
 
 
 def _is_free(row: Evaluation | Compression) -> bool:
