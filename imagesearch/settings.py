@@ -220,6 +220,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "EvaluationStateEnum": "retrieval.models.EvaluationState",
+        "CompressionStateEnum": "retrieval.models.RunState",
         "RoleEnum": "retrieval.models.Role",
         "MemberRoleEnum": "retrieval.api.serializers.collections.ROLES",
     },

@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from retrieval.api.views import accounts, archives, collections, encoders, evaluations, images, search, status
+from retrieval.api.views import (
+    accounts,
+    archives,
+    collections,
+    compressions,
+    encoders,
+    evaluations,
+    images,
+    search,
+    status,
+)
 
 app_name = "api"
 
@@ -58,6 +68,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("encoders/<uuid:encoder_id>/projections/", encoders.ProjectionsView.as_view(), name="projections"),
     path("evaluations/", evaluations.EvaluationsView.as_view(), name="evaluations"),
     path("evaluations/<uuid:evaluation_id>/", evaluations.EvaluationView.as_view(), name="evaluation"),
+    path("compressions/", compressions.CompressionsView.as_view(), name="compressions"),
+    path("compressions/<uuid:compression_id>/", compressions.CompressionView.as_view(), name="compression"),
+    path(
+        "compressions/<uuid:compression_id>/cancel/",
+        compressions.CancelCompressionView.as_view(),
+        name="compression-cancel",
+    ),
+    path("compressions/<uuid:compression_id>/adopt/", compressions.AdoptView.as_view(), name="compression-adopt"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^.*$", status.UnknownView.as_view(), name="unknown"),

@@ -55,8 +55,8 @@ def start(request: CompressionRequest, *, user: User) -> Compression:
     _require_admin(user)
     for chosen in filter(None, (request.collection, request.calibration)):
         collections.find(chosen.pk, user=user)
-    _require_possible(request)
     evaluations.require_labels(request.collection, request.labels)
+    _require_possible(request)
     wanted = request.wanted
     row = Compression.objects.create(
         user=user,
@@ -245,6 +245,8 @@ def _require_possible(request: CompressionRequest) -> None:
         raise InvalidInput.of("keep", f"{encoder.name} cannot be pruned: only a MobileNetV2 that is not in 8 bits can.")
     pictures = Image.objects.alive().filter(collection=request.calibration or request.collection)
     there = min(pictures.count(), MOST_CALIBRATION)
+    if not there:
+        raise InvalidInput.of("calibration", "This collection has no picture to calibrate on.")
     longest = max(wanted.fewer(encoder.dimension), default=0)
     if there <= longest:
         text = f"{longest} dimensions need more than {longest} pictures to calibrate on; {there} are taken."
