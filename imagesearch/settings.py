@@ -150,6 +150,7 @@ CELERY_TASK_ROUTES = {
     **{f"retrieval.tasks.{name}": {"queue": "imports"} for name in LONG_TASKS},
     "retrieval.tasks.train": {"queue": "training"},
     "retrieval.tasks.evaluate": {"queue": "training"},
+    "retrieval.tasks.compress": {"queue": "training"},
 }
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "retrieval.tasks.reconcile", "schedule": 30.0, "options": {"expires": 300}},
@@ -219,6 +220,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "EvaluationStateEnum": "retrieval.models.EvaluationState",
+        "CompressionStateEnum": "retrieval.models.RunState",
+        "LabelsEnum": "retrieval.models.Labels",
+        "PictureLabelsEnum": "retrieval.models.PICTURE_LABELS",
         "RoleEnum": "retrieval.models.Role",
         "MemberRoleEnum": "retrieval.api.serializers.collections.ROLES",
     },

@@ -19,6 +19,7 @@ from retrieval import encoders
 from retrieval.errors import RetrievalError, Unavailable, WeightsError
 from retrieval.services import (
     archives,
+    compressions,
     derived,
     evaluations,
     idempotency,
@@ -124,6 +125,8 @@ def reconcile() -> None:
         _publish(train, (run_id,))
     for evaluation_id in evaluations.unfinished()[:1]:
         _publish(evaluate, (evaluation_id,))
+    for compression_id in compressions.unfinished()[:1]:
+        _publish(compress, (compression_id,))
 
 
 @shared_task
@@ -146,8 +149,9 @@ def run_import(import_id: str) -> None:
 
 @shared_task
 def purge() -> None:
-    """Remove for good what was deleted and whose undo time is over, and keys of uploads that nobody will repeat."""
+    """Remove for good what was deleted and whose undo time is over, with what belonged to it, and old upload keys."""
     images.purge_deleted()
+    compressions.tidy()
     idempotency.forget_old()
 
 
@@ -183,6 +187,14 @@ def evaluate(evaluation_id: str) -> None:
     if evaluations.run(uuid.UUID(evaluation_id)):
         for following in evaluations.unfinished()[:1]:
             _publish(evaluate, (following,))
+
+
+@shared_task(soft_time_limit=None, time_limit=None)
+def compress(compression_id: str) -> None:
+    """Measure smaller encoders as a compression's row says, then begin the next in line."""
+    if compressions.run(uuid.UUID(compression_id)):
+        for following in compressions.unfinished()[:1]:
+            _publish(compress, (following,))
 
 
 def _beat() -> None:

@@ -19,7 +19,7 @@ THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
 # `prepare` has made the checks; made again by each program they would only load every page's code there.
 CELERY_ENV = {**THREADS, "CELERY_SKIP_CHECKS": "1"}
 WORKERS = ("imagesearch", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", "-n")
-LONG = ("--pool", "threads", "-c", "3")
+LONG = ("--pool", "threads", "-c", "4")
 SCHEDULER = ("imagesearch.celery:schedule", "beat", "--pidfile", "", "--schedule")
 
 
@@ -34,8 +34,8 @@ def programs() -> dict[str, Service]:
 
     The web server is one process with threads, so that one copy of the encoder serves all of them. A bad file may kill
     the worker's child: the worker starts a new one. Long jobs have a worker of their own, in one process and without
-    time limits, so that an hour of training keeps no picture waiting; it has three threads, as one training and one
-    evaluation run at a time, which leaves one for archives.
+    time limits, so that an hour of training keeps no picture waiting; it has four threads, as one training, one
+    evaluation and one compression run at a time, which leaves one for archives.
     """
     return {
         "web": Service(

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('retrieval', '0007_evaluations'),
+        ('retrieval', '0008_compressions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -2,9 +2,10 @@
 
 from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, IdempotencyKey, UserUsage
 from retrieval.models.collections import Collection, Membership, Role, Visibility
+from retrieval.models.compressions import Compression
 from retrieval.models.embeddings import Embedding, EmbeddingCount
 from retrieval.models.encoders import Encoder, EncoderState, Measure
-from retrieval.models.evaluations import Evaluation, EvaluationState, GroupRule, Labels
+from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, EvaluationState, GroupRule, Labels
 from retrieval.models.images import Image, ImageDigest, Status
 from retrieval.models.imports import ArchiveImport, ImportIssue, ImportState
 from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverview, JobState
@@ -13,10 +14,12 @@ from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.training import RunState, TrainingRun
 
 __all__ = [
+    "PICTURE_LABELS",
     "ApiToken",
     "ArchiveImport",
     "AuditEvent",
     "Collection",
+    "Compression",
     "Embedding",
     "EmbeddingCount",
     "EmbeddingJob",

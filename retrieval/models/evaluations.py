@@ -28,6 +28,10 @@ class Labels(models.TextChoices):
     JUDGEMENTS = "judgements", "Judgements"
 
 
+PICTURE_LABELS = [choice for choice in Labels.choices if choice[0] != Labels.JUDGEMENTS]
+"""Those that are texts of each picture."""
+
+
 class GroupRule(models.TextChoices):
     """What is done with pictures of the query's own group; as in evaluation/protocol.py."""
 

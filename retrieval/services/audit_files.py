@@ -1,4 +1,4 @@
-"""The audit of the media folder: is every file there and unchanged, and does every file have its row."""
+"""The audit of files: is every original there and unchanged, and does every file have its row."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from pathlib import Path
 from retrieval import conf
 from retrieval.ingest import files
 from retrieval.models import ArchiveImport, Image
+from retrieval.services import compressions
 
 # Files are in place before their rows are committed, and stay a moment longer than them.
 GRACE = 3_600
 BATCH = 500
-STRAY_CODES = frozenset({"stray_original", "stray_thumbnail", "old_temporary_file"})
+STRAY_CODES = frozenset({"stray_original", "stray_thumbnail", "stray_weights", "old_temporary_file"})
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ def strays() -> Iterator[Finding]:
     for path in _old_files(settings.incoming):
         if path.name not in awaited:
             yield _stray("old_temporary_file", path)
+    for folder in compressions.strays():
+        yield from (_stray("stray_weights", path, of="compression") for path in _old_files(folder))
 
 
 def remove_strays(paths: Iterable[str]) -> int:
@@ -74,8 +77,8 @@ def remove_strays(paths: Iterable[str]) -> int:
     return len(still)
 
 
-def _stray(code: str, path: Path) -> Finding:
-    return Finding(code, str(path), "The file belongs to no picture.")
+def _stray(code: str, path: Path, *, of: str = "picture") -> Finding:
+    return Finding(code, str(path), f"The file belongs to no {of}.")
 
 
 def _image_id(path: Path) -> uuid.UUID | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,19 @@ from numpy.typing import NDArray
 
 from retrieval import conf, embedding, encoders
 from retrieval.embedding import checkpoint, codes, preprocessing
-from retrieval.embedding.codes import Codes
-from retrieval.errors import InvalidInput
-from retrieval.evaluation import ranking, report
+from retrieval.errors import Conflict, InvalidInput
+from retrieval.evaluation import report
 from retrieval.evaluation.bootstrap import Interval
 from retrieval.evaluation.protocol import Match, Plan
 from retrieval.evaluation.report import Report, Subject, Trial
 from retrieval.models import Encoder
-from retrieval.services import evaluation, labelled, variants, weights
-from retrieval.services.labelled import Folder, Measurable, Progress
+from retrieval.services import evaluation, storing, variants, weights
+from retrieval.services.decoding import Progress
+from retrieval.services.labelled import Measurable, Source
+from retrieval.services.storing import FULL, Coder
 from retrieval.services.variants import Wanted
 
-Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
-Coder = Callable[[Floats], Codes]
-
-FULL = "full"
-CANDIDATES = 200  # that signs hand over for re-ranking
-SEARCHED = 20_000  # rows, the set's own repeated: the time of a scan does not depend on what they say
-ANSWERS, QUERIES = 24, 20
 SPEED_PICTURES, SPEED_ROUNDS = 64, 5
 MOST_CALIBRATION = 1024
 
@@ -44,8 +37,8 @@ class Row:
 
     ``report`` has mAP and everything else; ``difference`` is mAP minus that of ``full``, paired over queries.
     ``vector_bytes`` for one picture, ``weights_bytes`` of the file, ``pictures_per_second`` resizing included,
-    ``query_ms`` for an exact scan of 20,000 vectors in memory: all measured here and now. ``encoder`` is what can be
-    adopted, None where only the stored vectors differ: search stores halves.
+    ``query_ms`` for an exact scan of 20,000 vectors in memory: all measured here and now. ``sha256`` is that of the
+    weights file to adopt, empty where only the stored vectors differ: search stores halves.
     """
 
     name: str
@@ -56,66 +49,102 @@ class Row:
     pictures_per_second: float
     query_ms: float
     runtime: str
-    encoder: embedding.Encoder | None
+    sha256: str = ""
+
+    def brief(self) -> Row:
+        """The same without what a report says of single classes and pictures."""
+        return replace(self, report=replace(self.report, classes=(), confusions=(), worst=()))
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows, ``full`` first; ``calibrated_on`` names the folder of the calibration pictures."""
+    """The rows, ``full`` first; ``calibrated_on`` names the calibration pictures, ``unreadable`` what was left out."""
 
-    source: Encoder
+    source: str
     rows: tuple[Row, ...]
     calibrated_on: str
     unreadable: tuple[str, ...]
 
+    def row(self, name: str) -> Row | None:
+        """The row of this name."""
+        return next((row for row in self.rows if row.name == name), None)
 
-def run(
-    row: Encoder,
-    *,
-    folder: Folder,
-    wanted: Wanted | None = None,
-    progress: Progress = lambda *_: None,
-) -> Table:
-    """Build every smaller encoder, encode the labelled folder with each, and measure; nothing is stored.
+    def brief(self) -> Table:
+        """The same without what reports say of single classes and pictures."""
+        return replace(self, rows=tuple(row.brief() for row in self.rows))
 
-    Raises InvalidInput when a folder cannot be used or holds too few pictures, and WeightsError for the row's own file.
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, every number finite."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Table:
+        """What ``to_dict`` wrote, also after it went through JSON."""
+        rows = (
+            {**row, "report": Report.from_dict(row["report"]), "difference": Interval(**row["difference"])}
+            for row in data["rows"]
+        )
+        return cls(**{**data, "rows": tuple(Row(**row) for row in rows), "unreadable": tuple(data["unreadable"])})
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """The folder in which the weights of what can be adopted are left, and who is told how far it is.
+
+    Told are "calibrating", "building ROW", "timing", "encoding", "measuring ROW"; whatever is raised then ends it.
     """
-    wanted = wanted or Wanted()
-    calibration = wanted.calibration or folder.path
+
+    folder: Path
+    progress: Progress = lambda *_: None
+
+
+def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: Workshop) -> Table:
+    """Build every smaller encoder, encode the labelled pictures with each, and measure; no row is stored.
+
+    What is measured is read back from the file that can be adopted. Raises InvalidInput when there are no pictures or
+    too few, and WeightsError for the row's own file.
+    """
+    calibration, progress = wanted.calibration or source, workshop.progress
     full = encoders.load(row).to("cpu")
-    pictures = [_shrunk(full, each) for each in labelled.sample(calibration, most=MOST_CALIBRATION)]
+    pictures = [_shrunk(full, each) for each in calibration.sample(most=MOST_CALIBRATION, progress=progress)]
     if not pictures:
-        raise InvalidInput.of("calibration", f"No picture in {calibration} can be read.")
-    made = {FULL: full} | variants.build(full, pictures=pictures, wanted=wanted)
-    networks = _networks(made, pictures)
-    measurable = folder.encode([network.encoder for network in networks], progress=progress)
-    bench = _Bench(row.name, measurable)
+        raise InvalidInput.of("calibration", f"No picture in {calibration.name} can be read.")
+    made = variants.build(full, pictures=pictures, wanted=wanted, progress=progress)
+    networks = _networks(full, made=made, pictures=pictures, workshop=workshop)
+    measurable = source.encode([network.encoder for network in networks], progress=progress)
     plain, *others = networks
-    lines = [(name, plain, coder) for name, coder in _coders(full.encode(pictures)).items()]
+    lines = [(name, plain, coder) for name, coder in storing.coders(full.encode(pictures)).items()]
     lines += [(network.name, network, codes.to_half) for network in others]
-    reference = bench.trial(plain, codes.to_float)
-    rows = tuple(bench.row(name, network=network, coder=coder, reference=reference) for name, network, coder in lines)
-    return Table(row, rows, calibration.resolve().name, measurable.unreadable)
+    rows = _rows(_Bench(row.name, measurable), lines, progress)
+    return Table(row.name, rows, calibration.name, measurable.unreadable)
 
 
-def adopt(table: Table, name: str) -> Encoder:
-    """Make a draft encoder ``<source>-<name>`` of a row, with its weights file and scorecard, and return it.
+def adopt(table: Table, name: str, *, folder: Path, called: str = "") -> Encoder:
+    """Make a draft encoder of a row, from the weights left in ``folder``, with its scorecard, and return it.
 
-    Raises InvalidInput for a row that is not there or that only differs in how vectors are stored, Conflict when an
-    encoder of that name exists.
+    It is called ``<source>-<row>`` unless told otherwise. Raises InvalidInput for a row that is not there or that only
+    differs in how vectors are stored, and for a name that none can have; Conflict when the name is taken or the weights
+    are not there any more; WeightsError when they were altered.
     """
-    found = next((row for row in table.rows if row.name == name), None)
-    if found is None or found.encoder is None:
-        known = ", ".join(row.name for row in table.rows if row.encoder is not None)
-        raise InvalidInput.of("adopt", f"Only these rows can be adopted: {known or 'none'}.")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"{name}.safetensors"
-        checkpoint.save(found.encoder, file)
-        adopted = weights.register(slug(f"{table.source.name}-{name}"), file)
-    adopted.origin = {"compressed_from": table.source.name, "row": name, "calibrated_on": table.calibrated_on}
+    found = table.row(name)
+    if found is None or not found.sha256:
+        known = ", ".join(row.name for row in table.rows if row.sha256)
+        raise InvalidInput.of("row", f"Only these rows can be adopted: {known or 'none'}.")
+    called = called or slug(f"{table.source}-{name}")
+    weights.require_free(called)
+    file = weights_file(folder, name)
+    if not file.is_file():
+        raise Conflict("The weights of this row are not kept any more; measure again.", code="weights_gone")
+    adopted = weights.register(called, file, sha256=found.sha256)
+    adopted.origin = {"compressed_from": table.source, "row": name, "calibrated_on": table.calibrated_on}
     adopted.save(update_fields=["origin"])
     evaluation.save_scorecards([adopted], result=evaluation.Result((found.report,), {}, ()))
     return adopted
+
+
+def weights_file(folder: Path, name: str) -> Path:
+    """Where the weights of a row lie."""
+    return folder / f"{slug(name)}.safetensors"
 
 
 def slug(name: str) -> str:
@@ -125,12 +154,13 @@ def slug(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Network:
-    """One encoder of the table, its place among the galleries, and what was measured of itself."""
+    """One encoder of the table, its place among the galleries, its weights file, and how quick it is."""
 
     number: int
     name: str
     encoder: embedding.Encoder
     weights_bytes: int
+    sha256: str
     pictures_per_second: float
 
 
@@ -148,7 +178,7 @@ class _Bench:
             queries = self.measurable.queries[network.number]
         asking = gallery if queries is None else queries
         stored, asked = coder(gallery.vectors), coder(asking.vectors)
-        outcome = Match(asking, gallery, plan=plan, scorer=_scorer(asked, stored)).run()
+        outcome = Match(asking, gallery, plan=plan, scorer=storing.scorer(asked, stored)).run()
         return Trial(outcome, gallery, queries, plan)
 
     def row(self, name: str, *, network: _Network, coder: Coder, reference: Trial) -> Row:
@@ -162,37 +192,20 @@ class _Bench:
             vector_bytes=coder(vectors[:1]).bytes_each,
             weights_bytes=network.weights_bytes,
             pictures_per_second=network.pictures_per_second,
-            query_ms=_query_ms(vectors, coder),
+            query_ms=storing.query_ms(vectors, coder),
             runtime=network.encoder.runtime.name,
-            encoder=network.encoder if network.number else None,
+            sha256=network.sha256,
         )
 
 
-def _coders(calibration: Floats) -> dict[str, Coder]:
-    """Ways to store the vectors of the whole encoder; ``calibration`` (M, D) are vectors of ordinary pictures."""
-    signs = partial(codes.to_signs, calibration=calibration)
-    return {
-        FULL: codes.to_float,
-        "half": codes.to_half,
-        "int8-vectors": partial(codes.to_int8, calibration=calibration),
-        "binary": signs,
-        "binary-reranked": lambda vectors: codes.Reranked(signs(vectors), codes.to_half(vectors), CANDIDATES),
-    }
-
-
-def _scorer(asked: Codes, stored: Codes) -> ranking.Scores:
-    """How stored queries rank stored vectors; both are stored in the same way."""
-    match asked, stored:
-        case codes.Reranked(), codes.Reranked():
-            coarse, fine = _scorer(asked.coarse, stored.coarse), _scorer(asked.fine, stored.fine)
-            return ranking.TwoStage(coarse, fine, keep=stored.keep)
-        case codes.Signs(), codes.Signs():
-            # A power of two, so that equally many different bits stay exactly equal scores.
-            share = np.float32(2.0 ** -len(stored.centre).bit_length())
-            return ranking.Scorer(asked.decode(), stored.decode() * share, np.zeros(len(stored.words), np.float32))
-        case codes.Flat(), codes.Flat():
-            return ranking.scorer(asked.decode(), stored.decode(), measure="cosine")
-    raise TypeError("queries and gallery are stored in different ways")
+def _rows(bench: _Bench, lines: Sequence[tuple[str, _Network, Coder]], progress: Progress) -> tuple[Row, ...]:
+    """Every line measured against the first."""
+    _, plain, exact = lines[0]
+    reference, rows = bench.trial(plain, exact), []
+    for done, (name, network, coder) in enumerate(lines):
+        progress(f"measuring {name}", done, len(lines))
+        rows.append(bench.row(name, network=network, coder=coder, reference=reference))
+    return tuple(rows)
 
 
 def _shrunk(encoder: embedding.Encoder, picture: Pixels) -> Pixels:
@@ -202,21 +215,39 @@ def _shrunk(encoder: embedding.Encoder, picture: Pixels) -> Pixels:
     return preprocessing.resized(picture, size)
 
 
-def _networks(made: Mapping[str, embedding.Encoder], pictures: Sequence[Pixels]) -> list[_Network]:
-    """Give each encoder its quickest runtime, then measure its weights file and its speed."""
-    for encoder in made.values():
+def _networks(
+    full: embedding.Encoder, *, made: Mapping[str, embedding.Encoder], pictures: Sequence[Pixels], workshop: Workshop
+) -> list[_Network]:
+    """The whole encoder and the others, these as their files say; each with its quickest runtime, then timed."""
+    kept = {name: _kept(encoder, weights_file(workshop.folder, name)) for name, encoder in made.items()}
+    live = {FULL: full} | {name: encoder for name, (encoder, _) in kept.items()}
+    for done, encoder in enumerate(live.values()):
+        workshop.progress("timing", done, len(live))
         embedding.use_quickest(encoder, cache=conf.get().data_dir / "cache" / "graphs")
     some = pictures[:SPEED_PICTURES]
-    taken = _seconds_in_turn([partial(encoder.encode, some) for encoder in made.values()])
+    taken = _seconds_in_turn([partial(encoder.encode, some) for encoder in live.values()])
     return [
-        _Network(number, name, encoder, _file_size(encoder), len(some) / seconds)
-        for number, ((name, encoder), seconds) in enumerate(zip(made.items(), taken, strict=True))
+        _Network(
+            number=number,
+            name=name,
+            encoder=encoder,
+            weights_bytes=_file_size(encoder),
+            sha256=kept[name][1] if name in kept else "",
+            pictures_per_second=len(some) / seconds,
+        )
+        for number, ((name, encoder), seconds) in enumerate(zip(live.items(), taken, strict=True))
     ]
+
+
+def _kept(encoder: embedding.Encoder, file: Path) -> tuple[embedding.Encoder, str]:
+    """Write the weights and read them back, rounded as they are in the file; with the file's SHA-256."""
+    sha256 = checkpoint.save(encoder, file)
+    return checkpoint.load(file, sha256=sha256), sha256
 
 
 def _seconds_in_turn(works: Sequence[Callable[[], Any]]) -> list[float]:
     """The best time of each over several rounds: whatever else the machine does then troubles all alike."""
-    rounds = [[_seconds(work) for work in works] for _ in range(SPEED_ROUNDS)]
+    rounds = [[storing.seconds(work) for work in works] for _ in range(SPEED_ROUNDS)]
     return [min(taken) for taken in zip(*rounds, strict=True)]
 
 
@@ -226,16 +257,3 @@ def _file_size(encoder: embedding.Encoder) -> int:
         file = Path(folder) / "weights.safetensors"
         checkpoint.save(encoder, file)
         return file.stat().st_size
-
-
-def _query_ms(vectors: Floats, coder: Coder) -> float:
-    """The quickest of twenty scans of 20,000 vectors stored that way, in milliseconds; queries are not stored."""
-    stored = coder(np.resize(vectors, (SEARCHED, vectors.shape[1])))
-    queries = codes.unit(vectors[:QUERIES])
-    return 1000 * min(_seconds(lambda query=query: stored.nearest(query, ANSWERS)) for query in queries)
-
-
-def _seconds(work: Callable[..., Any]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun

@@ -15,8 +15,9 @@ from retrieval.evaluation.bootstrap import Interval
 from retrieval.evaluation.protocol import Plan
 from retrieval.evaluation.report import Report, Subject, Trial
 from retrieval.models import Encoder
+from retrieval.services.decoding import Progress
 from retrieval.services.judged import CollectionJudgements
-from retrieval.services.labelled import CollectionLabels, Folder, Measurable, Progress
+from retrieval.services.labelled import CollectionLabels, Folder, Measurable
 
 __all__ = [
     "CollectionJudgements",

@@ -14,7 +14,8 @@ from retrieval.errors import InvalidInput
 from retrieval.evaluation.judged import RELEVANT, Grades
 from retrieval.evaluation.protocol import LabelledSet
 from retrieval.models import Collection, Encoder, Image, Judgement
-from retrieval.services.labelled import Measurable, Progress, stored_vectors
+from retrieval.services.decoding import Progress
+from retrieval.services.labelled import Measurable, stored_vectors
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Person

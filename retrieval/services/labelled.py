@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -12,33 +10,23 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval import conf, encoders
-from retrieval.errors import InvalidInput, RetrievalError, TooLarge, UnsupportedPicture
+from retrieval import encoders
+from retrieval.errors import InvalidInput
 from retrieval.evaluation import report, sets
 from retrieval.evaluation.judged import Grades
 from retrieval.evaluation.protocol import LabelledSet
 from retrieval.evaluation.sets import Entry
-from retrieval.ingest import sandbox
+from retrieval.ingest import files
 from retrieval.models import Collection, Embedding, Encoder, Image
+from retrieval.services import decoding
+from retrieval.services.decoding import Encodes, Floats, Pixels, Progress
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Person
 
-Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many are done, and of how many."""
-
 LabelSource = Literal["tags", "group_key"]
 
-BATCH = 32
-
-
-class Encodes(Protocol):
-    """Whatever turns pictures into raw vectors."""
-
-    def encode(self, images: Sequence[Pixels]) -> Floats:
-        """Pictures uint8 (H, W, 3) -> raw vectors (N, D)."""
+MOST_DECODED = 20_000  # pictures of a collection that are decoded to be measured: their vectors are kept in memory
 
 
 @dataclass(frozen=True)
@@ -57,12 +45,31 @@ class Measurable:
     unreadable: tuple[str, ...] = ()
 
 
+class Source(Protocol):
+    """Labelled pictures that can be decoded."""
+
+    @property
+    def name(self) -> str:
+        """What origins and reports call it."""
+
+    def encode(self, live: Sequence[Encodes], *, progress: Progress) -> Measurable:
+        """Decode each labelled picture once, in the sandbox, and encode it by every encoder."""
+
+    def sample(self, *, most: int, progress: Progress) -> Iterator[Pixels]:
+        """Pictures (H, W, 3), labelled or not, at most so many, always the same; unreadable ones left out."""
+
+
 @dataclass(frozen=True)
 class Folder:
     """A folder of class folders; for query-gallery it holds two of them, ``query`` and ``gallery``."""
 
     path: Path
     protocol: report.Protocol = "leave-one-out"
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.resolve().name
 
     def load(self, rows: Sequence[Encoder], *, progress: Progress) -> Measurable:
         """As ``encode``, by the encoders of these rows. Raises WeightsError when one cannot be loaded."""
@@ -74,7 +81,7 @@ class Folder:
         Raises InvalidInput when there is no such folder, or no picture in it can be read.
         """
         listed = self._listed()
-        seen = _encode([self.path / entry.item for entry in listed], live, progress=progress)
+        seen = decoding.encode([self.path / entry.item for entry in listed], live, progress=progress)
         kept = [listed[position] for position in seen.positions]
         if not kept:
             raise InvalidInput.of("folder", f"No picture in {self.path} can be read.")
@@ -88,12 +95,17 @@ class Folder:
             return tuple(sets.numbered(rows, each[chosen], classes=classes, groups=groups) for each in seen.vectors)
 
         return Measurable(
-            name=self.path.resolve().name,
+            name=self.name,
             digest=sets.digest(kept, seen.contents),
             galleries=part(~asking),
             queries=part(asking) if asking.any() else (),
-            unreadable=tuple(row.item for number, row in enumerate(listed) if number not in set(seen.positions)),
+            unreadable=seen.unreadable([row.item for row in listed]),
         )
+
+    def sample(self, *, most: int, progress: Progress) -> Iterator[Pixels]:
+        """Pictures (H, W, 3) of its class folders, at most so many, always the same; unreadable ones left out."""
+        listed = sets.entries(self.path)
+        return decoding.sample([self.path / row.item for row in listed], most=most, progress=progress)
 
     def _listed(self) -> list[Entry]:
         """Every picture, by its path below the folder."""
@@ -120,6 +132,11 @@ class CollectionLabels:
     user: Person | Any
     by: LabelSource = "tags"
 
+    @property
+    def name(self) -> str:
+        """By its id: names of collections are not for everybody who sees an encoder."""
+        return f"collection {self.collection.pk}"
+
     def load(self, rows: Sequence[Encoder], *, progress: Progress) -> Measurable:
         """Read stored vectors; no picture is decoded. Raises InvalidInput when nothing is labelled and embedded."""
         labelled = self._labelled()
@@ -130,87 +147,52 @@ class CollectionLabels:
         kept = [pair for pair in labelled if all(pair[0].item in vectors for vectors in stored)]
         if not kept:
             raise InvalidInput.of("collection", f"No embedded picture of this collection has a label in {self.by}.")
-        entries = [entry for entry, _ in kept]
-        classes, groups = sorted({row.class_name for row in entries}), sorted({row.group for row in entries} - {""})
-        return Measurable(
-            name=f"collection {self.collection.pk} by {self.by}",
-            digest=sets.digest(entries, [content for _, content in kept]),
-            galleries=tuple(
-                sets.numbered(entries, np.stack([vectors[row.item] for row in entries]), classes=classes, groups=groups)
-                for vectors in stored
-            ),
-        )
+        return self._measurable(kept, [np.stack([vectors[row.item] for row, _ in kept]) for vectors in stored])
+
+    def encode(self, live: Sequence[Encodes], *, progress: Progress) -> Measurable:
+        """Decode stored originals, stored vectors or not; of very many labelled pictures, 20,000 that are drawn.
+
+        Raises InvalidInput when no labelled picture can be read.
+        """
+        labelled = self._labelled()
+        labelled = [labelled[number] for number in decoding.drawn(len(labelled), most=MOST_DECODED)]
+        seen = decoding.encode([files.original(content) for _, content in labelled], live, progress=progress)
+        if not seen.positions:
+            raise InvalidInput.of("collection", f"No picture of this collection with a label in {self.by} can be read.")
+        kept = [labelled[position] for position in seen.positions]
+        unreadable = seen.unreadable([row.item for row, _ in labelled])
+        return self._measurable(kept, seen.vectors, unreadable=unreadable)
+
+    def sample(self, *, most: int, progress: Progress) -> Iterator[Pixels]:
+        """Pictures (H, W, 3) of the collection, at most so many, always the same; unreadable ones left out."""
+        contents = list(self._visible().values_list("sha256", flat=True))
+        return decoding.sample([files.original(content) for content in contents], most=most, progress=progress)
+
+    def _visible(self) -> Any:
+        return Image.objects.visible_to(self.user).filter(collection=self.collection).order_by("pk")
 
     def _labelled(self) -> list[tuple[Entry, str]]:
         """Each labelled picture with the digest of its bytes, oldest first."""
-        visible = Image.objects.visible_to(self.user).filter(collection=self.collection).order_by("pk")
-        rows = visible.values_list("pk", "sha256", "tags", "group_key")
+        rows = self._visible().values_list("pk", "sha256", "tags", "group_key")
         if self.by == "tags":
             return [(Entry(str(pk), tags[0], group), sha) for pk, sha, tags, group in rows if tags]
         return [(Entry(str(pk), group), sha) for pk, sha, _, group in rows if group]
+
+    def _measurable(
+        self, kept: Sequence[tuple[Entry, str]], vectors: Sequence[Floats], *, unreadable: tuple[str, ...] = ()
+    ) -> Measurable:
+        """These pictures with their vectors (N, D) by each encoder."""
+        rows = [row for row, _ in kept]
+        classes, groups = sorted({row.class_name for row in rows}), sorted({row.group for row in rows} - {""})
+        return Measurable(
+            name=f"{self.name} by {self.by}",
+            digest=sets.digest(rows, [content for _, content in kept]),
+            galleries=tuple(sets.numbered(rows, each, classes=classes, groups=groups) for each in vectors),
+            unreadable=unreadable,
+        )
 
 
 def stored_vectors(row: Encoder, collection: Collection) -> dict[str, Floats]:
     """Raw vectors by picture id, from the unit vectors and lengths that are stored."""
     vectors = Embedding.objects.filter(encoder=row, collection=collection).values_list("image_id", "vector", "length")
     return {str(pk): np.asarray(vector, np.float32) * np.float32(length) for pk, vector, length in vectors.iterator()}
-
-
-def sample(folder: Path, *, most: int, seed: int = 0) -> Iterator[Pixels]:
-    """Pictures (H, W, 3) of a folder of class folders, at most so many, drawn by the seed; unreadable ones left out."""
-    paths = [folder / row.item for row in sets.entries(folder)]
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(paths))[:most])
-    for batch in _batches([paths[number] for number in drawn]):
-        yield from (pixels for _, pixels in batch if pixels is not None)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What came out of files: positions of the readable ones, their SHA-256s, and vectors (n, D) by each encoder."""
-
-    positions: list[int]
-    contents: list[str]
-    vectors: list[Floats]
-
-
-def _encode(paths: Sequence[Path], live: Sequence[Encodes], *, progress: Progress) -> _Seen:
-    positions: list[int] = []
-    contents: list[str] = []
-    vectors: list[list[Floats]] = [[] for _ in live]
-    done = 0
-    for batch in _batches(paths):
-        readable = [
-            (number, content, pixels) for number, (content, pixels) in enumerate(batch, done) if pixels is not None
-        ]
-        positions += [number for number, _, _ in readable]
-        contents += [content for _, content, _ in readable]
-        for encoder, found in zip(live, vectors, strict=True):
-            if readable:
-                found.append(encoder.encode([pixels for _, _, pixels in readable]))
-        done += len(batch)
-        progress("encoding", done, len(paths))
-    return _Seen(
-        positions, contents, [np.concatenate(found) if found else np.empty((0, 0), np.float32) for found in vectors]
-    )
-
-
-def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Pixels | None]]]:
-    """Decode batch by batch, the next one while the caller works on this one; never more in memory than two."""
-    cuts = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-    with ThreadPoolExecutor(conf.get().decode_processes, thread_name_prefix="decode") as pool:
-        ahead = pool.map(_read, cuts[0])
-        for following in [*cuts[1:], []]:
-            current, ahead = list(ahead), pool.map(_read, following)
-            yield current
-
-
-def _read(path: Path) -> tuple[str, Pixels | None]:
-    """A file's SHA-256 and its pixels, None when it is no picture; a decoder that is busy or broken is an error."""
-    data = path.read_bytes()
-    try:
-        pixels = sandbox.query(data).pixels
-    except (UnsupportedPicture, TooLarge) as error:
-        if error.code in sandbox.PASSING:
-            raise RetrievalError(f"{path}: {error.message}", code=error.code) from error
-        pixels = None
-    return hashlib.sha256(data).hexdigest(), pixels

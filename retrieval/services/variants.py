@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from retrieval.embedding import Encoder, preprocessing, smaller
 from retrieval.errors import InvalidInput
+from retrieval.services.decoding import Progress
+from retrieval.services.labelled import Source
 from retrieval.training.config import AugmentConfig, OptimiserConfig, RunConfig, SamplingConfig, ScheduleConfig
 from retrieval.training.data import from_arrays
 from retrieval.training.distill import Distill, DistillOptions
@@ -24,6 +27,7 @@ Pixels = NDArray[np.uint8]
 
 RANGES = 128  # pictures that the ranges of activations, and the worth of channels, are read from
 BATCH = 16
+FEWEST_TO_TUNE = BATCH
 TUNED = AugmentConfig(smallest_crop=0.5, flip=0.5, brightness=0.1)
 
 
@@ -32,35 +36,46 @@ class Wanted:
     """Which variants: numbers of dimensions, whole numbers, and the share of hidden channels that pruning leaves.
 
     ``keep`` 1 means no pruning; ``steps`` is the length of the fine-tune after it, in batches of 16 pictures.
-    ``calibration`` is a folder of class folders with ordinary pictures, labels unused; without it the measured pictures
-    calibrate as well, which flatters a little.
+    ``calibration`` holds ordinary pictures, labels unused; without it the measured pictures calibrate as well, which
+    flatters a little.
     """
 
     dimensions: tuple[int, ...] = (512, 256, 128)
     int8: bool = True
     keep: float = 1.0
     steps: int = 100
-    calibration: Path | None = None
+    calibration: Source | None = None
+
+    def fewer(self, than: int) -> list[int]:
+        """The numbers of dimensions that make vectors shorter."""
+        return [dimension for dimension in self.dimensions if dimension < than]
 
 
-def build(full: Encoder, *, pictures: Sequence[Pixels], wanted: Wanted) -> dict[str, Encoder]:
+def build(
+    full: Encoder, *, pictures: Sequence[Pixels], wanted: Wanted, progress: Progress = lambda *_: None
+) -> dict[str, Encoder]:
     """Each variant by its name, on the CPU, run by torch; ``pictures`` (H, W, 3) calibrate, rotate and fine-tune.
 
-    What the encoder already is (8 bits, as few dimensions) is passed over. Raises InvalidInput when pictures are too
-    few for a dimension, or the backbone cannot be pruned.
+    What the encoder already is (8 bits, as few dimensions) is passed over. ``progress`` is told "building" and the
+    name, for a fine-tune at each step. Raises InvalidInput when pictures are too few for a dimension, or the backbone
+    cannot be pruned.
     """
     made: dict[str, Encoder] = {}
     some = _batches(full, pictures[:RANGES])
     if wanted.int8 and full.spec.precision != "int8":
+        progress("building int8", 0, 1)
         made["int8"] = smaller.in_int8(full, batches=some)
-    fewer = [dimension for dimension in wanted.dimensions if dimension < full.spec.dimension]
-    if fewer:
-        vectors = full.encode(pictures)
-        for dimension in fewer:
-            made[f"pca-{dimension}"] = smaller.in_fewer_dimensions(full, vectors=vectors, dimension=dimension)
+    fewer = wanted.fewer(full.spec.dimension)
+    vectors = full.encode(pictures) if fewer else np.empty((0, 0), np.float32)
+    for dimension in fewer:
+        progress(f"building pca-{dimension}", 0, 1)
+        made[f"pca-{dimension}"] = smaller.in_fewer_dimensions(full, vectors=vectors, dimension=dimension)
     if wanted.keep < 1:
+        name = f"pruned-{wanted.keep:.0%}"
+        progress(f"building {name}", 0, wanted.steps)
         narrow = prune(full, keep=wanted.keep, pictures=some)
-        made[f"pruned-{wanted.keep:.0%}"] = _tuned(narrow, like=full, pictures=pictures, steps=wanted.steps)
+        hooks = _told(lambda step: progress(f"building {name}", step, wanted.steps))
+        made[name] = _tuned(_Pair(narrow, full), pictures=pictures, steps=wanted.steps, hooks=hooks)
     return made
 
 
@@ -72,28 +87,47 @@ def _batches(encoder: Encoder, pictures: Sequence[Pixels]) -> list[Tensor]:
     return [torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255 for stack in stacks]
 
 
-def _tuned(narrow: Encoder, *, like: Encoder, pictures: Sequence[Pixels], steps: int) -> Encoder:
+@dataclass(frozen=True)
+class _Pair:
+    """A pruned encoder and the whole one that it is to be like."""
+
+    narrow: Encoder
+    whole: Encoder
+
+
+def _told(tell: Callable[[int], None]) -> Hooks:
+    """Hooks that tell the number of steps done, before each step; what ``tell`` raises ends the training."""
+    steps = count()
+
+    def stop() -> bool:
+        tell(next(steps))
+        return False
+
+    return Hooks(stop=stop)
+
+
+def _tuned(pair: _Pair, *, pictures: Sequence[Pixels], steps: int, hooks: Hooks) -> Encoder:
     """Teach a pruned encoder to give the vectors of the whole one again: distillation on a few pictures."""
-    if len(pictures) < BATCH:
-        raise InvalidInput.of("pictures", f"A fine-tune after pruning needs at least {BATCH} pictures.")
-    side = like.spec.image_size
+    if len(pictures) < FEWEST_TO_TUNE:
+        raise InvalidInput.of("pictures", f"A fine-tune after pruning needs at least {FEWEST_TO_TUNE} pictures.")
+    side = pair.whole.spec.image_size
     squares = from_arrays(pictures, [""] * len(pictures), side=side)
     config = RunConfig(
         name="pruned",
         recipe="distill",
-        encoder=narrow.spec,
+        encoder=pair.narrow.spec,
         optimiser=OptimiserConfig(steps=steps, lr=5e-4, warmup_steps=steps // 10),
         sampling=SamplingConfig(batch=BATCH),
         augment=TUNED,
         schedule=ScheduleConfig(sizes=((0.0, side),), report_every=0),
     )
     recipe = Distill(
-        narrow,
-        targets=like.encode(list(squares.pixels)),
+        pair.narrow,
+        targets=pair.whole.encode(list(squares.pixels)),
         scopes=torch.empty(0, dtype=torch.int64),
         options=DistillOptions(),
     )
     with tempfile.TemporaryDirectory() as folder:
-        state = fit(recipe, job=Job(config, squares, Path(folder)), hooks=Hooks())
+        state = fit(recipe, job=Job(config, squares, Path(folder)), hooks=hooks)
         with averaged(state) as tuned:
             return tuned.exported()

@@ -14,6 +14,8 @@ REASONS = {
     "archive_too_many_members": gettext_lazy("The archive has more files than the limit."),
     "attempts_exhausted": gettext_lazy("Reading this picture failed every time it was tried."),
     "body_too_large": gettext_lazy("This is larger than the limit."),
+    "compression_going": gettext_lazy("Stop it first; only one that is over can be removed."),
+    "compression_unfinished": gettext_lazy("Nothing is measured yet."),
     "conflict": gettext_lazy("The state of things does not allow this now."),
     "decoder_crashed": gettext_lazy("This picture ended the program that reads pictures."),
     "decoder_memory": gettext_lazy("Reading this picture takes more memory than the limit."),
@@ -54,6 +56,7 @@ REASONS = {
     "unsupported_picture": gettext_lazy("This is not a picture that can be read here."),
     "url_not_allowed": gettext_lazy("Only http and https addresses on the open internet are fetched."),
     "url_unreachable": gettext_lazy("Nothing could be fetched from this address."),
+    "weights_gone": gettext_lazy("The weights of this line are not kept any more; measure again."),
     "weights_invalid": gettext_lazy("The encoder's weights are missing or altered."),
 }
 

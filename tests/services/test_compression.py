@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from io import StringIO
 
@@ -14,10 +15,11 @@ from PIL import Image as Pillow
 
 from retrieval import encoders
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint, codes
-from retrieval.errors import Conflict, InvalidInput
+from retrieval.errors import Conflict, InvalidInput, WeightsError
 from retrieval.evaluation import metrics
 from retrieval.models import Encoder as Row
-from retrieval.services import compression, labelled, variants
+from retrieval.services import compression, storing, variants
+from retrieval.services.compression import Table, Workshop
 from retrieval.services.labelled import Folder
 from retrieval.services.variants import Wanted
 
@@ -47,7 +49,7 @@ def quick(tmp_path_factory):
     own = replace(settings.IMAGESEARCH, data_dir=home / "data", weights_dir=home / "weights")
     with pytest.MonkeyPatch.context() as patch, override_settings(IMAGESEARCH=own):
         patch.setattr("retrieval.embedding.use_quickest", lambda encoder, cache: encoder)
-        patch.setattr(compression, "SEARCHED", 50)
+        patch.setattr(storing, "SEARCHED", 50)
         patch.setattr(compression, "SPEED_ROUNDS", 1)
         yield
 
@@ -67,15 +69,32 @@ def source(unsaved):
     return unsaved
 
 
+def silent(*_):
+    return None
+
+
 @pytest.fixture(scope="module")
-def table(unsaved, folder):
-    return compression.run(unsaved, folder=Folder(folder), wanted=WANTED)
+def workshop(tmp_path_factory):
+    """Where the weights are left, and all that was told."""
+    told = []
+    shop = Workshop(tmp_path_factory.mktemp("kept"), lambda *step: told.append(step))
+    return shop, told
+
+
+@pytest.fixture(scope="module")
+def kept(workshop):
+    return workshop[0].folder
+
+
+@pytest.fixture(scope="module")
+def table(unsaved, folder, workshop):
+    return compression.run(unsaved, source=Folder(folder), wanted=WANTED, workshop=workshop[0])
 
 
 def test_the_table_has_a_measured_row_for_each_way(table):
     names = ["full", "half", "int8-vectors", "binary", "binary-reranked", "int8", "pca-16", "pruned-50%"]
     assert [row.name for row in table.rows] == names
-    adoptable = [row.name for row in table.rows if row.encoder is not None]
+    adoptable = [row.name for row in table.rows if row.sha256]
     assert adoptable == ["int8", "pca-16", "pruned-50%"]
     sizes = {row.name: row.vector_bytes for row in table.rows}
     assert sizes["full"] == 4 * 64
@@ -87,6 +106,16 @@ def test_the_table_has_a_measured_row_for_each_way(table):
     assert table.rows[0].difference.mean == 0
 
 
+def seen_by(folder, live):
+    """The bench with one network on it."""
+    return compression._Bench("whole", Folder(folder).encode([live], progress=silent))
+
+
+def network():
+    """The first on the bench; what it cost does not matter."""
+    return compression._Network(number=0, name="", encoder=None, weights_bytes=0, sha256="", pictures_per_second=0.0)
+
+
 def literal_map(vectors, labels, order_of):
     hits = []
     for row in range(len(labels)):
@@ -96,11 +125,12 @@ def literal_map(vectors, labels, order_of):
 
 
 def test_re_ranked_signs_score_what_searching_so_finds(folder, unsaved, monkeypatch):
-    monkeypatch.setattr(compression, "CANDIDATES", 9)
+    monkeypatch.setattr(storing, "CANDIDATES", 9)
     live = encoders.load(unsaved).to("cpu")
-    seen = Folder(folder).encode([live], progress=lambda *_: None).galleries[0]
-    shrunk = [compression._shrunk(live, each) for each in labelled.sample(folder, most=1024)]
-    coder = compression._coders(live.encode(shrunk))["binary-reranked"]
+    bench = seen_by(folder, live)
+    seen = bench.measurable.galleries[0]
+    shrunk = [compression._shrunk(live, each) for each in Folder(folder).sample(most=1024, progress=silent)]
+    coder = storing.coders(live.encode(shrunk))["binary-reranked"]
     stored = coder(seen.vectors)
     bits = stored.coarse.decode()
 
@@ -110,31 +140,52 @@ def test_re_ranked_signs_score_what_searching_so_finds(folder, unsaved, monkeypa
         return [*sorted(coarse[:9], key=lambda item: (-fine[item], item)), *coarse[9:]]
 
     expected = literal_map(seen.vectors, seen.labels, order)
-    bench = compression._Bench("whole", labelled.Measurable("stripes", "", (seen,)))
-    network = compression._Network(0, "full", live, 0, 0.0)
-    found = bench.trial(network, coder).outcome
+    found = bench.trial(network(), coder).outcome
     assert float(found.scores[:, 0].mean()) == pytest.approx(expected, abs=1e-6)
     assert isinstance(stored, codes.Reranked)
 
 
 @pytest.mark.parametrize("name", ["int8", "pca-16", "pruned-50%"])
-def test_an_adopted_row_is_a_draft_encoder_with_its_scorecard(table, folder, name):
-    row = compression.adopt(table, name)
+def test_an_adopted_row_is_a_draft_encoder_that_scores_what_the_table_says(table, folder, kept, name):
+    row = compression.adopt(table, name, folder=kept)
     assert (row.state, row.trained, row.name) == ("draft", True, compression.slug(f"whole-{name}"))
     assert row.origin == {"compressed_from": "whole", "row": name, "calibrated_on": "stripes"}
-    measured = next(each for each in table.rows if each.name == name)
-    assert row.scores["stripes"]["map"] == measured.report.overall["mAP"].mean
-    pictures = list(labelled.sample(folder, most=4))
-    loaded = checkpoint.load(encoders.weights_path(row.weights_name), sha256=row.weights_sha256)
-    np.testing.assert_allclose(loaded.encode(pictures), measured.encoder.encode(pictures), rtol=0.02, atol=1e-10)
+    measured = table.row(name).report
+    assert row.scores["stripes"]["map"] == measured.overall["mAP"].mean
+    again = seen_by(folder, encoders.plain(row)).trial(network(), codes.to_half).outcome
+    assert float(again.scores[:, 0].mean()) == pytest.approx(measured.overall["mAP"].mean, abs=1e-6)
     with pytest.raises(Conflict):
-        compression.adopt(table, name)
+        compression.adopt(table, name, folder=kept)
 
 
 @pytest.mark.parametrize("name", ["half", "full", "nonsense"])
-def test_what_search_cannot_hold_is_not_adopted(table, name):
-    with pytest.raises(InvalidInput, match="Only these rows can be adopted: int8, pca-16, pruned-50%"):
-        compression.adopt(table, name)
+def test_what_search_cannot_hold_is_not_adopted(table, kept, name):
+    with pytest.raises(InvalidInput, match="Only these rows can be adopted: int8, pca-16, pruned-50%") as refused:
+        compression.adopt(table, name, folder=kept)
+    assert list(refused.value.fields) == ["row"]
+
+
+def test_weights_that_are_gone_or_altered_are_not_adopted(table, kept, tmp_path):
+    with pytest.raises(Conflict, match="measure again"):
+        compression.adopt(table, "int8", folder=tmp_path)
+    (tmp_path / "int8.safetensors").write_bytes((kept / "pca-16.safetensors").read_bytes())
+    with pytest.raises(WeightsError, match="altered"):
+        compression.adopt(table, "int8", folder=tmp_path)
+    assert not Row.objects.exists()
+
+
+def test_a_table_survives_json(table):
+    brief = table.brief()
+    assert Table.from_dict(json.loads(json.dumps(brief.to_dict()))) == brief
+    assert brief.row("int8").report.overall == table.row("int8").report.overall
+
+
+def test_it_tells_how_far_it_is(table, workshop):
+    told = list(dict.fromkeys(what for what, _, _ in workshop[1]))
+    building = ["building int8", "building pca-16", "building pruned-50%"]
+    assert told == ["calibrating", *building, "timing", "encoding", *(f"measuring {row.name}" for row in table.rows)]
+    assert ("building pruned-50%", 1, 2) in workshop[1]
+    assert all(done <= total for _, done, total in workshop[1])
 
 
 def test_what_an_encoder_is_already_is_passed_over():
@@ -143,7 +194,7 @@ def test_what_an_encoder_is_already_is_passed_over():
 
 
 def test_the_fine_tune_brings_a_pruned_encoder_back(folder):
-    whole, pictures = Encoder(SPEC), list(labelled.sample(folder, most=36))
+    whole, pictures = Encoder(SPEC), list(Folder(folder).sample(most=36, progress=silent))
 
     def loss(steps):
         wanted = Wanted(dimensions=(), int8=False, keep=0.5, steps=steps)
@@ -158,7 +209,7 @@ def test_too_few_pictures_are_refused(unsaved, tmp_path):
     (tmp_path / "few" / "a").mkdir(parents=True)
     (tmp_path / "few" / "a" / "broken.png").write_bytes(b"?")
     with pytest.raises(InvalidInput, match="No picture"):
-        compression.run(unsaved, folder=Folder(tmp_path / "few"), wanted=WANTED)
+        compression.run(unsaved, source=Folder(tmp_path / "few"), wanted=WANTED, workshop=Workshop(tmp_path))
 
 
 def test_the_command_shows_the_table_and_adopts(source, folder):

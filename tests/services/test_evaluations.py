@@ -12,7 +12,7 @@ from django.utils import timezone
 from retrieval import tasks
 from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import AuditEvent, Encoder, Evaluation, EvaluationState, GroupRule, Labels, Measure
-from retrieval.services import collections, evaluation, evaluations, ledger
+from retrieval.services import collections, evaluation, evaluations, ledger, lines
 from retrieval.services import encoders as life
 from retrieval.services.evaluations import EvaluationRequest
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
@@ -150,7 +150,7 @@ def test_one_whose_worker_is_lost_begins_anew(row, lost):
 
 
 def test_one_that_ends_its_worker_every_time_fails(row):
-    Evaluation.objects.update(attempts=evaluations.ATTEMPTS)
+    Evaluation.objects.update(attempts=lines.ATTEMPTS)
     held_by(row, dead())
     assert not evaluations.run(row.pk)
     row.refresh_from_db()
@@ -186,12 +186,11 @@ def test_the_reconciler_wakes_the_worker_for_long_work(row, settings, monkeypatc
 
 
 def test_how_far_it_is_counts_the_queries_of_all_encoders(row, monkeypatch):
-    monkeypatch.setattr(evaluations, "TELL_EVERY", -1.0)
+    monkeypatch.setattr(lines, "TELL_EVERY", -1.0)
     seen = []
     real = evaluations._Notes.__call__
 
     def watched(notes, *step):
-        Evaluation.objects.update(worker=ledger.worker_name())
         real(notes, *step)
         seen.append(Evaluation.objects.values_list("done", "total").get())
 
@@ -202,9 +201,11 @@ def test_how_far_it_is_counts_the_queries_of_all_encoders(row, monkeypatch):
 
 def test_notes_of_a_worker_that_lost_it_change_nothing(row):
     held_by(row, "elsewhere/boot/1/1")
-    evaluations._Notes(row.pk, 1)("ranking", 5, 10)
+    Evaluation.objects.update(attempts=row.attempts + 1)
+    evaluations._Notes(lines.Teller(row), 1)("ranking", 5, 10)
+    lines.end(row, EvaluationState.DONE)
     row.refresh_from_db()
-    assert (row.done, row.total) == (0, 0)
+    assert (row.state, row.done, row.total) == (EvaluationState.RUNNING, 0, 0)
 
 
 def test_what_cannot_be_measured_fails_with_a_sentence(row, pictures):

@@ -10,7 +10,7 @@ from retrieval.errors import InvalidInput
 from retrieval.evaluation.protocol import ALONE
 from retrieval.ingest import sandbox
 from retrieval.models import Embedding
-from retrieval.services import labelled
+from retrieval.services import decoding
 from retrieval.services.labelled import CollectionLabels, Folder
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 
 def test_a_folder_is_decoded_and_encoded_in_order(folder, monkeypatch):
-    monkeypatch.setattr(labelled, "BATCH", 3)
+    monkeypatch.setattr(decoding, "BATCH", 3)
     seen = []
     found = Folder(folder).encode([MeanColour(), MeanColour()], progress=lambda *step: seen.append(step))
     gallery = found.galleries[0]

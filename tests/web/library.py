@@ -38,9 +38,9 @@ def upload(colour="red", *, name="query.png", **options):
     return file
 
 
-def put(collection, colour="red", *, encoder=None, **fields):
+def put(collection, colour="red", *, encoder=None, data=None, **fields):
     """Put a picture with its files into a collection; without an encoder it waits to be embedded."""
-    data = png(colour, mark=hash(fields.get("title", "")) % 60_000)
+    data = data or png(colour, mark=hash(fields.get("title", "")) % 60_000)
     fields = {"title": colour, "bytes": len(data), "width": 60, "height": 40, **fields}
     image = ImageFactory(collection=collection, sha256=hashlib.sha256(data).hexdigest(), **fields)
     thumbnails = [files.thumbnail(image.pk, image.sha256, size=size) for size in (320, 1280)]

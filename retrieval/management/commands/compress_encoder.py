@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
 from retrieval.services import compression, evaluation
-from retrieval.services.compression import Table
+from retrieval.services.compression import Table, Workshop
 from retrieval.services.evaluation import Folder
 from retrieval.services.variants import Wanted
 
@@ -39,22 +40,26 @@ class Command(BaseCommand):
             dimensions=tuple(options["dimensions"]),
             keep=options["prune"],
             steps=options["steps"],
-            calibration=options["calibrate"],
+            calibration=Folder(options["calibrate"]) if options["calibrate"] else None,
         )
         try:
-            with Bars(quiet=options["verbosity"] == 0) as bars:
-                table = compression.run(
-                    evaluation.named(options["name"]),
-                    folder=Folder(options["folder"]),
-                    wanted=wanted,
-                    progress=bars,
-                )
-            self.stdout.write(_markdown(table))
-            if options["adopt"]:
-                row = compression.adopt(table, options["adopt"])
-                self.stdout.write(f"\n{row.name} is a draft encoder now, with {row.dimension} dimensions.")
+            with tempfile.TemporaryDirectory() as kept:
+                self._run(wanted, Path(kept), options)
         except RetrievalError as error:
             raise CommandError(error.message) from error
+
+    def _run(self, wanted: Wanted, kept: Path, options: dict[str, Any]) -> None:
+        with Bars(quiet=options["verbosity"] == 0) as bars:
+            table = compression.run(
+                evaluation.named(options["name"]),
+                source=Folder(options["folder"]),
+                wanted=wanted,
+                workshop=Workshop(kept, bars),
+            )
+        self.stdout.write(_markdown(table))
+        if options["adopt"]:
+            row = compression.adopt(table, options["adopt"], folder=kept)
+            self.stdout.write(f"\n{row.name} is a draft encoder now, with {row.dimension} dimensions.")
 
 
 def _markdown(table: Table) -> str:

@@ -1,0 +1,114 @@
+"""Compressions of an encoder on a collection, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from retrieval.api.serializers.images import ProblemSerializer
+from retrieval.models import PICTURE_LABELS, Compression, Labels, RunState
+from retrieval.services import compressions
+from retrieval.services.compressions import LEAST_KEPT, MOST_DIMENSIONS, MOST_STEPS
+from retrieval.services.variants import Wanted
+
+
+class CompressionInput(serializers.Serializer[Any]):
+    """What to make smaller and what to try; numbers that are not below the encoder's own are passed over."""
+
+    encoder = serializers.CharField(max_length=80, help_text="its name")
+    collection = serializers.UUIDField()
+    labels = serializers.ChoiceField(PICTURE_LABELS, default=Labels.TAGS)
+    calibration = serializers.UUIDField(
+        default=None, allow_null=True, help_text="a collection to calibrate on; without it the measured one"
+    )
+    dimensions = serializers.ListField(
+        child=serializers.IntegerField(min_value=2), max_length=MOST_DIMENSIONS, default=list(Wanted.dimensions)
+    )
+    int8 = serializers.BooleanField(default=True)
+    keep = serializers.FloatField(
+        min_value=LEAST_KEPT, max_value=1, default=1.0, help_text="the share of channels that pruning leaves; 1: none"
+    )
+    steps = serializers.IntegerField(min_value=1, max_value=MOST_STEPS, default=Wanted.steps)
+
+
+class AdoptionInput(serializers.Serializer[Any]):
+    """Which row becomes a draft encoder, and its name; without one it is made up of the encoder's and the row's."""
+
+    row = serializers.CharField(max_length=40)
+    name = serializers.SlugField(max_length=80, default="", allow_blank=True)
+
+
+class CompressionSerializer(serializers.ModelSerializer[Compression]):
+    """A compression and how far it is: ``stage`` says what is being done, ``done`` of ``total`` how much of that."""
+
+    dimensions = serializers.ListField(child=serializers.IntegerField())
+    user = serializers.CharField(source="user.username")
+    error = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Compression
+        fields = [
+            "id", "user", "encoder", "collection", "labels", "calibration", "dimensions", "int8", "keep", "steps",
+            "state", "stage", "done", "total", "error", "created_at", "started_at", "finished_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(ProblemSerializer(allow_null=True))
+    def get_error(self, row: Compression) -> dict[str, Any] | None:
+        """Return the reason of one that failed."""
+        if row.state != RunState.FAILED:
+            return None
+        return {"code": row.error_code, "message": row.error_text}
+
+
+class IntervalSerializer(serializers.Serializer[Any]):
+    """A mean and the bounds between which it most likely lies."""
+
+    mean = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class CompressionRowSerializer(serializers.Serializer[Any]):
+    """One measured line; ``difference`` is mAP minus that of the first, over the same queries."""
+
+    name = serializers.CharField()
+    map = IntervalSerializer(source="report.overall.mAP")
+    difference = IntervalSerializer()
+    figures = serializers.DictField(source="report.overall", child=IntervalSerializer())
+    dimension = serializers.IntegerField(source="report.sizes.dimension")
+    vector_bytes = serializers.IntegerField()
+    weights_bytes = serializers.IntegerField()
+    pictures_per_second = serializers.FloatField()
+    query_ms = serializers.FloatField()
+    runtime = serializers.CharField()
+    adoptable = serializers.SerializerMethodField()
+
+    def get_adoptable(self, row: Any) -> bool:
+        """Return whether it is a network of its own; the others only store vectors differently."""
+        return bool(row.sha256)
+
+
+class CompressionTableSerializer(CompressionSerializer):
+    """The same with its table; ``rows`` is empty until it is done."""
+
+    rows = serializers.SerializerMethodField()
+    unreadable = serializers.SerializerMethodField(help_text="pictures that were left out, as they could not be read")
+
+    class Meta(CompressionSerializer.Meta):
+        fields = [*CompressionSerializer.Meta.fields, "rows", "unreadable"]
+        read_only_fields = fields
+
+    @extend_schema_field(CompressionRowSerializer(many=True))
+    def get_rows(self, row: Compression) -> list[Any]:
+        """Return the table."""
+        table = compressions.table(row)
+        return list(CompressionRowSerializer(table.rows, many=True).data) if table else []
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_unreadable(self, row: Compression) -> list[str]:
+        """Return the ids of the pictures."""
+        table = compressions.table(row)
+        return list(table.unreadable) if table else []

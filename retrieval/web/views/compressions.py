@@ -1,0 +1,189 @@
+"""Compression: ask for smaller versions of an encoder, watch them being measured, adopt one; for staff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from retrieval import tasks
+from retrieval.errors import Conflict, InvalidInput
+from retrieval.models import Compression, Labels
+from retrieval.services import collections, compression, compressions, encoders, lines
+from retrieval.services.compressions import CompressionRequest
+from retrieval.services.variants import Wanted
+from retrieval.web import words
+from retrieval.web.forms.compressions import CompressionForm
+from retrieval.web.pages import for_people, person
+
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table as the page shows it; ``name`` is what an encoder of it may be called, empty for none."""
+
+    row: compression.Row
+    what: str
+    megabytes: float
+    name: str
+    adopted: str
+    error: str
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_people
+def page(request: HttpRequest) -> HttpResponse:
+    """Show the compressions, and put one in line."""
+    context = _rows(request)
+    said = request.POST if request.method == "POST" else None
+    form = CompressionForm(said, encoders=encoders.listing(), collections=collections.listing(request.user))
+    if request.method == "POST" and form.is_valid() and (row := _started(request, form)):
+        return redirect("web:compression", row.pk)
+    return render(request, "web/compressions.html", {**context, "form": form}, status=400 if form.errors else 200)
+
+
+@require_safe
+@for_people
+def now(request: HttpRequest) -> HttpResponse:
+    """Render only the list, which asks for itself again while one is going."""
+    return render(request, "web/parts/compressions.html", _rows(request))
+
+
+@require_safe
+@for_people
+def show(request: HttpRequest, compression_id: UUID) -> HttpResponse:
+    """Show how far one is, or its table."""
+    return render(request, "web/compression.html", _context(request, _get(request, compression_id)))
+
+
+@require_safe
+@for_people
+def progress(request: HttpRequest, compression_id: UUID) -> HttpResponse:
+    """Render only what changes while it goes on, which then asks for itself again."""
+    return render(request, "web/parts/compression.html", _context(request, _get(request, compression_id)))
+
+
+@require_POST
+@for_people
+def adopt(request: HttpRequest, compression_id: UUID) -> HttpResponse:
+    """Make a draft encoder of a row; a name that cannot be taken is told beside it."""
+    row, name, called = _get(request, compression_id), request.POST.get("row", ""), request.POST.get("name", "")
+    try:
+        draft = compressions.adopt(row, name, called=called.strip(), user=person(request))
+    except (InvalidInput, Conflict) as error:
+        refused = {name: (called, words.reason(error.code, error.message))}
+        return render(request, "web/compression.html", _context(request, row, refused=refused), status=400)
+    messages.success(request, _("{name} is a draft encoder now. Build it, then compare.").format(name=draft.name))
+    return redirect("web:encoders")
+
+
+@require_POST
+@for_people
+def cancel(request: HttpRequest, compression_id: UUID) -> HttpResponse:
+    """Ask one to stop."""
+    row = _get(request, compression_id)
+    compressions.cancel(row, user=person(request))
+    messages.success(request, _("It stops in a moment."))
+    return redirect("web:compression", row.pk)
+
+
+@require_POST
+@for_people
+def remove(request: HttpRequest, compression_id: UUID) -> HttpResponse:
+    """Forget one with its weights."""
+    compressions.remove(_get(request, compression_id), user=person(request))
+    messages.success(request, _("The table and its weights are gone; what was adopted stays."))
+    return redirect("web:compressions")
+
+
+def _get(request: HttpRequest, compression_id: UUID) -> Compression:
+    return compressions.get(compression_id, user=person(request))
+
+
+def _rows(request: HttpRequest) -> dict[str, Any]:
+    rows = list(compressions.listing(person(request))[:SHOWN])
+    shown = [{"row": row, "stage": stage(row.stage)} for row in rows]
+    return {"rows": shown, "going": any(row.state in lines.GOING for row in rows)}
+
+
+def _started(request: HttpRequest, form: CompressionForm) -> Compression | None:
+    """Put a valid form in line; what cannot be made becomes an error of its field."""
+    said = form.cleaned_data
+    wanted = Wanted(said["dimensions"], said["int8"], said["keep"], said["steps"])
+    wish = CompressionRequest(
+        said["encoder"].name, said["collection"], Labels(said["labels"]), said["calibration"], wanted
+    )
+    try:
+        row = compressions.start(wish, user=person(request))
+    except InvalidInput as error:
+        form.add_error(next(iter(error.fields)), words.reason(error.code, error.message))
+        return None
+    tasks.wake(tasks.compress, row.pk)
+    messages.success(request, _("The measuring is in line."))
+    return row
+
+
+def _context(
+    request: HttpRequest, row: Compression, *, refused: dict[str, tuple[str, str]] | None = None
+) -> dict[str, Any]:
+    """What one shows; ``refused`` is the name that was asked for a row, and why it was not given."""
+    table = compressions.table(row)
+    seen = collections.listing(request.user).filter(pk=row.calibration).first() if row.calibration else row.collection
+    return {
+        "row": row,
+        "going": row.state in lines.GOING,
+        "stage": stage(row.stage),
+        "calibrated_on": seen,
+        "unreadable": len(table.unreadable) if table else 0,
+        "table": _lines(row, table, refused or {}) if table else [],
+    }
+
+
+def _lines(row: Compression, table: compression.Table, refused: dict[str, tuple[str, str]]) -> list[Line]:
+    names, adopted = compressions.suggested(table), compressions.adopted(row)
+    return [
+        Line(
+            row=each,
+            what=meaning(each.name),
+            megabytes=each.weights_bytes / 1e6,
+            name=refused.get(each.name, (names.get(each.name, ""), ""))[0],
+            adopted=adopted.get(each.name, ""),
+            error=refused.get(each.name, ("", ""))[1],
+        )
+        for each in table.rows
+    ]
+
+
+def stage(text: str) -> str:
+    """Return what is being done, in the reader's language."""
+    kind, _space, name = text.partition(" ")
+    said = {
+        "calibrating": _("reading pictures to calibrate on"),
+        "building": _("making {name}").format(name=name),
+        "timing": _("measuring speed"),
+        "encoding": _("encoding the pictures with all of them"),
+        "measuring": _("measuring {name}").format(name=name),
+    }
+    return said.get(kind, "")
+
+
+def meaning(name: str) -> str:
+    """Return what a row of the table is."""
+    said = {
+        "full": _("as it is, vectors in single precision"),
+        "half": _("vectors in half precision, as search stores them"),
+        "int8-vectors": _("8 bits for each number of a vector"),
+        "binary": _("one bit for each number"),
+        "binary-reranked": _("bits find 200, half precision puts them in order"),
+        "int8": _("the network in 8 bits"),
+        "pca": _("shorter vectors"),
+        "pruned": _("fewer channels, then a short fine-tune"),
+    }
+    return said.get(name) or said.get(name.partition("-")[0], "")
