@@ -44,17 +44,21 @@ print("loaded")
 """
 
 
-def test_the_site_runs_on_what_its_requirements_bring(tmp_path):
-    assert _loads(_unneeded(), tmp_path) == "loaded"
+def test_the_site_runs_on_what_its_requirements_bring_and_leaves_no_file_elsewhere(short_folder):
+    assert _loads(_unneeded(), short_folder) == "loaded"
+    assert list((short_folder / "temporary").iterdir()) == []
 
 
-def test_a_missing_requirement_would_be_noticed(tmp_path):
-    assert _loads(_unneeded() | {"packaging"}, tmp_path) == "ModuleNotFoundError: No module named 'packaging'"
+def test_a_missing_requirement_would_be_noticed(short_folder):
+    assert _loads(_unneeded() | {"packaging"}, short_folder) == "ModuleNotFoundError: No module named 'packaging'"
 
 
-def _loads(absent, data_dir):
-    environment = {"PATH": os.environ["PATH"], "IMAGESEARCH_DATA_DIR": str(data_dir)}
+def _loads(absent, folder):
+    """The last line of what loading everything says."""
+    (folder / "temporary").mkdir()
+    places = {"IMAGESEARCH_DATA_DIR": str(folder / "data"), "TMPDIR": str(folder / "temporary")}
     command = [sys.executable, "-c", EVERYTHING, *sorted(absent)]
+    environment = {"PATH": os.environ["PATH"], **places}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
     return (ended.stdout if ended.returncode == 0 else ended.stderr).strip().splitlines()[-1]
 
