@@ -22,9 +22,7 @@ lint: .venv/test
 	$(PY) -m mypy
 
 bench: .venv/test
-	$(PY) -m bench.encode --json bench/results/encode.json
-	$(PY) -m bench.ingest --json bench/results/ingest.json
-	$(PY) -m bench.search --json bench/results/search.json
+	$(PY) -m bench
 
 fuzz: .venv/test
 	IMAGESEARCH_FUZZ_EXAMPLES=300 IMAGESEARCH_FUZZ_FILES=10000 $(PY) -m pytest tests/api/test_contract.py tests/ingest/test_fuzz.py

@@ -10,7 +10,8 @@ import sys
 from django.conf import settings
 from django.core.management import execute_from_command_line
 from django.db import ProgrammingError
-from psycopg.errors import UndefinedColumn, UndefinedTable
+from django.db.migrations.exceptions import MigrationSchemaMissing
+from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagesearch.settings")
 
@@ -29,7 +30,11 @@ def main() -> None:
         _run()
     except StartError as error:
         sys.exit(str(error))
+    except MigrationSchemaMissing as error:
+        sys.exit(f"The database user lacks a right. {str(error).splitlines()[0]}; see docs/install.md.")
     except ProgrammingError as error:
+        if isinstance(error.__cause__, InsufficientPrivilege):
+            sys.exit(f"The database user lacks a right: {error.__cause__.diag.message_primary}; see docs/install.md.")
         if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
             raise
         sys.exit("The database is not ready for this version; start the site once, or run manage.py prepare.")

@@ -10,6 +10,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 PARTS = {
     "encode": [],
     "ingest": [],
+    "pipeline": [],
     "search-10k": ["--rows", "10000"],
     "search-100k": ["--rows", "100000"],
     "site": [],

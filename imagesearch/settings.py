@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Folders ---------------------------------------------------------------------------------------------------------
 DATA_DIR = datadir.prepare(env.path("IMAGESEARCH_DATA_DIR", BASE_DIR / "var"))
+# Torch makes a folder for compiled networks as soon as it is loaded, by default in /tmp.
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(DATA_DIR / "cache" / "torch"))
 
 # --- Who may call, and how safely ------------------------------------------------------------------------------------
 DEBUG = env.boolean("IMAGESEARCH_DEBUG")

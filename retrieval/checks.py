@@ -30,7 +30,7 @@ def database() -> Problem:
     except DatabaseError as error:
         return f"The database does not answer: {_first_line(error)}"
     if version is None:
-        return "The database lacks the extension vector; run manage.py migrate."
+        return "The database lacks the extension vector; run manage.py prepare."
     if version < NEEDED_VECTOR:
         return f"pgvector {_dotted(version)} is too old; {_dotted(NEEDED_VECTOR)} or newer is needed."
     return None

@@ -1,0 +1,37 @@
+"""``make bench`` measures everything there is to measure, and each part of it is a program that can be run alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bench import __main__ as bench
+
+ROOT = Path(__file__).resolve().parent.parent
+BY_HAND = {"evaluate", "licences"}
+
+
+def test_make_bench_runs_all_parts():
+    lines = re.search(r"^bench:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)[1]
+    assert lines == "\t$(PY) -m bench\n"
+
+
+def test_every_measurement_is_a_part():
+    programs = {path.stem for path in (ROOT / "bench").glob("*.py")} - {"__main__"} - BY_HAND
+    assert {name.partition("-")[0] for name in bench.PARTS} == programs
+
+
+def test_each_part_runs_in_a_process_of_its_own_and_stores_its_figures(monkeypatch, tmp_path):
+    ran = []
+    monkeypatch.setattr(bench, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(bench.subprocess, "run", lambda words, **_: ran.append(words) or Ended(len(ran) == 1))
+    assert bench.main() == 1
+    assert [words[2] for words in ran] == [f"bench.{name.partition('-')[0]}" for name in bench.PARTS]
+    assert {words[-1] for words in ran} == {str(tmp_path / "results" / f"{name}.json") for name in bench.PARTS}
+
+
+class Ended:
+    """How a part ended."""
+
+    def __init__(self, failed):
+        self.returncode = int(failed)
