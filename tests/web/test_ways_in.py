@@ -107,7 +107,8 @@ def ways(page, calls, collection, web, tmp_path):
     }
 
 
-WAYS = ("API, form", "API, address", "API, archive", "page", "page, archive", "page, address", "page's script", "command")
+WAYS = ("API, form", "API, address", "API, archive", "page", "page, archive", "page, address", "page's script",
+        "command")  # fmt: skip
 
 
 def test_no_way_in_is_left_out(ways):
