@@ -1,4 +1,4 @@
-"""Every address of a file that an owner saw, asked again by people who may not, in every manner; and what caches keep."""
+"""Every address of a file that an owner saw, asked again by people who may not, in every manner; and caches."""
 
 from __future__ import annotations
 
