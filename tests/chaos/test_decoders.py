@@ -81,7 +81,7 @@ def test_pictures_that_misbehave_are_failed_and_the_others_go_on(site, pictures,
     bad = put_in(site, pictures)
     assert len(bad) == len(REASONS)
     worker, child = site.await_program("worker"), site.child()
-    took = seconds_until(lambda: site.reconcile() or ended(site), most=300)
+    took = seconds_until(lambda: ended(site), most=400)
     for image_id, act in bad.items():
         shown = site.session.get(site.url(f"images/{image_id}/")).json()
         assert (act, shown["status"], shown["error"]["code"]) == (act, "failed", REASONS[act])
