@@ -65,8 +65,10 @@ FAULTS = (
     Promise(
         "Upload cut off, or the web process killed at any moment: never happened, or will be ready",
         (LONG + "test_uploads_are_cut_off_and_the_web_server_is_killed",
-         IMAGES + "test_a_crash_at_any_point_before_the_commit_never_happened"),
-        (UNGUARDED + "test_files_that_come_after_the_commit_leave_a_row_without_its_file",),
+         "services/test_crashes.py::test_a_crash_before_the_commit_never_happened",
+         "services/test_crashes.py::test_a_crash_after_the_commit_leaves_a_picture_that_becomes_ready"),
+        ("services/test_crashes.py::test_without_the_one_transaction_a_crash_leaves_half_a_picture",
+         UNGUARDED + "test_files_that_come_after_the_commit_leave_a_row_without_its_file"),
     ),
     Promise(
         "The same task delivered five times, or again while running, embeds once",
