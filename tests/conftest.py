@@ -52,6 +52,12 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Write down one measured figure for the report of the promises."""
+    return lambda text: record_property("figure", text)
+
+
 def pytest_unconfigure() -> None:
     """Stop what this process started, last first."""
     while _stops:

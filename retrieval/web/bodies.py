@@ -22,7 +22,7 @@ ARCHIVES = "/upload/"
 class BodyLimit:
     """Middleware: answers 413 to a body that is too long. It stands before whatever looks into a form.
 
-    A body of unannounced length is none to Django: it reads as many bytes as the header says.
+    A body of unannounced length may be any length, and browsers send none: it is refused too.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -30,19 +30,20 @@ class BodyLimit:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, or refuse."""
-        return _too_long(request) if _announced(request) > most(request.path_info) else self.get_response(request)
+        too_long = not request.path_info.startswith(OTHERS_SEE_TO_IT) and _announced(request) > most(request.path_info)
+        return _too_long(request) if too_long else self.get_response(request)
 
 
-def most(path: str) -> float:
+def most(path: str) -> int:
     """Return how many bytes a request to this address may send."""
-    if path.startswith(OTHERS_SEE_TO_IT):
-        return float("inf")
     limits = conf.get().limits
     return AROUND + (limits.archive_bytes if path.startswith(ARCHIVES) else limits.image_bytes)
 
 
-def _announced(request: HttpRequest) -> int:
+def _announced(request: HttpRequest) -> float:
     length = request.META.get("CONTENT_LENGTH") or ""
+    if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
+        return float("inf")
     return int(length) if length.isdecimal() else 0
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from retrieval.models import ApiToken
+from retrieval.models import ApiToken, FirstLink
+from retrieval.services import accounts, collections, first_link
 
 TOKEN = "/api/v1/auth/token/"
 PASSWORD = "secret-pass-1"
@@ -26,6 +28,64 @@ def test_only_a_digest_of_the_secret_is_kept(owner, calls):
     secret = calls().post(TOKEN, {"username": "owner", "password": PASSWORD}, format="json").json()["token"]
     row = ApiToken.objects.values().get()
     assert secret not in str(row)
+
+
+def dumped():
+    """Every value of the tables of secrets, as whoever stole the database reads them."""
+    return [str(value) for model in (ApiToken, FirstLink) for row in model.objects.values() for value in row.values()]
+
+
+def opening(values):
+    """Those of the values that open anything as a token or as a first link."""
+    return [value for value in values if accounts.user_of_token(value) or first_link.redeem(value)]
+
+
+def test_a_stolen_dump_of_the_tables_opens_nothing(owner, calls, figure):
+    secret = calls().post(TOKEN, {"username": "owner", "password": PASSWORD}, format="json").json()["token"]
+    link = first_link.issue(owner)
+    values = dumped()
+    assert not {secret, link} & set(values)
+    assert opening(values) == []
+    figure(f"{len(values)} values of the dumped tables tried, none opens anything")
+
+
+def test_where_the_secret_itself_is_kept_a_dump_opens_the_api(owner, calls, monkeypatch):
+    monkeypatch.setattr(accounts, "digest", lambda secret: secret)
+    secret = calls().post(TOKEN, {"username": "owner", "password": PASSWORD}, format="json").json()["token"]
+    assert opening(dumped()) == [secret]
+
+
+@pytest.fixture
+def secret(owner):
+    return accounts.issue_token(owner)[0]
+
+
+@pytest.fixture
+def written(caplog):
+    """Everything that is logged, however unimportant."""
+    caplog.set_level(logging.DEBUG)
+    return lambda: caplog.text + "".join(str(record.__dict__) for record in caplog.records)
+
+
+def test_a_token_is_in_no_log_and_no_address(secret, calls, written, monkeypatch):
+    client = calls()
+    for path in ("status/", f"status/?token={secret[:-1]}", "nothing/", "images/x/"):
+        client.get(f"/api/v1/{path}", HTTP_AUTHORIZATION=f"Token {secret}")
+    client.post("/api/v1/collections/", b"{", content_type="application/json", HTTP_AUTHORIZATION=f"Token {secret}")
+    monkeypatch.setattr(collections, "listing", lambda user: 1 / 0)
+    client.get("/api/v1/collections/", HTTP_AUTHORIZATION=f"Token {secret}")
+    assert "api_failed" in written()
+    assert secret not in written()
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "api_key", "key", "Authorization"])
+def test_a_token_in_an_address_opens_nothing(secret, calls, name):
+    assert calls().get(f"/api/v1/status/?{name}={secret}").status_code == 401
+
+
+def test_a_secret_in_an_address_would_be_found_in_the_log(secret, calls, written):
+    calls().get(f"/api/v1/nothing/{secret}/")
+    assert secret in written()
 
 
 @pytest.mark.parametrize("name", ["owner", "nobody", "no\u200bbody", "o" * 150])

@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from retrieval import conf
+from retrieval.api.base import ApiView
 
 MIB = 1024 * 1024
 
@@ -92,6 +93,13 @@ def test_a_body_of_unknown_length_is_refused_unread(owner, calls):
         HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input": Unread()},
     )  # fmt: skip
     assert (answer.status_code, shape(answer)) == (413, "length_required")
+
+
+def test_without_the_limit_the_body_is_read(owner, calls, monkeypatch):
+    monkeypatch.setattr(ApiView, "_refuse_large_body", lambda *_: None)
+    body = {"content_type": "application/json", "CONTENT_LENGTH": str(2 * MIB), "wsgi.input": Unread()}
+    # Reading this body raises, which is answered as what nobody expected.
+    assert calls(owner).generic("POST", "/api/v1/collections/", **body).status_code == 500
 
 
 def test_what_is_private_is_kept_by_no_cache(owner, collection, calls):

@@ -77,6 +77,18 @@ def test_every_call_keeps_its_word(site, callers, record_property):
     record_property("figure", f"{statuses.total():,} requests to {len(operations)} calls, none answered by a 5xx")
 
 
+@pytest.mark.long
+def test_a_call_that_fails_on_the_server_is_found(site, callers, monkeypatch):
+    from retrieval.services import collections
+
+    description = schemathesis.openapi.from_wsgi("/api/v1/schema/", site)
+    (listed,) = (found.ok() for found in description.get_all_operations()
+                 if (found.ok().method.upper(), found.ok().path) == ("GET", "/api/v1/collections/"))  # fmt: skip
+    monkeypatch.setattr(collections, "listing", lambda user: 1 / 0)
+    with pytest.raises(BaseException, match=r"[Ss]erver error"), rolled_back():
+        tried(listed, callers)
+
+
 def tried(operation, callers):
     """Ask for things that are not there and for those that are, as both people; return how often each status came."""
     statuses = Counter()

@@ -127,3 +127,34 @@ def test_searches_are_counted_by_address_or_person(user, uploaded, limit):
 def test_a_forged_header_changes_no_address(settings, proxies, forwarded, address):
     settings.IMAGESEARCH = replace(conf.get(), proxies=proxies)
     assert limits.address_of("10.0.0.1", forwarded=forwarded) == address
+
+
+def guessed(client, count=30):
+    """Sign in with wrong passwords, each time by another name and from an address of one's own making."""
+    return {
+        client.post(
+            "/api/v1/auth/token/", {"username": f"n{number}", "password": "x"}, format="json",
+            HTTP_X_FORWARDED_FOR=f"203.0.113.{number}",
+        ).status_code
+        for number in range(count)
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_where_the_header_is_believed_nobody_is_ever_stopped(calls, monkeypatch):
+    assert guessed(calls()) == {401, 429}
+    monkeypatch.setattr(limits, "address_of", lambda remote, *, forwarded: forwarded or remote)
+    assert guessed(calls()) == {401}
+
+
+def test_counting_in_two_steps_lets_more_through(monkeypatch):
+    def read_then_write(name, per_seconds):
+        broker = limits._broker()
+        count = int(broker.get(name) or 0) + 1
+        broker.set(name, count)
+        return count, per_seconds
+
+    monkeypatch.setattr(limits, "_count", read_then_write)
+    with ThreadPoolExecutor(50) as pool:
+        passed = sum(pool.map(lambda _: allowed("crowd", limit=30), range(200)))
+    assert passed > 30

@@ -6,11 +6,14 @@ import io
 from dataclasses import replace
 
 import pytest
+from django.db import transaction
 from rest_framework.exceptions import ParseError
 
 from retrieval import conf
+from retrieval.api import parsers
 from retrieval.api.parsers import DEPTH, JsonParser, loads
 from retrieval.errors import TooLarge
+from tests.factories import ImageFactory
 
 REFUSED = {
     "not JSON": b"{",
@@ -35,6 +38,17 @@ def test_what_cannot_be_kept_is_refused(body):
 
 def test_ordinary_json_passes():
     assert loads('{"a": [1, 2.5, null, true, "é"]}') == {"a": [1, 2.5, None, True, "é"]}
+
+
+@pytest.mark.django_db
+def test_without_the_check_what_cannot_be_kept_is_a_500(owner, collection, calls, monkeypatch):
+    image, client = ImageFactory(collection=collection), calls(owner)
+    half = {"path": f"/api/v1/images/{image.pk}/", "data": b'{"metadata": {"a": "\\ud800"}}'}
+    assert client.patch(**half, content_type="application/json").status_code == 400
+    monkeypatch.setattr(parsers, "_check_leaf", lambda value: None)
+    with transaction.atomic():
+        assert client.patch(**half, content_type="application/json").status_code == 500
+        transaction.set_rollback(True)
 
 
 def test_a_long_body_is_not_read_to_its_end(settings):

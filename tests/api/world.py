@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,10 +43,15 @@ class World:
 
     def status(self, address: str, rule: Any, *, actor: str) -> int:
         """Ask, undo what the asking did, and return the status."""
+        with self.undone():
+            return self.ask(address, rule, actor=actor).status_code
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Undo what happens inside."""
         with transaction.atomic():
-            status = self.ask(address, rule, actor=actor).status_code
+            yield
             transaction.set_rollback(True)
-        return status
 
     def ask(self, address: str, rule: Any, *, actor: str) -> HttpResponseBase:
         """Ask as an actor: the API by token and in JSON, or a form where a file is sent; pages by session and form."""

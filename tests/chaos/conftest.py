@@ -1,4 +1,4 @@
-"""The shared site of the fault tests, and the figures that they report."""
+"""The shared site of the fault tests, their pictures, and the seed of what is left to chance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,9 +53,3 @@ def site(running_site: Site) -> Iterator[Site]:
     running_site.wait_ready(running_site.kept(), hurry=True)
     assert running_site.committed_twice() == 0
     running_site.audit()
-
-
-@pytest.fixture
-def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Write down one figure for the report."""
-    return lambda text: record_property("figure", text)

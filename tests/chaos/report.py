@@ -1,4 +1,4 @@
-"""Run every test that proves a promise, and write the table of docs/reliability.md: ``python -m tests.chaos.report``.
+"""Run every test that proves a promise, print how each ended, and write it down: ``python -m tests.chaos.report``.
 
 Named files are JUnit reports of earlier runs to be read instead; of a test that is in several the last one counts.
 """
@@ -42,6 +42,7 @@ def main(names: list[str]) -> int:
     head = PAGE.read_text().partition(MARK)[0]
     PAGE.write_text(head + MARK + "\n" + page(results))
     words = [verdict(row, results) for rows in SECTIONS.values() for row in rows]
+    sys.stdout.write(table(results))
     sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {words.count('pass')} of {len(words)} promises pass.\n")
     return int(set(words) != {"pass"})
 
@@ -81,6 +82,30 @@ def verdict(row: Promise, results: dict[str, Result]) -> str:
     return next(word for word in ("FAIL", "not run", "skipped", "pass") if word in words)
 
 
+def measured(row: Promise, results: dict[str, Result]) -> str:
+    """Return the figures of a promise, or how many cases were tried where there is no better one."""
+    tried = [results[node] for node in row.tests if node in results]
+    figures = list(dict.fromkeys(text for result in tried for text in result.figures))
+    return "; ".join(figures) or f"{sum(len(result.outcomes) for result in tried)} cases"
+
+
+def seen_to_fail(row: Promise, results: dict[str, Result]) -> str:
+    """Count the controls in which the guard was off and the bad thing happened: those that passed."""
+    return f"{sum(node in results and results[node].word == 'pass' for node in row.controls)} of {len(row.controls)}"
+
+
+def table(results: dict[str, Result]) -> str:
+    """Return the rows for the terminal: how each ended, its sentence, its figures."""
+    lines = []
+    for title, rows in SECTIONS.items():
+        lines += ["", f"{title}:"]
+        for row in rows:
+            lines += [f"{verdict(row, results):<8}{row.text}",
+                      f"        {measured(row, results)}; without the guard it failed in {seen_to_fail(row, results)}",
+                      ]  # fmt: skip
+    return "\n".join(lines) + "\n\n"
+
+
 def page(results: dict[str, Result]) -> str:
     """Return the tables as Markdown."""
     lines = [f"Run on {datetime.now(UTC):%Y-%m-%d}.", ""]
@@ -96,8 +121,7 @@ def line(row: Promise, results: dict[str, Result]) -> str:
     proofs = "<br>".join(f"`{node}`" for node in row.tests)
     if row.controls:
         proofs += "<br>without the guard: " + "<br>".join(f"`{node}`" for node in row.controls)
-    figures = "; ".join(dict.fromkeys(text for node in row.tests if node in results for text in results[node].figures))
-    return f"| {row.text} | {proofs} | {figures or '-'} | {verdict(row, results)} |"
+    return f"| {row.text} | {proofs} | {measured(row, results)} | {verdict(row, results)} |"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from django.utils import timezone
 from retrieval import conf, tasks
 from retrieval.models import EmbeddingJob, JobEvent, JobState
 from retrieval.services import audit, jobs, ledger
+from tests.chaos.soak import Soak
 from tests.factories import EncoderFactory, ImageFactory, job
 from tests.services.test_ledger import some_vectors
 
@@ -73,3 +74,18 @@ def test_without_a_bound_a_picture_that_ends_every_worker_comes_for_ever(claim, 
     EmbeddingJob.objects.update(attempts=1000, lease_until=timezone.now())
     assert ledger.claim(claim.encoder)
     assert EmbeddingJob.objects.get().state == JobState.RUNNING
+
+
+def test_a_program_that_leaks_is_seen_by_the_soak():
+    flat, leaking = [100.0 + number % 3 for number in range(60)], [100.0 + number for number in range(60)]
+    seen = Soak(mock.Mock(), mock.Mock(), mock.Mock(), memory={"web": flat, "worker": leaking})
+    grown = seen.growth()
+    assert grown["web"] < 0.1 < grown["worker"]
+
+
+def test_an_answer_that_no_client_should_see_is_seen_by_the_soak():
+    seen = Soak(mock.Mock(), mock.Mock(), mock.Mock())
+    for status, headers in ((500, {}), (503, {}), (503, {"Retry-After": "5"})):
+        seen._call(mock.Mock(request=lambda *_, status=status, headers=headers, **__: mock.Mock(
+            status_code=status, headers=headers, text="")), "GET", "images/")  # fmt: skip
+    assert len(seen.wrong) == 2

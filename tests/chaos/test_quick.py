@@ -6,10 +6,15 @@ import contextlib
 import socket
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 import requests
+
+from tests.chaos.pouring import pour
+from tests.chaos.soak import memory
 
 pytestmark = [
     pytest.mark.chaos,
@@ -71,6 +76,65 @@ def test_an_upload_that_is_cut_off_never_happened(running_site, pictures, share)
     cut_off_upload(site, pictures.next(), share=share)
     assert site.kept() == before
     assert site.upload(pictures.next()).status_code == 201
+
+
+GIGABYTE_TO = [
+    ("/login/", "text"), ("/", "form"), ("/upload/file/", "form"), ("/upload/", "form"), ("/admin/login/", "text"),
+    ("/api/v1/images/", "form"), ("/api/v1/images/", "json"), ("/api/v1/archives/", "form"),
+    ("/api/v1/search/", "form"), ("/api/v1/search/", "json"), ("/api/v1/collections/", "json"),
+    ("/api/v1/auth/token/", "json"), ("/api/v1/auth/token/", "text"), ("/api/v1/nothing/", "json"),
+]  # fmt: skip
+
+
+def test_a_gigabyte_is_refused_unread(running_site, figure):
+    site = running_site
+    before, most = memory(site)["web"], 0
+    for path, kind in GIGABYTE_TO:
+        for chunked in (True, False):
+            poured = pour(site, path, kind, chunked=chunked)
+            assert (path, kind, poured.status) == (path, kind, 413)
+            most = max(most, poured.sent)
+    more = memory(site)["web"] - before
+    assert most <= 16 * 2**20
+    assert more < 64
+    figure(f"1 GB to {len(GIGABYTE_TO)} addresses, chunked and announced: all 413 after at most {most / 2**20:.0f} MB, "
+           f"the web server {max(0, more):.0f} MB larger")  # fmt: skip
+
+
+def guesses(site, names):
+    """Two hundred wrong passwords from fifty clients at once, each from an address of its own making."""
+
+    def guess(number):
+        body = {"username": names(number), "password": "wrong"}
+        forged = {"X-Forwarded-For": f"203.0.113.{number}, 198.51.100.{number}", "X-Real-IP": f"192.0.2.{number}"}
+        return requests.post(site.url("auth/token/"), json=body, headers=forged, timeout=60).status_code
+
+    with ThreadPoolExecutor(50) as pool:
+        return Counter(pool.map(guess, range(200)))
+
+
+def test_two_hundred_guesses_at_once_are_five_of_a_name_and_twenty_of_an_address(running_site, figure):
+    site, limits = running_site, "limit:sign-in-{}:*"
+    for names, passed in ((lambda _: "admin", 5), (lambda number: f"name{number}", 20)):
+        for window in ("address", "user"):
+            keys = site.broker().keys(limits.format(window))
+            assert not keys or site.broker().delete(*keys)
+        assert guesses(site, names) == {401: passed, 429: 200 - passed}
+    figure("200 guesses at once with forged headers: 5 of one name and 20 of one address were looked at")
+
+
+def test_two_hundred_searches_at_once_pass_exactly_the_limit(running_site, figure):
+    site = running_site
+
+    def search(number):
+        forged = {**site.session.headers, "X-Forwarded-For": f"203.0.113.{number}"}
+        file = {"file": ("a.jpg", b"no picture")}
+        return requests.post(site.url("search/"), files=file, headers=forged, timeout=60).status_code
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = Counter(pool.map(search, range(200)))
+    assert answers == {415: 60, 429: 140}
+    figure(f"200 searches by a file at once with forged headers: {answers[415]} passed")
 
 
 def cut_off_upload(site, data, *, share):

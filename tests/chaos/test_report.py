@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.promises import Promise, nodes
-from tests.chaos.report import line, read, verdict
+from tests.chaos import report
+from tests.chaos.promises import SECTIONS, Promise, nodes
+from tests.chaos.report import line, read, table, verdict
 
 TESTS = Path(__file__).parents[1]
 JUNIT = """<testsuites><testsuite>
@@ -28,6 +29,18 @@ def test_every_test_that_is_named_exists(node):
     assert name in {item.name for item in tree.body if isinstance(item, ast.FunctionDef)}
 
 
+@pytest.mark.parametrize("row", [row for rows in SECTIONS.values() for row in rows], ids=lambda row: row.text[:40])
+def test_every_promise_has_a_proof_and_a_control_of_its_own(row):
+    assert row.tests
+    assert row.controls, "switch its guard off in a test, and show what then happens"
+    assert not set(row.tests) & set(row.controls)
+
+
+def test_no_two_promises_say_the_same():
+    texts = [row.text for rows in SECTIONS.values() for row in rows]
+    assert len(set(texts)) == len(texts)
+
+
 @pytest.mark.parametrize(
     ("names", "word"),
     [
@@ -41,3 +54,16 @@ def test_a_promise_is_as_good_as_its_worst_test(tmp_path, names, word):
     row = Promise("It holds", (first,), tuple(rest))
     assert verdict(row, results) == word
     assert line(row, results).endswith(f"| 7 of 7 | {word} |")
+
+
+def test_each_promise_is_printed_with_its_figure_and_its_controls(tmp_path, monkeypatch):
+    (tmp_path / "junit.xml").write_text(JUNIT)
+    results = read([tmp_path / "junit.xml"])
+    good, bad = (f"chaos/test_a.py::test_{name}" for name in ("good", "bad"))
+    rows = (Promise("It holds", (good,), (good,)), Promise("It does not", (bad,), (bad,)))
+    monkeypatch.setattr(report, "SECTIONS", {"Faults": rows})
+    printed = table(results).splitlines()
+    assert printed[1:4] == [
+        "Faults:", "pass    It holds", "        7 of 7; without the guard it failed in 1 of 1",
+    ]  # fmt: skip
+    assert printed[4:6] == ["FAIL    It does not", "        2 cases; without the guard it failed in 0 of 1"]

@@ -94,6 +94,17 @@ def test_one_flipped_bit_is_refused_before_anything_is_parsed(trained, tmp_path,
         checkpoint.load(path, sha256=digest)
 
 
+def test_without_the_digest_one_flipped_bit_gives_other_vectors(trained, tmp_path):
+    path = tmp_path / "own.safetensors"
+    checkpoint.save(trained, path)
+    data, good = bytearray(path.read_bytes()), checkpoint.load(path)
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    altered = checkpoint.load(path)
+    pairs = zip(good.state_dict().values(), altered.state_dict().values(), strict=True)
+    assert not all(bool((one == other).all()) for one, other in pairs)
+
+
 class Bomb:
     def __reduce__(self):
         return (print, ("boom",))

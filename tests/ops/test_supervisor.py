@@ -130,6 +130,34 @@ def test_the_children_of_a_killed_service_go_before_it_starts_again(supervisor, 
     wait_for(lambda: not is_alive(int(child.read_text())))
 
 
+def test_without_ending_orphans_a_child_works_on_beside_its_successor(supervisor, tmp_path, monkeypatch):
+    child = tmp_path / "child"
+    script = f"sleep 60 & echo $! > {child}.new; mv {child}.new {child}; wait"
+    supervisor.start(shell("parent", script, tmp_path, answers=child.exists))
+    running, orphan = supervisor.groups[0][0], int(child.read_text())
+    running.process.kill()
+    wait_for(lambda: running.ended)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "end_orphans", lambda process: None)
+        supervisor.look_after(running)
+    assert is_alive(orphan)
+    os.kill(orphan, signal.SIGKILL)
+
+
+def test_without_the_supervisor_a_killed_service_stays_away(supervisor, tmp_path):
+    supervisor.start(shell("parent", "sleep 60", tmp_path))
+    running = supervisor.groups[0][0]
+    first = running.process.pid
+    running.process.kill()
+    wait_for(lambda: running.ended)
+    time.sleep(module.FIRST_PAUSE)
+    assert running.process.pid == first
+    supervisor.look_after(running)
+    running.due = 0.0
+    supervisor.look_after(running)
+    assert running.process.pid != first
+
+
 def test_a_service_that_cannot_start_again_yet_does_not_end_the_supervisor(supervisor, tmp_path, said):
     supervisor.start(shell("fragile", "exit 1", tmp_path))
     running = supervisor.groups[0][0]

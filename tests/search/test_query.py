@@ -198,6 +198,23 @@ def test_an_index_that_gives_too_few_is_followed_by_the_exact_search(collection,
     assert len(got.hits) == 50
 
 
+def test_without_the_wider_scan_a_filter_starves_the_index(collection, encoder, small, monkeypatch):
+    """What pgvector does by itself: it takes the 40 nearest of all, and then looks which of them one may see."""
+    raw = clustered(1_000, seed=15)
+    put(CollectionFactory(), raw, encoder=encoder)
+    put(collection, -raw[:20], encoder=encoder)
+    index(encoder)
+    question = Question(encoder, asked(raw[0]), k=10)
+    assert len(nearest(question, user=collection.owner).hits) == 10
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
+        cursor.execute("SET LOCAL hnsw.ef_search = 40; SET LOCAL hnsw.iterative_scan = off")
+    sought = scope.resolve(Filters(), encoder=encoder, user=collection.owner, bound=20)
+    monkeypatch.setattr(query, "_widen", lambda length: None)
+    rows = query._by_index(question, question.vector, rows=sought.rows)
+    assert len(rows.values_list("image_id", "distance")[:10]) < 10
+
+
 def test_groups_are_not_starved_by_one_large_group(collection, encoder, small):
     raw = clustered(600, seed=13)
     raw[:500] = raw[0] + np.random.default_rng(0).normal(0, 0.001, (500, DIMENSION))

@@ -187,40 +187,6 @@ def test_the_disk_being_full_keeps_nothing(collection, media, monkeypatch):
     assert put(collection).created
 
 
-class CrashError(BaseException):
-    """Stands for the process being killed at this point."""
-
-
-@pytest.mark.parametrize("point", ["staged", "locked", "inserted", "placed"])
-def test_a_crash_at_any_point_before_the_commit_never_happened(collection, monkeypatch, point):
-    def crash(*_, **__):
-        raise CrashError
-
-    def crash_after(act):
-        def both(*args, **kwargs):
-            act(*args, **kwargs)
-            raise CrashError
-
-        return both
-
-    points = {
-        "staged": (store, "lock", crash),
-        "locked": (store, "known", crash_after(store.known)),
-        "inserted": (files, "place", crash),
-        "placed": (files, "place", crash_after(files.place)),
-    }
-    place = store.Place(collection, collection.owner)
-    picture = store.NewPicture(sample(), "0" * 64, images.sandbox.upload(sample()))
-    monkeypatch.setattr(*points[point])
-    with pytest.raises(CrashError):
-        store.save([picture], place=place)
-    monkeypatch.undo()
-    assert not Image.objects.exists()
-    assert not EmbeddingJob.objects.exists()
-    assert usage(collection.owner) == (0, 0)
-    assert put(collection).created
-
-
 def test_the_quota_stops_at_the_last_picture_and_byte(collection, settings):
     limited(settings, user_images=2)
     put(collection)

@@ -66,6 +66,16 @@ def test_an_invalid_index_is_seen_and_repaired(large):
     assert indexes.ensure(large).state == IndexState.READY
 
 
+def test_without_the_look_at_it_a_broken_index_is_taken_for_sound_and_stays(large, monkeypatch):
+    indexes.ensure(large)
+    spoil(large)
+    real = room.find
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "find", lambda encoder: replace(real(encoder), valid=True))
+        assert indexes.ensure(large).state == IndexState.READY
+    assert indexes.report(large).state == IndexState.INVALID
+
+
 def test_too_many_dimensions_stay_without(large):
     large.dimension = room.MOST_DIMENSIONS + 1
     assert indexes.report(large).state == IndexState.UNNEEDED

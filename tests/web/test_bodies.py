@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from retrieval import conf
+from retrieval.web import bodies
 from retrieval.web.bodies import AROUND
 from tests.web.library import upload
 
@@ -29,6 +30,16 @@ def test_too_much_is_refused_unread(page, path):
     answer = announce(page, path, 10**9)
     assert answer.status_code == 413
     assert "Too large" in answer.content.decode()
+
+
+def test_a_body_of_unknown_length_is_refused_unread(page):
+    assert announce(page, "/upload/file/", "", HTTP_TRANSFER_ENCODING="chunked").status_code == 413
+
+
+def test_without_the_limit_the_body_is_read(page, monkeypatch):
+    monkeypatch.setattr(bodies, "most", lambda path: 10**12)
+    with pytest.raises(AssertionError, match="the body was read"):
+        announce(page, "/upload/file/", 10**9, CONTENT_TYPE="multipart/form-data; boundary=x")
 
 
 def test_a_script_is_told_in_json(page):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import OperationalError, connection
 
+from retrieval.web.outage import Outage
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +23,14 @@ def test_a_database_that_is_away_is_503_everywhere(client, path):
         answer = client.get(path)
     assert answer.status_code == 503
     assert answer["Retry-After"] == "5"
+
+
+def test_without_the_last_net_a_database_that_is_away_is_a_500(client, monkeypatch):
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    client.raise_request_exception = False
+    monkeypatch.setattr(Outage, "process_exception", lambda *_: None)
+    with connection.execute_wrapper(refuse):
+        assert client.get("/admin/auth/user/").status_code == 500
 
 
 def test_other_mistakes_are_left_to_django(client, monkeypatch):

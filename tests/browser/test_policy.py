@@ -1,0 +1,77 @@
+"""The policy in a real browser: every page keeps to it, and without it an inline script would run."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagesearch import security
+from tests.api.rules import WEB
+
+INLINE = """() => {
+  const script = document.createElement("script");
+  script.textContent = "window.ran = true";
+  document.head.append(script);
+  return window.ran === true;
+}"""
+EVALUATED = "() => { try { return new Function('return true')() } catch { return false } }"
+FOREIGN = """() => new Promise((done) => {
+  const picture = new Image();
+  picture.onerror = () => done("stopped");
+  picture.src = "http://elsewhere.invalid/x.png";
+})"""
+
+
+def pages(library, birds):
+    """Every page that can be looked at, with ids that are there."""
+    found = [address for address, rules in WEB.items() if rules[0].method == "get" and "media" not in address]
+    filled = [
+        address.replace("<image_id>", str(library["green"].pk)).replace("<collection_id>", str(birds.pk))
+        for address in found
+    ]
+    others = ["/nowhere", "/?q=red", "/admin/", "/api/v1/docs/"]
+    return [f"/{address}" for address in filled if "<" not in address] + others
+
+
+@pytest.fixture
+def boss(owner):
+    """The owner, who also administers the site."""
+    owner.is_staff = owner.is_superuser = True
+    owner.save()
+    return owner
+
+
+@pytest.fixture
+def every_page(library, birds):
+    return pages(library, birds)
+
+
+@pytest.mark.long
+def test_every_page_keeps_to_the_policy(opens, boss, every_page, troubles, figure):
+    window = opens(boss)
+    for path in every_page:
+        assert window.goto(path, wait_until="networkidle").status in {200, 404}, path
+        # A page that is not there, and a part of a page that has no icon, are told of in the console.
+        troubles[:] = [text for text in troubles if "404 (Not Found)" not in text]
+        assert (path, troubles) == (path, [])
+    figure(f"{len(every_page)} pages in Chromium: no violation, no request to another host")
+
+
+def test_the_policy_stops_scripts_of_the_page_s_text_and_other_hosts(opens, owner, troubles):
+    window = opens(owner)
+    assert not window.evaluate(INLINE)
+    assert window.evaluate(FOREIGN) == "stopped"
+    window.wait_for_timeout(200)
+    assert any("CSP script-src" in text for text in troubles)
+    assert any("CSP img-src http://elsewhere.invalid" in text for text in troubles)
+    troubles.clear()
+
+
+def test_without_the_policy_they_run_and_are_asked(opens, owner, troubles, monkeypatch):
+    monkeypatch.setattr(security, "policy_for", lambda path: "img-src *")
+    window = opens(owner)
+    assert window.evaluate(INLINE)
+    assert window.evaluate(EVALUATED)
+    window.evaluate(FOREIGN)
+    assert any("foreign request" in text for text in troubles)
+    assert not any("CSP" in text for text in troubles)
+    troubles.clear()

@@ -1,0 +1,91 @@
+"""What is kept when files, archives, names, numbers and bodies are made to do harm."""
+
+from __future__ import annotations
+
+from tests.chaos.promises.row import Promise
+
+DECODE = "ingest/test_decode.py::"
+DAMAGE = "ingest/test_damage.py::"
+ARCHIVE = "ingest/test_archive.py::"
+WITHOUT = "ingest/test_unguarded.py::"
+WAYS_IN = "web/test_ways_in.py::"
+NAMES = "web/test_file_names.py::"
+
+BAD_INPUT = (
+    Promise(
+        "Pixel and frame bombs are refused from the header: < 200 ms, < 50 MB more memory",
+        ("ingest/test_bombs.py::test_a_bomb_is_refused_at_once_and_for_little_memory",
+         DECODE + "test_bombs_are_refused_from_the_header"),
+        ("ingest/test_bombs.py::test_without_the_limit_a_bomb_takes_its_memory",),
+    ),
+    Promise(
+        "Only the allowed formats are ever parsed, by content and not by name",
+        ("ingest/test_formats.py::test_no_other_format_is_ever_parsed",
+         DECODE + "test_everything_else_is_refused_with_a_reason"),
+        ("ingest/test_formats.py::test_without_the_list_of_formats_others_are_parsed",),
+    ),
+    Promise(
+        "Truncated or corrupt files never become half an embedding",
+        (DAMAGE + "test_a_file_cut_off_anywhere_is_never_half_a_picture",
+         DAMAGE + "test_thousands_of_flipped_bits_neither_crash_nor_hang"),
+        (DAMAGE + "test_where_truncated_files_are_loaded_there_are_half_pictures",),
+    ),
+    Promise(
+        "Odd but legal pictures work: each has a finite vector and finds itself at rank 1",
+        ("services/test_odd_pictures.py::test_each_has_a_finite_vector_and_finds_itself_first",
+         DECODE + "test_odd_but_legal_pictures_work", DECODE + "test_orientation_is_applied"),
+        ("services/test_odd_pictures.py::test_without_the_care_for_deep_colours_two_pictures_become_one",),
+    ),
+    Promise(
+        "Original bytes are never served inline; derivatives carry no metadata, whichever way a picture came in",
+        (WAYS_IN + "test_derivatives_carry_no_metadata_whichever_way_a_picture_came",
+         WAYS_IN + "test_polyglots_are_served_as_nothing_that_runs",
+         DECODE + "test_derivatives_carry_no_metadata",
+         DECODE + "test_what_hangs_on_a_picture_does_not_reach_its_derivatives",
+         "services/test_downloads.py::test_the_whole_file_is_an_attachment_that_nothing_runs"),
+        (WAYS_IN + "test_without_the_headers_of_downloads_a_polyglot_would_run",
+         WITHOUT + "test_without_taking_the_metadata_off_it_stands_in_the_derivatives"),
+    ),
+    Promise(
+        "Archives: no path escapes, no links, no bombs, limits on real bytes; each member goes through the same gate",
+        (ARCHIVE + "test_a_crafted_member_is_refused", ARCHIVE + "test_a_crafted_archive_is_refused_as_a_whole",
+         ARCHIVE + "test_a_hundred_thousand_members_are_refused_before_the_directory_is_read",
+         ARCHIVE + "test_the_real_bytes_are_counted_while_reading", ARCHIVE + "test_damage_anywhere_is_a_refusal",
+         "services/test_archives.py::test_every_member_has_its_end"),
+        (WITHOUT + "test_without_the_check_of_members_links_and_paths_pass",
+         WITHOUT + "test_without_the_check_of_overlaps_one_run_of_bytes_comes_out_twice",
+         WITHOUT + "test_without_limits_a_small_archive_unpacks_to_a_thousand_times_its_size"),
+    ),
+    Promise(
+        "File names are display text only",
+        (NAMES + "test_a_file_name_is_display_text", NAMES + "test_so_it_is_whichever_edge_it_came_by",
+         ARCHIVE + "test_names_are_display_text"),
+        (NAMES + "test_without_the_cleaning_a_name_keeps_its_signs",),
+    ),
+    Promise(
+        "k, page, filters, weights, NaN and regions outside the picture are bounded: 400 with the field named, "
+        "or at most 5 s",
+        ("api/test_search.py::test_every_input_out_of_bounds_is_named",
+         "api/test_search.py::test_nan_in_a_region_is_refused",
+         "api/test_images.py::test_a_filter_that_makes_no_sense_is_named",
+         "api/test_contract.py::test_every_call_keeps_its_word",
+         "search/test_query.py::test_a_slow_search_is_ended_and_says_so"),
+        ("api/test_parsers.py::test_without_the_check_what_cannot_be_kept_is_a_500",
+         "api/test_contract.py::test_a_call_that_fails_on_the_server_is_found"),
+    ),
+    Promise(
+        "A damaged or made-up file is a picture or a refusal, and no process that lives long falls over it",
+        ("ingest/test_fuzz.py::test_a_damaged_file_is_a_picture_or_a_refusal",),
+        (WITHOUT + "test_without_the_sandbox_a_decoder_that_crashes_takes_its_process_along",),
+    ),
+    Promise(
+        "Bodies over the limit: 413 before they are read, JSON included",
+        ("chaos/test_quick.py::test_a_gigabyte_is_refused_unread",
+         "api/test_base.py::test_a_body_over_the_limit_is_refused_unread",
+         "api/test_base.py::test_a_body_of_unknown_length_is_refused_unread",
+         "web/test_bodies.py::test_too_much_is_refused_unread",
+         "web/test_bodies.py::test_a_body_of_unknown_length_is_refused_unread"),
+        ("api/test_base.py::test_without_the_limit_the_body_is_read",
+         "web/test_bodies.py::test_without_the_limit_the_body_is_read"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,136 @@
+"""What is kept when processes die, messages get lost, disks fill up and machines stop."""
+
+from __future__ import annotations
+
+from tests.chaos.promises.row import Promise
+
+LONG = "chaos/test_long.py::"
+OWN = "chaos/test_own_site.py::"
+SCALE = "chaos/test_scale.py::"
+CONTROLS = "chaos/test_controls.py::"
+LEDGER = "services/test_ledger.py::"
+JOBS = "services/test_jobs.py::"
+IMAGES = "services/test_images.py::"
+UNGUARDED = "services/test_unguarded.py::"
+SANDBOX = "ingest/test_sandbox.py::"
+SUPERVISOR = "ops/test_supervisor.py::"
+LATE_WORKER = CONTROLS + "test_without_the_leases_token_a_late_worker_commits_a_second_time"
+LOST_MESSAGE = CONTROLS + "test_without_the_reconciler_a_lost_message_stays_lost"
+DEAD_WORKER = CONTROLS + "test_without_the_look_for_dead_workers_a_lease_has_to_run_out"
+
+FAULTS = (
+    Promise(
+        "A worker child killed loses nothing and embeds nothing twice; a new child within 30 s",
+        (LONG + "test_children_are_killed", LEDGER + "test_a_picture_whose_worker_was_killed_keeps_all_its_attempts"),
+        (DEAD_WORKER, LATE_WORKER),
+    ),
+    Promise(
+        "The worker's main process killed: work resumes without an operator within 90 s",
+        (LONG + "test_the_worker_is_killed",
+         SUPERVISOR + "test_the_children_of_a_killed_service_go_before_it_starts_again"),
+        (SUPERVISOR + "test_without_the_supervisor_a_killed_service_stays_away",
+         SUPERVISOR + "test_without_ending_orphans_a_child_works_on_beside_its_successor"),
+    ),
+    Promise(
+        "A message lost in the broker, or never sent, only costs time",
+        (LONG + "test_messages_are_lost_or_never_sent",),
+        (LOST_MESSAGE,),
+    ),
+    Promise(
+        "Broker flushed, restarted, frozen or full: nothing lost, uploads still answer 201 in under 3 s",
+        (LONG + "test_the_broker_is_flushed_stopped_frozen_and_full",
+         "services/test_wake.py::test_a_broker_that_hangs_keeps_nobody_waiting"),
+        (UNGUARDED + "test_without_the_sender_a_request_waits_for_a_broker_that_hangs", LOST_MESSAGE),
+    ),
+    Promise(
+        "PostgreSQL restarted at once during embedding and search: 503 + Retry-After or a retry, then all right",
+        (LONG + "test_the_database_is_restarted_while_people_search",
+         JOBS + "test_a_database_that_went_away_blames_no_picture_and_the_next_task_goes_on",
+         "web/test_outage.py::test_a_database_that_is_away_is_503_everywhere"),
+        (UNGUARDED + "test_where_the_database_is_taken_for_the_picture_an_attempt_is_lost",
+         "web/test_outage.py::test_without_the_last_net_a_database_that_is_away_is_a_500"),
+    ),
+    Promise(
+        "Disk full: a plain 507, no ready row without its file, search goes on, recovery by itself",
+        (OWN + "test_the_disk_is_full", IMAGES + "test_the_disk_being_full_keeps_nothing"),
+        (UNGUARDED + "test_without_its_own_name_a_full_disk_is_nobody_s_answer",
+         UNGUARDED + "test_files_that_come_after_the_commit_leave_a_row_without_its_file"),
+    ),
+    Promise(
+        "Weights missing, truncated or one bit flipped: one clear line; no picture is blamed",
+        (OWN + "test_the_weights_go_bad", JOBS + "test_wrong_weights_blame_no_picture",
+         "embedding/test_checkpoint.py::test_one_flipped_bit_is_refused_before_anything_is_parsed"),
+        ("embedding/test_checkpoint.py::test_without_the_digest_one_flipped_bit_gives_other_vectors",),
+    ),
+    Promise(
+        "Upload cut off, or the web process killed at any moment: never happened, or will be ready",
+        (LONG + "test_uploads_are_cut_off_and_the_web_server_is_killed",
+         "services/test_crashes.py::test_a_crash_before_the_commit_never_happened",
+         "services/test_crashes.py::test_a_crash_after_the_commit_leaves_a_picture_that_becomes_ready"),
+        ("services/test_crashes.py::test_without_the_one_transaction_a_crash_leaves_half_a_picture",
+         UNGUARDED + "test_files_that_come_after_the_commit_leave_a_row_without_its_file"),
+    ),
+    Promise(
+        "The same task delivered five times, or again while running, embeds once",
+        (LONG + "test_the_same_task_is_delivered_five_times", JOBS + "test_a_delivery_during_the_work_embeds_once",
+         LEDGER + "test_two_workers_never_hold_the_same_job"),
+        (LATE_WORKER,),
+    ),
+    Promise(
+        "A picture that crashes, hangs or exhausts the decoder is failed with its reason within 3 attempts; "
+        "the others go on",
+        ("chaos/test_decoders.py::test_pictures_that_misbehave_are_failed_and_the_others_go_on",
+         SANDBOX + "test_whatever_a_decoder_does_becomes_a_reason_and_the_others_go_on",
+         SANDBOX + "test_a_decoder_that_sleeps_is_stopped",
+         LEDGER + "test_a_passing_error_waits_longer_each_time_and_then_fails"),
+        ("ingest/test_unguarded.py::test_without_the_sandbox_a_decoder_that_crashes_takes_its_process_along",
+         "ingest/test_unguarded.py::test_without_a_limit_on_time_a_decoder_that_sleeps_keeps_its_caller",
+         CONTROLS + "test_without_a_bound_a_picture_that_ends_every_worker_comes_for_ever"),
+    ),
+    Promise(
+        "SIGTERM: stops within 30 s, nothing recorded as failed",
+        (LONG + "test_the_worker_is_asked_to_stop",),
+        (UNGUARDED + "test_without_a_bound_on_its_time_a_task_goes_on_while_there_is_work",
+         UNGUARDED + "test_where_stops_count_as_bad_ends_a_picture_is_recorded_as_failed"),
+    ),
+    Promise(
+        "An index build killed midway is seen and repaired by one command; search stays right meanwhile",
+        (SCALE + "test_an_index_build_is_killed",
+         "services/test_indexes.py::test_an_invalid_index_is_seen_and_repaired",
+         "search/test_query.py::test_without_a_sound_index_the_search_is_exact"),
+        ("services/test_indexes.py::test_without_the_look_at_it_a_broken_index_is_taken_for_sound_and_stays",),
+    ),
+    Promise(
+        "A new encoder beside the old one: each answer from one encoder, switch and roll-back are one row",
+        (SCALE + "test_the_encoder_is_switched_while_people_search",
+         "services/test_search.py::test_one_encoder_answers_even_while_another_is_made_active",
+         "services/test_encoder_life.py::test_a_switch_is_one_commit_and_leaves_a_trail",
+         "services/test_encoder_life.py::test_going_back_needs_no_building"),
+        (UNGUARDED + "test_where_the_encoder_is_read_twice_an_answer_mixes_two",),
+    ),
+    Promise(
+        "A filtered search returns min(k, visible matches), never silently fewer",
+        (SCALE + "test_a_filter_never_starves",
+         "search/test_filters.py::test_a_filtered_search_finds_what_the_oracle_finds",
+         "search/test_query.py::test_an_index_that_gives_too_few_is_followed_by_the_exact_search"),
+        ("search/test_query.py::test_without_the_wider_scan_a_filter_starves_the_index",),
+    ),
+    Promise(
+        "Backup during uploads, restore on an empty box: the same pictures, the same top ten",
+        (SCALE + "test_a_backup_is_made_during_uploads", "services/test_backup.py::test_what_was_backed_up_comes_back",
+         "services/test_backup.py::test_a_purge_waits_for_the_backup",
+         "services/test_backup.py::test_a_damaged_backup_is_refused_and_nothing_is_changed"),
+        (UNGUARDED + "test_without_the_pause_a_purge_takes_files_out_of_a_backup",),
+    ),
+    Promise(
+        "Everything at once: 20 children, 10 workers, 3 flushes, 5 databases",
+        (LONG + "test_everything_at_once",),
+        (DEAD_WORKER, LOST_MESSAGE, LATE_WORKER),
+    ),
+    Promise(
+        "Half an hour of uploads, searches, edits and deletions with a worker killed each minute: no 5xx, memory flat",
+        (SCALE + "test_a_soak_of_half_an_hour",),
+        (CONTROLS + "test_a_program_that_leaks_is_seen_by_the_soak",
+         CONTROLS + "test_an_answer_that_no_client_should_see_is_seen_by_the_soak"),
+    ),
+)  # fmt: skip

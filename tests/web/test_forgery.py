@@ -1,0 +1,66 @@
+"""Requests forged on another site: no unsafe method at any address does a thing without the token of our own pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.middleware.csrf import CsrfViewMiddleware
+from django.test import Client
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.test import APIClient
+
+from retrieval import conf
+from retrieval.services import indexes
+from tests.api.rules import RULES
+from tests.api.world import World
+
+UNSAFE = [(address, rule) for address, rules in RULES.items() for rule in rules if rule.method != "get"]
+
+
+@pytest.fixture
+def world(db, settings, tmp_path, monkeypatch):
+    settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path)
+    monkeypatch.setattr(indexes, "ensure", lambda encoder: None)
+    return World()
+
+
+def forged(world, address, rule, *, actor):
+    """What a browser sends for another site: the session goes along, the token does not."""
+    by_api = address.startswith("api/")
+    client = (APIClient if by_api else Client)(enforce_csrf_checks=True)
+    client.force_login(world.people[actor])
+    body, origin = world.body(rule.body), {"HTTP_ORIGIN": "https://evil.example"}
+    if by_api and "file" not in (body or {}):
+        return getattr(client, rule.method)(world.path(address), body, format="json", **origin)
+    if by_api:
+        return getattr(client, rule.method)(world.path(address), body, format="multipart", **origin)
+    return getattr(client, rule.method)(world.path(address), body or {}, **origin)
+
+
+def statuses(world):
+    found = {}
+    for address, rule in UNSAFE:
+        with world.undone():
+            found[address, rule.method] = forged(world, address, rule, actor="owner").status_code
+    return found
+
+
+# A token is asked for by password and given back by itself: there is no session to ride on.
+NO_SESSION = {("api/v1/auth/token/", "post"), ("api/v1/auth/token/", "delete")}
+
+
+def test_no_forged_request_does_anything(world, figure):
+    found = statuses(world)
+    assert len(found) > 40
+    assert {key: status for key, status in found.items() if status != 403 and key not in NO_SESSION} == {}
+    figure(f"{len(found)} unsafe methods, each forged request refused")
+
+
+def test_without_the_check_forged_requests_do_what_they_ask(world, monkeypatch):
+    monkeypatch.setattr(CsrfViewMiddleware, "process_view", lambda *_: None)
+    monkeypatch.setattr(SessionAuthentication, "enforce_csrf", lambda *_: None)
+    found = statuses(world)
+    assert sum(status in {200, 201, 202, 204, 302, 303} for status in found.values()) > 20
+    assert found["pictures/<image_id>/delete/", "post"] == 302
+    assert found["api/v1/images/<image_id>/", "delete"] == 204
