@@ -25,13 +25,17 @@ _SHOWN = 3
 
 
 def save(encoder: Encoder, path: Path) -> str:
-    """Write the weights and their spec as one safetensors file, whole or not at all; returns its SHA-256.
+    """Write the weights and their spec as one safetensors file, whole or not at all; returns its SHA-256."""
+    return write(encoder.state_dict(), path, about={SPEC_KEY: json.dumps(encoder.spec.to_dict(), sort_keys=True)})
+
+
+def write(tensors: Mapping[str, Tensor], path: Path, *, about: Mapping[str, str]) -> str:
+    """Write tensors, and texts about them, as one safetensors file, whole or not at all; returns its SHA-256.
 
     Matrices are stored in half precision. Vectors stay in single: they are few, and a running variance can be outside
     the range of half precision.
     """
-    tensors = {name: _stored(value) for name, value in encoder.state_dict().items()}
-    data = safetensors_bytes(tensors, metadata={SPEC_KEY: json.dumps(encoder.spec.to_dict(), sort_keys=True)})
+    data = safetensors_bytes({name: _stored(value) for name, value in tensors.items()}, metadata=dict(about))
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(data)
     partial.replace(path)
@@ -50,9 +54,8 @@ def load(path: Path, *, spec: EncoderSpec | None = None, sha256: str | None = No
     .pth (then ``spec`` is needed, and pooling and projection keep their first values). With ``sha256``, other bytes
     are refused before anything looks inside. Raises WeightsError.
     """
-    data = _checked_bytes(path, sha256)
-    tensors, own_spec = _parse(data, path.name)
-    spec = spec or own_spec
+    tensors, about = read(path, sha256=sha256)
+    spec = spec or _own_spec(about, path.name)
     if spec is None:
         raise WeightsError(f"{path.name} does not say which encoder it is for; give its spec.")
     encoder = Encoder(spec)
@@ -62,7 +65,12 @@ def load(path: Path, *, spec: EncoderSpec | None = None, sha256: str | None = No
 
 def read_spec(path: Path) -> EncoderSpec | None:
     """The spec that a weights file carries, or None when it carries none; raises WeightsError when unreadable."""
-    return _parse(_checked_bytes(path, None), path.name)[1]
+    return _own_spec(read(path)[1], path.name)
+
+
+def read(path: Path, *, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a weights file and the texts about them; raises WeightsError as ``load`` does."""
+    return _parse(_checked_bytes(path, sha256), path.name)
 
 
 def _checked_bytes(path: Path, sha256: str | None) -> bytes:
@@ -76,23 +84,29 @@ def _checked_bytes(path: Path, sha256: str | None) -> bytes:
     return data
 
 
-def _parse(data: bytes, name: str) -> tuple[dict[str, Tensor], EncoderSpec | None]:
+def _parse(data: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         if name.endswith(".safetensors"):
-            return parse_safetensors(data), _own_spec(data)
+            return parse_safetensors(data), _about(data)
         tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, InvalidInput) as error:
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise WeightsError(f"{name} is not a weights file: {str(error).partition(chr(10))[0]}") from error
     if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise WeightsError(f"{name} is not a state dict: it must map names to tensors.")
-    return dict(tensors), None
+    return dict(tensors), {}
 
 
-def _own_spec(data: bytes) -> EncoderSpec | None:
+def _about(data: bytes) -> dict[str, str]:
     length = int.from_bytes(data[:8], "little")
     header: dict[str, Any] = json.loads(data[8 : 8 + length])
-    text = header.get("__metadata__", {}).get(SPEC_KEY)
-    return None if text is None else EncoderSpec.from_dict(json.loads(text))
+    return dict(header.get("__metadata__", {}))
+
+
+def _own_spec(about: Mapping[str, str], name: str) -> EncoderSpec | None:
+    try:
+        return EncoderSpec.from_dict(json.loads(about[SPEC_KEY])) if SPEC_KEY in about else None
+    except (ValueError, InvalidInput) as error:
+        raise WeightsError(f"{name} is not a weights file: {error}") from error
 
 
 def _fill(encoder: Encoder, tensors: Mapping[str, Tensor], name: str) -> None:

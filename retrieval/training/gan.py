@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from retrieval.embedding.encoder import Encoder
-from retrieval.errors import InvalidInput
-from retrieval.training.generator import Generator
+from retrieval.training.generator import FILE_ENDING, Generator, save
 from retrieval.training.losses.adversarial import discriminator_loss, generator_loss
 from retrieval.training.recipe import Batch, Recipe, batch_norms, trainable
 
@@ -92,57 +92,9 @@ class GAN(Recipe):
         plain.load_state_dict(own)
         return plain
 
-
-@torch.no_grad()
-def samples(gan: GAN, count: int, *, seed: int) -> Tensor:
-    """Generated pictures (count, 3, side, side) in 0..1; the same for the same seed."""
-    latent = gan.draw(count, generator=torch.Generator().manual_seed(seed))
-    pictures: Tensor = gan.generator.eval()(latent)
-    return pictures
-
-
-def invert(gan: GAN, picture: Tensor, *, steps: int = 200, seed: int = 0) -> Tensor:
-    """The latent vector (1, latent) whose picture is most like ``picture`` (1, 3, S, S) in 0..1.
-
-    Minimises the squared error of pixels plus the cosine distance of discriminator features, from the best of 64 random
-    starts, and stays near the sphere that training draws from. Creswell, Bharath: Inverting the Generator (2019).
-    """
-    if steps < 1:
-        raise InvalidInput.of("steps", "steps must be at least 1.")
-    gan.eval()
-    wanted = F.interpolate(picture, size=(gan.options.side,) * 2, mode="bilinear", antialias=True)
-    latent = _best_start(gan, wanted, seed).requires_grad_()
-    optimiser = torch.optim.Adam([latent], lr=0.05)
-    with _fixed(gan.encoder, gan.generator):
-        for _ in range(steps):
-            optimiser.zero_grad()
-            torch.autograd.backward(_unlikeness(gan, latent, wanted).sum())
-            optimiser.step()
-    return latent.detach()
-
-
-def neighbours(gan: GAN, latent: Tensor, *, count: int, spread: float, seed: int) -> Tensor:
-    """Pictures like that of ``latent`` (1, latent): the latent vector mixed with noise of share ``spread`` (0..1)."""
-    noise = gan.draw(count, generator=torch.Generator().manual_seed(seed))
-    with torch.no_grad():
-        pictures: Tensor = gan.generator.eval()(latent * (1 - spread**2) ** 0.5 + noise * spread)
-    return pictures
-
-
-@torch.no_grad()
-def _best_start(gan: GAN, wanted: Tensor, seed: int) -> Tensor:
-    starts = gan.draw(64, generator=torch.Generator().manual_seed(seed))
-    best = _unlikeness(gan, starts, wanted.expand(len(starts), -1, -1, -1)).argmin()
-    return starts[best : best + 1].clone()
-
-
-def _unlikeness(gan: GAN, latent: Tensor, wanted: Tensor) -> Tensor:
-    made = gan.generator(latent)
-    pixels = (made - wanted).square().mean(dim=(1, 2, 3))
-    features = 1 - F.cosine_similarity(gan.encoder(made), gan.encoder(wanted), dim=1)
-    off_sphere = (latent.square().mean(dim=1) - 1).square()
-    total: Tensor = pixels + 0.1 * features + 0.01 * off_sphere
-    return total
+    def besides(self) -> Mapping[str, Callable[[Path], str]]:
+        """The generator, so that it can draw later."""
+        return {FILE_ENDING: partial(save, self.generator)}
 
 
 def _set_norms_to_identity(encoder: Encoder) -> None:

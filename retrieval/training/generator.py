@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from pathlib import Path
 
 from torch import Tensor, nn
 
-from retrieval.errors import InvalidInput
+from retrieval.embedding import checkpoint
+from retrieval.errors import InvalidInput, WeightsError
 
 FIRST_SIDE = 4
+FILE_ENDING = "-generator.safetensors"
+_SHAPE_KEY = "imagesearch.generator"
 
 
 class Generator(nn.Module):
@@ -24,7 +29,7 @@ class Generator(nn.Module):
         if doublings < 1 or FIRST_SIDE << doublings != side:
             raise InvalidInput.of("schedule.sizes", "The side of generated pictures must be 8, 16, 32, 64 or 128.")
         channels = [width << power for power in reversed(range(doublings + 1))]
-        self.latent, self.side = latent, side
+        self.latent, self.side, self.width = latent, side, width
         self.first = nn.Linear(latent, channels[0] * FIRST_SIDE**2)
         self.layers = nn.Sequential(
             nn.Unflatten(1, (channels[0], FIRST_SIDE, FIRST_SIDE)),
@@ -48,3 +53,20 @@ def _doubling(before: int, after: int) -> nn.Sequential:
         nn.BatchNorm2d(after),
         nn.ReLU(),
     )
+
+
+def save(generator: Generator, path: Path) -> str:
+    """Write weights and shape as one safetensors file, whole or not at all; returns its SHA-256."""
+    shape = {"latent": generator.latent, "side": generator.side, "width": generator.width}
+    return checkpoint.write(generator.state_dict(), path, about={_SHAPE_KEY: json.dumps(shape)})
+
+
+def load(path: Path, *, sha256: str | None = None) -> Generator:
+    """The generator of a file that ``save`` wrote, other bytes refused; raises WeightsError."""
+    tensors, about = checkpoint.read(path, sha256=sha256)
+    try:
+        generator = Generator(**json.loads(about[_SHAPE_KEY]))
+        generator.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError, InvalidInput) as error:
+        raise WeightsError(f"{path.name} does not hold a generator: {str(error).partition(chr(10))[0]}") from error
+    return generator

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -54,6 +55,10 @@ class Recipe(nn.Module):
     def exported(self) -> Encoder:
         """The encoder to keep; with the weights that are in place now."""
         return self.encoder
+
+    def besides(self) -> Mapping[str, Callable[[Path], str]]:
+        """What else to keep, by the ending of its file's name: writes the file, returns its SHA-256. Here nothing."""
+        return {}
 
 
 def trainable(module: nn.Module) -> list[nn.Parameter]:

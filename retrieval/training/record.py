@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from retrieval.training.state import Point, State
 
 @dataclass(frozen=True)
 class Record:
-    """Everything needed to know, and to repeat, a run; ``seconds`` is time in training steps, without measuring."""
+    """Everything needed to know, and to repeat, a run; ``seconds`` is time in training steps, without measuring.
+
+    ``files``: what the run kept besides the encoder, by name with its SHA-256.
+    """
 
     config: Mapping[str, Any]
     data_digest: str
@@ -31,6 +34,7 @@ class Record:
     seconds: float
     best_score: float | None
     curve: Sequence[Point]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, state: State, config: RunConfig, *, data_digest: str, sha256: str) -> Record:

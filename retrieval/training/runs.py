@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +70,9 @@ def run(config: RunConfig, *, places: Places, hooks: Hooks | None = None, resume
     with _best(state, job) as trained:
         encoder = blended(trained.exported(), start, share=config.start.kept)
         sha256 = checkpoint.save(encoder, job.folder / f"{config.name}.safetensors")
-    record = Record.of(state, config, data_digest=setup.data_digest, sha256=sha256)
+        besides = {config.name + ending: save for ending, save in trained.besides().items()}
+        files = {name: save(job.folder / name) for name, save in besides.items()}
+    record = replace(Record.of(state, config, data_digest=setup.data_digest, sha256=sha256), files=files)
     write(record, job.folder / f"{config.name}.json")
     return Result(job.folder / f"{config.name}.safetensors", sha256, record)
 

@@ -38,11 +38,19 @@ class VICRegOptions(HeadOptions):
 
 @dataclass(frozen=True)
 class SwAVOptions(HeadOptions):
-    """``prototypes``: number of clusters; fewer than pictures in a batch, or they cannot be filled equally."""
+    """``prototypes``: number of clusters; fewer than pictures in batch and queue, or they cannot be filled equally.
+
+    ``queue``: vectors of earlier pictures that are assigned beside those of a batch too small to fill the clusters,
+    from step ``queue_from`` on. ``frozen``: first steps in which the prototypes stay where they are. ``epsilon``: how
+    soft an assignment is.
+    """
 
     prototypes: int = 64
     temperature: float = 0.1
     epsilon: float = 0.05
+    queue: int = 0
+    queue_from: int = 0
+    frozen: int = 0
 
 
 def head(inputs: int, options: HeadOptions) -> nn.Sequential:
@@ -100,15 +108,38 @@ class VICReg(TwoViews):
 
 
 class SwAV(TwoViews):
-    """Clusters: a view predicts to which prototype the other view belongs."""
+    """Clusters: a view predicts to which prototype the other view belongs.
+
+    Caron et al.: SwAV (2020); the queue is in section 3.1, frozen prototypes are in appendix A. Vectors of a network
+    that still changes fast are no guide: a queue that takes part from the start drives views apart.
+    """
+
+    queue: Tensor
+    steps: Tensor
 
     def __init__(self, encoder: Encoder, options: SwAVOptions) -> None:
         super().__init__(encoder, options)
         self.options = options
         self.prototypes = nn.Parameter(F.normalize(torch.randn(options.prototypes, options.output), dim=1))
+        self.register_buffer("queue", torch.zeros(2, options.queue, options.output))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     def compare(self, first: Tensor, second: Tensor) -> Tensor:
-        """SwAV's swapped prediction."""
-        prototypes = F.normalize(self.prototypes, dim=1)
-        scores = [F.linear(F.normalize(view, dim=1), prototypes) for view in (first, second)]
-        return swav(*scores, temperature=self.options.temperature, epsilon=self.options.epsilon)
+        """SwAV's swapped prediction, in single precision: assignments are exponentials of twenty times a cosine."""
+        with torch.autocast(first.device.type, enabled=False):
+            views = F.normalize(torch.stack([first, second]), dim=2)
+            prototypes = F.normalize(self.prototypes, dim=1)
+            if self.steps < self.options.frozen:
+                prototypes = prototypes.detach()
+            scores, earlier = views @ prototypes.T, self._earlier(len(first)) @ prototypes.detach().T
+            self._remember(views.detach())
+            return swav(*scores, earlier=earlier, temperature=self.options.temperature, epsilon=self.options.epsilon)
+
+    def _earlier(self, batch: int) -> Tensor:
+        """The queue (2, Q, D); nothing of it before its time, or before it is full."""
+        full = int(self.steps) * batch >= self.options.queue
+        return self.queue if full and self.steps >= self.options.queue_from else self.queue[:, :0]
+
+    def _remember(self, views: Tensor) -> None:
+        self.queue = torch.cat([views, self.queue], dim=1)[:, : self.options.queue].contiguous()
+        self.steps += 1

@@ -1,13 +1,17 @@
-"""The two networks against each other: who learns from which loss, the exported body, samples and inversion."""
+"""The two networks against each other: who learns from which loss, and what a run keeps of both."""
 
 from __future__ import annotations
+
+import hashlib
+import json
 
 import pytest
 import torch
 from torch import nn
 
 from retrieval.errors import InvalidInput
-from retrieval.training.gan import GAN, GANOptions, invert, neighbours, samples
+from retrieval.training import Places, generator, run
+from retrieval.training.gan import GAN, GANOptions
 from retrieval.training.generator import Generator
 from retrieval.training.recipe import Batch
 from tests.training import make
@@ -55,34 +59,21 @@ def test_the_exported_body_is_a_plain_encoder_with_the_same_vectors():
     torch.testing.assert_close(plain(images), model.encoder(images))
 
 
-def test_samples_follow_their_seed():
-    model = gan()
-    first = samples(model, 3, seed=1)
-    assert first.shape == (3, 3, 32, 32)
-    assert torch.equal(first, samples(model, 3, seed=1))
-    assert not torch.equal(first, samples(model, 3, seed=2))
+def test_a_run_keeps_the_averaged_generator_beside_the_encoder(tmp_path):
+    options = {"latent": 8, "width": 8, "side": 32}
+    config = make.config("gan", options=options, optimiser={"steps": 3, "lr": 1e-2, "ema": 0.5})
+    result = run(config, places=Places(make.pictures(), tmp_path.joinpath, tmp_path))
+    assert result.record.files == {"tiny-generator.safetensors": sha256(tmp_path / "tiny-generator.safetensors")}
+    assert json.loads((tmp_path / "tiny.json").read_text())["files"] == result.record.files
+    average = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["average"]
+    kept = generator.load(tmp_path / "tiny-generator.safetensors").state_dict()
+    torch.testing.assert_close(kept["first.weight"], average["generator.first.weight"], rtol=1e-3, atol=1e-4)
 
 
-def test_inversion_draws_the_picture_better_than_the_best_start():
-    model = gan().eval()
-    model.generator.layers[-2].weight.data.mul_(100)  # untrained, it would draw everything in about one grey
-    wanted = samples(model, 1, seed=5)
-    errors = [
-        (model.generator(invert(model, wanted, steps=steps)) - wanted).square().mean().item() for steps in (1, 60)
-    ]
-    assert errors[1] < 0.7 * errors[0]
+def sha256(path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_neighbours_differ_by_their_spread():
-    model = gan().eval()
-    latent = model.draw(1, generator=torch.Generator().manual_seed(0))
-    drawn = model.generator(latent).detach()
-    near, far = (neighbours(model, latent, count=8, spread=spread, seed=1) for spread in (0.1, 1.0))
-    assert (near - drawn).square().mean() < (far - drawn).square().mean()
-
-
-def test_impossible_wishes_are_refused():
+def test_an_impossible_side_is_refused():
     with pytest.raises(InvalidInput, match="side"):
         Generator(4, side=30)
-    with pytest.raises(InvalidInput, match="steps"):
-        invert(gan(), torch.rand(1, 3, 32, 32), steps=0)

@@ -68,3 +68,28 @@ def test_swav_is_the_swapped_cross_entropy():
                 float(q) * math.log(math.exp(float(v) / 0.2) / below) for q, v in zip(target, row, strict=True)
             )
     assert swav(first, second, temperature=0.2, epsilon=0.5).item() == pytest.approx(total / 12, rel=1e-4)
+
+
+def literal_sinkhorn(scores, epsilon: float) -> list[list[float]]:
+    """Columns and rows are scaled to 1/K and 1/N in turn, three times; at last each row sums to 1."""
+    q = [[math.exp(float(value) / epsilon) for value in row] for row in scores]
+    n, k = len(q), len(q[0])
+    for _ in range(3):
+        columns = [sum(row[j] for row in q) for j in range(k)]
+        q = [[row[j] / columns[j] / k for j in range(k)] for row in q]
+        q = [[value / sum(row) / n for value in row] for row in q]
+    return [[value * n for value in row] for row in q]
+
+
+def test_earlier_pictures_share_the_clusters_but_are_not_predicted():
+    scores = torch.stack(two(6, 3)).tanh()
+    earlier = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(2)).tanh()
+    total = 0.0
+    for view, other in ((0, 1), (1, 0)):
+        everything = [*scores[other].tolist(), *earlier[other].tolist()]
+        for row, target in zip(scores[view].tolist(), literal_sinkhorn(everything, 0.5)[:6], strict=True):
+            below = sum(math.exp(value / 0.2) for value in row)
+            total -= sum(q * math.log(math.exp(v / 0.2) / below) for q, v in zip(target, row, strict=True))
+    found = swav(scores[0], scores[1], earlier=earlier, temperature=0.2, epsilon=0.5)
+    assert found.item() == pytest.approx(total / 12, rel=1e-4)
+    assert found.item() != pytest.approx(swav(scores[0], scores[1], temperature=0.2, epsilon=0.5).item(), rel=1e-3)

@@ -44,7 +44,7 @@ def _covariance(x: Tensor) -> Tensor:
 def sinkhorn(scores: Tensor, *, epsilon: float = 0.05, rounds: int = 3) -> Tensor:
     """Soft assignments (N, K), rows summing to 1, that fill every cluster about equally; scores (N, K) are cosines.
 
-    Caron et al.: SwAV (2020), section 3.2 and listing in appendix A.
+    Caron et al.: SwAV (2020), section 3.1 and listing in appendix A.
     """
     found = ((scores - scores.max()) / epsilon).exp()
     for _ in range(rounds):
@@ -53,13 +53,15 @@ def sinkhorn(scores: Tensor, *, epsilon: float = 0.05, rounds: int = 3) -> Tenso
     return found * found.shape[0]
 
 
-def swav(first: Tensor, second: Tensor, *, temperature: float = 0.1, epsilon: float = 0.05) -> Tensor:
+def swav(
+    first: Tensor, second: Tensor, *, earlier: Tensor | None = None, temperature: float = 0.1, epsilon: float = 0.05
+) -> Tensor:
     """Each view predicts the other's cluster; both (N, K) are cosines to the prototypes.
 
-    Caron et al.: SwAV (2020), equations 1 and 2.
+    ``earlier`` (2, Q, K): cosines of both views of earlier pictures, assigned together with these but not predicted.
+    Caron et al.: SwAV (2020), equations 1 and 2, and section 3.1, working with small batches.
     """
-    losses = [
-        -(sinkhorn(target, epsilon=epsilon) * F.log_softmax(scores / temperature, dim=1)).sum(dim=1).mean()
-        for scores, target in ((first, second), (second, first))
-    ]
-    return (losses[0] + losses[1]) / 2
+    views = torch.stack([first, second])
+    known = views.detach() if earlier is None else torch.cat([views.detach(), earlier], dim=1)
+    targets = torch.stack([sinkhorn(scores, epsilon=epsilon)[: len(first)] for scores in known])
+    return -(targets.flip(0) * F.log_softmax(views / temperature, dim=2)).sum(dim=2).mean()
