@@ -28,7 +28,7 @@ def entries(lock):
 
 @pytest.mark.parametrize(("pins", "lock"), LOCKS.items())
 def test_every_pin_is_locked_at_its_version(pins, lock):
-    lines = [line for line in (ROOT / pins).read_text().splitlines() if line and line[0] not in "#-"]
+    lines = [line.partition(" #")[0] for line in (ROOT / pins).read_text().splitlines() if line and line[0] not in "#-"]
     pinned = {canonicalize_name(one.name): str(one.specifier) for one in map(Requirement, lines)}
     locked = {canonicalize_name(one.name): str(one.specifier) for one, _ in entries(lock)}
     assert {name: locked.get(name) for name in pinned.keys() - UNLOCKED} == {
