@@ -26,8 +26,9 @@ def in_int8(encoder: Encoder, *, batches: Sequence[Tensor]) -> Encoder:
 
 
 def in_fewer_dimensions(encoder: Encoder, *, vectors: Floats, dimension: int) -> Encoder:
-    """The encoder followed by a PCA-whitening of its own vectors (N, D), as one linear projection.
+    """The encoder followed by the strongest directions of its own vectors (N, D), as one linear projection.
 
-    Raises InvalidInput when the vectors do not span so many dimensions.
+    A rotation and no whitening: a trained encoder gives its directions the weight they deserve, and evening them out
+    cost compact-v1 15 points of mAP on corel1k. Raises InvalidInput when the vectors do not span so many dimensions.
     """
-    return composing.followed_by(encoder, fit_pca_whitening(vectors, dimension=dimension))
+    return composing.followed_by(encoder, fit_pca_whitening(vectors, dimension=dimension, power=0))
