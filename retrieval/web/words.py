@@ -109,8 +109,10 @@ def name(value: str) -> str:
     return str(NAMES.get(value, value))
 
 
-def error_page(status: int) -> tuple[str, str]:
+def error_page(status: int, code: str = "") -> tuple[str, str]:
     """Return the title and the way on of an error page."""
+    if code == "link_used":
+        return _("This link opens nothing any more"), _("Sign in with your password, or ask for a new link.")
     pages = {
         400: (_("That request could not be understood"), _("Go back, change it, and try once more.")),
         403: (_("You may look, but not change this"), _("Ask the owner of the collection for a higher role.")),

@@ -31,8 +31,19 @@ const onKey = (event) => {
 
 const onClick = (event) => {
   event.target.closest("[data-close]")?.closest("[data-notice]").remove()
-  const copy = event.target.closest("[data-copy]")
-  if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => notify(say("copied")))
+  const on = (name) => event.target.closest(`[data-${name}]`)
+  if (on("copy")) copy(on("copy"))
+  if (on("help")) one("#help").showModal()
+}
+
+// Browsers offer the clipboard to https and localhost alone; elsewhere the text beside the button is marked and copied.
+const copy = async (button) => {
+  if (navigator.clipboard) await navigator.clipboard.writeText(button.dataset.copy)
+  else {
+    getSelection().selectAllChildren(one("code", button.parentElement))
+    document.execCommand("copy")
+  }
+  notify(say("copied"))
 }
 
 const onChange = (event) => {

@@ -13,7 +13,16 @@ export const start = () => {
   })
   document.addEventListener("change", onChange)
   document.addEventListener("click", onClick)
+  document.addEventListener("submit", onSubmit, true)
 }
+
+// However it was asked, by Enter among the words as well, the panel makes room for the answer.
+const onSubmit = (event) => {
+  if (event.target === form()) one("main.search").classList.toggle("asked", hasQuestion())
+}
+
+const hasQuestion = () =>
+  Boolean(one("[data-file]").files.length || one("[data-chips] .chip") || one("#words-field").value.trim())
 
 export const enliven = (root) => {
   if (all("[data-search]", root).length && location.hash === "#drop") one("[data-file]").focus()
@@ -21,10 +30,7 @@ export const enliven = (root) => {
 
 const form = () => one("[data-search]")
 
-const ask = () => {
-  one("main.search").classList.add("asked")
-  form().requestSubmit()
-}
+const ask = () => form().requestSubmit()
 
 const searchBy = async (file) => {
   if (!file) return
@@ -104,6 +110,6 @@ const leaveOut = (chip) => {
     one("[data-query]").replaceChildren()
     for (const input of all("[data-side]", form())) input.value = ""
   }
-  if (!fromFile && !one("[data-chips] .chip") && !one("#words-field").value) location.assign("/")
-  else ask()
+  if (hasQuestion()) ask()
+  else location.assign("/")
 }
