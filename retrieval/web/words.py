@@ -129,6 +129,7 @@ def for_scripts() -> dict[str, str]:
     """Return what the scripts say, in the reader's language."""
     return {
         "archive": _("{done} of {total} read · {failed} refused · {skipped} already here"),
+        "broken": _("The connection broke. Check it, then try again."),
         "choose_name": _("Name the collection first."),
         "copied": _("Copied."),
         "failed": _("Failed"),
@@ -143,6 +144,7 @@ def for_scripts() -> dict[str, str]:
         "sending": _("Sending"),
         "too_large": _("The file is larger than the limit."),
         "totals": _("{sent} of {total} sent · {ready} ready · {known} already here · {refused} refused"),
+        "unseen": _("Searching by {name}, which this browser cannot show."),
         "unpacking": _("Unpacking"),
         "waiting": _("In line"),
     }
