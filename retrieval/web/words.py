@@ -94,6 +94,8 @@ NAMES = {
     "building": gettext_lazy("Being built"),
     "active": gettext_lazy("Active"),
     "retired": gettext_lazy("Retired"),
+    "tags": gettext_lazy("Tags"),
+    "group_key": gettext_lazy("Belongs to"),
     **{str(value): name for value, name, _text in [*MEASURES, *VISIBILITIES, *ROLES]},
 }
 
