@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from celery.schedules import crontab
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from imagesearch import datadir, env, logs, safety, servers
@@ -239,6 +240,9 @@ UNFOLD = {
     "SITE_TITLE": "imagesearch",
     "SITE_HEADER": "imagesearch",
     "SHOW_LANGUAGES": True,
+    "SITE_ICON": lambda _request: static("img/icon.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("img/icon.svg")}],
+    "STYLES": [lambda _request: static("css/admin.css")],
     "DASHBOARD_CALLBACK": "retrieval.admin.operations.dashboard",
 }
 

@@ -1,5 +1,9 @@
 """Edge: the admin site, a file per noun; it shows everything to staff, and its actions leave a trail."""
 
-from retrieval.admin import collections, encoders, images, jobs, operations, people
+from django.apps import apps
 
-__all__ = ["collections", "encoders", "images", "jobs", "operations", "people"]
+from retrieval.admin import collections, encoders, images, jobs, names, operations, people
+
+__all__ = ["collections", "encoders", "images", "jobs", "names", "operations", "people"]
+
+names.give(apps.get_app_config("retrieval").get_models())

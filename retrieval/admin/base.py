@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from unfold.admin import ModelAdmin
+
+from retrieval.admin.names import COLUMNS
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,6 +40,17 @@ def actor(request: HttpRequest) -> User:
     """Return the administrator at work; the site lets nobody else come this far."""
     user: User = request.user  # type: ignore[assignment]
     return user
+
+
+def choice(name: str) -> Callable[[Any], str]:
+    """Return a column that writes a choice in the reader's language."""
+
+    @admin.display(description=COLUMNS[name], ordering=name)  # type: ignore[arg-type]
+    def column(row: Any) -> str:
+        return gettext(str(getattr(row, f"get_{name}_display")()))
+
+    column.__name__ = name
+    return column
 
 
 def link(row: Model | None, text: str = "") -> SafeString | str:

@@ -7,9 +7,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from retrieval.admin.base import actor
+from retrieval.admin.base import actor, choice
 from retrieval.models import Collection, Membership
 from retrieval.services import moderation
 
@@ -26,7 +27,7 @@ class MembershipInline(TabularInline):
 class CollectionAdmin(ModelAdmin):
     """Collections that are not deleted."""
 
-    list_display = ("name", "visibility", "owner", "pictures", "members", "created_at")
+    list_display = ("name", choice("visibility"), "owner", "pictures", "members", "created_at")
     list_filter = ("visibility", "created_at")
     list_select_related = ("owner",)
     search_fields = ("name", "description", "owner__username")
@@ -43,12 +44,12 @@ class CollectionAdmin(ModelAdmin):
             member_count=Count("memberships", distinct=True),
         )
 
-    @admin.display(ordering="picture_count")
+    @admin.display(description=_("Pictures"), ordering="picture_count")
     def pictures(self, collection: Any) -> int:
         """Living pictures."""
         return int(collection.picture_count)
 
-    @admin.display(ordering="member_count")
+    @admin.display(description=_("Members"), ordering="member_count")
     def members(self, collection: Any) -> int:
         """People with a role."""
         return int(collection.member_count)

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from retrieval import tasks
-from retrieval.admin.base import ReadOnlyAdmin, actor
+from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.errors import RetrievalError
 from retrieval.models import Encoder, EncoderState, RecallFigure, TrainingRun
 from retrieval.services import encoders
@@ -24,7 +24,9 @@ from retrieval.services import encoders
 class EncoderAdmin(ReadOnlyAdmin):
     """All encoders, newest first. Rows come from commands and training; their life goes by the actions."""
 
-    list_display = ("name", "state", "trained", "dimension", "measure", "progress", "best_score", "activated_at")
+    list_display = (
+        "name", choice("state"), "trained", "dimension", choice("measure"), "progress", "best_score", "activated_at",
+    )  # fmt: skip
     list_filter = ("state", "trained")
     search_fields = ("name",)
     readonly_fields = ("spec_text", "scores_text")
@@ -101,5 +103,5 @@ class RecallFigureAdmin(ReadOnlyAdmin):
 class TrainingRunAdmin(ReadOnlyAdmin):
     """What was trained, how far it is, and what came out."""
 
-    list_display = ("name", "recipe", "state", "step", "steps", "user", "encoder", "created_at")
+    list_display = ("name", "recipe", choice("state"), "step", "steps", "user", "encoder", "created_at")
     list_filter = ("state", "recipe")

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from import_export import resources
 from unfold.admin import ModelAdmin
@@ -43,7 +44,7 @@ class StatusFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer the states."""
-        return [(str(status.value), str(status.label)) for status in Status]
+        return [(str(status.value), gettext(status.label)) for status in Status]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep one state."""
@@ -78,7 +79,7 @@ class ImageAdmin(ModelAdmin):
     list_filter_submit = True
     list_select_related = ("collection", "uploader")
     list_per_page = 50
-    search_fields = ("title", "caption", "group_key", "sha256", "id")
+    search_fields = ("title", "caption", "tags", "group_key", "sha256", "id")
     readonly_fields = (
         "preview", "state", "error", "collection", "uploader", "width", "height", "format", "bytes", "sha256",
         "created_at", "updated_at",
@@ -127,14 +128,14 @@ class ImageAdmin(ModelAdmin):
     @admin.display(description=_("state"), ordering="status")
     def state(self, image: Any) -> str:
         """Pending, ready or failed."""
-        return str(Status(image.status).label)
+        return gettext(Status(image.status).label)
 
     @admin.display(description=_("reason"))
     def error(self, image: Any) -> str:
         """Why it failed."""
         return f"{image.error_text} ({image.error_code})" if image.error_code else "-"
 
-    @admin.display(ordering="bytes")
+    @admin.display(description=_("Size"), ordering="bytes")
     def size(self, image: Image) -> str:
         """Pixels."""
         return f"{image.width} x {image.height}"

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from retrieval import tasks
-from retrieval.admin.base import ReadOnlyAdmin, link
+from retrieval.admin.base import ReadOnlyAdmin, choice, link
 from retrieval.models import ArchiveImport, EmbeddingJob, ImportIssue, JobOverview
 from retrieval.services import jobs
 
@@ -18,7 +18,9 @@ from retrieval.services import jobs
 class JobAdmin(ReadOnlyAdmin):
     """One row per picture and encoder."""
 
-    list_display = ("picture", "encoder", "state", "attempts", "error_code", "error_text", "owner", "next_attempt_at")
+    list_display = (
+        "picture", "encoder", choice("state"), "attempts", "error_code", "error_text", "owner", "next_attempt_at",
+    )  # fmt: skip
     list_filter = ("state", "error_code", "encoder")
     list_select_related = ("image", "encoder", "owner")
     search_fields = ("error_text", "image__title", "owner__username")
@@ -49,7 +51,7 @@ class JobAdmin(ReadOnlyAdmin):
 class ArchiveImportAdmin(ReadOnlyAdmin):
     """Archives, how far they are, and how many members were refused."""
 
-    list_display = ("name", "collection", "user", "state", "total", "done", "failed", "skipped", "created_at")
+    list_display = ("name", "collection", "user", choice("state"), "total", "done", "failed", "skipped", "created_at")
     list_filter = ("state",)
     search_fields = ("name",)
 

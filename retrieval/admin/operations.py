@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from retrieval.services import status, totals
 
@@ -29,8 +31,23 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     hours = totals.by_hour()
     context["totals"] = totals.overall()
     context["services"] = status.services()
-    context["chart"] = {"bars": bars(hours), "height": HEIGHT, "width": len(hours) * (WIDTH + GAP), "bar": WIDTH}
+    context["chart"] = {
+        "bars": bars(hours),
+        "height": HEIGHT,
+        "width": len(hours) * (WIDTH + GAP),
+        "bar": WIDTH,
+        "from": clock(hours[0]),
+        "to": clock(hours[-1]),
+        "done": sum(hour.done for hour in hours),
+        "failed": sum(hour.failed for hour in hours),
+        "most": max(hour.done + hour.failed for hour in hours),
+    }
     return context
+
+
+def clock(hour: totals.Hour) -> str:
+    """Return when an hour began, by the clock of the site."""
+    return f"{timezone.localtime(hour.at):%H:%M}"
 
 
 def bars(hours: list[totals.Hour]) -> list[Bar]:
@@ -39,6 +56,6 @@ def bars(hours: list[totals.Hour]) -> list[Bar]:
     drawn = []
     for position, hour in enumerate(hours):
         done, failed = (max(1, round(HEIGHT * n / most)) if n else 0 for n in (hour.done, hour.failed))
-        label = f"{hour.at:%H:%M}: {hour.done} done, {hour.failed} failed"
+        label = _("{hour}: {done} done, {failed} failed").format(hour=clock(hour), done=hour.done, failed=hour.failed)
         drawn.append(Bar(position * (WIDTH + GAP), label, HEIGHT - done, done, HEIGHT - done - failed, failed))
     return drawn

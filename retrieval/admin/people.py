@@ -10,10 +10,11 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from retrieval.admin.base import ReadOnlyAdmin
+from retrieval.admin.base import ReadOnlyAdmin, choice
 from retrieval.models import ApiToken, AuditEvent
 
 admin.site.unregister(User)
@@ -33,7 +34,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         """Bring the use along."""
         return super().get_queryset(request).select_related("usage")
 
-    @admin.display(ordering="usage__images")
+    @admin.display(description=_("Pictures"), ordering="usage__images")
     def pictures(self, user: Any) -> int:
         """Living pictures that the person put in."""
         return int(user.usage.images) if hasattr(user, "usage") else 0
@@ -48,7 +49,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 class ApiTokenAdmin(ReadOnlyAdmin):
     """Tokens by name and date; the secrets are nowhere. Deleting one revokes it."""
 
-    list_display = ("name", "user", "scope", "created_at", "expires_at", "last_used_at")
+    list_display = ("name", "user", choice("scope"), "created_at", "expires_at", "last_used_at")
     list_filter = ("scope",)
     search_fields = ("name", "user__username")
     exclude = ("digest",)

@@ -14,7 +14,7 @@ from torch import Tensor
 from retrieval.embedding.preprocessing import Pixels, resized
 from retrieval.errors import InvalidInput
 from retrieval.ingest import sandbox
-from retrieval.services.labelled import Progress
+from retrieval.services.decoding import Progress
 from retrieval.training import drawing
 from retrieval.training.drawing import Artist, Inversion
 

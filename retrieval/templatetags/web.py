@@ -80,6 +80,12 @@ def shape(image: Image) -> str:
 
 
 @register.filter
+def is_extreme(image: Image) -> bool:
+    """Tell whether a picture is so tall or wide that its box would show a small part of it; it is shown whole then."""
+    return not NARROWEST * 0.75 <= 100 * image.width / image.height <= WIDEST / 0.75
+
+
+@register.filter
 def word(value: str) -> str:
     """Return the word for a state, a role, a visibility, a measure or a part of the system."""
     return words.name(value)

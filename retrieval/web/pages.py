@@ -75,15 +75,15 @@ def failure(request: HttpRequest, error: RetrievalError) -> HttpResponse:
         response = HttpResponse(render_to_string("web/parts/notice.html", {"message": message}), status=status)
         response["HX-Retarget"], response["HX-Reswap"] = "#notice", "innerHTML"
     else:
-        response = _error_page(request, status=status, message=message)
+        response = _error_page(request, error, message)
     if isinstance(error, (TooMany, Unavailable)):
         response["Retry-After"] = str(error.retry_after)
     return response
 
 
-def _error_page(request: HttpRequest, *, status: int, message: str) -> HttpResponse:
-    title, way_on = words.error_page(status)
-    context = {"status": status, "title": title, "message": message, "way_on": way_on}
+def _error_page(request: HttpRequest, error: RetrievalError, message: str) -> HttpResponse:
+    status, (title, way_on) = error.status, words.error_page(error.status, error.code)
+    context = {"status": status, "title": title, "message": message, "way_on": way_on, "code": error.code}
     if status in {503, 507}:  # the frame would ask the database who is there
         return HttpResponse(render_to_string("error.html", context), status=status)
     return render(request, "error.html", context, status=status)

@@ -104,6 +104,8 @@ NAMES = {
     "building": gettext_lazy("Being built"),
     "active": gettext_lazy("Active"),
     "retired": gettext_lazy("Retired"),
+    "tags": gettext_lazy("Tags"),
+    "group_key": gettext_lazy("Belongs to"),
     **{str(value): name for value, name, _text in [*MEASURES, *VISIBILITIES, *ROLES]},
 }
 
@@ -124,8 +126,10 @@ def grade(value: str) -> str:
     return str(GRADES.get(value, value))
 
 
-def error_page(status: int) -> tuple[str, str]:
+def error_page(status: int, code: str = "") -> tuple[str, str]:
     """Return the title and the way on of an error page."""
+    if code == "link_used":
+        return _("This link opens nothing any more"), _("Sign in with your password, or ask for a new link.")
     pages = {
         400: (_("That request could not be understood"), _("Go back, change it, and try once more.")),
         403: (_("You may look, but not change this"), _("Ask the owner of the collection for a higher role.")),
@@ -142,6 +146,7 @@ def for_scripts() -> dict[str, str]:
     """Return what the scripts say, in the reader's language."""
     return {
         "archive": _("{done} of {total} read · {failed} refused · {skipped} already here"),
+        "broken": _("The connection broke. Check it, then try again."),
         "choose_name": _("Name the collection first."),
         "copied": _("Copied."),
         "failed": _("Failed"),
@@ -156,6 +161,7 @@ def for_scripts() -> dict[str, str]:
         "sending": _("Sending"),
         "too_large": _("The file is larger than the limit."),
         "totals": _("{sent} of {total} sent · {ready} ready · {known} already here · {refused} refused"),
+        "unseen": _("Searching by {name}, which this browser cannot show."),
         "unpacking": _("Unpacking"),
         "waiting": _("In line"),
     }

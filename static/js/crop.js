@@ -3,7 +3,6 @@ import { all, one } from "./dom.js"
 
 const LEAST = 0.04
 const STEP = 0.02
-const TALLEST = () => (matchMedia("(max-width: 820px)").matches ? 200 : 320)
 const boxes = new WeakMap()
 
 export const start = () => {}
@@ -29,13 +28,12 @@ class Crop {
     this.draw()
   }
 
-  // As wide as there is room, but never taller than TALLEST.
+  // The exact ratio, from which the style sheet takes the width; a stored picture's is known before it loads.
   fit(image) {
-    const fit = () => {
-      this.element.style.width = `min(100%, ${(TALLEST() * image.naturalWidth) / image.naturalHeight}px)`
-    }
-    if (image.naturalWidth) fit()
-    else image.addEventListener("load", fit, { once: true })
+    const fit = (width, height) => this.element.style.setProperty("--ar", width / height)
+    const known = image.getAttribute("width")
+    if (known) fit(known, image.getAttribute("height"))
+    else image.addEventListener("load", () => fit(image.naturalWidth, image.naturalHeight), { once: true })
   }
 
   fromForm() {

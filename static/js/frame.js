@@ -11,6 +11,8 @@ export const start = () => {
   document.addEventListener("click", onClick)
   document.addEventListener("change", onChange)
   document.addEventListener("visibilitychange", poll)
+  document.addEventListener("htmx:sendError", () => notify(say("broken"), { bad: true }))
+  document.addEventListener("htmx:beforeSwap", keepPage)
   poll()
 }
 
@@ -18,6 +20,15 @@ export const enliven = (root) => {
   for (const notice of all("[data-notice]", root)) {
     setTimeout(() => notice.remove(), "keep" in notice.dataset ? UNDO : READ)
   }
+}
+
+// A whole page as the answer to a part of one is an error page; its words are told, and the page stays as it is.
+const keepPage = ({ detail }) => {
+  if (detail.xhr.status < 400 || !/^\s*<!doctype/i.test(detail.xhr.responseText)) return
+  detail.shouldSwap = false
+  const page = new DOMParser().parseFromString(detail.xhr.responseText, "text/html")
+  const lines = ["h1", "h1 ~ p"].map((name) => one(name, page)?.textContent.trim())
+  notify(lines.filter(Boolean).join(". ") || say("broken"), { bad: true })
 }
 
 const onKey = (event) => {
@@ -31,8 +42,19 @@ const onKey = (event) => {
 
 const onClick = (event) => {
   event.target.closest("[data-close]")?.closest("[data-notice]").remove()
-  const copy = event.target.closest("[data-copy]")
-  if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => notify(say("copied")))
+  const on = (name) => event.target.closest(`[data-${name}]`)
+  if (on("copy")) copy(on("copy"))
+  if (on("help")) one("#help").showModal()
+}
+
+// Browsers offer the clipboard to https and localhost alone; elsewhere the text beside the button is marked and copied.
+const copy = async (button) => {
+  if (navigator.clipboard) await navigator.clipboard.writeText(button.dataset.copy)
+  else {
+    getSelection().selectAllChildren(one("code", button.parentElement))
+    document.execCommand("copy")
+  }
+  notify(say("copied"))
 }
 
 const onChange = (event) => {

@@ -1,7 +1,6 @@
 // A list of thousands of files of which only the visible rows exist; scrolling moves them.
 import { one, say } from "./dom.js"
 
-const HEIGHT = 56
 const SPARE = 4
 const NO_ID = "00000000-0000-0000-0000-000000000000"
 
@@ -14,19 +13,30 @@ export class Rows {
     this.rows = new Map()
     this.items = []
     this.only = null
+    this.height = 56
     queue.addEventListener("scroll", () => this.paint(), { passive: true })
-    new ResizeObserver(() => this.paint()).observe(queue)
+    new ResizeObserver(() => this.measure()).observe(queue)
+  }
+
+  // The style sheet says how high a row is: higher on a phone, where the reason stands under the name.
+  measure() {
+    this.height = parseFloat(getComputedStyle(this.queue).getPropertyValue("--row"))
+    this.fill()
   }
 
   show(items) {
     this.items = this.only ? items.filter(this.only) : items
-    this.list.style.height = `${this.items.length * HEIGHT}px`
+    this.fill()
+  }
+
+  fill() {
+    this.list.style.height = `${this.items.length * this.height}px`
     this.paint()
   }
 
   paint() {
-    const first = Math.max(0, Math.floor(this.queue.scrollTop / HEIGHT) - SPARE)
-    const last = Math.min(this.items.length, Math.ceil((this.queue.scrollTop + this.queue.clientHeight) / HEIGHT) + SPARE)
+    const first = Math.max(0, Math.floor(this.queue.scrollTop / this.height) - SPARE)
+    const last = Math.min(this.items.length, Math.ceil((this.queue.scrollTop + this.queue.clientHeight) / this.height) + SPARE)
     const wanted = new Set(this.items.slice(first, last))
     for (const [item, row] of this.rows) if (!wanted.has(item)) this.remove(item, row)
     for (let at = first; at < last; at += 1) this.row(this.items[at], at)
@@ -41,7 +51,7 @@ export class Rows {
 
   row(item, at) {
     const row = this.rows.get(item) ?? this.make(item)
-    row.style.top = `${at * HEIGHT}px`
+    row.style.top = `${at * this.height}px`
     row.ariaPosInSet = at + 1
     row.ariaSetSize = this.items.length
     if (row.dataset.state !== item.state) row.dataset.state = item.state

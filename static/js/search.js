@@ -1,6 +1,6 @@
 // The search form: a picture from a drop, a paste or the chooser stays in the file field, and every change asks anew.
 import { enliven as enlivenCrop, whole } from "./crop.js"
-import { all, one } from "./dom.js"
+import { all, notify, one, say } from "./dom.js"
 import { dropped, onWindowDrop, pastedPictures } from "./files.js"
 
 export const start = () => {
@@ -13,7 +13,23 @@ export const start = () => {
   })
   document.addEventListener("change", onChange)
   document.addEventListener("click", onClick)
+  document.addEventListener("submit", onSubmit, true)
+  document.addEventListener("htmx:afterSwap", tell)
 }
+
+// What came of a search is said in one line, not picture by picture.
+const tell = (event) => {
+  if (event.detail.target.id !== "results") return
+  one("[data-said]").textContent = all("#line, h2 + p, h2", event.detail.target).map((line) => line.innerText).join(". ")
+}
+
+// However it was asked, by Enter among the words as well, the panel makes room for the answer.
+const onSubmit = (event) => {
+  if (event.target === form()) one("main.search").classList.toggle("asked", hasQuestion())
+}
+
+const hasQuestion = () =>
+  Boolean(one("[data-file]").files.length || one("[data-chips] .chip") || one("#words-field").value.trim())
 
 export const enliven = (root) => {
   if (all("[data-search]", root).length && location.hash === "#drop") one("[data-file]").focus()
@@ -21,19 +37,23 @@ export const enliven = (root) => {
 
 const form = () => one("[data-search]")
 
-const ask = () => {
-  one("main.search").classList.add("asked")
-  form().requestSubmit()
-}
+const ask = () => form().requestSubmit()
 
 const searchBy = async (file) => {
   if (!file) return
   if (!form()) await toTheSearch()
+  if (isTooLarge(file)) return
   const files = new DataTransfer()
   files.items.add(file)
   one("[data-file]").files = files.files
   show(file)
   ask()
+}
+
+const isTooLarge = (file) => {
+  const isIt = file.size > Number(form().dataset.most)
+  if (isIt) notify(say("too_large"), { bad: true })
+  return isIt
 }
 
 // From any other page: bring the search page in without loading anew, so that the file is still in our hands.
@@ -50,13 +70,25 @@ const show = (file) => {
   for (const input of all("[data-side]", form())) input.value = ""
   for (const chip of all("[data-chips] .chip", form())) chip.remove()
   const picture = one("[data-query-template]").content.firstElementChild.cloneNode(true)
-  one("img", picture).src = URL.createObjectURL(file)
+  const image = one("img", picture)
+  image.src = URL.createObjectURL(file)
+  image.addEventListener("error", () => nameOnly(query, file), { once: true })
   query.replaceChildren(picture)
   enlivenCrop(query)
 }
 
+// What the browser cannot draw, such as a TIFF, is searched with all the same; there is nothing to draw a box on.
+const nameOnly = (query, file) => {
+  const line = Object.assign(document.createElement("p"), { className: "faint", textContent: say("unseen", { name: file.name }) })
+  query.replaceChildren(line)
+}
+
 const onChange = (event) => {
   const file = event.target.matches("[data-file]") ? event.target.files[0] : null
+  if (file && isTooLarge(file)) {
+    event.target.value = ""
+    return
+  }
   if (file) show(file)
   if (file || event.target.closest(".options")) ask()
 }
@@ -100,10 +132,11 @@ const leaveOut = (chip) => {
   const first = chip === one("[data-chips] .chip:not(.not)")
   const fromFile = Boolean(one("[data-file]").files.length)
   chip.remove()
+  one("[data-file]").focus({ preventScroll: true })
   if (first && !fromFile) {
     one("[data-query]").replaceChildren()
     for (const input of all("[data-side]", form())) input.value = ""
   }
-  if (!fromFile && !one("[data-chips] .chip") && !one("#words-field").value) location.assign("/")
-  else ask()
+  if (hasQuestion()) ask()
+  else location.assign("/")
 }

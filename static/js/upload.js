@@ -35,7 +35,6 @@ class Upload {
     this.rows = new Rows(one("[data-queue]", form), one("[data-row]", form), form.dataset)
     form.addEventListener("change", (event) => this.changed(event))
     form.addEventListener("submit", (event) => this.submitted(event))
-    this.offerName()
   }
 
   isThere() {
@@ -53,7 +52,7 @@ class Upload {
     } else if (event.target.matches("[data-only-refused]")) {
       this.rows.only = event.target.checked ? (item) => item.state === "refused" || item.state === "failed" : null
       this.rows.show(this.items)
-    } else if (event.target.matches("[data-home]")) this.offerName()
+    }
   }
 
   submitted(event) {
@@ -63,12 +62,6 @@ class Upload {
     if (!url) return
     field.value = ""
     this.add([{ file: NO_FILE, url, name: url, unseen: true }])
-  }
-
-  // A name is asked for only when a new collection is wanted.
-  offerName() {
-    const home = one("[data-home]", this.form)
-    one("[data-new]", this.form).hidden = Boolean(home?.value)
   }
 
   take(files) {

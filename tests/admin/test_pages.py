@@ -143,3 +143,26 @@ def test_an_incomplete_encoder_is_not_activated_here_either(boss, picture):
     page = act(boss, "encoder", "activate", [other])
     assert "build it to the end first" in page.content.decode()
     assert Encoder.objects.active() != other
+
+
+def test_it_speaks_the_readers_language_and_needs_no_migration_for_it(boss, picture):
+    from django.core.management import call_command
+
+    chinese = {"Accept-Language": "zh-Hans"}
+    text = boss.get(reverse("admin:retrieval_image_changelist"), headers=chinese).content.decode()
+    for word in ("图集", "格式", "放入者", "添加时间", "就绪"):
+        assert word in text
+    for word in ("Uploader", "Created at", "Ready"):
+        assert word not in text
+    assert "私有" in boss.get(reverse("admin:retrieval_collection_changelist"), headers=chinese).content.decode()
+    front = boss.get(reverse("admin:index"), headers=chinese).content.decode()
+    assert "数据库" in front
+    assert "完成 1，失败 0" in front
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_pictures_are_found_by_a_tag(boss, picture):
+    Image.objects.update(tags=["harbour", "boats at dusk"])
+    for words, found in (("harbour", True), ("boats", True), ("forest", False)):
+        text = boss.get(reverse("admin:retrieval_image_changelist"), {"q": words}).content.decode()
+        assert (str(picture.pk) in text) == found, words

@@ -35,6 +35,15 @@ def test_states_scores_and_progress(page, other):
     assert "untrained" in text
 
 
+def test_a_set_is_called_by_the_name_of_its_collection_for_those_who_see_it(page, sees, stranger, other, collection):
+    other.scores = {f"collection {collection.pk} by tags": {"map": 0.5}}
+    other.save()
+    assert "Birds · Tags" in page.get("/encoders/").content.decode()
+    text = sees(stranger).get("/encoders/").content.decode()
+    assert "a collection · Tags" in text
+    assert "Birds" not in text
+
+
 def test_the_table_asks_again_only_while_something_is_built(page, other):
     assert 'hx-trigger="every 2s"' in page.get("/encoders/now/").content.decode()
     other.state = EncoderState.DRAFT

@@ -68,5 +68,7 @@ def test_the_first_link_works_once_and_lets_one_choose_a_password(sees, db):
 
 def test_a_made_up_link_opens_nothing(sees, db):
     browser = sees()
-    assert browser.get("/first/made-up").status_code == 404
+    answer = browser.get("/first/made-up")
+    assert answer.status_code == 404
+    assert 'href="/login/">Sign in</a></p>' in answer.content.decode()
     assert SESSION_KEY not in browser.session

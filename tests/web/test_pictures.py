@@ -135,3 +135,20 @@ def test_hidden_neighbours_are_nowhere(sees, stranger, four, encoder):
     for act in ("similar", "measures"):
         text = sees(stranger).get(at(own, act)).content.decode()
         assert not any(str(image.id) in text for image in Image.objects.exclude(pk=own.pk))
+
+
+def test_one_that_failed_says_so_and_waits_for_no_neighbours(page, collection, encoder):
+    broken = put(collection)
+    job(broken, encoder, state="failed", error_code="decoder_timeout", error_text="It took longer than 20 s.")
+    text = page.get(at(broken)).content.decode()
+    assert "could not be read, so nothing can be compared" in text
+    assert at(broken, "similar") not in text
+    assert f"?image={broken.id}" not in text
+
+
+def test_a_very_tall_picture_is_shown_whole_in_its_box(page, collection, encoder):
+    for title, width in (("strip", 10), ("portrait", 60)):
+        put(collection, encoder=encoder, title=title, width=width, height=100)
+    text = page.get("/").content.decode()
+    assert 'class="card ar-40 extreme"' in text
+    assert 'class="card ar-60"' in text

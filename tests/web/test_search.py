@@ -112,6 +112,12 @@ def test_words_have_no_score(page, four):
     assert 'class="score"' not in page.get("/?q=green").content.decode()
 
 
+def test_words_that_nothing_has_say_what_to_try(page, four):
+    text = page.get("/?q=nowhere").content.decode()
+    assert "Try fewer or other words, or search by a picture." in text
+    assert "data-choose" in text.split('id="results"')[1]
+
+
 def test_tags_and_collections_narrow_and_can_be_widened(page, four, owner, encoder):
     other = CollectionFactory(owner=owner, name="Other")
     put(other, "red", encoder=encoder, title="elsewhere")
@@ -167,7 +173,8 @@ def test_a_file_that_is_no_picture_is_refused_in_words(page, four):
     file.seek(0)
     part = page.post("/", {"file": file}, headers=PART)
     assert part.status_code == 415
-    assert part["HX-Retarget"] == "#notice"
+    assert "That could not be searched for" in part.content.decode()
+    assert "<html" not in part.content.decode()
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_read(page, four, settings):

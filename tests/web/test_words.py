@@ -12,7 +12,7 @@ from django.utils import translation
 from retrieval.web import words
 
 FOLDER = settings.BASE_DIR / "locale" / "zh_Hans" / "LC_MESSAGES"
-IN_TEMPLATES = re.compile(r"""{% trans (?:"([^"]+)"|'([^']+)') %}""")
+IN_TEMPLATES = re.compile(r"""{% trans(?:late)? (?:"([^"]+)"|'([^']+)')(?: as \w+)? %}""")
 IN_CODE = re.compile(r"""\b(?:_|gettext|gettext_lazy)\(\s*"([^"]+)"\s*\)""")
 
 
@@ -26,7 +26,7 @@ def said():
     """Every sentence of the pages, from where it stands."""
     for path in (settings.BASE_DIR / "templates").rglob("*.html"):
         yield from (first or second for first, second in IN_TEMPLATES.findall(path.read_text()))
-    for folder in ("web", "templatetags"):
+    for folder in ("admin", "templatetags", "web"):
         for path in (settings.BASE_DIR / "retrieval" / folder).rglob("*.py"):
             yield from IN_CODE.findall(path.read_text())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,9 @@ from retrieval.services.projections import ProjectionRequest
 from retrieval.web import words
 from retrieval.web.forms.encoders import ProjectionForm
 from retrieval.web.pages import for_people, person
+
+# How services.labelled calls what an encoder was measured on.
+OF_A_COLLECTION = re.compile(r"collection ([0-9a-f-]{36}) by (\w+)")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @for_people
 def now(request: HttpRequest) -> HttpResponse:
     """Render only the table, which asks for itself again while something is being built."""
-    return render(request, "web/parts/encoders.html", _table())
+    return render(request, "web/parts/encoders.html", _table(request))
 
 
 @require_POST
@@ -93,7 +97,7 @@ def _form(request: HttpRequest, said: QueryDict | None = None) -> ProjectionForm
 
 
 def _page(request: HttpRequest, form: ProjectionForm, *, status: int = 200) -> HttpResponse:
-    return render(request, "web/encoders.html", {**_table(), "form": form}, status=status)
+    return render(request, "web/encoders.html", {**_table(request), "form": form}, status=status)
 
 
 def _learned(request: HttpRequest, form: ProjectionForm) -> bool:
@@ -110,11 +114,22 @@ def _learned(request: HttpRequest, form: ProjectionForm) -> bool:
     return True
 
 
-def _table() -> dict[str, Any]:
+def _table(request: HttpRequest) -> dict[str, Any]:
     rows = list(encoders.listing())
     sets = sorted({name for encoder in rows for name in encoder.scores})
     building = any(encoder.state == EncoderState.BUILDING for encoder in rows)
-    return {"rows": [_row(encoder, sets) for encoder in rows], "sets": sets, "building": building}
+    return {"rows": [_row(encoder, sets) for encoder in rows], "sets": _titles(sets, request), "building": building}
+
+
+def _titles(sets: list[str], request: HttpRequest) -> list[str]:
+    """Return what to call the sets: a collection by its name, for those who may know it."""
+    names = {str(row.pk): row.name for row in collections.listing(request.user)}
+    unknown = _("a collection")
+    found = [OF_A_COLLECTION.fullmatch(name) for name in sets]
+    return [
+        f"{names.get(match[1], unknown)} · {words.name(match[2])}" if match else name
+        for name, match in zip(sets, found, strict=True)
+    ]
 
 
 def _row(encoder: Encoder, sets: list[str]) -> Row:

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from retrieval.errors import RetrievalError
+from retrieval import conf
+from retrieval.errors import RetrievalError, TooMany, Unavailable
 from retrieval.services import browse, collections, images, limits, search
 from retrieval.services.images import ImageFilters
 from retrieval.web import paging, words
@@ -32,10 +33,14 @@ def front(request: HttpRequest) -> HttpResponse:
 
 
 def _part(request: HttpRequest, question: Asked) -> HttpResponse:
-    """Render only the results, or only what comes after those that are shown already."""
+    """Render only the results, or only what comes after those that are shown already.
+
+    A picture that cannot be searched for is refused in the place of the results; what passes by is left to a notice.
+    """
     goes_on = question.offset or question.after
     template = RESULTS if not goes_on else NEWEST if question.is_empty else MORE
-    response = render(request, template, _answered(request, question))
+    status, result = (200, _answered(request, question)) if goes_on else _tried(request, question)
+    response = render(request, template, result, status=status)
     if not goes_on:
         response["HX-Push-Url"] = "/" if question.file else question.address()
     return response
@@ -43,12 +48,21 @@ def _part(request: HttpRequest, question: Asked) -> HttpResponse:
 
 def _page(request: HttpRequest, question: Asked) -> HttpResponse:
     """Render the whole page; a refusal is shown in its place, with everything that was asked still there."""
-    status, result = 200, {}
     try:
-        result = _answered(request, question)
+        status, result = _tried(request, question)
     except RetrievalError as error:
         status, result = error.status, {"refusal": words.reason(error.code, error.message)}
     return render(request, "web/search.html", {**_panel(request, question), **result}, status=status)
+
+
+def _tried(request: HttpRequest, question: Asked) -> tuple[int, dict[str, Any]]:
+    """Return the status and what to show. Raises what may be different a moment later: TooMany, Unavailable."""
+    try:
+        return 200, _answered(request, question)
+    except (TooMany, Unavailable):
+        raise
+    except RetrievalError as error:
+        return error.status, {"question": question, "refusal": words.reason(error.code, error.message)}
 
 
 def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
@@ -80,6 +94,7 @@ def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
         "measure": question.measure or usual,
         "sides": [(side, values[side]) for side in "xywh"],
         "sizes": SIZES,
+        "most": conf.get().limits.image_bytes,
     }
 
 

@@ -1,0 +1,97 @@
+"""What tables and columns are called in the administration, in the reader's language and in the words of the pages.
+
+They are given to the loaded models and not written in them: names are no part of the data, so no migration speaks of
+them, and Django leaves names that are set afterwards out of its comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Model
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+TABLES: dict[str, tuple[str | Promise, str | Promise]] = {
+    "apitoken": (_("token"), _("Tokens")),
+    "archiveimport": (_("archive"), _("Archives")),
+    "auditevent": (_("event"), _("Audit trail")),
+    "collection": (_("collection"), _("Collections")),
+    "encoder": (_("encoder"), _("Encoders")),
+    "image": (_("picture"), _("Pictures")),
+    "importissue": (_("refusal"), _("Refused in archives")),
+    "joboverview": (_("job"), _("Jobs")),
+    "membership": (_("member"), _("Members")),
+    "recallfigure": (_("recall"), _("Recall of the index")),
+    "trainingrun": (_("training run"), _("Training runs")),
+}
+
+COLUMNS: dict[str, str | Promise] = {
+    "action": _("Action"),
+    "activated_at": _("Activated"),
+    "actor": _("Who"),
+    "at": _("When"),
+    "attempts": _("Attempts"),
+    "bytes": _("Bytes"),
+    "caption": _("Caption"),
+    "code": _("Code"),
+    "collection": _("Collection"),
+    "created_at": _("Added"),
+    "description": _("Description"),
+    "detail": _("Details"),
+    "dimension": _("Numbers in a vector"),
+    "done": _("Done"),
+    "encoder": _("Encoder"),
+    "error_code": _("Code"),
+    "error_text": _("Reason"),
+    "expires_at": _("Ends"),
+    "failed": _("Failed"),
+    "format": _("Format"),
+    "group_key": _("Belongs to"),
+    "height": _("Height"),
+    "job": _("Archive"),
+    "kind": _("Kind"),
+    "last_used_at": _("Last used"),
+    "measure": _("Measure"),
+    "message": _("Reason"),
+    "metadata": _("Metadata"),
+    "name": _("Name"),
+    "next_attempt_at": _("Next attempt"),
+    "note": _("Note"),
+    "object_id": _("Object"),
+    "owner": _("Owner"),
+    "queries": _("Queries"),
+    "recall": _("Recall"),
+    "recipe": _("Recipe"),
+    "retired_at": _("Retired"),
+    "role": _("Role"),
+    "scope": _("May"),
+    "sha256": "SHA-256",
+    "skipped": _("Already here"),
+    "source_url": _("Source"),
+    "state": _("State"),
+    "step": _("Step"),
+    "steps": _("Steps"),
+    "tags": _("Tags"),
+    "title": _("Title"),
+    "total": _("Total"),
+    "trained": _("Trained"),
+    "updated_at": _("Changed"),
+    "uploader": _("Put in by"),
+    "user": _("Person"),
+    "visibility": _("Who sees it"),
+    "weights_name": _("Weights"),
+    "weights_sha256": _("SHA-256 of the weights"),
+    "width": _("Width"),
+}
+
+
+def give(models: Iterable[type[Model]]) -> None:
+    """Name the tables that are known here, and their columns."""
+    for model in models:
+        names = TABLES.get(model._meta.model_name or "")
+        if names is None:
+            continue
+        model._meta.verbose_name, model._meta.verbose_name_plural = names  # type: ignore[assignment]
+        for field in model._meta.fields:
+            field.verbose_name = COLUMNS.get(field.name, field.verbose_name)  # type: ignore[assignment]
