@@ -88,7 +88,7 @@ with lending.own(Path({str(short_folder)!r}), title="killed"):
 @pytest.mark.parametrize(
     ("line", "needs"),
     [("", False), ("migrate", True), ("import_images x", True), ("up", False), ("help migrate", False),
-     ("migrate --help", False), ("collectstatic", False)],
+     ("migrate --help", False), ("collectstatic", False), ("draw_pictures run x.png", False)],
 )  # fmt: skip
 def test_which_commands_need_servers(line, needs):
     assert lending.needs_servers(["manage.py", *line.split()]) is needs

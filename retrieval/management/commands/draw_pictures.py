@@ -19,6 +19,7 @@ ARGUMENTS = {"run_folder": "RUN_FOLDER", "out": "OUT"}  # the others are options
 class Command(BaseCommand):
     """``manage.py draw_pictures RUN_FOLDER sheet.webp --like photo.jpg``."""
 
+    requires_system_checks: list[str] = []  # they ask the database, which drawing does not need
     help = "Draw pictures with the generator that a run of the recipe gan left in RUN_FOLDER."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
