@@ -24,7 +24,7 @@ from tests.factories import EncoderFactory, ImageFactory, UserFactory, job
 from tests.search.rows import embed
 
 NAMES = ("anna", "ben", "cleo")
-STORIES = 40
+STORIES = 20
 MORE = int(os.environ.get("IMAGESEARCH_FUZZ_EXAMPLES", "0"))
 WHO, ANY = st.integers(0, len(NAMES) - 1), st.integers(0, 99)
 VISIBILITIES = st.sampled_from(Visibility.values)

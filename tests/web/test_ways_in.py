@@ -63,48 +63,74 @@ def calls(owner):
     return client
 
 
+def named(data, name="a.jpg"):
+    file = io.BytesIO(data)
+    file.name = name
+    return file
+
+
+def zipped(data):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a.jpg", data)
+    return named(out.getvalue(), "a.zip")
+
+
+def take_apart():
+    archives.run(ArchiveImport.objects.latest("created_at").pk)
+
+
 @pytest.fixture
-def ways(page, calls, collection, web, tmp_path):
-    """Every way in, by name: what takes a file's bytes."""
+def by_call(calls, collection, web):
+    """The ways in of the API."""
     here = {"collection": str(collection.pk)}
 
-    def file(data, name="a.jpg"):
-        found = io.BytesIO(data)
-        found.name = name
-        return found
-
-    def at(data):
+    def address(data):
         web.pages["/a.jpg"] = data
-        return {"url": f"{web.address}/a.jpg", **here}
+        calls.post("/api/v1/images/", {"url": f"{web.address}/a.jpg", **here}, format="json")
 
-    def zipped(data):
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as archive:
-            archive.writestr("a.jpg", data)
-        return file(out.getvalue(), "a.zip")
+    def archive(data):
+        calls.post("/api/v1/archives/", {"file": zipped(data), **here}, format="multipart")
+        take_apart()
 
-    def taken_apart(answer):
-        archives.run(ArchiveImport.objects.latest("created_at").pk)
-        return answer
+    def form(data):
+        calls.post("/api/v1/images/", {"file": named(data), **here}, format="multipart")
+
+    return {"API, form": form, "API, address": address, "API, archive": archive}
+
+
+@pytest.fixture
+def by_page(page, collection, web):
+    """The ways in of the pages."""
+    here = {"collection": str(collection.pk)}
+
+    def address(data):
+        web.pages["/a.jpg"] = data
+        page.post("/upload/", {"url": f"{web.address}/a.jpg", **here})
+
+    def archive(data):
+        page.post("/upload/", {"file": [zipped(data)], **here})
+        take_apart()
+
+    return {
+        "page": lambda data: page.post("/upload/", {"file": [named(data)], **here}),
+        "page, archive": archive,
+        "page, address": address,
+        "page's script": lambda data: page.post("/upload/file/", {"file": named(data), **here}),
+    }
+
+
+@pytest.fixture
+def ways(by_call, by_page, collection, tmp_path):
+    """Every way in, by name: what takes a file's bytes."""
 
     def folder(data):
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "in" / "a.jpg").write_bytes(data)
-        call_command("import_images", str(tmp_path / "in"), collection=str(collection.pk), user="owner",
-                     stdout=io.StringIO())  # fmt: skip
+        options = {"collection": str(collection.pk), "user": "owner", "stdout": io.StringIO()}
+        call_command("import_images", str(tmp_path / "in"), **options)
 
-    return {
-        "API, form": lambda data: calls.post("/api/v1/images/", {"file": file(data), **here}, format="multipart"),
-        "API, address": lambda data: calls.post("/api/v1/images/", at(data), format="json"),
-        "API, archive": lambda data: taken_apart(
-            calls.post("/api/v1/archives/", {"file": zipped(data), **here}, format="multipart")
-        ),
-        "page": lambda data: page.post("/upload/", {"file": [file(data)], **here}),
-        "page, archive": lambda data: taken_apart(page.post("/upload/", {"file": [zipped(data)], **here})),
-        "page, address": lambda data: page.post("/upload/", at(data)),
-        "page's script": lambda data: page.post("/upload/file/", {"file": file(data), **here}),
-        "command": folder,
-    }
+    return {**by_call, **by_page, "command": folder}
 
 
 WAYS = ("API, form", "API, address", "API, archive", "page", "page, archive", "page, address", "page's script",
