@@ -163,9 +163,12 @@ def memory(site: Site) -> dict[str, float]:
     """Proportional memory of each program in MiB; PostgreSQL's and Celery's processes are added up."""
     found: dict[str, float] = {}
     for process in [site.process, *site.process.children(recursive=True)]:
-        words = " ".join(process.cmdline())
+        try:
+            words, size = " ".join(process.cmdline()), process.memory_full_info().pss / 2**20
+        except psutil.NoSuchProcess:  # a decoder or a session of the database that ended meanwhile
+            continue
         name = next((name for mark, name in PROGRAMS.items() if mark in words), "other")
-        found[name] = found.get(name, 0) + process.memory_full_info().pss / 2**20
+        found[name] = found.get(name, 0) + size
     return {name: round(size) for name, size in sorted(found.items())}
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
 
 from bench import __main__ as bench
+from bench import site
 
 ROOT = Path(__file__).resolve().parent.parent
 BY_HAND = {"evaluate", "licences"}
@@ -28,6 +32,22 @@ def test_each_part_runs_in_a_process_of_its_own_and_stores_its_figures(monkeypat
     assert bench.main() == 1
     assert [words[2] for words in ran] == [f"bench.{name.partition('-')[0]}" for name in bench.PARTS]
     assert {words[-1] for words in ran} == {str(tmp_path / "results" / f"{name}.json") for name in bench.PARTS}
+
+
+def test_a_process_that_ends_while_memory_is_measured_is_left_out():
+    gone, web = Process(["granian"]), Process(["python", "-m", "granian"], pss=3 * 2**20)
+    gone.memory_full_info = lambda: (_ for _ in ()).throw(psutil.NoSuchProcess(1))
+    main = Process(["python", "manage.py", "up"], pss=2**20, children=[gone, web])
+    assert site.memory(SimpleNamespace(process=main)) == {"supervisor": 1, "web": 3}
+
+
+class Process:
+    """What is asked of a process."""
+
+    def __init__(self, words, *, pss=0, children=()):
+        self.cmdline = lambda: words
+        self.memory_full_info = lambda: SimpleNamespace(pss=pss)
+        self.children = lambda *, recursive: list(children)
 
 
 class Ended:
