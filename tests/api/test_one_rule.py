@@ -197,7 +197,7 @@ def tried(examples: int) -> Counter:
 @pytest.mark.long
 def test_every_surface_shows_what_the_rule_says(library, figure):
     done = tried(MORE or STORIES)
-    figure(f"{MORE or STORIES} stories of {done['steps']} steps, {done['looks']} looks at every surface")
+    figure(f"{MORE or STORIES} stories of {done['steps']} calls, {done['looks']} looks at every surface")
 
 
 @pytest.fixture

@@ -86,7 +86,8 @@ def measured(row: Promise, results: dict[str, Result]) -> str:
     """Return the figures of a promise, or how many cases were tried where there is no better one."""
     tried = [results[node] for node in row.tests if node in results]
     figures = list(dict.fromkeys(text for result in tried for text in result.figures))
-    return "; ".join(figures) or f"{sum(len(result.outcomes) for result in tried)} cases"
+    cases = sum(len(result.outcomes) for result in tried)
+    return "; ".join(figures) or f"{cases} case{'s' * (cases != 1)}"
 
 
 def seen_to_fail(row: Promise, results: dict[str, Result]) -> str:
