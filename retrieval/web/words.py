@@ -106,6 +106,7 @@ NAMES = {
     "retired": gettext_lazy("Retired"),
     "tags": gettext_lazy("Tags"),
     "group_key": gettext_lazy("Belongs to"),
+    "judgements": gettext_lazy("judgements"),
     **{str(value): name for value, name, _text in [*MEASURES, *VISIBILITIES, *ROLES]},
 }
 

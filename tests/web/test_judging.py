@@ -68,7 +68,7 @@ def test_from_form_to_scorecard(admin, asked, boss):
     assert "unjudged@10" in text
     assert "judge the answers of these encoders" in text
     assert "<small>Yes" in text
-    assert f"collection {pool.collection_id} by judgements" in admin.get("/encoders/").content.decode()
+    assert "Mine · judgements" in admin.get("/encoders/").content.decode()
 
 
 def test_nothing_tells_whose_an_answer_is(admin, pool):
