@@ -13,7 +13,7 @@ from retrieval.ingest import fingerprint, sandbox, store
 from retrieval.ingest.picture import Decoded
 from retrieval.ingest.store import Place
 from retrieval.models import Image
-from retrieval.services.picture_fields import title_of
+from retrieval.services.picture_fields import ImageChanges, checked, title_of
 
 __all__ = ["PRIORITY_BULK", "Batch", "Outcome", "Place", "Source", "batches", "finish"]
 
@@ -26,11 +26,12 @@ STOPS = (Unavailable, StorageFull, TooMany)
 
 @dataclass(frozen=True)
 class Source:
-    """A file to come: its name, and its bytes or why there are none."""
+    """A file to come: its name, its bytes or why there are none, and the tags of a new picture."""
 
     name: str
     data: bytes = b""
     error: RetrievalError | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,8 @@ def _decoded(batch: Batch) -> tuple[dict[str, store.NewPicture], dict[str, Retri
         if digest not in batch.decoding or digest in pictures:
             continue
         try:
-            decoded = batch.decoding[digest].result()
-            pictures[digest] = store.NewPicture(source.data, digest, decoded, {"title": title_of(source.name)})
+            words = checked(ImageChanges(title=title_of(source.name), tags=source.tags))
+            pictures[digest] = store.NewPicture(source.data, digest, batch.decoding[digest].result(), words)
         except STOPS:
             raise
         except RetrievalError as error:

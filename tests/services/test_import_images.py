@@ -53,6 +53,20 @@ def test_a_folder_becomes_a_collection(folder, admin):
     assert EmbeddingJob.objects.count() == 3
 
 
+def test_folders_become_tags_where_that_is_asked_for(folder, admin):
+    run(folder, tag_by_folder=True)
+    assert dict(Image.objects.values_list("title", "tags")) == {"a": [], "b": ["deep", "er"], "c": ["deep"]}
+
+
+def test_a_folder_whose_name_is_no_tag_is_told(folder, admin):
+    long = folder / ("x" * 101)
+    long.mkdir()
+    (folder / "a.jpg").rename(long / "a.jpg")
+    text = run(folder, tag_by_folder=True)
+    assert text.startswith("2 new, 0 known already, 1 refused")
+    assert "1 x At most 100 tags" in text
+
+
 def test_what_is_known_is_skipped(folder, admin):
     run(folder)
     (folder / "copy of a.jpg").write_bytes((folder / "a.jpg").read_bytes())

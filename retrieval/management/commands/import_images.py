@@ -43,6 +43,18 @@ class Summary:
             self.known += 1
 
 
+@dataclass(frozen=True)
+class _Sources:
+    """Files that are read one by one; tagged by the folders between ``tagged_below`` and them, the outermost first."""
+
+    paths: list[Path]
+    tagged_below: Path | None
+
+    def __iter__(self) -> Iterator[Source]:
+        for path in self.paths:
+            yield _source(path, tags=path.relative_to(self.tagged_below).parts[:-1] if self.tagged_below else ())
+
+
 class Command(BaseCommand):
     """Reads the folder and everything below it. Files that the collection has already are skipped."""
 
@@ -53,14 +65,17 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path, metavar="DIR")
         parser.add_argument("--collection", required=True, help="name of the collection; it is made when there is none")
         parser.add_argument("--user", help="who puts them in; needed when there are several administrators")
+        parser.add_argument(
+            "--tag-by-folder", action="store_true", help="tag each picture with the names of the folders it is in"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, and print a summary with reasons; Ctrl-C keeps what was done."""
         place = _place(options["collection"], username=options["user"])
-        paths = _paths(options["folder"])
+        sources = _Sources(_paths(options["folder"]), options["folder"] if options["tag_by_folder"] else None)
         summary, began = Summary(), time.monotonic()
         try:
-            self._import(paths, place=place, summary=summary)
+            self._import(sources, place=place, summary=summary)
         except RetrievalError as error:
             self._print(summary, seconds=time.monotonic() - began)
             raise CommandError(f"Stopped: {error.message} The same command goes on from here.") from error
@@ -69,9 +84,9 @@ class Command(BaseCommand):
             raise CommandError("Stopped. The same command goes on from here.", returncode=130) from error
         self._print(summary, seconds=time.monotonic() - began)
 
-    def _import(self, paths: list[Path], *, place: Place, summary: Summary) -> None:
-        with tqdm(total=len(paths), unit=" pictures", smoothing=0.05) as bar:
-            for batch in imports.batches(_sources(paths), place=place):
+    def _import(self, sources: _Sources, *, place: Place, summary: Summary) -> None:
+        with tqdm(total=len(sources.paths), unit=" pictures", smoothing=0.05) as bar:
+            for batch in imports.batches(sources, place=place):
                 outcomes = imports.finish(batch, place=place)
                 for outcome in outcomes:
                     summary.add(outcome)
@@ -119,18 +134,13 @@ def _paths(folder: Path) -> list[Path]:
     return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
-def _sources(paths: list[Path]) -> Iterator[Source]:
-    for path in paths:
-        yield _source(path)
-
-
-def _source(path: Path) -> Source:
+def _source(path: Path, *, tags: tuple[str, ...]) -> Source:
     """Read one file; one that is too large or cannot be read is refused without its bytes."""
     most = conf.get().limits.image_bytes
     try:
         if path.stat().st_size > most:
             error = TooLarge(f"The file has more than {most // 2**20} MB.", code="image_too_large")
             return Source(str(path), error=error)
-        return Source(str(path), path.read_bytes())
+        return Source(str(path), path.read_bytes(), tags=tags)
     except OSError as failure:
         return Source(str(path), error=RetrievalError(f"Cannot be read: {failure.strerror}.", code="unreadable_file"))
