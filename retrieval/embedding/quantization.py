@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-if TYPE_CHECKING:
-    from retrieval.embedding.encoder import Encoder
 
 WEIGHT_LEVELS, INPUT_LEVELS = 127, 255
 
@@ -68,19 +64,19 @@ def prepare(network: nn.Module) -> None:
 
 
 @torch.no_grad()
-def calibrate(source: Encoder, *, target: Encoder, batches: Sequence[Tensor]) -> None:
-    """Fill ``target``, whose spec is that of ``source`` with precision int8, by what ``source`` does with pictures.
+def calibrate(source: nn.Module, *, target: nn.Module, batches: Sequence[Tensor]) -> None:
+    """Fill ``target``, the encoder ``source`` with prepared convolutions, by what ``source`` does with pictures.
 
     ``batches``: float (N, 3, H, W) in 0..1; one or two hundred ordinary pictures do. The range of a convolution's
     inputs is the mean of the pictures' own extremes, so that a single odd one does not cost all others their digits.
     """
-    with _watched(source.backbone) as ranges:
+    with _watched(source) as ranges:
         for batch in batches:
             source.eval()(batch)
     given = source.state_dict()
     target.load_state_dict({name: value for name, value in given.items() if _fits(value, target, name)}, strict=False)
     for name, (lows, highs) in ranges.items():
-        convolution, empty = source.backbone.get_submodule(name), target.backbone.get_submodule(name)
+        convolution, empty = source.get_submodule(name), target.get_submodule(name)
         if isinstance(convolution, nn.Conv2d) and isinstance(empty, QuantizedConv2d):
             empty.fill(convolution, low=float(torch.cat(lows).mean()), high=float(torch.cat(highs).mean()))
 
