@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from retrieval import conf
+from retrieval.ingest import store
 from retrieval.models import Visibility
 from retrieval.models.collections import CollectionQuerySet
 from retrieval.models.images import ImageQuerySet
@@ -97,6 +98,7 @@ class Sharing(RuleBasedStateMachine):
             return
         image = ImageFactory(collection_id=pk, collection=None, uploader=self.people[home.owner], title="A picture",
                              tags=["all"])  # fmt: skip
+        store.add_usage(image.uploader, images=1, size=image.bytes)
         raw = np.random.default_rng(len(self.images)).uniform(0.1, 1, (1, 3)).astype(np.float32)
         embed([image], encoder=self.encoder, raw=raw)
         job(image, self.encoder)
