@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import subprocess
 import sys
 import tempfile
@@ -285,6 +286,6 @@ def test_a_soak_of_half_an_hour(figure, pictures, dice):
         site.wait_ready(site.query("SELECT count(*) FROM retrieval_embeddingjob")[0][0], hurry=True)
         site.audit()
     assert not seen.wrong, seen.wrong[:5]
-    assert max(seen.growth().values()) < 0.1, seen.memory
+    assert max(seen.growth().values()) < 0.1, json.dumps(seen.memory)
     grown = ", ".join(f"{name} {share:+.1%}" for name, share in sorted(seen.growth().items()))
     figure(f"{dict(seen.statuses)} answers, {seen.kills} workers killed; memory after warm-up: {grown}")
