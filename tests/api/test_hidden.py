@@ -76,6 +76,7 @@ def test_hidden_pictures_answer_like_absent_ones(collection, stranger, calls, co
         figure(f"{count:,} hidden and {count:,} absent ids: one body, medians {there:.2f} and {nowhere:.2f} ms")
 
 
+@pytest.mark.long  # it compares times, which a busy machine may hide
 def test_a_look_at_the_row_before_the_rights_gives_it_away(collection, stranger, calls, monkeypatch):
     def careless(image_id, *, user):
         found = Image.objects.filter(pk=image_id).first()
