@@ -51,16 +51,13 @@ class Soak:
         return self
 
     def growth(self) -> dict[str, float]:
-        """Share by which each program's memory grew from after the warm-up to the end.
-
-        Of each span the tenth decile counts: what a program has when it is all there. A worker that is killed each
-        minute is starting for a share of the time, and their median would say how busy the machine was.
-        """
+        """Share by which each program's own memory grew from after the warm-up to the end, by medians."""
         grown = {}
         for name, sizes in self.memory.items():
             last = max(1, round(len(sizes) * AT_THE_END))
             first = round(len(sizes) * WARM_UP)
-            grown[name] = _when_whole(sizes[-last:]) / _when_whole(sizes[first : first + last]) - 1
+            before = statistics.median(sizes[first : first + last])
+            grown[name] = statistics.median(sizes[-last:]) / before - 1
         return grown
 
     def _again(self, act: Callable[[requests.Session], None], every: float) -> None:
@@ -104,10 +101,6 @@ class Soak:
     def _look(self, _session: requests.Session) -> None:
         for name, size in memory(self.site).items():
             self.memory[name].append(size)
-
-
-def _when_whole(sizes: list[float]) -> float:
-    return sizes[0] if len(sizes) < 2 else statistics.quantiles(sizes, n=10, method="inclusive")[-1]
 
 
 def memory(site: Site) -> dict[str, float]:
