@@ -27,6 +27,7 @@ from retrieval.services import (
     indexes,
     jobs,
     ledger,
+    leftovers,
     status,
     training,
 )
@@ -149,8 +150,9 @@ def run_import(import_id: str) -> None:
 
 @shared_task
 def purge() -> None:
-    """Remove for good what was deleted and whose undo time is over, with what belonged to it, and old upload keys."""
+    """Remove for good what was deleted and whose undo time is over, leftovers of broken-off uploads, and old keys."""
     images.purge_deleted()
+    leftovers.sweep()
     compressions.tidy()
     idempotency.forget_old()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +18,7 @@ from retrieval import conf
 from retrieval.errors import StorageFull, TooLarge
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+PLACED = ".placed"
 # From this many files on, one flush of the whole file system is cheaper than one of each file.
 MANY = 8
 CHUNK = 1024 * 1024
@@ -31,14 +34,27 @@ def thumbnail(image_id: uuid.UUID, sha256: str, *, size: int) -> Path:
     return conf.get().thumbnails / sha256[:2] / f"{image_id}-{size}.jpg"
 
 
+def is_original(path: Path) -> bool:
+    """Is this the name of an original?"""
+    return re.fullmatch("[0-9a-f]{64}", path.name) is not None
+
+
+def image_id(thumbnail: Path) -> uuid.UUID | None:
+    """Whose thumbnail this is; None when the name is not that of a thumbnail."""
+    with suppress(ValueError):
+        return uuid.UUID(thumbnail.stem.rsplit("-", 1)[0])
+    return None
+
+
 @contextmanager
 def staged(contents: Mapping[Path, bytes]) -> Iterator[dict[Path, Path]]:
     """Write each content to a file aside, durably; yields target -> staged file.
 
     On leaving, what was not put in place is removed. Raises StorageFull, with nothing kept, when the disk has no room.
+    When the process dies before that, the names of what is left tell which files it put in place (``left_behind``).
     """
-    incoming = conf.get().incoming
-    files = {target: incoming / uuid.uuid4().hex for target in contents}
+    incoming, batch = conf.get().incoming, uuid.uuid4().hex
+    files = {target: incoming / f"{batch}.{target.parent.name}.{target.name}" for target in contents}
     try:
         with _room():
             incoming.mkdir(parents=True, exist_ok=True)
@@ -49,6 +65,31 @@ def staged(contents: Mapping[Path, bytes]) -> Iterator[dict[Path, Path]]:
     finally:
         for path in files.values():
             path.unlink(missing_ok=True)
+            _note(path).unlink(missing_ok=True)
+
+
+def left_behind(*, seconds: float) -> Iterator[Path]:
+    """What has lain aside for so long, because nobody is there any more to take it away."""
+    oldest, incoming = time.time() - seconds, conf.get().incoming
+    for path in incoming.iterdir() if incoming.is_dir() else ():
+        with suppress(FileNotFoundError):  # taken away by its owner meanwhile
+            if path.stat().st_mtime < oldest:
+                yield path
+
+
+def batch_of(path: Path) -> str:
+    """What the names of files have in common that were staged together."""
+    return path.name.partition(".")[0]
+
+
+def placed(path: Path) -> Path | None:
+    """The original or thumbnail that a file left behind says was put in place; None when it says nothing of that."""
+    if not path.name.endswith(PLACED):
+        return None
+    _, folder, name = path.name.removesuffix(PLACED).split(".", 2)
+    if is_original(Path(name)):
+        return conf.get().originals / folder / name
+    return conf.get().thumbnails / folder / name if image_id(Path(name)) else None
 
 
 def receive(file: BinaryIO, path: Path, *, most: int) -> None:
@@ -75,6 +116,7 @@ def place(files: Mapping[Path, Path]) -> None:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
         for target, path in files.items():
+            _note(path).touch()  # stays until its row is committed
             path.replace(target)
         _flush(folders)
 
@@ -83,6 +125,10 @@ def remove(paths: Iterable[Path]) -> None:
     """Remove files; one that is gone already is no error."""
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(path.name + PLACED)
 
 
 @contextmanager

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from django.db import transaction
+
 from retrieval import conf
-from retrieval.ingest import files
-from retrieval.models import ArchiveImport, Image
-from retrieval.services import compressions
+from retrieval.ingest import files, store
+from retrieval.models import Image
+from retrieval.services import compressions, leftovers
 
 # Files are in place before their rows are committed, and stay a moment longer than them.
 GRACE = 3_600
@@ -59,33 +61,29 @@ def strays() -> Iterator[Finding]:
         known = set(Image.objects.filter(sha256__in=[path.name for path in batch]).values_list("sha256", flat=True))
         yield from (_stray("stray_original", path) for path in batch if path.name not in known)
     for batch in _batches(_old_files(settings.thumbnails)):
-        ids = {path: _image_id(path) for path in batch}
+        ids = {path: files.image_id(path) for path in batch}
         known_ids = set(Image.objects.filter(pk__in=[pk for pk in ids.values() if pk]).values_list("pk", flat=True))
         yield from (_stray("stray_thumbnail", path) for path, pk in ids.items() if pk not in known_ids)
-    awaited = set(ArchiveImport.objects.exclude(file="").values_list("file", flat=True))
-    for path in _old_files(settings.incoming):
-        if path.name not in awaited:
-            yield _stray("old_temporary_file", path)
+    yield from (_stray("old_temporary_file", path) for path in leftovers.unclaimed(GRACE))
     for folder in compressions.strays():
         yield from (_stray("stray_weights", path, of="compression") for path in _old_files(folder))
 
 
 def remove_strays(paths: Iterable[str]) -> int:
-    """Remove stray files, looking once more whether they are strays; return how many went."""
-    still = {finding.subject for finding in strays()} & set(paths)
-    files.remove(Path(path) for path in still)
+    """Remove stray files, looking once more whether they are strays; return how many went.
+
+    Nobody can be about to put the same original in place meanwhile: whoever does holds its digest.
+    """
+    chosen = {Path(path) for path in paths}
+    with transaction.atomic():
+        store.lock(path.name for path in chosen if files.is_original(path))
+        still = {Path(finding.subject) for finding in strays()} & chosen
+        files.remove(still)
     return len(still)
 
 
 def _stray(code: str, path: Path, *, of: str = "picture") -> Finding:
     return Finding(code, str(path), f"The file belongs to no {of}.")
-
-
-def _image_id(path: Path) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(path.stem.rsplit("-", 1)[0])
-    except ValueError:
-        return None
 
 
 def _old_files(folder: Path) -> Iterator[Path]:

@@ -22,7 +22,7 @@ PURGE_LOCK = 0x70757267
 def purge_deleted() -> int:
     """Remove pictures and collections past their undo time; returns how many pictures.
 
-    Each batch commits by itself. A crash between rows and files leaves files that the audit removes.
+    Each batch commits by itself. A crash between rows and files leaves files that the audit names.
     """
     before, removed = timezone.now() - timedelta(seconds=conf.get().ledger.undo), 0
     while batch := _purge_batch(before):
@@ -42,7 +42,8 @@ def paused() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock_shared(%s)", [PURGE_LOCK])
 
 
-def _may_purge() -> bool:
+def may_purge() -> bool:
+    """Hold the lock of those who remove files until the transaction ends; False while a backup reads them."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [PURGE_LOCK])
         return bool(cursor.fetchone()[0])
@@ -51,7 +52,7 @@ def _may_purge() -> bool:
 def _purge_batch(before: datetime) -> int:
     over = Q(deleted_at__lte=before) | Q(collection__deleted_at__lte=before)
     with transaction.atomic():
-        if not _may_purge():
+        if not may_purge():
             return 0
         images = list(Image.objects.select_for_update(skip_locked=True, of=("self",)).filter(over)[:BATCH])
         rows = Image.objects.filter(pk__in=[image.pk for image in images])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,6 @@ from PIL import Image, ImageOps
 
 from retrieval import embedding
 from tests.chaos.site import ROOT, Site, free_port
-from tests.chaos.soak import Soak
 from tests.chaos.test_long import flush, kill_worker, seconds_until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.long]
@@ -277,15 +275,3 @@ def top(site, image, *, among):
     """The ten nearest of these pictures."""
     answer = site.session.get(site.url(f"images/{image}/similar/"), params={"k": 200}, timeout=60).json()
     return [row["image"]["id"] for row in answer["results"] if row["image"]["id"] in set(among)][:10]
-
-
-def test_a_soak_of_half_an_hour(figure, pictures, dice):
-    """Uploads, searches, edits and deletions while a worker is killed each minute; nothing grows, nothing is lost."""
-    with running(IMAGESEARCH_UPLOAD_SEARCHES="1000000") as site:
-        seen = Soak(site, pictures, dice).run(minutes=30)
-        site.wait_ready(site.query("SELECT count(*) FROM retrieval_embeddingjob")[0][0], hurry=True)
-        site.audit()
-    assert not seen.wrong, seen.wrong[:5]
-    assert max(seen.growth().values()) < 0.1, json.dumps(seen.memory)
-    grown = ", ".join(f"{name} {share:+.1%}" for name, share in sorted(seen.growth().items()))
-    figure(f"{dict(seen.statuses)} answers, {seen.kills} workers killed; memory after warm-up: {grown}")

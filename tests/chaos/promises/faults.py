@@ -65,6 +65,8 @@ FAULTS = (
     Promise(
         "Upload cut off, or the web process killed at any moment: never happened, or will be ready",
         (LONG + "test_uploads_are_cut_off_and_the_web_server_is_killed",
+         "chaos/test_end_points.py::test_the_web_server_is_killed_at_each_point_of_an_upload",
+         "services/test_leftovers.py::test_a_kill_before_the_commit_leaves_files_that_go_by_themselves",
          "services/test_crashes.py::test_a_crash_before_the_commit_never_happened",
          "services/test_crashes.py::test_a_crash_after_the_commit_leaves_a_picture_that_becomes_ready"),
         ("services/test_crashes.py::test_without_the_one_transaction_a_crash_leaves_half_a_picture",
@@ -129,8 +131,11 @@ FAULTS = (
     ),
     Promise(
         "Half an hour of uploads, searches, edits and deletions with a worker killed each minute: no 5xx, memory flat",
-        (SCALE + "test_a_soak_of_half_an_hour",),
-        (CONTROLS + "test_a_program_that_leaks_is_seen_by_the_soak",
-         CONTROLS + "test_an_answer_that_no_client_should_see_is_seen_by_the_soak"),
+        ("chaos/test_soak.py::test_a_soak_of_half_an_hour",
+         "chaos/test_memory.py::test_what_a_program_takes_for_itself_is_its_own",
+         "chaos/test_memory.py::test_what_others_can_use_as_well_is_not"),
+        ("chaos/test_soak.py::test_a_web_server_that_leaks_is_seen",
+         CONTROLS + "test_an_answer_that_no_client_should_see_is_seen_by_the_soak",
+         CONTROLS + "test_somebody_who_runs_into_an_error_ends_the_soak"),
     ),
 )  # fmt: skip

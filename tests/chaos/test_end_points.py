@@ -1,0 +1,87 @@
+"""The web server is killed at each point of an upload: it never happened or becomes ready, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.chaos.site import ROOT, Site, free_port
+from tests.chaos.test_long import seconds_until
+
+pytestmark = [pytest.mark.chaos, pytest.mark.long]
+
+TIMES = 20
+AGED = 4_000  # seconds: longer than the audit lets a file be without a row
+MARK = b"ends after: "
+POINTS = ("file", "row", "place", "commit")
+# Read by every Python of the site when it starts. An upload whose last bytes name a point takes its process along there.
+CUSTOMIZE = f"""
+import django
+setup = django.setup
+def set_up_and_hook(*words, **named):
+    setup(*words, **named)
+    import tests.chaos.ending
+django.setup = set_up_and_hook
+"""
+
+
+@pytest.fixture
+def site():
+    with tempfile.TemporaryDirectory(prefix="isc-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "sitecustomize.py").write_text(CUSTOMIZE)
+        found = Site(folder / "site", free_port(), extra={"PYTHONPATH": f"{folder}:{ROOT}"})
+        found.start()
+        yield found
+        found.stop()
+
+
+def answers(site):
+    """Does the web server answer?"""
+    try:
+        return requests.get(site.url("status/"), timeout=5).status_code == 401
+    except requests.RequestException:
+        return False
+
+
+def put_in_and_die(site, data):
+    """Put a picture in whose upload ends the web server, and wait for the next one."""
+    with pytest.raises(requests.ConnectionError):
+        site.upload(data)
+    seconds_until(lambda: answers(site), most=60)
+
+
+def aged(folder):
+    """Make every file of a folder older than the audit allows for one without a row; return how many there are."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    for path in found:
+        os.utime(path, (time.time() - AGED, time.time() - AGED))
+    return len(found)
+
+
+def test_the_web_server_is_killed_at_each_point_of_an_upload(site, pictures, figure):
+    site.upload_all([pictures.next()])
+    kept, incoming = site.kept(), site.folder / "media" / "incoming"
+    for point in POINTS:
+        for _ in range(TIMES):
+            put_in_and_die(site, pictures.next() + MARK + point.encode())
+            kept += point == "commit"
+            assert (point, site.kept()) == (point, kept)
+    with site.frozen("scheduler"):  # whose purge comes every half minute
+        aged(site.folder / "media")
+        left = len(list(incoming.iterdir()))
+        early = site.manage("audit", "--strict")
+    assert early.returncode == 1
+    assert "stray_original" in early.stdout
+    waited = seconds_until(lambda: not list(incoming.iterdir()), most=120)
+    site.wait_ready(kept, hurry=True)
+    site.audit()
+    figure(
+        f"{len(POINTS) * TIMES} kills at {len(POINTS)} points: {TIMES} ready, the rest never happened; {left} files "
+        f"left aside, which the audit names when they are old, gone by themselves after {waited:.0f} s"
+    )
