@@ -138,7 +138,7 @@ class ImageAdmin(ModelAdmin):
     @admin.display(description=_("Size"), ordering="bytes")
     def size(self, image: Image) -> str:
         """Pixels."""
-        return f"{image.width} x {image.height}"
+        return f"{image.width}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{image.height}"
 
     @admin.action(description=_("Embed again"))
     def embed_again(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:

@@ -1,4 +1,4 @@
-"""The web server is killed at each point of an upload: it never happened or becomes ready, and leaves nothing behind."""
+"""The web server is killed at each point of an upload: it never happened, or all becomes ready; nothing is left."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ TIMES = 20
 AGED = 4_000  # seconds: longer than the audit lets a file be without a row
 MARK = b"ends after: "
 POINTS = ("file", "row", "place", "commit")
-# Read by every Python of the site when it starts. An upload whose last bytes name a point takes its process along there.
-CUSTOMIZE = f"""
+# Read by every Python of the site when it starts; see ``ending``.
+CUSTOMIZE = """
 import django
 setup = django.setup
 def set_up_and_hook(*words, **named):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+
 from retrieval.models import ApiToken
 from retrieval.services import accounts
 
@@ -26,6 +29,13 @@ def test_a_token_is_revoked_by_its_owner_only(page, sees, stranger, owner):
     assert ApiToken.objects.count() == 1
     page.post(f"/account/tokens/{token.pk}/revoke/")
     assert ApiToken.objects.count() == 0
+
+
+def test_a_token_of_a_program_that_gave_no_name_says_when_it_was_made(page, owner):
+    _, token = accounts.issue_token(owner)
+    text = page.get("/account/").content.decode()
+    assert "Without a name" in text
+    assert f"made {date_format(localtime(token.created_at), 'DATETIME_FORMAT')}" in text
 
 
 def test_a_token_needs_a_name(page):
