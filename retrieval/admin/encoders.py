@@ -49,7 +49,7 @@ class EncoderAdmin(ReadOnlyAdmin):
         now = encoders.progress(encoder)
         return f"{now.done} / {now.total}"
 
-    @admin.display(description="mAP")
+    @admin.display(description=_("score (mAP)"))
     def best_score(self, encoder: Encoder) -> str:
         """The mean over the sets it was measured on."""
         scores = [score["map"] for score in encoder.scores.values() if "map" in score]
