@@ -20,7 +20,7 @@ COPY static static
 COPY locale locale
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     IMAGESEARCH_STATIC_DIR=/app/collected IMAGESEARCH_HOST=0.0.0.0
-RUN IMAGESEARCH_DATA_DIR=/tmp/build python manage.py collectstatic --noinput -v 0 && rm -rf /tmp/build
+RUN IMAGESEARCH_DATA_DIR=/tmp/build python manage.py collect_static && rm -rf /tmp/build && chmod -R a+rX /app
 ENV IMAGESEARCH_DATA_DIR=/data
 USER imagesearch
 VOLUME /data

@@ -196,6 +196,8 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage",
     },
 }
+        # For everybody, unlike uploads: an image collects them as root and serves them as another user.
+        "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
 WHITENOISE_USE_FINDERS = not STATIC_HASHED
 
 # --- JSON API --------------------------------------------------------------------------------------------------------

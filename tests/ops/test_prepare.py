@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from retrieval import checks
-from retrieval.management.commands import prepare
+from retrieval.management.commands.collect_static import collect_static
 from retrieval.models import Encoder
 
 
@@ -26,13 +26,13 @@ def site(settings, tmp_path):
 
 
 def test_static_files_are_collected_again_only_when_they_changed(site):
-    assert prepare.collect_static()
+    assert collect_static()
     assert (site / "collected" / "a.css").read_text() == "a{}"
-    assert not prepare.collect_static()
+    assert not collect_static()
     changed = site / "source" / "a.css"
     changed.write_text("a{color:red}")
     os.utime(changed, (changed.stat().st_atime, changed.stat().st_mtime + 5))  # Django compares whole seconds
-    assert prepare.collect_static()
+    assert collect_static()
     assert (site / "collected" / "a.css").read_text() == "a{color:red}"
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
@@ -24,29 +21,8 @@ class Command(BaseCommand):
     def handle(self, *, verbosity: int, **_options: Any) -> None:
         """Do it all; raises CommandError when a check fails."""
         call_command("migrate", verbosity=verbosity, interactive=False, skip_checks=True)
-        collect_static()
+        call_command("collect_static")
         first_link.prepare_admin(settings.ADMIN_PASSWORD)
         if Encoder.objects.active() is None:
             call_command("first_encoder")
         self.check(tags=["database", "retrieval", "security"], databases=["default"])
-
-
-def collect_static() -> bool:
-    """Collect, digest and compress the static files; not again while they are the same, as that takes seconds."""
-    stamp = Path(settings.STATIC_ROOT) / ".collected"
-    wanted = _fingerprint()
-    if stamp.exists() and stamp.read_text() == wanted:
-        return False
-    call_command("collectstatic", verbosity=0, interactive=False, skip_checks=True)
-    stamp.write_text(wanted)
-    return True
-
-
-def _fingerprint() -> str:
-    """A digest of the name, size and time of every file that would be collected, and of how it would be kept."""
-    digest = hashlib.sha256(repr(settings.STORAGES["staticfiles"]).encode())
-    for finder in get_finders():
-        for name, storage in finder.list([]):
-            found = Path(storage.path(name)).stat()
-            digest.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
