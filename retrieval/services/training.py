@@ -50,6 +50,8 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     config = training.RunConfig.from_dict(request.config)
     if config.recipe not in training.RECIPES:
         raise InvalidInput.of("recipe", f"The recipe is one of {', '.join(training.RECIPES)}.")
+    if config.data.path:
+        raise InvalidInput.of("data.path", "The pictures are those of the collection; leave data.path out.")
     _require_weights(config.start.weights)
     weights.require_free(config.name)
     row = TrainingRun.objects.create(

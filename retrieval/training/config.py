@@ -20,11 +20,14 @@ PRECISIONS = ("float32", "bfloat16")
 class DataConfig:
     """Which pictures, and how they are divided.
 
-    ``stored_size``: side in pixels of the square kept in memory. ``held_out_share``: share of the groups kept for
-    validation; ``most_validated``: no more pictures than that are measured. ``only``: train on these label scopes (the
-    part of a label before the first ``/``) alone; empty for all. ``unlabelled``: labels, or scopes, not to believe.
+    ``path``: a folder of class folders or a CSV manifest, counted from the folder of the config; empty where whoever
+    starts the run says it. ``stored_size``: side in pixels of the square kept in memory. ``held_out_share``: share of
+    the groups kept for validation; ``most_validated``: no more pictures than that are measured. ``only``: train on
+    these label scopes (the part of a label before the first ``/``) alone; empty for all. ``unlabelled``: labels, or
+    scopes, not to believe.
     """
 
+    path: str = ""
     stored_size: int = 176
     held_out_share: float = 0.1
     most_validated: int = 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -52,6 +53,23 @@ def test_a_folder_and_a_config_make_a_draft_encoder(tmp_path, data):
     assert (row.state, row.dimension, row.trained) == ("draft", 4, True)
     assert row.weights_sha256 in out.getvalue()
     assert json.loads((tmp_path / "out" / "tiny.json").read_text())["steps"] == 4
+
+
+def test_the_config_may_say_where_the_pictures_are_and_the_command_line_goes_over_it(tmp_path, data, monkeypatch):
+    (tmp_path / "own").mkdir()
+    config = tmp_path / "own" / "tiny.toml"
+    config.write_text(toml("classify").replace('path = ""', 'path = "../data"'))
+    monkeypatch.chdir("/")
+    call_command("train_encoder", str(config), output=tmp_path / "out", verbosity=0, stdout=StringIO())
+    assert json.loads((tmp_path / "out" / "tiny.json").read_text())["config"]["data"]["path"] == "../data"
+    with pytest.raises(CommandError, match="There is no folder /nowhere"):
+        call_command("train_encoder", str(config), data=Path("/nowhere"), output=tmp_path, verbosity=0)
+
+
+def test_without_pictures_the_command_says_how_to_name_them(tmp_path):
+    (tmp_path / "tiny.toml").write_text(toml("classify"))
+    with pytest.raises(CommandError, match="--data DIR"):
+        call_command("train_encoder", str(tmp_path / "tiny.toml"), output=tmp_path, verbosity=0)
 
 
 def test_mistakes_are_one_sentence(tmp_path, data):

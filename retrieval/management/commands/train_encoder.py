@@ -18,14 +18,16 @@ from retrieval.training.loop import CHECKPOINT
 
 
 class Command(BaseCommand):
-    """``manage.py train_encoder CONFIG.toml --data DIR``; stop it with Ctrl-C, call it again to go on."""
+    """``manage.py train_encoder CONFIG.toml [--data DIR]``; stop it with Ctrl-C, call it again to go on."""
 
     help = "Train an encoder as CONFIG.toml says (recipes/ has examples; docs/training.md explains them)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Config, data, and where things lie."""
         parser.add_argument("config", metavar="CONFIG.toml", type=Path)
-        parser.add_argument("--data", type=Path, required=True, help="a folder of class folders, or a CSV manifest")
+        parser.add_argument(
+            "--data", type=Path, help="a folder of class folders, or a CSV manifest, in place of the config's data.path"
+        )
         parser.add_argument("--weights", type=Path, help="where weights files are (default: bundled, settings' folder)")
         parser.add_argument("--output", type=Path, help="where the run keeps its files (default: DATA_DIR/training)")
         parser.add_argument("--restart", action="store_true", help="begin anew even when there is a checkpoint")
@@ -48,7 +50,7 @@ class Command(BaseCommand):
 def _train(config: training.RunConfig, options: dict[str, Any]) -> training.Result:
     output = options["output"] or conf.get().data_dir / "training" / config.name
     places = training.Places(
-        pictures=_pictures(options["data"], side=config.data.stored_size),
+        pictures=_pictures(_data(config, options), side=config.data.stored_size),
         weights=options["weights"].joinpath if options["weights"] else encoders.weights_path,
         output=output,
     )
@@ -56,6 +58,14 @@ def _train(config: training.RunConfig, options: dict[str, Any]) -> training.Resu
         hooks = training.Hooks(watch=lambda at: bars(_figures(at), at.step, at.steps), stop=_stop_asked())
         resume = (output / CHECKPOINT).exists() and not options["restart"]
         return training.run(config, places=places, hooks=hooks, resume=resume)
+
+
+def _data(config: training.RunConfig, options: dict[str, Any]) -> Path:
+    """Where the pictures are: as the command line says, else as the config does."""
+    said: Path | None = options["data"]
+    if not said and not config.data.path:
+        raise CommandError("Say with --data DIR where the pictures are, or in the config with path under [data].")
+    return said or options["config"].parent / Path(config.data.path).expanduser()
 
 
 def _pictures(path: Path, *, side: int) -> training.PictureSet:
