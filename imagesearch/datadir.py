@@ -13,19 +13,34 @@ from pathlib import Path
 from imagesearch.env import BadVariable
 
 VARIABLE = "IMAGESEARCH_DATA_DIR"
+OTHERS = 0o077
 SOCKET_PATH_LIMIT = 107
 LONGEST_SOCKET = "/.s.PGSQL.5432.lock"
 
 
 def prepare(folder: Path) -> Path:
-    """Make the folder (mode 0700) unless it is there, and return it; refuse one that cannot be written."""
+    """Make the folder unless it is there, close it to others (mode 0700), and return it; refuse one that is unfit."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BadVariable(VARIABLE, f"names {folder}, which cannot be made: {error.strerror}.") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadVariable(VARIABLE, f"names {folder}, which this user cannot write to.")
+    _close(folder)
     return folder
+
+
+def _close(folder: Path) -> None:
+    """Let nobody else in. A folder that is made for everybody, such as /tmp, is refused and not taken from them."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & stat.S_ISVTX or folder == Path(folder.anchor):
+        raise BadVariable(VARIABLE, f"names {folder}, which is for everybody; name a folder in it.")
+    if not mode & OTHERS:
+        return
+    with contextlib.suppress(PermissionError):
+        folder.chmod(mode & ~OTHERS)
+    if folder.stat().st_mode & OTHERS:
+        raise BadVariable(VARIABLE, f"names {folder}, which others may enter and this user cannot close to them.")
 
 
 def secret_key(folder: Path) -> str:
@@ -59,6 +74,6 @@ def _owned(folder: Path) -> Path:
     """Make the folder, or make sure that the one found belongs to this user alone: its name can be guessed."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & OTHERS:
         raise BadVariable(VARIABLE, f"needs {folder} for its sockets, but that is not a private folder of this user.")
     return folder

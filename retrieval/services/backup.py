@@ -48,8 +48,8 @@ def backup(target: Path, *, progress: Progress) -> Manifest:
     """Write everything into one tar file, as it was at one moment, while uploads and searches go on.
 
     The rows are those of one snapshot; the files they name never change, and the purge waits until the end. The file
-    has its name only when it is complete and on the disk. Raises InvalidInput when it exists or cannot be written,
-    Unavailable when the database cannot be dumped.
+    has its name only when it is complete and on the disk, and is for its owner alone (mode 0600). Raises InvalidInput
+    when it exists or cannot be written, Unavailable when the database cannot be dumped.
     """
     if target.exists():
         raise InvalidInput.of("file", f"{target} exists already; nothing is overwritten.")
@@ -57,7 +57,8 @@ def backup(target: Path, *, progress: Progress) -> Manifest:
         raise InvalidInput.of("file", f"There is no folder {target.parent}.")
     partial = target.with_name(target.name + ".partial")
     try:
-        with purging.paused(), tarfile.open(partial, "w") as archive:
+        partial.unlink(missing_ok=True)
+        with purging.paused(), _private(partial) as file, tarfile.open(fileobj=file, mode="w") as archive:
             manifest = _write(archive, progress=progress)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
@@ -67,6 +68,11 @@ def backup(target: Path, *, progress: Progress) -> Manifest:
     finally:
         partial.unlink(missing_ok=True)
     return manifest
+
+
+def _private(path: Path) -> IO[bytes]:
+    """A new file to write into, which nobody else may read: it will hold all pictures, and digests of passwords."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def restore(source: Path, *, progress: Progress) -> Manifest:

@@ -56,3 +56,28 @@ def test_a_link_planted_by_another_is_refused(deep, tmp_path):
             datadir.runtime(deep)
     finally:
         found.unlink()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o777])
+def test_a_folder_that_was_there_is_closed_to_others(tmp_path, mode):
+    tmp_path.chmod(mode)
+    assert datadir.prepare(tmp_path) == tmp_path
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_for_everybody_is_refused_and_left_open(tmp_path):
+    tmp_path.chmod(0o1777)
+    for folder in (tmp_path, Path("/")):
+        with pytest.raises(BadVariable, match=r"IMAGESEARCH_DATA_DIR names .* for everybody"):
+            datadir.prepare(folder)
+    assert tmp_path.stat().st_mode & 0o7777 == 0o1777
+
+
+def test_a_folder_that_cannot_be_closed_is_refused(tmp_path, monkeypatch):
+    def chmod(self, mode):
+        raise PermissionError
+
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(Path, "chmod", chmod)
+    with pytest.raises(BadVariable, match=r"IMAGESEARCH_DATA_DIR names .* cannot close"):
+        datadir.prepare(tmp_path)

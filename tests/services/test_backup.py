@@ -54,8 +54,10 @@ def nearest():
 
 def test_what_was_backed_up_comes_back(owner, tmp_path):
     before, file = nearest(), tmp_path / "all.tar"
+    (tmp_path / "all.tar.partial").touch(mode=0o644)  # of one that was killed
     made = backup.backup(file, progress=quiet)
     assert (made.images, file.exists()) == (3, True)
+    assert file.stat().st_mode & 0o777 == 0o600
     wipe()
     out = io.StringIO()
     call_command("restore", str(file), stdout=out)
