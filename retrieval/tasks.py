@@ -82,13 +82,18 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
 def load_encoder(**_: Any) -> None:
     """Load the network in the child, as torch hangs when it is forked; each task tries again what fails now.
 
+    Then show the first sign of life, so that a site that has just come up need not wait for its first task.
+
     The connection to the database goes back to its pool: under one in use, Celery closes the file number, and then the
     next owner of that number, such as the broker, is sent our queries.
     """
     try:
         encoders.active()
+        _beat()
     except (Unavailable, WeightsError) as error:
         log.error("encoder_unusable", code=error.code, reason=error.message)
+    except (DatabaseAway, InterfaceError) as error:
+        log.warning("database_away", reason=str(error).strip())
     finally:
         connections.close_all()
 
@@ -201,4 +206,3 @@ def compress(compression_id: str) -> None:
 
 def _beat() -> None:
     status.beat(ledger.worker_name(), kind="worker", detail={"runtime": encoders.runtime_name()})
-

@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 
 import pytest
+from celery.signals import beat_init
+from django.db import OperationalError as DatabaseAway
 from django.db import connection
 from kombu.exceptions import OperationalError
 from structlog.testing import capture_logs
 
+from imagesearch.celery import schedule
 from retrieval import encoders, tasks
 from retrieval.errors import WeightsError
 from retrieval.models import Encoder
+from retrieval.services import status
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +108,34 @@ def test_wrong_weights_are_one_line_when_a_worker_starts(monkeypatch):
     with capture_logs() as said:
         tasks.load_encoder()
     assert [entry["reason"] for entry in said] == ["The weights file x.safetensors was altered."]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_ready_shows_a_sign_of_life_before_its_first_task(monkeypatch):
+    monkeypatch.setattr(encoders, "active", lambda: None)
+    monkeypatch.setattr(status, "_beaten", {})
+    assert not status.services()["worker"]
+    tasks.load_encoder()
+    assert status.services()["worker"]
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_away_is_one_line_when_a_worker_starts(monkeypatch):
+    def away():
+        raise DatabaseAway("no route")
+
+    monkeypatch.setattr(encoders, "active", away)
+    with capture_logs() as said:
+        tasks.load_encoder()
+    assert [(entry["event"], entry["reason"]) for entry in said] == [("database_away", "no route")]
+
+
+def test_a_scheduler_that_starts_asks_for_a_reconcile_at_once():
+    """Through the real signal and the real broker, as after 30 seconds a person has long looked."""
+    with schedule.connection() as broker:
+        channel = broker.default_channel
+        channel.queue_purge("embedding")
+        beat_init.send(sender=None)
+        message = channel.basic_get("embedding", no_ack=True)
+        assert message.headers["task"] == "retrieval.tasks.reconcile"
+        assert channel.basic_get("embedding", no_ack=True) is None
