@@ -10,8 +10,11 @@ from tqdm import tqdm
 
 
 @contextmanager
-def bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function (what, done, total) that shows one bar after another; silent where there is no terminal."""
+def bars(*, leave: bool = True) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (what, done, total) that shows one bar after another; silent where there is no terminal.
+
+    With ``leave`` a bar that is full stays to be seen.
+    """
     bar: tqdm[Any] = tqdm(disable=True)
     shown = ""
 
@@ -19,7 +22,7 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
         nonlocal bar, shown
         if shown != what:
             bar.close()
-            bar, shown = tqdm(desc=what, total=total, disable=None), what
+            bar, shown = tqdm(desc=what, total=total, disable=None, leave=leave), what
         bar.update(done - bar.n)
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -24,7 +25,7 @@ from retrieval.models import (
     UserUsage,
 )
 from retrieval.services import audit_files, indexes, jobs
-from retrieval.services.audit_files import Finding
+from retrieval.services.audit_files import Finding, Progress, silent
 from retrieval.services.indexes import IndexState
 
 KNOWN_GOOD_EXTENSION = (0, 8, 0)
@@ -41,11 +42,11 @@ class Check:
     run: Callable[[], Iterator[Finding]]
 
 
-def checks() -> list[Check]:
-    """Return the parts of the audit in order; the caller runs each and shows progress between them."""
+def checks(*, progress: Progress = silent) -> list[Check]:
+    """Return the parts of the audit in order; the caller runs each. ``progress`` hears from the one that takes long."""
     return [
         Check(1, "every picture is ready, failed with a reason, or waiting", _states),
-        Check(2, "originals and thumbnails are there and unchanged", audit_files.contents),
+        Check(2, "originals and thumbnails are there and unchanged", partial(audit_files.contents, progress=progress)),
         Check(3, "one sound vector per picture and active encoder", _vectors),
         Check(4, "no file without its row, no old temporary file", audit_files.strays),
         Check(5, "indexes are valid and nothing was committed twice", _indexes_and_events),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,9 @@ from retrieval import conf
 from retrieval.ingest import files, store
 from retrieval.models import Image
 from retrieval.services import compressions, leftovers
+
+# (what is being looked at, how many have been, of how many)
+Progress = Callable[[str, int, int], None]
 
 # Files are in place before their rows are committed, and stay a moment longer than them.
 GRACE = 3_600
@@ -32,11 +35,17 @@ class Finding:
     message: str
 
 
-def contents() -> Iterator[Finding]:
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def contents(*, progress: Progress = silent) -> Iterator[Finding]:
     """Read every original of a living picture and compare its SHA-256; look for its thumbnails."""
     checked: set[str] = set()
     rows = Image.objects.alive().order_by("pk").values_list("pk", "sha256")
-    for pk, sha256 in rows.iterator(chunk_size=BATCH):
+    total = rows.count()
+    for number, (pk, sha256) in enumerate(rows.iterator(chunk_size=BATCH), start=1):
+        progress("pictures", min(number, total), total)
         if sha256 not in checked:
             checked.add(sha256)
             yield from _original(pk, sha256)

@@ -7,6 +7,8 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,9 +31,9 @@ LONGEST_NAME = 80
 def fetch(backbone: str, *, progress: Progress, mirror: str = "") -> Path:
     """Download the official weights of a backbone into the weights folder, unless they are there; returns the file.
 
-    ``mirror`` is another address of the same file. The bytes must have the SHA-256 that torchvision names; nothing
-    else is kept. Raises InvalidInput for an unknown backbone, Unavailable without a connection, WeightsError for
-    other bytes.
+    ``mirror`` is another address of the same file. The bytes must have the SHA-256 that torchvision names; others are
+    not kept. A download that breaks off leaves its part, and the next one goes on from there. Raises InvalidInput for
+    an unknown backbone, Unavailable without a connection, WeightsError for other bytes.
     """
     published = backbones.get(backbone).published
     target = conf.get().weights_dir / published.filename
@@ -39,28 +41,41 @@ def fetch(backbone: str, *, progress: Progress, mirror: str = "") -> Path:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
-    try:
-        _download(mirror or published.url, partial, progress=progress)
-        if not (found := _sha256(partial)).startswith(published.sha256_prefix):
-            raise WeightsError(f"The download has SHA-256 {found}; expected {published.sha256_prefix}...")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return target
+    _download(mirror or published.url, partial, progress=progress)
+    if not (found := _sha256(partial)).startswith(published.sha256_prefix):
+        partial.unlink()
+        raise WeightsError(f"The download has SHA-256 {found}; expected {published.sha256_prefix}...")
+    return partial.replace(target)
 
 
 def _download(url: str, target: Path, *, progress: Progress) -> None:
+    """Bring the file to its full length; what is there already is asked for only where the server cannot give parts."""
     if not url.startswith(("https://", "http://")):
         raise InvalidInput.of("mirror", "The address must begin with https:// or http://.")
+    had = target.stat().st_size if target.exists() else 0
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, target.open("wb") as file:
-            total, done = int(response.headers.get("Content-Length") or 0), 0
+        _append(urllib.request.Request(url, headers={"Range": f"bytes={had}-"} if had else {}), target, progress)
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise Unavailable(f"{url} cannot be fetched: {error.reason}.") from error
+        # It was whole, and its SHA-256 says whether it is the right one.
+    except (OSError, HTTPException) as error:
+        raise Unavailable(f"{url} cannot be fetched: {getattr(error, 'reason', error)}.") from error
+
+
+def _append(request: urllib.request.Request, target: Path, progress: Progress) -> None:
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        follows = response.status == HTTPStatus.PARTIAL_CONTENT
+        with target.open("ab" if follows else "wb") as file:
+            done = file.tell()
+            length = response.headers.get("Content-Length")
+            total = done + int(length) if length else 0
             for block in _blocks(response):
                 file.write(block)
                 done += len(block)
                 progress(done, total)
-    except (urllib.error.URLError, TimeoutError) as error:
-        raise Unavailable(f"{url} cannot be fetched: {getattr(error, 'reason', error)}.") from error
+    if done < total:
+        raise ConnectionError("the connection ended early; the same command goes on from there")
 
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:

@@ -60,6 +60,13 @@ def test_a_sound_system_has_no_findings(sound):
     assert codes() == set()
 
 
+def test_reading_every_picture_shows_how_far_it_is(sound):
+    seen = []
+    for check in audit.checks(progress=lambda *step: seen.append(step)):
+        list(check.run())
+    assert seen == [("pictures", 1, 3), ("pictures", 2, 3), ("pictures", 3, 3)]
+
+
 def break_no_work(image):
     Embedding.objects.filter(image=image).delete()
     EmbeddingJob.objects.filter(image=image).delete()

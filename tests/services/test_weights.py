@@ -8,6 +8,7 @@ import threading
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import torch
@@ -33,6 +34,26 @@ def folders(settings, tmp_path, monkeypatch):
 
 
 class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, and the rest of a file where a part of it is asked for; breaks off where the test says so."""
+
+    parts = True
+    breaks_off_after = None
+    asked = []
+
+    def do_GET(self):
+        wanted = self.headers.get("Range", "")
+        self.asked.append(wanted)
+        begin = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.parts else 0
+        path = Path(self.translate_path(self.path))
+        content = path.read_bytes() if path.is_file() else None
+        if content is None or begin >= len(content):
+            self.send_error(404 if content is None else 416)
+            return
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(content) - begin))
+        self.end_headers()
+        self.wfile.write(content[begin:][: self.breaks_off_after])
+
     def log_message(self, *_):
         pass
 
@@ -82,6 +103,44 @@ def test_other_bytes_are_refused_and_nothing_is_kept(published, served):
     with pytest.raises(WeightsError, match="The download has SHA-256"):
         weights.fetch("resnet18", progress=quiet, mirror=published.url.replace(published.filename, "mirror.pth"))
     assert not list(conf.get().weights_dir.iterdir())
+
+
+def test_a_download_that_breaks_off_is_gone_on_with(published, served, monkeypatch):
+    whole = (served[0] / published.filename).read_bytes()
+    monkeypatch.setattr(Quiet, "asked", [])
+    monkeypatch.setattr(Quiet, "breaks_off_after", 3_000_000)
+    with pytest.raises(Unavailable, match="the same command goes on"):
+        weights.fetch("resnet18", progress=quiet)
+    assert [path.name for path in conf.get().weights_dir.iterdir()] == [published.filename + ".partial"]
+    monkeypatch.setattr(Quiet, "breaks_off_after", None)
+    seen = []
+    file = weights.fetch("resnet18", progress=lambda done, total: seen.append((done, total)))
+    assert Quiet.asked == ["", "bytes=3000000-"]
+    assert file.read_bytes() == whole
+    assert seen[0][0] > 3_000_000
+    assert seen[-1] == (len(whole), len(whole))
+
+
+def test_ctrl_c_keeps_the_part_and_a_server_without_parts_sends_all(published, served, monkeypatch):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        weights.fetch("resnet18", progress=stop)
+    monkeypatch.setattr(Quiet, "parts", False)
+    file = weights.fetch("resnet18", progress=quiet)
+    assert file.read_bytes() == (served[0] / published.filename).read_bytes()
+
+
+@pytest.mark.parametrize("size", [1000, 200_000_000], ids=["too short", "too long"])
+def test_a_part_of_something_else_is_found_out_and_thrown_away(published, size):
+    conf.get().weights_dir.mkdir()
+    partial = conf.get().weights_dir / (published.filename + ".partial")
+    partial.write_bytes(b"x" * size)
+    with pytest.raises(WeightsError, match="The download has SHA-256"):
+        weights.fetch("resnet18", progress=quiet)
+    assert not partial.exists()
+    assert weights.fetch("resnet18", progress=quiet).name == published.filename
 
 
 def test_no_connection_is_one_sentence_and_other_schemes_are_refused(published):

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from retrieval.management.progress import bars
 from retrieval.services import audit
 from retrieval.services.audit_files import Finding
 
@@ -40,18 +41,23 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _check(self) -> list[Finding]:
-        everything: list[Finding] = []
-        for check in audit.checks():
-            self._say(f"{check.invariant}. {check.name} ... ", ending="")
-            found = list(check.run())
-            self._say("ok" if not found else f"{len(found)} found")
-            for code, count in Counter(one.code for one in found).items():
-                self._say(f"     {code}: {count}")
-            for one in found[:SHOWN]:
-                self._say(f"       {one.subject}: {one.message}")
-            everything += found
+        with bars(leave=False) as progress:
+            everything = [one for check in audit.checks(progress=progress) for one in self._run(check)]
         self._say("Nothing is wrong." if not everything else f"{len(everything)} findings.")
         return everything
+
+    def _run(self, check: audit.Check) -> list[Finding]:
+        title = f"{check.invariant}. {check.name} ... "
+        if not sys.stderr.isatty():  # else a bar would be drawn over it
+            self._say(title, ending="")
+            title = ""
+        found = list(check.run())
+        self._say(title + ("ok" if not found else f"{len(found)} found"))
+        for code, count in Counter(one.code for one in found).items():
+            self._say(f"     {code}: {count}")
+        for one in found[:SHOWN]:
+            self._say(f"       {one.subject}: {one.message}")
+        return found
 
     def _say(self, text: str, *, ending: str = "\n") -> None:
         if not self.quiet:
