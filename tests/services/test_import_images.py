@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -88,6 +89,23 @@ def test_refusals_have_reasons_and_names(folder, admin, settings):
     assert "hidden" not in out
 
 
+def test_a_name_that_is_no_utf_8_is_spelt_out(folder, admin):
+    (folder / os.fsdecode(b"bad \xff.txt")).write_text("no picture")
+    (folder / "a.jpg").rename(folder / os.fsdecode(b"good \xff.jpg"))
+    out = run(folder)
+    out.encode()
+    assert out.startswith("3 new, 0 known already, 1 refused")
+    assert "bad \\udcff.txt: This is not a JPEG" in out
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 201, os.fsdecode(b"\xff")])
+def test_a_collection_that_cannot_be_is_one_sentence(folder, admin, name):
+    with pytest.raises(CommandError, match=r"^--collection ") as caught:
+        run(folder, name=name)
+    str(caught.value).encode()
+    assert not Collection.objects.exists()
+
+
 def test_ctrl_c_keeps_what_was_done_and_the_next_run_goes_on(folder, admin, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 1)
     finish, calls = imports.finish, []
@@ -123,7 +141,8 @@ def test_who_and_where(folder, admin, tmp_path):
         with pytest.raises(CommandError):
             run(folder, **options)
     with pytest.raises(CommandError):
-        run(tmp_path / "nowhere")
+        run(tmp_path / "nowhere", name="Never made")
+    assert not Collection.objects.filter(name="Never made").exists()
     UserFactory(is_superuser=True)
     with pytest.raises(CommandError, match="--user"):
         run(folder)

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from retrieval import conf, tasks
-from retrieval.errors import RetrievalError, TooLarge
+from retrieval.errors import InvalidInput, RetrievalError, TooLarge
 from retrieval.models import Collection, Role
 from retrieval.services import collections, imports
 from retrieval.services.imports import Outcome, Place, Source
@@ -71,8 +71,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, and print a summary with reasons; Ctrl-C keeps what was done."""
-        place = _place(options["collection"], username=options["user"])
         sources = _Sources(_paths(options["folder"]), options["folder"] if options["tag_by_folder"] else None)
+        place = _place(_text("--collection", options["collection"]), username=_text("--user", options["user"] or ""))
         summary, began = Summary(), time.monotonic()
         try:
             self._import(sources, place=place, summary=summary)
@@ -103,12 +103,24 @@ class Command(BaseCommand):
         for reason, count in summary.reasons.most_common():
             self.stdout.write(f"  {count} x {reason}")
         for outcome in summary.refused[:REASONS_SHOWN]:
-            self.stdout.write(f"    {outcome.name}: {outcome.error}")
+            self.stdout.write(f"    {_printable(outcome.name)}: {outcome.error}")
         if len(summary.refused) > REASONS_SHOWN:
             self.stdout.write(f"    ... and {len(summary.refused) - REASONS_SHOWN} more")
 
 
-def _place(name: str, *, username: str | None) -> Place:
+def _printable(name: str) -> str:
+    """A file's name with its bytes that are no UTF-8 spelt out, as no terminal takes them."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _text(option: str, value: str) -> str:
+    """The option's value without blanks around it; bytes that are no UTF-8 are no name of anything in the database."""
+    if _printable(value) != value:
+        raise CommandError(f"{option} {_printable(value)} is no text in UTF-8.")
+    return value.strip()
+
+
+def _place(name: str, *, username: str) -> Place:
     """Find who imports, and the collection: one in which that person may add pictures, or a new one."""
     people = get_user_model().objects.filter(is_active=True)
     found = people.filter(username=username) if username else people.filter(is_superuser=True)
@@ -118,7 +130,10 @@ def _place(name: str, *, username: str | None) -> Place:
     named = [row for row in Collection.objects.visible_to(user).filter(name=name) if _may_add(row, user)]
     if len(named) > 1:
         raise CommandError(f"{user} may add to several collections named {name!r}; rename one.")
-    return Place(named[0] if named else collections.create(owner=user, name=name), user, imports.PRIORITY_BULK)
+    try:
+        return Place(named[0] if named else collections.create(owner=user, name=name), user, imports.PRIORITY_BULK)
+    except InvalidInput as error:
+        raise CommandError(f"--collection {name!r}: {error.message}") from error
 
 
 def _may_add(collection: Collection, user: Any) -> bool:
