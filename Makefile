@@ -41,7 +41,7 @@ audit-dependencies: .venv/audit/bin/pip-audit
 	$< --requirement requirements.lock --requirement requirements.txt --no-deps --disable-pip --strict --progress-spinner off
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .pytest_tmp .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3 ...")'

@@ -20,6 +20,8 @@ from imagesearch.embedded.supervisor import Supervisor
 
 # A crash of the machine may cost the test database: nobody will miss it.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+# What tests write stays in the checkout; only sockets, whose paths must be short, lie in /tmp while they run.
+TEMPORARY = Path(__file__).parents[1] / ".pytest_tmp"
 STARTED = "IMAGESEARCH_TEST_SERVERS"
 
 _stops: list[Callable[[], None]] = []
@@ -31,6 +33,8 @@ def pytest_configure() -> None:
 
     The settings module is named here and not in pyproject.toml, because pytest-django would read it too early.
     """
+    TEMPORARY.mkdir(exist_ok=True)
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(TEMPORARY)
     folder = Path(os.environ.get(STARTED) or _start())
     os.environ.update({
         STARTED: str(folder),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 import redis
@@ -27,3 +28,9 @@ def test_each_parallel_worker_counts_in_a_database_of_its_own():
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     pool = redis.Redis.from_url(servers.client(settings.BROKER)).connection_pool
     assert pool.connection_kwargs["db"] == number % 16
+
+
+def test_what_tests_write_stays_in_the_checkout(tmp_path):
+    checkout = Path(__file__).parents[2]
+    assert tmp_path.relative_to(checkout).parts[0] == ".pytest_tmp"
+    assert ".pytest_tmp/" in (checkout / ".gitignore").read_text().splitlines()

@@ -19,7 +19,8 @@ UNGUARDED = (
 
 def check(folder, **variables):
     """Run ``manage.py check --deploy`` with these variables."""
-    environment = {"PATH": os.environ["PATH"], "IMAGESEARCH_DATA_DIR": str(folder / "data"), **variables}
+    kept = {"PATH": os.environ["PATH"], "TMPDIR": str(folder)}
+    environment = {**kept, "IMAGESEARCH_DATA_DIR": str(folder / "data"), **variables}
     words = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
@@ -47,7 +48,7 @@ def test_without_https_the_check_says_what_is_open(tmp_path):
     ],
 )
 def test_without_its_guard_an_unsafe_start_succeeds(tmp_path, guard, name, variables, shown):
-    kept = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "imagesearch.settings"}
+    kept = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "imagesearch.settings", "TMPDIR": str(tmp_path)}
     environment = {**kept, "IMAGESEARCH_DATA_DIR": str(tmp_path / "data"), **variables}
     for program, status in (("from django.conf import settings; settings.DEBUG", 1),
                             (UNGUARDED.format(guard=guard, name=name), 0)):  # fmt: skip

@@ -56,6 +56,11 @@ def started(collection, admin, **changes):
     return training.start(TrainingRequest({**CONFIG, **changes}, collection), user=admin)
 
 
+def test_the_pictures_are_the_collections_and_no_path_of_the_server(collection, admin):
+    with pytest.raises(InvalidInput, match=r"leave data\.path out"):
+        started(collection, admin, data={"path": "/etc"})
+
+
 def test_a_run_ends_with_a_draft_encoder_and_its_curve(collection, admin):
     row = started(collection, admin)
     assert training.unfinished() == [row.pk]
