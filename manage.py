@@ -32,6 +32,9 @@ def main() -> None:
         sys.exit(str(error))
     except MigrationSchemaMissing as error:
         sys.exit(f"The database user lacks a right. {str(error).splitlines()[0]}; see docs/install.md.")
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        sys.exit(128 + signal.SIGINT)
     except ProgrammingError as error:
         if isinstance(error.__cause__, InsufficientPrivilege):
             sys.exit(f"The database user lacks a right: {error.__cause__.diag.message_primary}; see docs/install.md.")

@@ -19,6 +19,7 @@ from imagesearch.embedded.process import Service, StartError
 USER = "imagesearch"
 DATABASE = "imagesearch"
 ORPHAN_SECONDS = 20
+STOP_SECONDS = 60  # its last checkpoint waits for the disk, and one that is killed has to recover at the next start
 PROC = Path("/proc")
 
 TUNING = {
@@ -72,6 +73,8 @@ class Postgres:
             answers=self.answers,
             settle=self.create_database,
             stop_signal=signal.SIGINT,
+            stop_seconds=STOP_SECONDS,
+            stop_least=10,
         )
 
     def prepare(self) -> None:

@@ -32,7 +32,8 @@ def always() -> bool:
 class Service:
     """A process: ``prepare`` runs before each start, ``answers`` tells when it serves, ``settle`` runs once it does.
 
-    Times in seconds. ``stop_signal`` asks it to end; the same signal reaches it when its parent dies.
+    Times in seconds. ``stop_signal`` asks it to end; the same signal reaches it when its parent dies. It then has
+    ``stop_seconds``, or less where the whole stop has a deadline, but the ``stop_least`` are kept free for it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Service:
     start_seconds: float = 60
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10
+    stop_least: float = 0
 
     def last_words(self) -> str:
         """The last line that the process wrote, for a sentence about why it ended."""

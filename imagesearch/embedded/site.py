@@ -15,6 +15,8 @@ from imagesearch import datadir, servers
 from imagesearch.embedded.process import Service, StartError
 
 STOP_SECONDS = 14
+# Of this the web server has at least the time to end its requests; the databases have what nobody else used.
+WHOLE_STOP_SECONDS = 28
 THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
 # `prepare` has made the checks; made again by each program they would only load every page's code there.
 CELERY_ENV = {**THREADS, "CELERY_SKIP_CHECKS": "1"}
@@ -39,7 +41,13 @@ def programs() -> dict[str, Service]:
     """
     return {
         "web": Service(
-            "Web server", _web_words(), log=_log("web"), env=THREADS, answers=web_answers, stop_seconds=STOP_SECONDS
+            "Web server",
+            _web_words(),
+            log=_log("web"),
+            env=THREADS,
+            answers=web_answers,
+            stop_seconds=STOP_SECONDS,
+            stop_least=4,
         ),
         "worker": _celery("worker", WORKERS, "one@%h", "--queues", "embedding", "--pool", "prefork", "-c", "1"),
         "long-worker": _celery("long-worker", WORKERS, "long@%h", "--queues", "imports,training", *LONG),

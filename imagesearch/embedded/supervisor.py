@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 import time
@@ -84,20 +85,28 @@ class Supervisor:
         elif now >= running.due:
             self._restart(running)
 
-    def stop(self) -> None:
-        """Stop everything, last group first; a group is asked together, and who takes too long is killed."""
+    def stop(self, *, within: float = math.inf) -> None:
+        """Stop everything, last group first; a group is asked together, and who takes too long is killed.
+
+        All of it ends ``within`` so many seconds: no group takes the time that those after it need at least.
+        """
+        deadline = time.monotonic() + within
         while self.groups:
             group = self.groups.pop()
-            asked = time.monotonic()
-            for running in group:
-                if not running.ended:
-                    running.process.send_signal(running.service.stop_signal)
-            for running in group:
-                if running.due is not None:
-                    continue  # ended long ago, and waits for its next start
-                left = asked + running.service.stop_seconds - time.monotonic()
-                if not end(running.process, seconds=left):
-                    self.say(f"{running.service.name} was killed, as it did not stop by itself.")
+            kept = sum(max((running.service.stop_least for running in later), default=0) for later in self.groups)
+            self._end(group, until=deadline - kept)
+
+    def _end(self, group: list[Running], *, until: float) -> None:
+        asked = time.monotonic()
+        for running in group:
+            if not running.ended:
+                running.process.send_signal(running.service.stop_signal)
+        for running in group:
+            if running.due is not None:
+                continue  # ended long ago, and waits for its next start
+            left = min(asked + running.service.stop_seconds, until) - time.monotonic()
+            if not end(running.process, seconds=left):
+                self.say(f"{running.service.name} was killed, as it did not stop by itself.")
 
     def _restart(self, running: Running) -> None:
         running.due = None

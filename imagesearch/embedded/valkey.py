@@ -36,7 +36,7 @@ class Valkey:
         words += ["--dir", str(self.folder), "--appendonly", "yes" if self.durable else "no", "--save", ""]
         words += ["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"]
         return Service(
-            "Valkey", words, log=self.log, prepare=self.prepare, answers=self.answers, start_seconds=30, stop_seconds=5
+            "Valkey", words, log=self.log, prepare=self.prepare, answers=self.answers, start_seconds=30, stop_seconds=60
         )
 
     def prepare(self) -> None:

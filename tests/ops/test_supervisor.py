@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from imagesearch import servers
+from imagesearch.embedded import site
 from imagesearch.embedded import supervisor as module
 from imagesearch.embedded.process import Service, StartError
 from imagesearch.embedded.supervisor import Supervisor
@@ -102,6 +104,32 @@ def test_a_service_that_will_not_stop_is_killed_with_its_children(tmp_path, said
     supervisor.stop()
     assert said == ["stubborn was killed, as it did not stop by itself."]
     wait_for(lambda: not is_alive(int(child.read_text())))
+
+
+def test_the_whole_stop_has_one_deadline_and_keeps_time_for_those_who_come_last(tmp_path, said):
+    """The database needs a second to end; the stubborn worker has a budget that would use all of it up."""
+    supervisor = Supervisor(said.append)
+    budgets = {"stop_seconds": 60, "stop_least": 3}
+    supervisor.start()
+    database = (
+        f"trap 'sleep 1; touch {tmp_path}/saved; exit 0' TERM; touch {tmp_path}/runs; while :; do sleep 0.05; done"
+    )
+    supervisor.start(shell("database", database, tmp_path, answers=(tmp_path / "runs").exists, **budgets))
+    worker = f"trap '' TERM; touch {tmp_path}/works; while :; do sleep 0.05; done"
+    supervisor.start(shell("worker", worker, tmp_path, answers=(tmp_path / "works").exists, stop_seconds=60))
+    began = time.monotonic()
+    supervisor.stop(within=4)
+    assert said == ["worker was killed, as it did not stop by itself."]
+    assert (tmp_path / "saved").exists()
+    assert time.monotonic() - began < 30
+
+
+def test_the_parts_of_a_site_fit_into_its_stop(tmp_path):
+    """Workers take all they may, and the web server and the databases still have what they need, within 30 s."""
+    programs, databases = site.programs(), [servers.postgres(tmp_path).service(), servers.valkey(tmp_path).service()]
+    needed = programs.pop("web").stop_least + max(service.stop_least for service in databases)
+    assert max(service.stop_seconds for service in programs.values()) + needed <= site.WHOLE_STOP_SECONDS < 30
+    assert min(service.stop_seconds for service in databases) > site.WHOLE_STOP_SECONDS
 
 
 def test_an_ended_service_starts_again_with_growing_pauses(supervisor, tmp_path, said):

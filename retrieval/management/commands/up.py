@@ -53,7 +53,7 @@ class Command(BaseCommand):
             self.stderr.write("Stopping.")
         finally:
             _ignore_signals()
-            supervisor.stop()
+            supervisor.stop(within=site.WHOLE_STOP_SECONDS)
 
 
 @contextlib.contextmanager
