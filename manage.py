@@ -9,14 +9,18 @@ import sys
 
 from django.conf import settings
 from django.core.management import execute_from_command_line
-from django.db import ProgrammingError
+from django.db import OperationalError, ProgrammingError
 from django.db.migrations.exceptions import MigrationSchemaMissing
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagesearch.settings")
 
+from imagesearch import external
 from imagesearch.embedded import lending, site
 from imagesearch.embedded.process import StartError
+
+# A program outlives a database that is away, and so starts without it too; a check may be made far from it.
+GOES_WITHOUT = frozenset({"check", "program"})
 
 
 def _say(sentence: str) -> None:
@@ -28,13 +32,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         _run()
-    except StartError as error:
-        sys.exit(str(error))
-    except MigrationSchemaMissing as error:
-        sys.exit(f"The database user lacks a right. {str(error).splitlines()[0]}; see docs/install.md.")
     except KeyboardInterrupt:
         _say("Interrupted.")
         sys.exit(128 + signal.SIGINT)
+    except StartError as error:
+        sys.exit(str(error))
+    except OperationalError:
+        external.require_database(patience=0)
+        raise
+    except MigrationSchemaMissing as error:
+        sys.exit(f"The database user lacks a right. {str(error).splitlines()[0]}; see docs/install.md.")
     except ProgrammingError as error:
         if isinstance(error.__cause__, InsufficientPrivilege):
             sys.exit(f"The database user lacks a right: {error.__cause__.diag.message_primary}; see docs/install.md.")
@@ -44,6 +51,8 @@ def main() -> None:
 
 
 def _run() -> None:
+    if lending.needs_servers(sys.argv) and sys.argv[1] not in GOES_WITHOUT:
+        external.require_database()
     if not lending.needs_servers(sys.argv) or not (services := site.embedded_servers()):
         execute_from_command_line(sys.argv)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +15,8 @@ T = TypeVar("T")
 
 TRUE = frozenset({"1", "on", "true", "yes"})
 FALSE = frozenset({"0", "off", "false", "no"})
+# As browsers name a site: without scheme or port, an IPv6 address in brackets, a leading dot for all names below.
+HOST = re.compile(r"\*|\.|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 LOCATION = re.compile(r"/[A-Za-z0-9_/-]*[A-Za-z0-9_-]/?", re.ASCII)
 
 
@@ -80,6 +83,37 @@ def path(name: str, default: Path) -> Path:
     if "\0" in value:
         raise BadVariable(name, "must be a path, and a path has no NUL byte.")
     return Path(value).expanduser().absolute() if value else default
+
+
+def folder(name: str, default: Path) -> Path:
+    """A path that is a folder, or may become one."""
+    found = path(name, default)
+    there = next(place for place in (found, *found.parents) if place.exists())
+    if not there.is_dir():
+        raise BadVariable(name, f"must be a folder, and {there} is none.")
+    return found
+
+
+def hosts(name: str) -> tuple[str, ...]:
+    """Names of hosts, divided by commas."""
+    for word in (found := words(name)):
+        if not HOST.fullmatch(word):
+            raise BadVariable(name, f"must hold names of hosts such as pictures.example, not {word!r}.")
+    return found
+
+
+def address(name: str, default: str) -> str:
+    """An address to listen on; a name such as ``localhost`` becomes the address that it stands for."""
+    value = raw(name).removeprefix("[").removesuffix("]") or default
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        pass
+    try:
+        found = socket.getaddrinfo(value, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise BadVariable(name, f"must be an address or a name of this machine, not {value!r}.") from None
+    return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
 
 
 def networks(name: str) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from imagesearch import datadir
 from imagesearch.embedded.postgres import Postgres
 from imagesearch.embedded.valkey import Valkey
+from imagesearch.env import BadVariable
 
 BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
 DATABASE_SCHEMES = ("postgresql", "postgres")
+LONGEST_NAME = 63
 
 
 def postgres(data_dir: Path) -> Postgres:
@@ -24,13 +26,32 @@ def valkey(data_dir: Path) -> Valkey:
     return Valkey(data_dir / "valkey", datadir.runtime(data_dir) / "valkey.sock", data_dir / "log" / "valkey.log")
 
 
+def require_named_database(url: str) -> None:
+    """Refuse a URL, if there is one, that names no database, or one that PostgreSQL could not have."""
+    named = database(url)
+    if url and not named["NAME"] and "service" not in named["OPTIONS"]:
+        raise BadVariable("DATABASE_URL", "must name a database, as in postgresql://user:password@host:5432/name.")
+    if len(named["NAME"]) > LONGEST_NAME:
+        raise BadVariable("DATABASE_URL", f"must name a database in at most {LONGEST_NAME} characters.")
+
+
+def require_numbered_database(url: str) -> None:
+    """Refuse a broker's URL, if there is one, whose database is no number: its clients would each guess another one."""
+    parts = urlsplit(client(url))
+    number = dict(parse_qsl(parts.query)).get("db") or ("" if parts.scheme == "unix" else parts.path.strip("/"))
+    if number and not (number.isascii() and number.isdigit()):
+        raise BadVariable("REDIS_URL", "must end in the number of a database, as in redis://host:6379/0.")
+    if parts.scheme == "unix" and not parts.path.strip("/"):
+        raise BadVariable("REDIS_URL", "must name a socket, as in unix:///run/valkey.sock.")
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's connection entry for a ``postgresql://`` URL; a folder in ``?host=`` means its Unix socket."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
+        "NAME": unquote(parts.path.lstrip("/")) or options.pop("dbname", ""),
         "USER": unquote(parts.username or options.pop("user", "")),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", "") or unquote(parts.hostname or ""),

@@ -23,11 +23,11 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(DATA_DIR / "cache" / "torch
 
 # --- Who may call, and how safely ------------------------------------------------------------------------------------
 DEBUG = env.boolean("IMAGESEARCH_DEBUG")
-HOST = env.text("IMAGESEARCH_HOST", "127.0.0.1")
+HOST = env.address("IMAGESEARCH_HOST", "127.0.0.1")
 PORT = env.integer("IMAGESEARCH_PORT", default=8000, low=1, high=65535)
 HTTPS = env.boolean("IMAGESEARCH_HTTPS")
 PROXIES = env.integer("IMAGESEARCH_PROXIES", default=0, low=0, high=10)
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.words("IMAGESEARCH_ALLOWED_HOSTS")]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.hosts("IMAGESEARCH_ALLOWED_HOSTS")]
 SECRET_KEY = env.text("IMAGESEARCH_SECRET_KEY") or datadir.secret_key(DATA_DIR)
 ADMIN_PASSWORD = env.text("IMAGESEARCH_ADMIN_PASSWORD")
 safety.require_safe_hosts(ALLOWED_HOSTS)
@@ -111,6 +111,8 @@ TEMPLATES = [
 # --- Database and broker ---------------------------------------------------------------------------------------------
 DATABASE_URL = env.url("DATABASE_URL", schemes=servers.DATABASE_SCHEMES)
 REDIS_URL = env.url("REDIS_URL", schemes=servers.BROKER_SCHEMES)
+servers.require_named_database(DATABASE_URL)
+servers.require_numbered_database(REDIS_URL)
 DATABASE_POOL = env.integer("IMAGESEARCH_DATABASE_POOL", default=20, low=0, high=200)
 
 DATABASES: dict[str, dict[str, Any]] = {"default": servers.database(DATABASE_URL or servers.postgres(DATA_DIR).url())}
@@ -185,7 +187,7 @@ TIME_ZONE = "UTC"
 
 # --- Static files ----------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = env.path("IMAGESEARCH_STATIC_DIR", DATA_DIR / "static")
+STATIC_ROOT = env.folder("IMAGESEARCH_STATIC_DIR", DATA_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_HASHED = env.boolean("IMAGESEARCH_STATIC_HASHED", default=not DEBUG)
 STORAGES = {
@@ -194,10 +196,10 @@ STORAGES = {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if STATIC_HASHED
         else "django.contrib.staticfiles.storage.StaticFilesStorage",
-    },
-}
         # For everybody, unlike uploads: an image collects them as root and serves them as another user.
         "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
+    },
+}
 WHITENOISE_USE_FINDERS = not STATIC_HASHED
 
 # --- JSON API --------------------------------------------------------------------------------------------------------
@@ -255,7 +257,7 @@ LOGGING = logs.configure(readable=DEBUG, level=LOG_LEVEL)
 # --- The app ---------------------------------------------------------------------------------------------------------
 IMAGESEARCH = Conf(
     data_dir=DATA_DIR,
-    weights_dir=env.path("IMAGESEARCH_WEIGHTS_DIR", DATA_DIR / "weights"),
+    weights_dir=env.folder("IMAGESEARCH_WEIGHTS_DIR", DATA_DIR / "weights"),
     encoder=env.text("IMAGESEARCH_ENCODER", "compact-v1"),
     public_search=env.boolean("IMAGESEARCH_PUBLIC_SEARCH"),
     fetch=env.boolean("IMAGESEARCH_FETCH", default=True),

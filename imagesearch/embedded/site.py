@@ -58,7 +58,7 @@ def programs() -> dict[str, Service]:
 def preparation() -> Service:
     """What comes before the programs, in a process of its own: what it loads is not kept by the supervisor."""
     words = [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare"]
-    return Service("Preparation", words, log=_log("prepare"))
+    return Service("Preparation", words, log=_log("prepare"), env={"PYTHONUNBUFFERED": "1"})  # its reason comes last
 
 
 def web_answers() -> bool:

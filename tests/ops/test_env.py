@@ -45,8 +45,19 @@ def test_values(setting):
     assert env.path(NAME, Path()) == Path.home() / "pictures"
     setting("/protected/files/")
     assert env.location(NAME) == "/protected/files/"
+    setting("pictures.example, .example.org,[::1],10.0.0.7")
+    assert env.hosts(NAME) == ("pictures.example", ".example.org", "[::1]", "10.0.0.7")
     setting("b")
     assert env.choice(NAME, default="a", allowed=("a", "b")) == "b"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", "::1"), ("0.0.0.0", "0.0.0.0"), ("localhost", "127.0.0.1"), ("[::]", "::"), ("127.1", "127.0.0.1")],
+)
+def test_an_address_to_listen_on(setting, value, expected):
+    setting(value)
+    assert env.address(NAME, "::1") == expected
 
 
 @pytest.mark.parametrize(
@@ -64,6 +75,14 @@ def test_values(setting):
         ("/", lambda: env.location(NAME)),
         ("/../etc/", lambda: env.location(NAME)),
         ("/a\nSet-Cookie: b", lambda: env.location(NAME)),
+        ("https://pictures.example", lambda: env.hosts(NAME)),
+        ("pictures.example:8000", lambda: env.hosts(NAME)),
+        ("good.example,*.example", lambda: env.hosts(NAME)),
+        ("::1", lambda: env.hosts(NAME)),
+        ("..", lambda: env.address(NAME, "::1")),
+        ("no such name", lambda: env.address(NAME, "::1")),
+        (__file__, lambda: env.folder(NAME, Path())),
+        (f"{__file__}/below", lambda: env.folder(NAME, Path())),
         ("c", lambda: env.choice(NAME, default="a", allowed=("a", "b"))),
     ],
 )

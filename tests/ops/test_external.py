@@ -10,8 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from imagesearch import servers
+from imagesearch import external, servers
 from imagesearch.embedded.supervisor import Supervisor
+from imagesearch.env import BadVariable
+from tests.ops.test_up import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,16 +43,57 @@ def test_a_user_without_rights_is_told_in_one_sentence(server, short_folder):
         assert connection.execute("SELECT state FROM retrieval_encoder").fetchall() == [("active",)]
 
 
+WRONG = [
+    ("up", {"DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/x"}),
+    ("audit", {"DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/x"}),
+    ("up", {"DATABASE_URL": "postgresql://user:hun%zzter2@127.0.0.1:1/x?colour=red"}),
+    ("up", {"REDIS_URL": "redis://:hunter2@127.0.0.1:1/0"}),
+    ("up", {"REDIS_URL": "redis://:hunter2@127.0.0.1:1/0?colour=red"}),
+]
+
+
+@pytest.mark.parametrize(("command", "variable"), WRONG)
+def test_a_server_that_does_not_answer_is_named_by_its_variable(short_folder, command, variable):
+    done = managed(short_folder, command, **variable, IMAGESEARCH_PORT=str(free_port()))
+    (name,) = variable
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{name} names a ")
+    assert done.stderr.count("\n") == done.stderr.count(". ") + 1 == 1
+    assert "hunter2" not in done.stderr + done.stdout
+    assert "Ready" not in done.stdout
+
+
+def test_an_encoder_that_is_none_is_named_by_its_variable(short_folder):
+    done = managed(short_folder, "up", IMAGESEARCH_ENCODER="nonsense", IMAGESEARCH_PORT=str(free_port()))
+    assert done.returncode == 1
+    assert "IMAGESEARCH_ENCODER cannot be used" in done.stderr
+
+
+def test_a_server_that_comes_a_moment_later_is_waited_for(monkeypatch):
+    answers = iter(["not yet", "not yet", None])
+    monkeypatch.setattr(external, "database_problem", lambda: next(answers))
+    external.require_database()
+    assert list(answers) == []
+    monkeypatch.setattr(external, "database_problem", lambda: "never.")
+    with pytest.raises(BadVariable, match="DATABASE_URL never"):
+        external.require_database(patience=0)
+
+
+def managed(folder, *command, **variables):
+    """Run a management command with these variables, and none of ours."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment = kept | {"IMAGESEARCH_DATA_DIR": str(folder / "data")} | variables
+    words = [sys.executable, "manage.py", *command]
+    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
 def prepared(server, folder):
     """The status of ``manage.py prepare`` as the plain user, and what it says to the operator, line by line."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     address = {
-        "IMAGESEARCH_DATA_DIR": str(folder / "data"),
         "DATABASE_URL": f"postgresql://plain@/theirs?host={server.sockets}",
         "REDIS_URL": f"unix://{folder}/none.sock",
     }
-    command = [sys.executable, "manage.py", "prepare", "--verbosity", "0"]
-    done = subprocess.run(command, cwd=ROOT, env=kept | address, capture_output=True, text=True, check=False)
+    done = managed(folder, "prepare", "--verbosity", "0", **address)
     return done.returncode, done.stderr.strip().splitlines()
 
 

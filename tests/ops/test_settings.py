@@ -24,7 +24,18 @@ REFUSED = [
     ({"IMAGESEARCH_PORT": "eighty"}, "IMAGESEARCH_PORT"),
     ({"IMAGESEARCH_PORT": "70000"}, "IMAGESEARCH_PORT"),
     ({"DATABASE_URL": "sqlite:///x"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "postgresql://"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "postgresql://user:hunter2@host:5432/"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "postgresql://user:hunter2@host/" + "x" * 64}, "DATABASE_URL"),
     ({"REDIS_URL": "amqp://x"}, "REDIS_URL"),
+    ({"REDIS_URL": "redis://:hunter2@host/abc"}, "REDIS_URL"),
+    ({"REDIS_URL": "redis://host/-1"}, "REDIS_URL"),
+    ({"REDIS_URL": "unix:///run/a.sock?db=abc"}, "REDIS_URL"),
+    ({"REDIS_URL": "unix://"}, "REDIS_URL"),
+    ({"IMAGESEARCH_ALLOWED_HOSTS": "https://pictures.example"}, "IMAGESEARCH_ALLOWED_HOSTS"),
+    ({"IMAGESEARCH_HOST": ".."}, "IMAGESEARCH_HOST"),
+    ({"IMAGESEARCH_WEIGHTS_DIR": "/dev/null"}, "IMAGESEARCH_WEIGHTS_DIR"),
+    ({"IMAGESEARCH_STATIC_DIR": "/dev/null/there"}, "IMAGESEARCH_STATIC_DIR"),
     ({"IMAGESEARCH_METRICS_NETWORKS": "all"}, "IMAGESEARCH_METRICS_NETWORKS"),
     ({"IMAGESEARCH_X_ACCEL_PREFIX": "protected"}, "IMAGESEARCH_X_ACCEL_PREFIX"),
     ({"IMAGESEARCH_DATA_DIR": "/dev/null/there"}, "IMAGESEARCH_DATA_DIR"),
@@ -33,7 +44,7 @@ REFUSED = [
 
 def start(folder, **variables):
     """Read the settings in a fresh process."""
-    kept = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "imagesearch.settings"}
+    kept = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "imagesearch.settings", "TMPDIR": str(folder)}
     words = [sys.executable, "-c", READ_SETTINGS]
     environment = {**kept, "IMAGESEARCH_DATA_DIR": str(folder / "data"), **variables}
     return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
@@ -45,6 +56,7 @@ def test_refused(tmp_path, variables, name):
     assert done.returncode == 1
     assert done.stderr.startswith(f"{name} ")
     assert done.stderr.count("\n") == 1
+    assert "hunter2" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -52,8 +64,12 @@ def test_refused(tmp_path, variables, name):
     [
         {},
         {"IMAGESEARCH_DEBUG": "on"},
+        {"IMAGESEARCH_DEBUG": "on", "IMAGESEARCH_HOST": "localhost"},
         {"IMAGESEARCH_ALLOWED_HOSTS": "pictures.example", "IMAGESEARCH_HTTPS": "on"},
         {"IMAGESEARCH_SECRET_KEY": GOOD_KEY},
+        {"DATABASE_URL": "postgresql://user@/?dbname=theirs&host=/run"},
+        {"REDIS_URL": "rediss://user:hunter2@host:6380/12"},
+        {"REDIS_URL": "unix:///run/a.sock?db=3"},
     ],
 )
 def test_accepted(tmp_path, variables):

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from imagesearch import external
 from imagesearch.embedded import lending, site
 from imagesearch.embedded.process import StartError
 from imagesearch.embedded.supervisor import Supervisor
@@ -40,6 +41,8 @@ class Command(BaseCommand):
     def _run(self, supervisor: Supervisor) -> None:
         try:
             site.require_free_port()
+            external.require_database()
+            external.require_broker()
             supervisor.start(*site.embedded_servers())
             supervisor.run(site.preparation())
             programs = site.programs()
