@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from retrieval import conf, tasks
 from retrieval.management import scenes
@@ -34,3 +34,15 @@ def test_each_kind_is_a_tag_and_repeating_adds_none(settings, tmp_path, monkeypa
     assert sorted(Image.objects.values_list("title", "tags")) == [
         (f"{kind} 1", [kind]) for kind in sorted(scene.__name__ for scene in scenes.SCENES)
     ]
+
+
+@pytest.mark.django_db
+def test_with_two_administrators_one_is_named(settings, tmp_path, monkeypatch):
+    settings.IMAGESEARCH = dataclasses.replace(conf.get(), data_dir=tmp_path)
+    monkeypatch.setattr(tasks, "wake", lambda *_: None)
+    EncoderFactory()
+    _, second = UserFactory(is_superuser=True), UserFactory(is_superuser=True)
+    with pytest.raises(CommandError, match="--user NAME"):
+        call_command("demo", each=1)
+    call_command("demo", each=1, user=second.username)
+    assert set(Image.objects.values_list("collection__owner", flat=True)) == {second.pk}

@@ -9,8 +9,10 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import connection
 
 from retrieval.management import scenes
+from retrieval.models import Collection
 
 
 class Command(BaseCommand):
@@ -21,9 +23,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
         parser.add_argument("--each", type=int, default=20, help="pictures of each kind (default 20)")
+        parser.add_argument("--user", help="who puts them in; needed when there are several administrators")
 
-    def handle(self, *, each: int, **_options: Any) -> None:
-        """Draw into a temporary folder and import it."""
+    def handle(self, *, each: int, user: str | None = None, **_options: Any) -> None:
+        """Draw into a temporary folder and import it; before the first start, first do what that would do."""
+        if Collection._meta.db_table not in connection.introspection.table_names():
+            call_command("prepare", verbosity=0)
         with tempfile.TemporaryDirectory() as folder:
             for scene in scenes.SCENES:
                 kind = Path(folder) / scene.__name__
@@ -31,4 +36,4 @@ class Command(BaseCommand):
                 for number in range(each):
                     name = f"{scene.__name__} {number + 1}.jpg"
                     scenes.draw(scene, number).save(kind / name, quality=90)
-            call_command("import_images", folder, collection="Demo", tag_by_folder=True)
+            call_command("import_images", folder, collection="Demo", tag_by_folder=True, user=user)
