@@ -168,7 +168,8 @@ def restore(image_id: UUID, *, user: User) -> Image:
     Raises NotFound when it is gone for good or not the caller's to see, Conflict when the same bytes were put in again
     meanwhile, TooMany when the quota was used up meanwhile.
     """
-    gone = Image.objects.select_related("collection").exclude(deleted_at=None).filter(pk=image_id).first()
+    seen = Image.objects.filter(collection__in=Collection.objects.visible_to(user))
+    gone = seen.select_related("collection").exclude(deleted_at=None).filter(pk=image_id).first()
     if gone is None:
         raise NotFound("There is no such picture.")
     collections.require(gone.collection, user=user, role=Role.CONTRIBUTOR)

@@ -336,11 +336,30 @@ def test_files_are_checked_on_each_request(sent, stranger, calls, method):
         assert getattr(calls(), method)(url).status_code == 401
 
 
-def test_another_persons_picture_answers_as_one_that_is_not_there(sent, stranger, calls):
-    client = calls(stranger)
-    for tail, method in [("", "get"), ("", "patch"), ("", "delete"), ("similar/", "get"), ("retry/", "post"),
-                         ("restore/", "post"), ("file/", "get"), ("thumbnail/", "get")]:  # fmt: skip
-        hidden = getattr(client, method)(f"{BASE}{sent['id']}/{tail}", {"title": "x"})
-        absent = getattr(client, method)(f"{BASE}{uuid.uuid4()}/{tail}", {"title": "x"})
-        assert hidden.status_code == absent.status_code == 404, tail
-        assert hidden.content == absent.content
+CALLS = [("", "get"), ("", "patch"), ("", "delete"), ("similar/", "get"), ("retry/", "post"), ("restore/", "post"),
+         ("file/", "get"), ("thumbnail/", "get")]  # fmt: skip
+
+
+@pytest.fixture(params=["kept", "deleted", "deleted with its collection"])
+def hidden(request, client, sent, collection):
+    """The id of a picture of somebody else's."""
+    gone = {"deleted": f"{BASE}{sent['id']}/", "deleted with its collection": f"/api/v1/collections/{collection.pk}/"}
+    if request.param in gone:
+        assert client.delete(gone[request.param]).status_code == 204
+    return sent["id"]
+
+
+@pytest.mark.parametrize(("tail", "method"), CALLS)
+def test_another_persons_picture_answers_as_one_that_is_not_there(hidden, stranger, calls, tail, method):
+    ask = getattr(calls(stranger), method)
+    there, absent = (ask(f"{BASE}{pk}/{tail}", {"title": "x"}) for pk in (hidden, uuid.uuid4()))
+    assert there.status_code == absent.status_code == 404
+    assert there.content == absent.content
+
+
+def test_a_viewer_may_know_of_a_deleted_picture_but_not_bring_it_back(client, sent, collection, stranger, calls):
+    client.delete(f"{BASE}{sent['id']}/")
+    collection.visibility = "shared"
+    collection.save()
+    Membership.objects.create(collection=collection, user=stranger, role="viewer")
+    assert calls(stranger).post(f"{BASE}{sent['id']}/restore/").status_code == 403
