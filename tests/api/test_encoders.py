@@ -159,6 +159,21 @@ def test_an_archive_is_taken_in_and_followed(owner, stranger, collection, calls,
     assert calls(stranger).get(f"/api/v1/imports/{row.pk}/").status_code == 404
 
 
+@pytest.mark.usefixtures("own_folder", "active")
+def test_an_archive_that_failed_as_a_whole_says_why(owner, collection, calls, picture):
+    from retrieval.services import archives
+
+    body = {"file": archive(("a.png", picture().getvalue())), "collection": str(collection.pk)}
+    started = calls(owner).post("/api/v1/archives/", body, format="multipart").json()
+    assert started["error"] is None
+    row = ArchiveImport.objects.get()
+    (conf.get().incoming / row.file).unlink()
+    archives.run(row.pk)
+    seen = calls(owner).get(f"/api/v1/imports/{row.pk}/").json()
+    assert (seen["state"], seen["errors"]) == ("failed", [])
+    assert seen["error"] == {"code": "archive_missing", "message": "The archive is not there any more."}
+
+
 @pytest.mark.usefixtures("own_folder")
 def test_what_is_no_archive_is_refused(owner, collection, calls):
     file = io.BytesIO(b"no archive")

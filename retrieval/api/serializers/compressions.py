@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from retrieval.api.serializers.images import ProblemSerializer
-from retrieval.models import PICTURE_LABELS, Compression, Labels, RunState
+from retrieval.api.serializers.fields import Problem
+from retrieval.models import PICTURE_LABELS, Compression, Labels
 from retrieval.services import compressions
 from retrieval.services.compressions import LEAST_KEPT, MOST_DIMENSIONS, MOST_STEPS
 from retrieval.services.variants import Wanted
@@ -45,7 +45,7 @@ class CompressionSerializer(serializers.ModelSerializer[Compression]):
 
     dimensions = serializers.ListField(child=serializers.IntegerField())
     user = serializers.CharField(source="user.username")
-    error = serializers.SerializerMethodField()
+    error = Problem()
 
     class Meta:
         model = Compression
@@ -54,13 +54,6 @@ class CompressionSerializer(serializers.ModelSerializer[Compression]):
             "state", "stage", "done", "total", "error", "created_at", "started_at", "finished_at",
         ]
         read_only_fields = fields
-
-    @extend_schema_field(ProblemSerializer(allow_null=True))
-    def get_error(self, row: Compression) -> dict[str, Any] | None:
-        """Return the reason of one that failed."""
-        if row.state != RunState.FAILED:
-            return None
-        return {"code": row.error_code, "message": row.error_text}
 
 
 class IntervalSerializer(serializers.Serializer[Any]):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from retrieval.api.serializers.images import ProblemSerializer
-from retrieval.models import Evaluation, EvaluationState, GroupRule, Labels, Measure
+from retrieval.api.serializers.fields import Problem
+from retrieval.models import Evaluation, GroupRule, Labels, Measure
 from retrieval.services.evaluations import MOST_ENCODERS
 
 
@@ -29,7 +28,7 @@ class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
 
     encoders = serializers.ListField(child=serializers.CharField())
     user = serializers.CharField(source="user.username")
-    error = serializers.SerializerMethodField()
+    error = Problem()
 
     class Meta:
         model = Evaluation
@@ -38,13 +37,6 @@ class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
             "created_at", "started_at", "finished_at",
         ]
         read_only_fields = fields
-
-    @extend_schema_field(ProblemSerializer(allow_null=True))
-    def get_error(self, row: Evaluation) -> dict[str, Any] | None:
-        """Return the reason of one that failed."""
-        if row.state != EvaluationState.FAILED:
-            return None
-        return {"code": row.error_code, "message": row.error_text}
 
 
 class EvaluationResultSerializer(EvaluationSerializer):

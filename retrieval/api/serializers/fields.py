@@ -4,12 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.fields import empty
 from rest_framework.utils.html import is_html_input
 
 from retrieval.api.parsers import loads
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Why something failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class _Problem(serializers.Field[Any, Any, "dict[str, str] | None", Any]):
+    """Why a row failed that has a state, ``error_code`` and ``error_text``; null for one that did not."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(source="*", read_only=True, **kwargs)
+
+    def to_representation(self, value: Any) -> dict[str, str] | None:
+        """Return code and sentence."""
+        return {"code": value.error_code, "message": value.error_text} if value.state == "failed" else None
+
+
+Problem = extend_schema_field(ProblemSerializer(allow_null=True))(_Problem)
 
 
 class Texts(list[str]):

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from retrieval.api.serializers.fields import JsonObject, Many
+from retrieval.api.serializers.fields import JsonObject, Many, Problem, ProblemSerializer
 from retrieval.models import ArchiveImport, Image, ImportIssue, Status
 
 URL = {"type": "string", "format": "uri"}
@@ -83,13 +83,6 @@ class ImageQuery(serializers.Serializer[Any]):
     ordering = serializers.ChoiceField(ORDERINGS, default=ORDERINGS[0])
 
 
-class ProblemSerializer(serializers.Serializer[Any]):
-    """Why a picture failed."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-
-
 class ImageSerializer(serializers.ModelSerializer[Image]):
     """A picture; needs the annotations of ``with_status``."""
 
@@ -142,11 +135,12 @@ class IssueSerializer(serializers.ModelSerializer[ImportIssue]):
 
 
 class ImportSerializer(serializers.ModelSerializer[ArchiveImport]):
-    """How far an archive has been taken apart."""
+    """How far an archive has been taken apart; ``error`` says why it failed as a whole."""
 
+    error = Problem()
     errors = IssueSerializer(source="issues", many=True)  # type: ignore[assignment]
 
     class Meta:
         model = ArchiveImport
-        fields = ["id", "state", "total", "done", "failed", "skipped", "errors", "created_at", "finished_at"]
+        fields = ["id", "state", "total", "done", "failed", "skipped", "error", "errors", "created_at", "finished_at"]
         read_only_fields = fields
