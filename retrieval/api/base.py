@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from django.http import QueryDict
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -107,6 +108,15 @@ class ApiView(APIView):
             raise TooLarge("A body of unknown length is not read; send Content-Length.", code="length_required")
         if length.isdigit() and int(length) > limit:
             raise TooLarge(f"The request has more than {limit} bytes.", code="body_too_large")
+
+
+def asked(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return the validated query of the address; a parameter that is left blank counts as absent."""
+    said = QueryDict(mutable=True)
+    for name, texts in request.query_params.lists():
+        if stated := [text for text in texts if text.strip()]:
+            said.setlist(name, stated)
+    return checked(kind, said)
 
 
 def checked(kind: type[Serializer[Any]], data: Any, *, partial: bool = False) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class CursorPages(BasePagination):
         """Return the page's rows and remember the links around it. Raises InvalidInput for a bad size or cursor."""
         order = str((queryset.query.order_by or queryset.model._meta.ordering)[0])
         self.field, self.descending = order.removeprefix("-"), order.startswith("-")
-        size, text = _page_size(request), request.query_params.get("cursor", "")
+        size, text = _page_size(request), request.query_params.get("cursor", "").strip()
         cursor = Cursor.decode(text, model=queryset.model, field=self.field) if text else None
         back = bool(cursor and cursor.back)
         found = list(self._rows(queryset, cursor)[: size + 1])
@@ -121,7 +121,7 @@ class CursorPages(BasePagination):
 
 
 def _page_size(request: Request) -> int:
-    text = request.query_params.get("page_size", "")
+    text = request.query_params.get("page_size", "").strip()
     if not text:
         return PAGE_SIZE
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LARGEST_PAGE):

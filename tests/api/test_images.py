@@ -283,13 +283,29 @@ def test_a_filter_that_makes_no_sense_is_named(client, query):
     assert set(query) == set(answer.json()["error"]["fields"])
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+@pytest.mark.parametrize(
+    "name",
+    ["collection", "status", "tag", "group_key", "q", "created_after", "created_before", "ordering", "page_size",
+     "cursor"],
+)  # fmt: skip
+def test_a_filter_that_is_left_blank_filters_nothing(client, collection, name, blank):
+    ImageFactory(collection=collection, title="B")
+    ImageFactory(collection=collection, title="A")
+    answer = client.get(BASE, {name: blank})
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["results"] == client.get(BASE).json()["results"]
+
+
 @pytest.fixture
 def sent(client, collection, picture):
     """A picture with its files."""
     return send(client, collection, picture(size=(2000, 1000)), title="../Été\r\n\u202efdp.exe").json()
 
 
-@pytest.mark.parametrize(("size", "side"), [("", 320), ("1", 320), ("320", 320), ("321", 1280), ("10000", 1280)])
+@pytest.mark.parametrize(
+    ("size", "side"), [("", 320), (" ", 320), ("1", 320), ("320", 320), ("321", 1280), ("10000", 1280)]
+)
 def test_the_smallest_thumbnail_that_is_large_enough_is_sent(client, sent, size, side):
     answer = client.get(sent["thumbnail_url"], {"size": size} if size else {})
     assert answer.status_code == 200

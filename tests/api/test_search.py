@@ -79,6 +79,33 @@ def test_similar_is_the_same_without_itself(client, four):
     assert answer.json()["results"][0]["distance"] == pytest.approx(1, abs=1e-2)
 
 
+@pytest.mark.parametrize("blank", ["", " ", ","])
+def test_collections_left_blank_are_all_of_them(client, four, picture, blank):
+    near = client.get(f"/api/v1/images/{four[0].pk}/similar/", {"collection": blank})
+    assert (len(ids(near)), near.json()["candidates"]) == (3, 3)
+    assert len(ids(client.post(URL, {"file": picture(), "collections": blank}, format="multipart"))) == 4
+
+
+def test_an_empty_list_of_collections_is_nowhere(client, picture):
+    assert ids(client.post(URL, {"file": picture(), "collections": "[]"}, format="multipart")) == []
+    assert ids(client.post(URL, {"text": "red", "collections": []}, format="json")) == []
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+@pytest.mark.parametrize("names", [["k"], ["measure"], ["collection"], ["k", "measure", "collection"]])
+def test_what_is_left_blank_of_a_query_is_as_usual(client, four, names, blank):
+    address = f"/api/v1/images/{four[0].pk}/similar/"
+    assert ids(client.get(address, dict.fromkeys(names, blank))) == ids(client.get(address))
+
+
+def test_what_is_left_blank_of_a_form_is_as_usual(client, picture):
+    from retrieval.api.serializers.search import SearchForm
+
+    usual = ids(client.post(URL, {"file": picture()}, format="multipart"))
+    for name in set(SearchForm().fields) - {"file"}:
+        assert ids(client.post(URL, {"file": picture(), name: ""}, format="multipart")) == usual, name
+
+
 def test_lists_come_as_json_or_as_form_fields(client, four, picture):
     wanted, avoided = [str(four[2].pk), str(four[3].pk)], [str(four[0].pk)]
     as_json = client.post(URL, {"positives": wanted, "negatives": avoided, "k": 2}, format="json")

@@ -48,12 +48,11 @@ class Many(serializers.ListField):
     """A list: in JSON a list; in a form repeated fields, words divided by commas, or a JSON list."""
 
     def get_value(self, dictionary: Any) -> Any:
-        """Return the raw list, or ``empty`` when the form has no such field."""
+        """Return the raw list, or ``empty`` when the form has no such field, or one without a word in it."""
         if not is_html_input(dictionary):
             return super().get_value(dictionary)
-        if self.field_name not in dictionary:
-            return empty
-        return Texts(str(text) for text in dictionary.getlist(self.field_name))
+        texts = Texts(str(text) for text in dictionary.getlist(self.field_name))
+        return texts if any(text.strip(" ,") for text in texts) else empty
 
     def to_internal_value(self, data: Any) -> list[Any]:
         """Return the checked items."""

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from retrieval import conf, downloads, tasks
-from retrieval.api.base import ApiView, checked
+from retrieval.api.base import ApiView, asked, checked
 from retrieval.api.parsers import JsonParser
 from retrieval.api.serializers.images import (
     ImageAddress,
@@ -56,7 +56,7 @@ class ImagesView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List the visible pictures, newest first."""
-        wanted = checked(ImageQuery, request.query_params)
+        wanted = asked(ImageQuery, request)
         ordering = wanted.pop("ordering")
         rows = images.listing(self.person, filters=ImageFilters(**wanted))
         return self.page(rows.order_by(ordering), ImageSerializer)
@@ -163,7 +163,7 @@ class ThumbnailView(ApiView):
     )
     def get(self, request: Request, image_id: UUID) -> File:
         """Send the smallest made size (320 or 1280) that is at least ``size`` long, or the largest."""
-        size = checked(ThumbnailQuery, request.query_params)["size"]
+        size = asked(ThumbnailQuery, request)["size"]
         sizes = sorted(conf.get().thumbnail_sizes)
         fitting = next((made for made in sizes if made >= size), sizes[-1])
         path = images.thumbnail_path(images.get(image_id, user=self.person), fitting)

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from retrieval import conf
-from retrieval.api.base import ApiView, checked
+from retrieval.api.base import ApiView, asked, checked
 from retrieval.api.parsers import JsonParser
 from retrieval.api.serializers.search import AnswerSerializer, SearchForm, SearchInput, SimilarQuery
 from retrieval.errors import TooLarge
@@ -35,9 +35,9 @@ class SearchView(ApiView):
     def post(self, request: Request) -> Response:
         """Find the most similar pictures, nearest first. A picture sent along is not kept."""
         form = request.content_type.startswith("multipart/")
-        asked = checked(SearchForm if form else SearchInput, request.data)
-        limits.search(self.person, address=self.address, uploaded="file" in asked)
-        answer = search.run(_request_of(asked), user=self.person)
+        said = checked(SearchForm if form else SearchInput, request.data)
+        limits.search(self.person, address=self.address, uploaded="file" in said)
+        answer = search.run(_request_of(said), user=self.person)
         return Response(self.shown(AnswerSerializer, answer))
 
 
@@ -50,37 +50,37 @@ class SimilarView(ApiView):
     @extend_schema(parameters=[SimilarQuery], responses=AnswerSerializer)
     def get(self, request: Request, image_id: UUID) -> Response:
         """Find the pictures most similar to this one, without itself."""
-        asked = checked(SimilarQuery, request.query_params)
+        wanted = asked(SimilarQuery, request)
         limits.search(self.person, address=self.address, uploaded=False)
         answer = search.similar(
             image_id,
             user=self.person,
-            k=asked["k"],
-            measure=asked.get("measure"),
-            collections=_ids(asked.get("collection")),
+            k=wanted["k"],
+            measure=wanted.get("measure"),
+            collections=_ids(wanted.get("collection")),
         )
         return Response(self.shown(AnswerSerializer, answer))
 
 
-def _request_of(asked: dict[str, Any]) -> SearchRequest:
+def _request_of(said: dict[str, Any]) -> SearchRequest:
     """Turn checked input into the question."""
-    image, region, file = asked.get("image"), asked.get("region"), asked.get("file")
+    image, region, file = said.get("image"), said.get("region"), said.get("file")
     return SearchRequest(
         file=_bytes_of(file) if file else None,
         images=(image,) if image else (),
-        positives=tuple(asked["positives"]),
-        negatives=tuple(asked["negatives"]),
-        text=asked.get("text") or None,
+        positives=tuple(said["positives"]),
+        negatives=tuple(said["negatives"]),
+        text=said.get("text") or None,
         region=Region(**region) if region else None,
-        measure=asked.get("measure"),
-        k=asked["k"],
-        offset=asked["offset"],
-        collections=_ids(asked.get("collections")),
-        tags=tuple(asked["tags"]),
-        exclude_group=asked["exclude_group"],
-        group=asked["group"],
-        exact=asked["exact"],
-        min_score=asked.get("min_score"),
+        measure=said.get("measure"),
+        k=said["k"],
+        offset=said["offset"],
+        collections=_ids(said.get("collections")),
+        tags=tuple(said["tags"]),
+        exclude_group=said["exclude_group"],
+        group=said["group"],
+        exact=said["exact"],
+        min_score=said.get("min_score"),
     )
 
 
