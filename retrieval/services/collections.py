@@ -72,6 +72,11 @@ def find(collection_id: UUID | str, *, user: Person | Any) -> Collection:
     return _found(Collection.objects.visible_to(user), collection_id)
 
 
+def is_seen(collection_id: UUID | str, *, user: Person | Any) -> bool:
+    """Tell whether there is such a collection and the person sees it."""
+    return Collection.objects.visible_to(user).filter(pk=collection_id).exists()
+
+
 def named(text: str) -> Collection:
     """Return the collection of this name or id, for the operator at the terminal.
 
@@ -159,7 +164,7 @@ def role_of(collection: Collection, user: Person | Any) -> Role | None:
 
 def require(collection: Collection, *, user: Person | Any, role: Role) -> None:
     """Raise unless the person has at least this role: NotFound when they may not even see it, else Forbidden."""
-    if not Collection.objects.visible_to(user).filter(pk=collection.pk).exists():
+    if not is_seen(collection.pk, user=user):
         raise NotFound("There is no such collection.")
     held = role_of(collection, user)
     if role is Role.VIEWER:

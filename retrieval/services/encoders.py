@@ -11,9 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from retrieval.errors import Conflict, Forbidden, NotFound
-from retrieval.models import Embedding, EmbeddingJob, Encoder, EncoderState, Image, JobState
+from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, EncoderState, Image, JobState
 from retrieval.models.encoders import EncoderQuerySet
-from retrieval.services import accounts, indexes, jobs
+from retrieval.services import accounts, indexes, jobs, origins
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -53,12 +53,15 @@ def get(encoder_id: UUID | str) -> Encoder:
     return found
 
 
-def progress(encoder: Encoder) -> Progress:
-    """Count what this encoder has done of the living pictures."""
-    alive = Image.objects.alive()
-    done = Embedding.objects.filter(encoder=encoder, collection__isnull=False).count()
+def progress(encoder: Encoder, *, seen_by: Person | Any | None = None) -> Progress:
+    """Count what this encoder has done of the pictures that this person sees; None: of all, for operators."""
+    alive, done_of = Image.objects.alive(), Embedding.objects.filter(encoder=encoder, collection__isnull=False)
+    if seen_by is not None:
+        seen = Collection.objects.visible_to(seen_by)
+        alive, done_of = alive.filter(collection__in=seen), done_of.filter(collection__in=seen)
+    done = done_of.count()
     failed = EmbeddingJob.objects.filter(encoder=encoder, state=JobState.FAILED, image__in=alive).count()
-    total, rate = alive.count(), jobs.rate_per_minute(encoder)
+    total, rate = alive.count(), jobs.rate_per_minute(encoder, seen_by=seen_by)
     waiting = max(0, total - done - failed)
     return Progress(done, failed, total, round(waiting / rate * 60) if waiting and rate else None)
 
@@ -94,7 +97,7 @@ def activate(encoder: Encoder, *, user: User, force_reason: str = "") -> Encoder
         chosen = Encoder.objects.select_for_update().get(pk=encoder.pk)
         if current == chosen:
             return chosen
-        _require_ready(chosen, current=current, force_reason=force_reason)
+        _require_ready(chosen, current=current, user=user, force_reason=force_reason)
         _switch(chosen, current=current, note=force_reason)
         accounts.record(
             user, "encoder.activated", chosen, name=chosen.name, before=current and current.name, reason=force_reason
@@ -143,7 +146,7 @@ def require_admin(user: Person | Any) -> None:
         raise Forbidden("Only administrators change encoders.")
 
 
-def _require_ready(chosen: Encoder, *, current: Encoder | None, force_reason: str) -> None:
+def _require_ready(chosen: Encoder, *, current: Encoder | None, user: User, force_reason: str) -> None:
     if chosen.state == EncoderState.RETIRED or force_reason.strip():
         return
     done = progress(chosen)
@@ -154,11 +157,11 @@ def _require_ready(chosen: Encoder, *, current: Encoder | None, force_reason: st
         )
     worse = worse_sets(chosen, current) if current else {}
     if worse:
-        name, (new, old) = next(iter(worse.items()))
-        raise Conflict(
-            f"On {name} its mAP is {new:.4f}, the active encoder's is {old:.4f}. Give a reason to switch all the same.",
-            code="encoder_worse",
-        )
+        seen = origins.as_seen_by(user, chosen).scores
+        told = [f"On {name} its mAP is {new:.4f}, the active encoder's is {old:.4f}."
+                for name, (new, old) in worse.items() if name in seen]  # fmt: skip
+        text = next(iter(told), "On pictures that you do not see it finds less than the active encoder.")
+        raise Conflict(f"{text} Give a reason to switch all the same.", code="encoder_worse")
 
 
 def _switch(chosen: Encoder, *, current: Encoder | None, note: str) -> None:

@@ -53,7 +53,7 @@ class CollectionJobs:
 
 @dataclass(frozen=True)
 class JobsOverview:
-    """The ledger as one person may see it; the rate is pictures per minute over the last five."""
+    """The ledger as one person may see it; the rate is of those pictures, per minute over the last five."""
 
     pending: int
     running: int
@@ -117,7 +117,7 @@ def overview(user: Person | Any) -> JobsOverview:
     jobs = _jobs_of(user)
     counts = dict(jobs.order_by().values_list("state").annotate(n=Count("*")))
     waiting = counts.get(JobState.PENDING, 0) + counts.get(JobState.RUNNING, 0)
-    rate = rate_per_minute()
+    rate = rate_per_minute(seen_by=user)
     return JobsOverview(
         pending=counts.get(JobState.PENDING, 0),
         running=counts.get(JobState.RUNNING, 0),
@@ -129,9 +129,14 @@ def overview(user: Person | Any) -> JobsOverview:
     )
 
 
-def rate_per_minute(encoder: Encoder | None = None) -> float:
-    """Return how many pictures per minute were embedded of late, by one encoder or all."""
+def rate_per_minute(encoder: Encoder | None = None, *, seen_by: Person | Any | None) -> float:
+    """Return how many pictures that this person sees were embedded per minute of late, by one encoder or all.
+
+    ``seen_by`` None counts everybody's, for operators.
+    """
     recent = Embedding.objects.filter(created_at__gte=timezone.now() - timedelta(minutes=RATE_MINUTES))
+    if seen_by is not None:
+        recent = recent.filter(collection__in=Collection.objects.visible_to(seen_by))
     return (recent.filter(encoder=encoder) if encoder else recent).count() / RATE_MINUTES
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from retrieval import conf, tasks
-from retrieval.models import Compression, Encoder, RunState
+from retrieval.models import Collection, Compression, Encoder, RunState
 from retrieval.services import compression, compressions
 from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
@@ -116,3 +116,15 @@ def test_only_administrators_who_see_the_collection(client, body, done, calls, s
     assert other.post(f"{done}adopt/", {"row": "int8"}, format="json").status_code == 404
     assert calls(stranger).get(done).status_code == 403
     assert not Encoder.objects.filter(state="draft").exists()
+
+
+def test_what_it_is_calibrated_on_is_for_those_who_see_that_collection(client, body, calls):
+    measured, hidden = Collection.objects.get(), CollectionFactory(owner=UserFactory._meta.model.objects.get())
+    tables.labelled(hidden)
+    made = client.post(BASE, {**body, "calibration": str(hidden.pk)}, format="json").json()
+    assert made["calibration"] == str(hidden.pk)
+    measured.visibility = "public"
+    measured.save()
+    other = calls(UserFactory(is_staff=True))
+    (listed,) = other.get(BASE).json()["results"]
+    assert listed["calibration"] is other.get(f"{BASE}{made['id']}/").json()["calibration"] is None

@@ -57,6 +57,7 @@ class Sharing(RuleBasedStateMachine):
         self.people = [UserFactory(username=name) for name in NAMES]
         self.eyes = [Eyes(person) for person in self.people]
         self.encoder = EncoderFactory(dimension=3, name="colours")
+        EncoderFactory(dimension=3, name="next", state="building")
         self.homes: dict[UUID, Home] = {}
         self.images: dict[UUID, UUID] = {}
         self.deleted: set[UUID] = set()
@@ -222,7 +223,11 @@ FILES = {"list", "one by one", "pages", "thumbnails", "originals", "files of the
 
 
 @pytest.mark.parametrize(
-    ("rows", "surfaces"), [(ImageQuerySet, FILES), (CollectionQuerySet, {*FILES, "search by words", "search page"})]
+    ("rows", "surfaces"),
+    [
+        (ImageQuerySet, FILES),
+        (CollectionQuerySet, {*FILES, "search by words", "search page", "pace", "building"}),
+    ],
 )
 def test_without_the_rule_every_surface_shows_too_much(story, monkeypatch, rows, surfaces):
     monkeypatch.setattr(rows, "visible_to", lambda found, user: found.filter(deleted_at=None))

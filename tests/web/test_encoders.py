@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from retrieval.models import Embedding, Encoder, EncoderState
@@ -35,13 +37,25 @@ def test_states_scores_and_progress(page, other):
     assert "untrained" in text
 
 
-def test_a_set_is_called_by_the_name_of_its_collection_for_those_who_see_it(page, sees, stranger, other, collection):
-    other.scores = {f"collection {collection.pk} by tags": {"map": 0.5}}
+def test_scores_on_a_collection_are_for_those_who_see_it(page, admin, stranger, other, collection):
+    names = [f"collection {collection.pk} by {rest}" for rest in ("tags", "judgements (pearson)")]
+    other.scores = {name: {"map": 0.625} for name in names} | {"pets": {"map": 0.75}}
     other.save()
-    assert "Birds · Tags" in page.get("/encoders/").content.decode()
+    text = page.get("/encoders/").content.decode()
+    assert "Birds · Tags<" in text
+    assert re.search(r"Birds · [^<(]+ \(pearson\)<", text)
+    assert text.count("0.625") == 2
+    page.force_login(stranger)
+    for browser in (page, admin):
+        text = browser.get("/encoders/").content.decode()
+        assert "0.750" in text
+        assert not any(word in text for word in ("0.625", "Birds", str(collection.pk)))
+
+
+def test_progress_counts_what_one_sees(sees, stranger, other):
     text = sees(stranger).get("/encoders/").content.decode()
-    assert "a collection · Tags" in text
-    assert "Birds" not in text
+    assert "0 / 0" in text
+    assert "1 / 1" not in text
 
 
 def test_the_table_asks_again_only_while_something_is_built(page, other):

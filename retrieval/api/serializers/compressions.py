@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.fields import Problem
 from retrieval.models import PICTURE_LABELS, Compression, Labels
-from retrieval.services import compressions
+from retrieval.services import collections, compressions
 from retrieval.services.compressions import LEAST_KEPT, MOST_DIMENSIONS, MOST_STEPS
 from retrieval.services.variants import Wanted
 
@@ -45,6 +45,7 @@ class CompressionSerializer(serializers.ModelSerializer[Compression]):
 
     dimensions = serializers.ListField(child=serializers.IntegerField())
     user = serializers.CharField(source="user.username")
+    calibration = serializers.SerializerMethodField()
     error = Problem()
 
     class Meta:
@@ -54,6 +55,12 @@ class CompressionSerializer(serializers.ModelSerializer[Compression]):
             "state", "stage", "done", "total", "error", "created_at", "started_at", "finished_at",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_calibration(self, row: Compression) -> str | None:
+        """Return the id of the collection it is calibrated on, unless that is the measured one or hidden."""
+        seen = row.calibration and collections.is_seen(row.calibration, user=self.context["request"].user)
+        return str(row.calibration) if seen else None
 
 
 class IntervalSerializer(serializers.Serializer[Any]):

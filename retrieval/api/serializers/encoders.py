@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from retrieval.models import Encoder, EncoderState
-from retrieval.services import encoders, projections
+from retrieval.services import encoders, origins, projections
 
 
 class ProgressSerializer(serializers.Serializer[Any]):
@@ -21,7 +21,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class EncoderSerializer(serializers.ModelSerializer[Encoder]):
-    """An encoder with its scores; ``progress`` while it is being built."""
+    """An encoder with its scores on what the caller sees; ``progress``, of the pictures they see, while it is built."""
 
     spec = serializers.DictField()
     scores = serializers.DictField()
@@ -41,7 +41,12 @@ class EncoderSerializer(serializers.ModelSerializer[Encoder]):
         """Return the counts while it is being built."""
         if encoder.state != EncoderState.BUILDING:
             return None
-        return dict(ProgressSerializer(encoders.progress(encoder)).data)
+        found = encoders.progress(encoder, seen_by=self.context["request"].user)
+        return dict(ProgressSerializer(found).data)
+
+    def to_representation(self, encoder: Encoder) -> dict[str, Any]:
+        """Return what the caller may read."""
+        return super().to_representation(origins.as_seen_by(self.context["request"].user, encoder))
 
 
 class ActivationInput(serializers.Serializer[Any]):

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import tasks
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Encoder, EncoderState
-from retrieval.services import collections, encoders, projections
+from retrieval.services import collections, encoders, origins, projections
 from retrieval.services.encoders import Progress
 from retrieval.services.projections import ProjectionRequest
 from retrieval.web import words
@@ -115,24 +115,25 @@ def _learned(request: HttpRequest, form: ProjectionForm) -> bool:
 
 
 def _table(request: HttpRequest) -> dict[str, Any]:
-    rows = list(encoders.listing())
+    rows = [origins.as_seen_by(request.user, encoder) for encoder in encoders.listing()]
     sets = sorted({name for encoder in rows for name in encoder.scores})
     building = any(encoder.state == EncoderState.BUILDING for encoder in rows)
-    return {"rows": [_row(encoder, sets) for encoder in rows], "sets": _titles(sets, request), "building": building}
+    shown = [_row(encoder, sets, request) for encoder in rows]
+    return {"rows": shown, "sets": _titles(sets, request), "building": building}
 
 
 def _titles(sets: list[str], request: HttpRequest) -> list[str]:
-    """Return what to call the sets: a collection by its name, for those who may know it."""
+    """Return what to call the sets: a collection by its name."""
     names = {str(row.pk): row.name for row in collections.listing(request.user)}
     unknown = _("a collection")
-    found = [OF_A_COLLECTION.fullmatch(name) for name in sets]
+    found = [OF_A_COLLECTION.match(name) for name in sets]
     return [
-        f"{names.get(match[1], unknown)} · {words.name(match[2])}" if match else name
+        f"{names.get(match[1], unknown)} · {words.name(match[2])}{name[match.end():]}" if match else name
         for name, match in zip(sets, found, strict=True)
     ]
 
 
-def _row(encoder: Encoder, sets: list[str]) -> Row:
+def _row(encoder: Encoder, sets: list[str], request: HttpRequest) -> Row:
     building = encoder.state == EncoderState.BUILDING
     scores = [encoder.scores.get(name, {}).get("map") for name in sets]
-    return Row(encoder, encoders.progress(encoder) if building else None, scores)
+    return Row(encoder, encoders.progress(encoder, seen_by=request.user) if building else None, scores)
