@@ -7,6 +7,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ValidationError
@@ -49,7 +50,7 @@ class Cursor:
             if not (isinstance(value, str) and isinstance(row_id, str) and isinstance(back, bool)):
                 raise TypeError(text)
             value.encode()  # half of a character pair cannot be written
-            parsed = cast("Field[Any, Any]", model._meta.get_field(field)).to_python(value)
+            parsed = _field(model, field).to_python(value)
             if "\0" in value or (isinstance(parsed, datetime) and is_naive(parsed)):
                 raise ValueError(text)
             return cls(parsed, str(model._meta.pk.to_python(row_id)), back)
@@ -115,9 +116,17 @@ class CursorPages(BasePagination):
     def _link(self, rows: list[Any], *, back: bool) -> str | None:
         if not rows:
             return None
-        value = getattr(rows[0], self.field)
+        value = reduce(getattr, self.field.split("__"), rows[0])
         text = value.isoformat() if hasattr(value, "isoformat") else value
         return replace_query_param(self.url, "cursor", Cursor(text, str(rows[0].pk), back).encode())
+
+
+def _field(model: type[Model], path: str) -> Field[Any, Any]:
+    """Return the field that rows are ordered by, of the model itself or, as in ``user__username``, of one beside it."""
+    *way, name = path.split("__")
+    for step in way:
+        model = cast("type[Model]", model._meta.get_field(step).related_model)
+    return cast("Field[Any, Any]", model._meta.get_field(name))
 
 
 def _page_size(request: Request) -> int:

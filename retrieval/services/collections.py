@@ -173,12 +173,12 @@ def require(collection: Collection, *, user: Person | Any, role: Role) -> None:
         raise Forbidden(f"This needs the role {role.value} in the collection.")
 
 
-def members(collection: Collection, *, user: User) -> list[Membership]:
-    """Return the members; every member, and nobody else, may see who the others are."""
+def members(collection: Collection, *, user: User) -> QuerySet[Membership]:
+    """Return the members by name; every member, and nobody else, may see who the others are."""
     require(collection, user=user, role=Role.VIEWER)
     if role_of(collection, user) is None:
         raise Forbidden("Only members see who else is one.")
-    return list(collection.memberships.select_related("user"))
+    return collection.memberships.select_related("user").order_by("user__username")
 
 
 def set_member(collection: Collection, *, user: User, member: Member) -> Membership:

@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from retrieval.models import Membership
+from tests.factories import UserFactory
 
 BASE = "/api/v1/collections/"
 
@@ -86,6 +87,27 @@ def test_members_come_change_and_go(collection, owner, stranger, calls):
     }  # fmt: skip
     assert calls(stranger).delete(f"{members}stranger/").status_code == 204
     assert client.delete(f"{members}stranger/").status_code == 404
+
+
+def test_many_members_come_in_pages_by_name(shared, owner, calls):
+    names = ["stranger", *(f"{letter}-{'é' * 40}" for letter in "dbeca")]
+    for name in names[1:]:
+        Membership.objects.create(collection=shared, user=UserFactory(username=name), role="viewer")
+    client, found = calls(owner), []
+    answer = client.get(f"{BASE}{shared.pk}/members/", {"page_size": 2})
+    while answer.status_code == 200:
+        found.append([row["username"] for row in answer.json()["results"]])
+        if not (onward := answer.json()["next"]):
+            break
+        answer = client.get(onward)
+    assert found == [sorted(names)[at : at + 2] for at in (0, 2, 4)]
+    assert client.get(answer.json()["previous"]).json()["results"][0]["username"] == found[1][0]
+
+
+@pytest.mark.parametrize("query", [{"page_size": "201"}, {"page_size": "0"}, {"cursor": "x"}])
+def test_a_page_of_members_that_makes_no_sense_is_named(shared, owner, calls, query):
+    answer = calls(owner).get(f"{BASE}{shared.pk}/members/", query)
+    assert (answer.status_code, set(answer.json()["error"]["fields"])) == (400, set(query))
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,3 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         model = Membership
         fields = ["username", "role"]
         read_only_fields = fields
-
-
-class MembersSerializer(serializers.Serializer[Any]):
-    """All members on one page, in the shape of every list."""
-
-    results = MemberSerializer(many=True)
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)

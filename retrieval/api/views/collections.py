@@ -14,7 +14,6 @@ from retrieval.api.serializers.collections import (
     CollectionSerializer,
     MemberInput,
     MemberSerializer,
-    MembersSerializer,
     RoleInput,
 )
 from retrieval.errors import NotFound
@@ -68,12 +67,11 @@ class CollectionView(ApiView):
 class MembersView(ApiView):
     """The members of a collection."""
 
-    @extend_schema(operation_id="collections_members_list", responses=MembersSerializer)
+    @extend_schema(operation_id="collections_members_list", responses=MemberSerializer(many=True))
     def get(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
-        """List the members; only members may."""
+        """List the members by name; only members may."""
         collection = collections.get(collection_id, user=self.person)
-        rows = collections.members(collection, user=self.person)
-        return Response(self.shown(MembersSerializer, {"results": rows, "next": None, "previous": None}))
+        return self.page(collections.members(collection, user=self.person), MemberSerializer)
 
     @extend_schema(request=MemberInput, responses={201: MemberSerializer})
     def post(self, request: Request, collection_id: UUID) -> Response:
@@ -92,7 +90,7 @@ class MemberView(ApiView):
         """Change a member's role."""
         collection = collections.get(collection_id, user=self.person)
         role = checked(RoleInput, request.data)["role"]
-        if username not in {row.user.get_username() for row in collections.members(collection, user=self.person)}:
+        if not collections.members(collection, user=self.person).filter(user__username=username).exists():
             raise NotFound("There is no such member.")
         row = collections.set_member(collection, user=self.person, member=Member(username, role))
         return Response(self.shown(MemberSerializer, row))
