@@ -27,6 +27,7 @@ from retrieval.api.serializers.images import (
     ImageUpload,
     ThumbnailQuery,
 )
+from retrieval.errors import Conflict, NotFound
 from retrieval.services import addresses, collections, idempotency, images
 from retrieval.services.idempotency import Key
 from retrieval.services.images import Added, ImageChanges, ImageFilters, Upload
@@ -74,9 +75,13 @@ class ImagesView(ApiView):
         form = request.content_type.startswith("multipart/")
         fields = checked(ImageUpload if form else ImageAddress, request.data)
         key = _key(request, fields)
-        known = idempotency.recall(key, user=self.person) if key else None
-        if known:
-            return Response(self._shown(images.get(known, user=self.person)), status=201)
+        if key is None:
+            return self._answered(fields)
+        with idempotency.alone(key, user=self.person):
+            made = idempotency.recall(key, user=self.person)
+            return self._answered_again(made) if made else self._answered(fields, key=key)
+
+    def _answered(self, fields: dict[str, Any], *, key: Key | None = None) -> Response:
         collection = collections.find(fields.pop("collection"), user=self.person)
         added = self._added(fields, collection)
         if added.created:
@@ -84,6 +89,13 @@ class ImagesView(ApiView):
             if key:
                 idempotency.remember(key, user=self.person, image_id=added.image.pk)
         return Response(self._shown(added.image), status=201 if added.created else 200)
+
+    def _answered_again(self, made: UUID) -> Response:
+        try:
+            return Response(self._shown(images.get(made, user=self.person)), status=201)
+        except NotFound as error:
+            text = "The picture that this Idempotency-Key made is gone; send another key to put it in again."
+            raise Conflict(text, code="picture_gone") from error
 
     def _added(self, fields: dict[str, Any], collection: Collection) -> Added:
         file, url = fields.pop("file", None), fields.pop("url", "")
