@@ -50,9 +50,12 @@ def plain(row: Encoder) -> embedding.Encoder:
     return embedding.Encoder(spec)
 
 
+LONGEST_FILE_NAME = 255  # bytes, on all usual file systems
+
+
 def weights_path(name: str) -> Path:
     """Where a weights file is: among the bundled ones or in the weights folder. Raises WeightsError when nowhere."""
-    if Path(name).name != name:
+    if Path(name).name != name or len(name.encode()) > LONGEST_FILE_NAME:
         raise WeightsError(f"{name!r} is not a plain file name.")
     for folder in (BUNDLED, conf.get().weights_dir):
         if (folder / name).is_file():

@@ -16,6 +16,7 @@ from retrieval.api.views import (
     judgements,
     search,
     status,
+    training,
 )
 
 app_name = "api"
@@ -80,6 +81,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="compression-cancel",
     ),
     path("compressions/<uuid:compression_id>/adopt/", compressions.AdoptView.as_view(), name="compression-adopt"),
+    path("training/", training.TrainingsView.as_view(), name="trainings"),
+    path("training/<uuid:run_id>/", training.TrainingView.as_view(), name="training"),
+    path("training/<uuid:run_id>/cancel/", training.CancelTrainingView.as_view(), name="training-cancel"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^.*$", status.UnknownView.as_view(), name="unknown"),

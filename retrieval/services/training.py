@@ -11,7 +11,9 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, UUIDField
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from retrieval import conf, encoders, training
@@ -73,6 +75,22 @@ def listing() -> QuerySet[TrainingRun]:
 def get(run_id: UUID | str) -> TrainingRun:
     """Return one run or raise NotFound."""
     found = listing().filter(pk=run_id).first()
+    if found is None:
+        raise NotFound("There is no such training run.")
+    return found
+
+
+def seen_by(user: User) -> QuerySet[TrainingRun]:
+    """Return the runs on the collections that this administrator sees, newest first, without curves and records."""
+    _require_admin(user)
+    collection = Cast(KT("config__collection"), UUIDField())
+    visible = Collection.objects.visible_to(user).values("pk")
+    return listing().alias(collection=collection).filter(collection__in=visible).defer("curve", "record")
+
+
+def find(run_id: UUID | str, *, user: User) -> TrainingRun:
+    """Return one of these, whole. Raises Forbidden, and NotFound when its collection is not visible."""
+    found = seen_by(user).defer(None).filter(pk=run_id).first()
     if found is None:
         raise NotFound("There is no such training run.")
     return found

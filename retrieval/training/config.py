@@ -14,6 +14,7 @@ from retrieval.errors import InvalidInput
 T = TypeVar("T")
 SAMPLERS = ("shuffled", "balanced")
 PRECISIONS = ("float32", "bfloat16")
+MOST_STEPS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class RunConfig:
         _require(
             self.optimiser.precision in PRECISIONS, "optimiser.precision", f"must be one of {', '.join(PRECISIONS)}"
         )
-        _require(self.optimiser.steps > 0, "optimiser.steps", "must be positive")
+        _require(0 < self.optimiser.steps <= MOST_STEPS, "optimiser.steps", f"must be from 1 to {MOST_STEPS}")
         _require(self.optimiser.lr > 0, "optimiser.lr", "must be positive")
         _require(0 <= self.optimiser.ema < 1, "optimiser.ema", "must be from 0 to below 1")
         _require(0 <= self.data.held_out_share < 1, "data.held_out_share", "must be from 0 to below 1")
@@ -197,7 +198,9 @@ def build(cls: type[T], table: Mapping[str, Any], *, where: str = "") -> T:
 
 def _convert(kind: Any, value: Any, name: str) -> Any:
     if kind is EncoderSpec:
-        return EncoderSpec.from_dict(value)
+        return _spec(value, name)
+    if get_origin(kind) is Mapping:
+        _require(isinstance(value, Mapping), name, "must be a table")
     if is_dataclass(kind):
         return build(kind, value, where=f"{name}.")  # type: ignore[arg-type]
     if get_origin(kind) is tuple:
@@ -207,6 +210,15 @@ def _convert(kind: Any, value: Any, name: str) -> Any:
     if kind in (int, float, str, bool):
         _require(type(value) is kind, name, f"must be of type {kind.__name__}")
     return value
+
+
+def _spec(table: Any, name: str) -> EncoderSpec:
+    _require(isinstance(table, Mapping), name, "must be a table")
+    try:
+        return EncoderSpec.from_dict(table)
+    except InvalidInput as error:
+        fields = {f"{name}.{field}": texts for field, texts in error.fields.items()}
+        raise InvalidInput(error.message, code=error.code, fields=fields) from error
 
 
 def _convert_tuple(kinds: tuple[Any, ...], value: Any, name: str) -> tuple[Any, ...]:

@@ -127,6 +127,12 @@ API: dict[str, list[Rule]] = {
     "api/v1/compressions/<compression_id>/": [Rule("get", admins(404)), Rule("delete", admins(404))],
     "api/v1/compressions/<compression_id>/cancel/": [Rule("post", admins(404))],
     "api/v1/compressions/<compression_id>/adopt/": [Rule("post", admins(404), {"row": "int8", "name": "new"})],
+    "api/v1/training/": [
+        Rule("get", admins(200)),
+        Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "config": {"name": "new"}}),
+    ],
+    "api/v1/training/<run_id>/": [Rule("get", admins(404))],
+    "api/v1/training/<run_id>/cancel/": [Rule("post", admins(404))],
     "api/v1/schema/": [Rule("get", everyone(200))],
     "api/v1/docs/": [Rule("get", everyone(200))],
     "api/v1/^.*$": [Rule("get", everyone(404))],

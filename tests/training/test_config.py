@@ -29,7 +29,7 @@ BAD = [
     ({"schedule": {"sizes": [[0.5, 32]]}}, "schedule.sizes"),
     ({"schedule": {"sizes": [[0.0, 32], [0.9, 64], [0.5, 32]]}}, "schedule.sizes"),
     ({"schedule": {"sizes": []}}, "schedule.sizes"),
-    ({"encoder": {"backbone": "nothing"}}, "backbone"),
+    ({"encoder": {"backbone": "nothing"}}, "encoder.backbone"),
 ]
 
 
