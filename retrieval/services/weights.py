@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -11,13 +10,16 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 from django.core.validators import slug_re
+from django.db import connection, transaction
 from django.utils import timezone
 
 from retrieval import conf, encoders
 from retrieval.embedding import EncoderSpec, backbones, checkpoint
 from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
+from retrieval.ingest import files
 from retrieval.models import Encoder, EncoderState
 
 # (bytes so far, bytes in all or 0 when the server does not say)
@@ -92,20 +94,30 @@ def register(name: str, path: Path, *, spec: EncoderSpec | None = None, sha256: 
     """Make a draft encoder of a trained weights file, which is copied into the weights folder.
 
     ``spec`` may be left out for a file that carries one. The file is read completely first, so one that does not fit
-    is refused now. Raises WeightsError, InvalidInput for a name that none can have, and Conflict when it is taken.
+    is refused now. The name is held from the look at it until the row is committed. Raises WeightsError, InvalidInput
+    for a name that none can have, Conflict when it is taken, and StorageFull.
     """
     require_free(name)
     live = checkpoint.load(path, spec=spec, sha256=sha256 or None)
     carried = checkpoint.read_spec(path)
     folder = conf.get().weights_dir
     folder.mkdir(parents=True, exist_ok=True)
-    if carried is None and live.spec.projection != "identity":
-        # The projection is not in the file: keep the whole encoder, so that it can never come out differently.
-        kept = folder / f"{name}.safetensors"
-        checkpoint.save(live, kept)
-    else:
-        kept = _copied(path, folder / f"{name}{path.suffix}")
-    return _row(name, spec=live.spec, file=kept)
+    with transaction.atomic():
+        hold_name(name)
+        if carried is None and live.spec.projection != "identity":
+            # The projection is not in the file: keep the whole encoder, so that it can never come out differently.
+            kept = folder / f"{name}.safetensors"
+            checkpoint.save(live, kept)
+        else:
+            kept = _copied(path, folder / f"{name}{path.suffix}")
+        return _row(name, spec=live.spec, file=kept)
+
+
+def hold_name(name: str) -> None:
+    """Wait until nobody else holds the name, then keep it until the transaction ends. Raises as ``require_free``."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"encoder name {name}"])
+    require_free(name)
 
 
 def require_free(name: str) -> None:
@@ -117,8 +129,10 @@ def require_free(name: str) -> None:
 
 
 def _copied(source: Path, target: Path) -> Path:
-    partial = target.with_name(target.name + ".partial")
-    shutil.copyfile(source, partial)
+    """Copy it durably, under a name of its own first: a reader finds all of it or nothing."""
+    partial = target.with_name(f"{target.name}.{uuid4().hex}.partial")
+    with source.open("rb") as file:
+        files.receive(file, partial, most=source.stat().st_size)
     return partial.replace(target)
 
 

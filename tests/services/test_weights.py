@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,11 +17,12 @@ from pathlib import Path
 import pytest
 import torch
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connections
 
 from retrieval import conf, encoders
 from retrieval.embedding import Encoder as LiveEncoder
 from retrieval.embedding import EncoderSpec, backbones, checkpoint
-from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
+from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable, WeightsError
 from retrieval.models import Encoder, EncoderState
 from retrieval.services import weights
 
@@ -222,3 +227,62 @@ def test_unknown_wish_stops_the_start(settings):
     settings.IMAGESEARCH = replace(settings.IMAGESEARCH, encoder="nonsense")
     with pytest.raises(InvalidInput, match="no backbone 'nonsense'"):
         weights.first_encoder()
+
+
+def together(*acts):
+    """Do them at the same time, each by a connection of its own; return what each gave or raised."""
+    start = threading.Barrier(len(acts))
+
+    def run(act):
+        start.wait()
+        try:
+            return act()
+        except Exception as error:  # noqa: BLE001
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(run, acts))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("guarded", [True, False])
+def test_two_that_take_one_name_at_once_make_one_encoder_of_one_file(folders, monkeypatch, guarded):
+    """A double click: the second is told that the name is taken, and the file is the one that the row speaks of."""
+    files = [folders / f"{number}.safetensors" for number in range(2)]
+    for seed, file in enumerate(files):
+        checkpoint.save(LiveEncoder(TINY, seed=seed), file)
+    real = weights._copied
+
+    def slowly(source, target):
+        time.sleep(0.5)
+        kept = real(source, target)
+        time.sleep(0.5)
+        return kept
+
+    monkeypatch.setattr(weights, "_copied", slowly)
+    if not guarded:
+        monkeypatch.setattr(weights, "hold_name", lambda name: None)
+    made, refused = sorted(
+        together(*[lambda file=file: weights.register("mine", file) for file in files]),
+        key=lambda one: isinstance(one, Exception),
+    )
+    stored = hashlib.sha256(encoders.weights_path(made.weights_name).read_bytes()).hexdigest()
+    assert isinstance(refused, Conflict if guarded else IntegrityError)
+    if guarded:
+        assert stored == made.weights_sha256
+    assert sorted(path.name for path in conf.get().weights_dir.iterdir()) == ["mine.safetensors"]
+
+
+def test_a_full_disk_leaves_neither_a_row_nor_half_a_file(folders, monkeypatch):
+    checkpoint.save(LiveEncoder(TINY), folders / "mine.safetensors")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageFull):
+        weights.register("mine", folders / "mine.safetensors")
+    assert not Encoder.objects.exists()
+    assert list(conf.get().weights_dir.iterdir()) == []
