@@ -6,17 +6,19 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import structlog
 from celery import Task, shared_task
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_shutting_down
 from django.db import InterfaceError, connections, transaction
 from django.db import OperationalError as DatabaseAway
 from kombu.exceptions import OperationalError
 
 from retrieval import encoders
 from retrieval.errors import RetrievalError, Unavailable, WeightsError
+from retrieval.models import Compression, Evaluation, TrainingRun
 from retrieval.services import (
     archives,
     compressions,
@@ -28,6 +30,7 @@ from retrieval.services import (
     jobs,
     ledger,
     leftovers,
+    lines,
     status,
     training,
 )
@@ -184,24 +187,55 @@ def drop_expired() -> None:
 
 @shared_task(soft_time_limit=None, time_limit=None)
 def train(run_id: str) -> None:
-    """Train an encoder as a run's row says."""
-    training.run(uuid.UUID(run_id))
+    """Train an encoder as a run's row says, then begin the next in line."""
+    _long(train, run_id, kind=TrainingRun, service=training)
 
 
 @shared_task(soft_time_limit=None, time_limit=None)
 def evaluate(evaluation_id: str) -> None:
     """Measure encoders as an evaluation's row says, then begin the next in line."""
-    if evaluations.run(uuid.UUID(evaluation_id)):
-        for following in evaluations.unfinished()[:1]:
-            _publish(evaluate, (following,))
+    _long(evaluate, evaluation_id, kind=Evaluation, service=evaluations)
 
 
 @shared_task(soft_time_limit=None, time_limit=None)
 def compress(compression_id: str) -> None:
     """Measure smaller encoders as a compression's row says, then begin the next in line."""
-    if compressions.run(uuid.UUID(compression_id)):
-        for following in compressions.unfinished()[:1]:
-            _publish(compress, (following,))
+    _long(compress, compression_id, kind=Compression, service=compressions)
+
+
+def _long(task: Task, pk: str, *, kind: type[lines.Work], service: Any) -> None:
+    """Do the work of a row; whatever it breaks off for is written on the row, which would else be taken for running."""
+    _watch_for_the_end()
+    try:
+        done = service.run(uuid.UUID(pk))
+    except Exception as error:
+        log.exception("long_work_broke_off", task=task.name, row=pk)
+        lines.break_off(kind, uuid.UUID(pk), error)
+        return
+    for following in service.unfinished()[:1] if done else []:
+        _publish(task, (following,))
+
+
+@worker_shutting_down.connect
+def say_that_the_end_comes(**_: Any) -> None:
+    """Nothing but a flag: this runs in the handler of the signal, in the midst of anything."""
+    lines.stopping.set()
+
+
+@cache
+def _watch_for_the_end() -> None:
+    threading.Thread(target=_give_back_at_the_end, name="give-back", daemon=True).start()
+
+
+def _give_back_at_the_end() -> None:
+    """An orderly end costs long work no attempt; who is at it notices, and ends."""
+    lines.stopping.wait()
+    try:
+        lines.give_back()
+    except (DatabaseAway, InterfaceError) as error:
+        log.warning("database_away", reason=str(error).strip())
+    finally:
+        connections.close_all()
 
 
 def _beat() -> None:

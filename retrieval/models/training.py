@@ -20,7 +20,11 @@ class RunState(models.TextChoices):
 
 
 class TrainingRun(models.Model):
-    """One training of one encoder. ``curve`` is a list of {"step", name: value}; ``record`` is the full record."""
+    """One training of one encoder.
+
+    ``step`` is the furthest that it ever was. ``curve`` is a list of {"step", name: value}; ``record`` is the full
+    record.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)
@@ -34,6 +38,8 @@ class TrainingRun(models.Model):
     record = models.JSONField(default=dict)
     encoder = models.ForeignKey(Encoder, models.SET_NULL, null=True, blank=True, related_name="runs")
     worker = models.CharField(max_length=100, blank=True, help_text="Who trains it: host, process, its start.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Since it last got further than ever before.")
+    heard_at = models.DateTimeField(null=True, blank=True, help_text="The last sign of life of its worker.")
     cancel_asked = models.BooleanField(default=False)
     error_code = models.CharField(max_length=60, blank=True)
     error_text = models.TextField(blank=True)

@@ -43,10 +43,6 @@ class CompressionRequest:
     wanted: Wanted = field(default_factory=Wanted)
 
 
-class StoppedError(Exception):
-    """Somebody wants it to stop, another attempt has begun, or the row is gone."""
-
-
 def start(request: CompressionRequest, *, user: User) -> Compression:
     """Put a compression in line; the edge wakes the worker for long work. Administrators may.
 
@@ -104,13 +100,13 @@ def run(compression_id: UUID) -> bool:
         return False
     try:
         found = _measured(row)
-    except StoppedError:
-        kept = not lines.end(row, RunState.CANCELLED)
+    except lines.StoppedError:
+        lines.end(row, RunState.CANCELLED)
     except (RetrievalError, training.Diverged) as error:
-        kept = not lines.fail(row, error)
+        lines.fail(row, error)
     else:
-        kept = lines.end(row, RunState.DONE, result=found.to_dict())
-    if not kept:
+        lines.end(row, RunState.DONE, result=found.to_dict())
+    if not _keeping().filter(pk=row.pk).exists():
         discard(row.pk)
     return True
 
@@ -178,17 +174,22 @@ def discard(compression_id: UUID) -> None:
 
 
 def strays() -> list[Path]:
-    """Return the folders whose row is gone, with its collection for example."""
-    known = {str(pk) for pk in Compression.objects.values_list("pk", flat=True)}
+    """Return the folders whose row is gone, with its collection for example, or ended without a table."""
+    known = {str(pk) for pk in _keeping().values_list("pk", flat=True)}
     return [path for path in _root().iterdir() if path.name not in known] if _root().is_dir() else []
 
 
 def tidy() -> int:
-    """Remove the folders whose row is gone; return how many."""
+    """Remove the folders that no row needs; return how many."""
     gone = strays()
     for folder in gone:
         shutil.rmtree(folder, ignore_errors=True)
     return len(gone)
+
+
+def _keeping() -> QuerySet[Compression]:
+    """Those whose folder is needed: they are done, or are being worked on, be it by another attempt."""
+    return Compression.objects.exclude(state__in=(RunState.FAILED, RunState.CANCELLED))
 
 
 def _root() -> Path:
@@ -232,7 +233,7 @@ class _Notes:
         if what != self.stage:
             self.stage, self.tell.told = what, 0.0
         if not self.tell(stage=what, done=done, total=total):
-            raise StoppedError
+            raise lines.StoppedError
 
 
 def _require_possible(request: CompressionRequest) -> None:

@@ -98,6 +98,8 @@ def run(evaluation_id: UUID) -> bool:
         return False
     try:
         result = _measured(row)
+    except lines.StoppedError:
+        pass  # it is somebody else's now, or nobody's
     except RetrievalError as error:
         lines.fail(row, error)
     else:
@@ -181,17 +183,22 @@ def _narrowed(report: Report, names: list[str]) -> Report:
 
 @dataclass
 class _Notes:
-    """Writes how far it is to the row; the queries of all encoders are counted together."""
+    """Writes how far it is to the row; the queries of all encoders are counted together.
+
+    Raises StoppedError when there is nobody to tell.
+    """
 
     tell: lines.Teller[Evaluation]
     encoders: int
     ranked: int = 0
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        if what != "ranking":
-            return
-        done, self.ranked = self.ranked + done, self.ranked + (total if done == total else 0)
-        self.tell(done=done, total=self.encoders * total)
+        so_far: dict[str, int] = {}
+        if what == "ranking":
+            so_far = {"done": self.ranked + done, "total": self.encoders * total}
+            self.ranked += total if done == total else 0
+        if not self.tell(**so_far):
+            raise lines.StoppedError
 
 
 def _require_answers(request: EvaluationRequest) -> None:

@@ -76,10 +76,15 @@ def worker_name() -> str:
 
 def is_dead(worker: str) -> bool:
     """Tell whether that worker ran on this very host and is gone; about other hosts nothing is known: False."""
-    host, boot, pid, started = worker.rsplit("/", 3) if worker.count("/") >= 3 else ("", "", "0", "")
-    if host != socket.gethostname()[:60]:
+    if not is_here(worker):
         return False
+    _, boot, pid, started = worker.rsplit("/", 3)
     return boot != _boot() or _started(int(pid)) != started
+
+
+def is_here(worker: str) -> bool:
+    """Tell whether that worker runs or ran on this very host."""
+    return worker.count("/") >= 3 and worker.rsplit("/", 3)[0] == socket.gethostname()[:60]
 
 
 def _started(pid: int) -> str:

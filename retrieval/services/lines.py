@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from retrieval.errors import RetrievalError
-from retrieval.models import Compression, Evaluation, RunState
-from retrieval.services import ledger
+from retrieval.models import Compression, Evaluation, RunState, TrainingRun
+from retrieval.services import faults, ledger
 
 log = structlog.get_logger(__name__)
 
-Row = TypeVar("Row", Evaluation, Compression)
+Work = Evaluation | Compression | TrainingRun
+Row = TypeVar("Row", Evaluation, Compression, TrainingRun)
+KINDS: tuple[type[Work], ...] = (Evaluation, Compression, TrainingRun)
 
 TELL_EVERY = 1.0  # seconds between notes of how far it is
-SILENCE = timedelta(minutes=15)  # a worker that was not heard of for so long has lost its row
+SILENCE = timedelta(minutes=15)  # a worker elsewhere that was not heard of for so long has lost its row
 ATTEMPTS = 3
-EXHAUSTED = RetrievalError("Measuring ended its worker every time it was tried.", code="attempts_exhausted")
+EXHAUSTED = RetrievalError("This ended its worker every time it was tried.", code="worker_ended")
 GOING = (RunState.QUEUED, RunState.RUNNING)
+
+stopping = threading.Event()
+"""Set once this process is to end: it takes nothing more."""
+
+# What broke off while the database was away; the next claim of this process writes it down.
+_broken: list[tuple[type[Work], UUID, Exception]] = []
+_writing = threading.Lock()
+
+
+class StoppedError(Exception):
+    """Somebody wants it to stop, the row was given back or lost to another attempt, or it is gone."""
 
 
 def unfinished(kind: type[Row]) -> list[UUID]:
@@ -36,10 +53,12 @@ def unfinished(kind: type[Row]) -> list[UUID]:
 
 def claim(kind: type[Row], pk: UUID) -> Row | None:
     """Take it, unless it is over or somebody has it or is busy with another; one that cost too many workers fails."""
+    _write_broken()
     with transaction.atomic():
+        _hold(kind)
         rows = kind.objects.select_for_update(of=("self",)).select_related("user")
         row: Row | None = rows.filter(pk=pk).first()
-        if row is None or not _is_free(row) or _busy(kind):
+        if row is None or stopping.is_set() or not _is_free(row) or _busy(kind):
             return None
         if row.attempts >= ATTEMPTS:
             fail(row, EXHAUSTED)
@@ -51,17 +70,38 @@ def claim(kind: type[Row], pk: UUID) -> Row | None:
     return row
 
 
-def end(row: Evaluation | Compression, state: str, **fields: Any) -> bool:
-    """Write the end; False when another attempt has begun, or the row went with its collection and nobody misses it."""
-    mine = type(row).objects.filter(pk=row.pk, attempts=row.attempts)
+def end(row: Work, state: str, **fields: Any) -> bool:
+    """Write the end; False when it was given back, another attempt has begun, or the row is gone."""
     log.info("long_work_ended", kind=row._meta.model_name, row=str(row.pk), state=state)
-    return bool(mine.update(**fields, state=state, finished_at=timezone.now()))
+    return bool(_mine(row).update(**fields, state=state, finished_at=timezone.now()))
 
 
-def fail(row: Evaluation | Compression, error: Exception) -> bool:
+def fail(row: Work, error: Exception) -> bool:
     """Write why it failed; False as ``end``."""
     code, text = getattr(error, "code", "diverged"), getattr(error, "message", str(error))
     return end(row, RunState.FAILED, error_code=code, error_text=text)
+
+
+def give_back() -> int:
+    """Put what this process is at back in line, the attempt not counted, as it is to end; return how many."""
+    given = 0
+    for kind in KINDS:
+        with transaction.atomic():
+            _hold(kind)  # a claim that is being written comes first
+            given += _back_in_line(_running_here(kind))
+    return given
+
+
+def break_off(kind: type[Work], pk: UUID, error: Exception) -> None:
+    """Write down that this process's work on the row broke off, for an error that nobody expected.
+
+    When the database went away it goes back in line, the attempt not counted; else the row fails with the reason.
+    While nothing can be written it is kept for the next claim.
+    """
+    with _writing:
+        _broken.append((kind, pk, error))
+    with suppress(OperationalError, InterfaceError):
+        _write_broken()
 
 
 @dataclass
@@ -73,25 +113,58 @@ class Teller(Generic[Row]):
     told: float = 0.0
 
     def __call__(self, **fields: Any) -> bool:
-        """Return False when there was nobody to tell: no such row, or another attempt has begun."""
+        """Return False when there was nobody to tell: no such row, it was given back, or another attempt has begun."""
         if time.monotonic() - self.told <= TELL_EVERY:
             return True
         self.told = time.monotonic()
-        mine = type(self.row).objects.filter(pk=self.row.pk, attempts=self.row.attempts, state=RunState.RUNNING)
-        return bool(mine.filter(**self.only).update(**fields, heard_at=timezone.now()))
+        return bool(_mine(self.row).filter(**self.only).update(**fields, heard_at=timezone.now()))
 
 
-def _is_free(row: Evaluation | Compression) -> bool:
-    return row.state == RunState.QUEUED or (row.state == RunState.RUNNING and _is_lost(row))
+def _mine(row: Work) -> QuerySet[Any]:
+    """The row as this attempt knows it: the number alone would not do, as one that is given back has it again."""
+    return type(row).objects.filter(pk=row.pk, attempts=row.attempts, worker=row.worker, state=row.state)
 
 
-def _is_lost(row: Evaluation | Compression) -> bool:
-    """Tell whether the worker of a running one is gone, be it here or, after a while without a sign, elsewhere."""
-    silent = row.heard_at is None or row.heard_at < timezone.now() - SILENCE
-    return silent or ledger.is_dead(row.worker)
+def _running_here(kind: type[Work]) -> QuerySet[Any]:
+    return kind.objects.filter(state=RunState.RUNNING, worker=ledger.worker_name())
 
 
-def _busy(kind: type[Row]) -> bool:
+def _back_in_line(rows: QuerySet[Any]) -> int:
+    return rows.update(state=RunState.QUEUED, worker="", attempts=Greatest(F("attempts") - 1, 0))
+
+
+def _write_broken() -> None:
+    with _writing:
+        while _broken:
+            kind, pk, error = _broken[-1]
+            rows = _running_here(kind).filter(pk=pk)
+            if faults.is_database_away(error):
+                _back_in_line(rows)
+            else:
+                why = faults.reason(error)
+                failed = {"error_code": why.code, "error_text": why.message, "finished_at": timezone.now()}
+                rows.update(state=RunState.FAILED, **failed)
+            _broken.pop()
+
+
+def _hold(kind: type[Work]) -> None:
+    """Until the transaction ends nobody else takes one of this kind: two rows of their own would not stand in line."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"line {kind._meta.label}"])
+
+
+def _is_free(row: Work) -> bool:
+    return row.state == RunState.QUEUED or (row.state == RunState.RUNNING and _is_lost(row.worker, row.heard_at))
+
+
+def _is_lost(worker: str, heard_at: datetime | None) -> bool:
+    """Tell whether the worker of a running one is gone: here that can be seen, elsewhere it is silent for a while."""
+    if ledger.is_here(worker):
+        return ledger.is_dead(worker)
+    return heard_at is None or heard_at < timezone.now() - SILENCE
+
+
+def _busy(kind: type[Work]) -> bool:
     """Tell whether one of this kind is being worked on; one at a time leaves room for everything else."""
-    running = kind.objects.filter(state=RunState.RUNNING).defer("result")
-    return any(not _is_lost(row) for row in running)
+    running = kind.objects.filter(state=RunState.RUNNING).values_list("worker", "heard_at")
+    return any(not _is_lost(worker, heard_at) for worker, heard_at in running)

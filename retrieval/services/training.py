@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-import structlog
+import numpy as np
 from django.db import transaction
 from django.db.models import Q, QuerySet, UUIDField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.utils import timezone
+from numpy.typing import NDArray
 
 from retrieval import conf, encoders, training
 from retrieval.errors import Forbidden, InvalidInput, NotFound, RetrievalError, WeightsError
 from retrieval.ingest import sandbox, store
 from retrieval.models import Collection, Image, RunState, TrainingRun
-from retrieval.services import accounts, collections, ledger, weights
+from retrieval.services import accounts, collections, lines, weights
 from retrieval.training.loop import CHECKPOINT
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-log = structlog.get_logger(__name__)
-
 FEWEST = 8
-ASK_EVERY = 2.0  # seconds between looks at whether somebody wants the run to stop
 Labels = Literal["tags", "group_key"]
 
 
@@ -45,7 +42,8 @@ class TrainingRequest:
 def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     """Check a config and put the run in line; the edge wakes the worker for long work. Administrators may.
 
-    Raises InvalidInput naming the field of the config, Conflict when the name is taken.
+    Raises InvalidInput naming the field of the config, also for the name of a run that is not over, and Conflict when
+    an encoder has the name.
     """
     _require_admin(user)
     collections.find(request.collection.pk, user=user)
@@ -55,15 +53,16 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     if config.data.path:
         raise InvalidInput.of("data.path", "The pictures are those of the collection; leave data.path out.")
     _require_weights(config.start.weights)
-    weights.require_free(config.name)
-    row = TrainingRun.objects.create(
-        user=user,
-        name=config.name,
-        recipe=config.recipe,
-        config={"run": config.to_dict(), "collection": str(request.collection.pk), "by": request.by},
-        steps=config.optimiser.steps,
-    )
-    accounts.record(user, "training.started", row, name=row.name, collection=str(request.collection.pk))
+    with transaction.atomic():
+        _require_name(config.name)
+        row = TrainingRun.objects.create(
+            user=user,
+            name=config.name,
+            recipe=config.recipe,
+            config={"run": config.to_dict(), "collection": str(request.collection.pk), "by": request.by},
+            steps=config.optimiser.steps,
+        )
+        accounts.record(user, "training.started", row, name=row.name, collection=str(request.collection.pk))
     return row
 
 
@@ -106,45 +105,72 @@ def cancel(row: TrainingRun, *, user: User) -> None:
 
 
 def unfinished() -> list[UUID]:
-    """Return the runs that nobody works on: those whose worker died, then those in line, first come first."""
-    running = TrainingRun.objects.filter(state=RunState.RUNNING).values_list("pk", "worker")
-    queued = TrainingRun.objects.filter(state=RunState.QUEUED).order_by("created_at").values_list("pk", flat=True)
-    return [*(pk for pk, worker in running if ledger.is_dead(worker)), *queued]
+    """Return what is not over, first come first; ``run`` finds out whether somebody alive is at it."""
+    return lines.unfinished(TrainingRun)
 
 
-def run(run_id: UUID) -> None:
-    """Train; a run that was broken off goes on from its checkpoint. Every expected error ends up on the row."""
-    row = _claim(run_id)
-    if row is None:
-        return
-    try:
-        result = _train(row)
-    except (RetrievalError, training.Diverged) as error:
-        _end(row, RunState.FAILED, error_code=getattr(error, "code", "diverged"), error_text=str(error))
-        return
-    row.refresh_from_db(fields=["cancel_asked"])
-    if row.cancel_asked:
-        _end(row, RunState.CANCELLED, record=result.record.to_dict())
-        return
-    encoder = weights.register(row.name, result.weights, sha256=result.sha256)
-    encoder.origin = {"training_run": str(row.pk), "recipe": row.recipe, "data": result.record.data_digest}
-    encoder.save(update_fields=["origin"])
-    _end(row, RunState.DONE, record=result.record.to_dict(), encoder=encoder)
+def run(run_id: UUID) -> bool:
+    """Train and make a draft encoder; False when there was nothing to do.
 
-
-def pictures(collection: Collection, *, by: Labels, side: int) -> training.PictureSet:
-    """Decode the living pictures of a collection to side x side, with labels and groups.
-
-    By tags: the first tag is the label and the group key the group. By group key: it is the label. Raises
-    InvalidInput when there are too few.
+    May be asked twice: one worker at a time has it, and one that died or fell silent loses it to the next, which goes
+    on from the checkpoint. Every expected error ends up on the row.
     """
-    rows = list(Image.objects.alive().filter(collection=collection).order_by("pk"))
-    if len(rows) < FEWEST:
-        raise InvalidInput.of("collection", f"Training needs at least {FEWEST} pictures.")
+    row = lines.claim(TrainingRun, run_id)
+    if row is None:
+        return False
+    try:
+        _train(row)
+    except lines.StoppedError:
+        lines.end(row, RunState.CANCELLED)
+    except (RetrievalError, training.Diverged) as error:
+        lines.fail(row, error)
+    return True
+
+
+def pictures(collection: Collection, *, by: Labels, side: int, notes: Notes) -> training.PictureSet:
+    """Decode the pictures of a collection that this person sees to side x side, with labels and groups.
+
+    By tags: the first tag is the label and the group key the group. By group key: it is the label. Pictures whose
+    original vanished are left out. Raises InvalidInput when there are too few, and StoppedError.
+    """
+    rows = list(Image.objects.visible_to(notes.row.user).filter(collection=collection).order_by("pk"))
+    _require_enough(len(rows))
     labels = [(row.tags[0] if row.tags else "") if by == "tags" else row.group_key for row in rows]
     groups = [row.group_key for row in rows] if by == "tags" else []
-    decoded = (sandbox.pixels(store.original(row.sha256)) for row in rows)
-    return training.from_arrays(decoded, labels, side=side, groups=groups)
+    there = np.ones(len(rows), np.bool_)
+    found = training.from_arrays(_decoded(rows, there, notes=notes), labels, side=side, groups=groups)
+    _require_enough(int(there.sum()))
+    return found if there.all() else found.at(there)
+
+
+@dataclass
+class Notes:
+    """Writes the curve to the row and that its worker is alive, and remembers when nobody wanted it any more."""
+
+    row: TrainingRun
+    tell: lines.Teller[TrainingRun]
+    stopped: bool = False
+
+    @classmethod
+    def of(cls, row: TrainingRun) -> Notes:
+        """For a row that was claimed."""
+        return cls(row, lines.Teller(row, only={"cancel_asked": False}))
+
+    def stop(self) -> bool:
+        """Tell whether somebody cancelled the run or it is not ours any more; asks the database only now and then."""
+        self.stopped = self.stopped or not self.tell()
+        return self.stopped
+
+    def watch(self, progress: training.Progress) -> None:
+        """Write the newest point of the curve; whoever gets further than ever before has used up no attempt."""
+        row, further = self.row, progress.step > self.row.step
+        row.step, row.steps = max(row.step, progress.step), progress.steps
+        # After a checkpoint was gone back to, the steps since then come again.
+        row.curve = [point for point in row.curve if point["step"] < progress.step] + [asdict(progress.point)]
+        self.tell.told = 0.0
+        attempts = 1 if further else row.attempts
+        if self.tell(step=row.step, steps=row.steps, curve=row.curve, attempts=attempts):
+            row.attempts = attempts
 
 
 def folder_of(row: TrainingRun) -> Path:
@@ -152,68 +178,56 @@ def folder_of(row: TrainingRun) -> Path:
     return conf.get().data_dir / "training" / str(row.pk)
 
 
-def _claim(run_id: UUID) -> TrainingRun | None:
-    """Take the run, unless somebody alive has it or it is over."""
-    with transaction.atomic():
-        row = TrainingRun.objects.select_for_update().filter(pk=run_id).first()
-        free = row is not None and (
-            row.state == RunState.QUEUED or (row.state == RunState.RUNNING and ledger.is_dead(row.worker))
-        )
-        if row is None or not free or _busy():
-            return None
-        row.state, row.worker = RunState.RUNNING, ledger.worker_name()
-        row.started_at = row.started_at or timezone.now()
-        row.save(update_fields=["state", "worker", "started_at"])
-    return row
-
-
-def _busy() -> bool:
-    """Tell whether another run is being worked on; one at a time leaves room for everything else."""
-    running = TrainingRun.objects.filter(state=RunState.RUNNING).values_list("worker", flat=True)
-    return any(not ledger.is_dead(worker) for worker in running)
-
-
-def _train(row: TrainingRun) -> training.Result:
-    config = training.RunConfig.from_dict(row.config["run"])
-    collection = Collection.objects.filter(pk=row.config["collection"], deleted_at=None).first()
-    if collection is None:
-        raise NotFound("The collection of this run is gone.")
-    output = folder_of(row)
+def _train(row: TrainingRun) -> None:
+    """Train on the collection as the person who asked sees it now."""
+    config, notes, output = training.RunConfig.from_dict(row.config["run"]), Notes.of(row), folder_of(row)
+    collection = collections.find(row.config["collection"], user=row.user)
     places = training.Places(
-        pictures=pictures(collection, by=row.config["by"], side=config.data.stored_size),
+        pictures=pictures(collection, by=row.config["by"], side=config.data.stored_size, notes=notes),
         weights=encoders.weights_path,
         output=output,
     )
-    hooks = training.Hooks(watch=lambda progress: _note(row, progress), stop=_stopper(row))
-    return training.run(config, places=places, hooks=hooks, resume=(output / CHECKPOINT).exists())
+    hooks = training.Hooks(watch=notes.watch, stop=notes.stop)
+    result = training.run(config, places=places, hooks=hooks, resume=(output / CHECKPOINT).exists())
+    if notes.stopped:
+        lines.end(row, RunState.CANCELLED, record=result.record.to_dict())
+    else:
+        _finish(row, result)
 
 
-def _note(row: TrainingRun, progress: training.Progress) -> None:
-    """Write the newest point of the curve, for the page that looks at it."""
-    row.step, row.steps = progress.step, progress.steps
-    row.curve = [*row.curve, asdict(progress.point)]
-    row.save(update_fields=["step", "steps", "curve"])
+def _finish(row: TrainingRun, result: training.Result) -> None:
+    """Make the draft encoder and end the run, both or neither. Raises StoppedError when it is not ours any more."""
+    record = result.record.to_dict()
+    with transaction.atomic():
+        encoder = weights.register(row.name, result.weights, sha256=result.sha256)
+        encoder.origin = {"training_run": str(row.pk), "recipe": row.recipe, "data": record["data_digest"]}
+        encoder.save(update_fields=["origin"])
+        if not lines.end(row, RunState.DONE, record=record, encoder=encoder):
+            raise lines.StoppedError
 
 
-def _stopper(row: TrainingRun) -> Callable[[], bool]:
-    """Return a function that tells whether somebody cancelled the run; it asks the database now and then only."""
-    asked, answer = 0.0, False
-
-    def stop() -> bool:
-        nonlocal asked, answer
-        if time.monotonic() - asked > ASK_EVERY:
-            asked = time.monotonic()
-            answer = TrainingRun.objects.filter(Q(cancel_asked=True), pk=row.pk).exists()
-        return answer
-
-    return stop
+def _decoded(rows: list[Image], there: NDArray[np.bool_], *, notes: Notes) -> Iterator[NDArray[np.uint8]]:
+    """The pixels of each row; where the original vanished nothing but a mark in ``there``, and one black pixel."""
+    for number, row in enumerate(rows):
+        if notes.stop():
+            raise lines.StoppedError
+        try:
+            yield sandbox.pixels(store.original(row.sha256))
+        except FileNotFoundError:
+            there[number] = False
+            yield np.zeros((1, 1, 3), np.uint8)
 
 
-def _end(row: TrainingRun, state: RunState, **fields: Any) -> None:
-    for name, value in {**fields, "state": state, "finished_at": timezone.now()}.items():
-        setattr(row, name, value)
-    row.save(update_fields=[*fields, "state", "finished_at"])
-    log.info("training_ended", run=str(row.pk), state=state, name=row.name)
+def _require_enough(pictures: int) -> None:
+    if pictures < FEWEST:
+        raise InvalidInput.of("collection", f"Training needs at least {FEWEST} pictures.")
+
+
+def _require_name(name: str) -> None:
+    """Say now that the name is taken, or will be by the time of this run's end; held until the transaction ends."""
+    weights.hold_name(name)
+    if TrainingRun.objects.filter(name=name, state__in=lines.GOING).exists():
+        raise InvalidInput.of("name", f"A run called {name} is in line or going on already.", code="run_named_so")
 
 
 def _require_weights(name: str) -> None:

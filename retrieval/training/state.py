@@ -37,7 +37,7 @@ class State:
     waited: int = 0
 
     def save(self, path: Path) -> None:
-        """Write everything to ``path``."""
+        """Write everything to ``path``; on a full disk nothing is left of the attempt."""
         numbers = {name: getattr(self, name) for name in ("step", "seconds", "best", "waited")}
         data = {
             **numbers,
@@ -47,8 +47,12 @@ class State:
             "curve": [asdict(point) for point in self.curve],
         }
         partial = path.with_name(path.name + ".partial")
-        torch.save(data, partial)
-        partial.replace(path)
+        try:
+            with partial.open("wb") as file:  # opened here, as torch's own error for a full disk does not say so
+                torch.save(data, file)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def load(self, path: Path) -> None:
         """Take over what ``save`` wrote; raises InvalidInput when it is of another run."""

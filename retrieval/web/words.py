@@ -21,6 +21,7 @@ REASONS = {
     "decoder_memory": gettext_lazy("Reading this picture takes more memory than the limit."),
     "decoder_timeout": gettext_lazy("Reading this picture takes too long."),
     "decoders_busy": gettext_lazy("Many pictures are being read just now. Please try again in a moment."),
+    "diverged": gettext_lazy("The loss is not a number any more; a smaller learning rate may help."),
     "encoder_active": gettext_lazy("This encoder is in use."),
     "encoder_incomplete": gettext_lazy("The encoder is not built to the end yet."),
     "encoder_worse": gettext_lazy("It scores worse than the active one. Give a reason to switch all the same."),
@@ -34,6 +35,7 @@ REASONS = {
     "image_too_large": gettext_lazy("The picture is larger than the limits allow."),
     "link_used": gettext_lazy("This link was used already, or it is too old."),
     "member_damaged": gettext_lazy("The file in the archive is damaged."),
+    "memory_full": gettext_lazy("There was too little memory for this."),
     "nested_archive": gettext_lazy("An archive inside an archive is not opened."),
     "name_taken": gettext_lazy("There is an encoder of this name already."),
     "no_encoder": gettext_lazy("No encoder is active yet."),
@@ -43,6 +45,7 @@ REASONS = {
     "picture_damaged": gettext_lazy("The picture is damaged or cut off."),
     "quota_exceeded": gettext_lazy("Your space here is used up."),
     "rate_limited": gettext_lazy("That was a lot in a short time. Please wait a moment."),
+    "run_named_so": gettext_lazy("A run of this name is in line or going on already."),
     "same_picture": gettext_lazy("The collection has this very picture already."),
     "search_timeout": gettext_lazy("The search took too long; narrow it."),
     "special_member": gettext_lazy("This is not a plain file."),
@@ -50,6 +53,7 @@ REASONS = {
     "too_large": gettext_lazy("This is larger than the limit."),
     "too_many_redirects": gettext_lazy("The address leads from one to the next too often."),
     "unavailable": gettext_lazy("A part of the system is not there just now. Please try again in a moment."),
+    "unexpected": gettext_lazy("Something went wrong that nobody expected; the log says more."),
     "unknown_compression": gettext_lazy("The file in the archive is packed in an unknown way."),
     "unreadable_file": gettext_lazy("The file cannot be read."),
     "unsafe_name": gettext_lazy("The name of the file leads out of the archive."),
@@ -58,6 +62,7 @@ REASONS = {
     "url_unreachable": gettext_lazy("Nothing could be fetched from this address."),
     "weights_gone": gettext_lazy("The weights of this line are not kept any more; measure again."),
     "weights_invalid": gettext_lazy("The encoder's weights are missing or altered."),
+    "worker_ended": gettext_lazy("This ended its worker every time it was tried."),
 }
 
 MEASURES = [

@@ -144,9 +144,16 @@ def test_one_whose_worker_died_begins_anew(row):
 def test_one_that_ends_its_worker_every_time_fails(row):
     Compression.objects.update(attempts=lines.ATTEMPTS)
     held_by(row, dead())
+    half = compressions.folder_of(row.pk) / "int8.safetensors"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half a file")
+    tasks.purge()
+    assert kept(row) == ["int8.safetensors"]
     assert not compressions.run(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.error_code) == (RunState.FAILED, "attempts_exhausted")
+    assert (row.state, row.error_code) == (RunState.FAILED, "worker_ended")
+    tasks.purge()
+    assert kept(row) == []
 
 
 def test_one_is_stopped_while_it_is_measured(row, admin, monkeypatch):
@@ -178,6 +185,29 @@ def test_a_lost_attempt_changes_nothing(row, monkeypatch):
     assert compressions.run(row.pk)
     row.refresh_from_db()
     assert (row.state, row.attempts, row.result) == (RunState.RUNNING, 2, {})
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.DONE, RunState.QUEUED])
+def test_a_lost_attempt_leaves_the_weights_of_the_other(row, monkeypatch, state):
+    def overtaken(*args, **said):
+        found = tables.canned(*args, **said)
+        Compression.objects.update(attempts=2, state=state)
+        return found
+
+    monkeypatch.setattr(compression, "run", overtaken)
+    assert compressions.run(row.pk)
+    assert kept(row) == ["int8.safetensors"]
+
+
+def test_an_attempt_whose_row_is_gone_leaves_nothing(row, monkeypatch):
+    def gone(*args, **said):
+        found = tables.canned(*args, **said)
+        Compression.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(compression, "run", gone)
+    assert compressions.run(row.pk)
+    assert kept(row) == []
 
 
 def test_what_cannot_be_measured_fails_with_a_sentence(row, collection):

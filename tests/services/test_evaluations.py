@@ -154,7 +154,7 @@ def test_one_that_ends_its_worker_every_time_fails(row):
     held_by(row, dead())
     assert not evaluations.run(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.error_code) == (EvaluationState.FAILED, "attempts_exhausted")
+    assert (row.state, row.error_code) == (EvaluationState.FAILED, "worker_ended")
 
 
 def test_one_at_a_time_first_come_first(row, collection, admin):
@@ -202,8 +202,9 @@ def test_how_far_it_is_counts_the_queries_of_all_encoders(row, monkeypatch):
 def test_notes_of_a_worker_that_lost_it_change_nothing(row):
     held_by(row, "elsewhere/boot/1/1")
     Evaluation.objects.update(attempts=row.attempts + 1)
-    evaluations._Notes(lines.Teller(row), 1)("ranking", 5, 10)
-    lines.end(row, EvaluationState.DONE)
+    with pytest.raises(lines.StoppedError):
+        evaluations._Notes(lines.Teller(row), 1)("ranking", 5, 10)
+    assert not lines.end(row, EvaluationState.DONE)
     row.refresh_from_db()
     assert (row.state, row.done, row.total) == (EvaluationState.RUNNING, 0, 0)
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import io
 import tomllib
+from datetime import timedelta
 
 import numpy as np
 import pytest
 import torch
+from django.utils import timezone
 from PIL import Image as Picture
 
-from retrieval import encoders
+from retrieval import encoders, tasks
 from retrieval import training as room
 from retrieval.embedding import checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
-from retrieval.models import Encoder, EncoderState, RunState, TrainingRun
-from retrieval.services import images, training
+from retrieval.models import Encoder, EncoderState, Image, RunState, TrainingRun
+from retrieval.services import images, ledger, lines, training
 from retrieval.services.picture_fields import ImageChanges
 from retrieval.services.training import TrainingRequest
+from retrieval.training.state import Point
 from retrieval.web.forms.training import EXAMPLE
-from tests.factories import CollectionFactory, EncoderFactory, UserFactory
+from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -61,12 +64,16 @@ def test_the_pictures_are_the_collections_and_no_path_of_the_server(collection, 
         started(collection, admin, data={"path": "/etc"})
 
 
+def claimed(row):
+    return training.Notes.of(lines.claim(TrainingRun, row.pk))
+
+
 def test_a_run_ends_with_a_draft_encoder_and_its_curve(collection, admin):
     row = started(collection, admin)
     assert training.unfinished() == [row.pk]
     training.run(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.step, row.error_text) == (RunState.DONE, 2, "")
+    assert (row.state, row.step, row.error_text, row.attempts) == (RunState.DONE, 2, "", 1)
     assert [point["step"] for point in row.curve][-1] == 2
     assert row.record["data_digest"]
     assert (row.encoder.name, row.encoder.state, row.encoder.trained) == ("mine", EncoderState.DRAFT, True)
@@ -97,9 +104,10 @@ def test_weights_that_are_not_there_are_refused_at_the_start(collection, admin, 
     assert list(refused.value.fields) == ["start.weights"]
 
 
-def test_labels_are_tags_or_group_keys(collection):
-    by_tags = training.pictures(collection, by="tags", side=16)
-    by_groups = training.pictures(collection, by="group_key", side=16)
+def test_labels_are_tags_or_group_keys(collection, admin):
+    notes = claimed(started(collection, admin))
+    by_tags = training.pictures(collection, by="tags", side=16, notes=notes)
+    by_groups = training.pictures(collection, by="group_key", side=16, notes=notes)
     assert by_tags.classes == ("blue", "red")
     assert len(by_groups.classes) == 4
     assert len(set(by_tags.groups.tolist())) == 4
@@ -107,7 +115,7 @@ def test_labels_are_tags_or_group_keys(collection):
 
 def test_a_run_that_is_cancelled_makes_no_encoder(collection, admin, monkeypatch):
     row = started(collection, admin)
-    monkeypatch.setattr(training, "ASK_EVERY", -1.0)
+    monkeypatch.setattr(lines, "TELL_EVERY", -1.0)
     real = room.run
 
     def cancelled(*args, **options):
@@ -129,23 +137,147 @@ def test_one_in_line_is_cancelled_at_once(collection, admin):
     assert row.state == RunState.CANCELLED
 
 
-def test_a_run_whose_worker_died_goes_on(collection, admin):
+def held_by(row, worker, *, minutes=0, **fields):
+    heard = timezone.now() - timedelta(minutes=minutes)
+    TrainingRun.objects.filter(pk=row.pk).update(state=RunState.RUNNING, worker=worker, heard_at=heard, **fields)
+
+
+def dead():
+    host, boot, pid, _ = ledger.worker_name().rsplit("/", 3)
+    return f"{host}/{boot}/{pid}/1"
+
+
+def test_one_that_somebody_alive_has_is_left_alone(collection, admin):
     row = started(collection, admin)
-    TrainingRun.objects.update(state=RunState.RUNNING, worker=training.ledger.worker_name())
-    training.run(row.pk)
-    row.refresh_from_db()
-    assert row.state == RunState.RUNNING
-    host, boot, pid, _ = training.ledger.worker_name().rsplit("/", 3)
-    TrainingRun.objects.update(worker=f"{host}/{boot}/{pid}/1")
+    for worker, minutes in ((ledger.worker_name(), 60), ("elsewhere/boot/1/1", 14)):
+        held_by(row, worker, minutes=minutes)
+        assert not training.run(row.pk)
+
+
+@pytest.mark.parametrize("lost", ["dead", "silent"])
+def test_a_run_whose_worker_is_lost_goes_on(collection, admin, lost):
+    """Silent: a container that is made anew has another name, and nobody can see that the old one's process is gone."""
+    row = started(collection, admin)
+    held_by(row, dead() if lost == "dead" else "elsewhere/boot/1/1", minutes=0 if lost == "dead" else 16)
     assert training.unfinished() == [row.pk]
-    training.run(row.pk)
+    assert training.run(row.pk)
     row.refresh_from_db()
     assert row.state == RunState.DONE
 
 
+def test_a_run_that_was_given_back_goes_on_from_its_checkpoint(collection, admin, monkeypatch):
+    row, seen = started(collection, admin), []
+    monkeypatch.setattr(lines, "TELL_EVERY", -1.0)
+    real_watch, real_run = training.Notes.watch, room.run
+
+    def given_back(notes, progress):
+        real_watch(notes, progress)
+        if progress.step == 1:
+            assert lines.give_back() == 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Notes, "watch", given_back)
+        assert training.run(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.step, row.attempts, row.error_text) == (RunState.QUEUED, 1, 0, "")
+    monkeypatch.setattr(room, "run", lambda *args, **said: seen.append(said["resume"]) or real_run(*args, **said))
+    assert training.run(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.step, row.attempts, seen) == (RunState.DONE, 2, 1, [True])
+    assert [point["step"] for point in row.curve] == [1, 2]
+
+
+def test_only_a_run_that_gets_no_further_ends_its_workers_in_vain(collection, admin, monkeypatch):
+    """A power cut every night must not end a training of a week; a picture that kills each worker must."""
+    row = started(collection, admin)
+    for step, attempts in ((1, 1), (1, 2)):
+        held_by(row, dead())
+        notes = claimed(row)
+        notes.watch(room.Progress(step, 2, Point(step, 0.1, {"loss": 1.0})))
+        assert TrainingRun.objects.values_list("step", "attempts").get() == (step, attempts)
+    held_by(row, dead(), attempts=lines.ATTEMPTS)
+    assert not training.run(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.error_code) == (RunState.FAILED, "worker_ended")
+
+
+def test_a_name_that_a_run_holds_is_refused_until_that_is_over(collection, admin):
+    first = started(collection, admin)
+    with pytest.raises(InvalidInput) as refused:
+        started(collection, admin)
+    assert list(refused.value.fields) == ["name"]
+    training.cancel(first, user=admin)
+    started(collection, admin)
+
+
+def test_a_name_that_was_taken_meanwhile_ends_the_run_and_blocks_no_other(collection, admin):
+    row, following = started(collection, admin), started(collection, admin, name="other")
+    EncoderFactory(name="mine", state="draft")
+    assert training.run(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.error_code, row.encoder) == (RunState.FAILED, "name_taken", None)
+    assert training.run(following.pk)
+    assert Encoder.objects.filter(name="other").exists()
+
+
+def test_an_overtaken_run_leaves_no_encoder(collection, admin, monkeypatch):
+    row, real = started(collection, admin), room.run
+
+    def overtaken(*args, **said):
+        result = real(*args, **said)
+        TrainingRun.objects.update(attempts=2)
+        return result
+
+    monkeypatch.setattr(room, "run", overtaken)
+    assert training.run(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.encoder) == (RunState.RUNNING, None)
+    assert not Encoder.objects.filter(name="mine").exists()
+
+
+def test_pictures_whose_original_vanished_are_left_out(collection, admin):
+    notes = claimed(started(collection, admin))
+    whole = training.pictures(collection, by="tags", side=16, notes=notes)
+    ImageFactory(collection=collection, tags=["red"])  # it never had a file
+    found = training.pictures(collection, by="tags", side=16, notes=notes)
+    assert (found.pixels == whole.pixels).all()
+    assert found.labels.tolist() == whole.labels.tolist()
+    Image.objects.filter(pk=Image.objects.first().pk).update(sha256="f" * 64)
+    with pytest.raises(InvalidInput, match="at least 8"):
+        training.pictures(collection, by="tags", side=16, notes=notes)
+
+
+def test_a_full_disk_at_a_checkpoint_is_the_reason_of_the_failure(collection, admin, monkeypatch):
+    row = started(collection, admin)
+    training.folder_of(row).mkdir(parents=True)
+    (training.folder_of(row) / "checkpoint.pt.partial").symlink_to("/dev/full")
+    monkeypatch.setattr(tasks, "_publish", lambda task, args: None)
+    tasks.train(str(row.pk))
+    row.refresh_from_db()
+    assert (row.state, row.error_code) == (RunState.FAILED, "storage_full")
+
+
+def test_the_task_begins_the_next_in_line(collection, admin, monkeypatch):
+    row, following, sent = started(collection, admin), started(collection, admin, name="other"), []
+    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append((task.name, *args)))
+    tasks.train(str(row.pk))
+    assert sent == [("retrieval.tasks.train", following.pk)]
+
+
+def test_a_run_does_not_train_on_what_its_owner_may_not_see_any_more(collection, admin):
+    row = started(collection, admin)
+    collection.owner = UserFactory()
+    collection.save()
+    assert training.run(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.error_code) == (RunState.FAILED, "not_found")
+    with pytest.raises(InvalidInput, match="at least 8"):
+        training.pictures(collection, by="tags", side=16, notes=training.Notes.of(row))
+
+
 def test_one_run_at_a_time(collection, admin):
     first, second = started(collection, admin), started(collection, admin, name="other")
-    TrainingRun.objects.filter(pk=first.pk).update(state=RunState.RUNNING, worker=training.ledger.worker_name())
+    held_by(first, ledger.worker_name())
     training.run(second.pk)
     second.refresh_from_db()
     assert second.state == RunState.QUEUED
