@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -97,6 +98,11 @@ class Workshop:
     folder: Path
     progress: Progress = lambda *_: None
 
+    @property
+    def graphs(self) -> Path:
+        """Where converted graphs of what may never be adopted lie while they are measured."""
+        return self.folder / "graphs"
+
 
 def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: Workshop) -> Table:
     """Build every smaller encoder, encode the labelled pictures with each, and measure; no row is stored.
@@ -112,6 +118,7 @@ def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: Workshop) -> 
     made = variants.build(full, pictures=pictures, wanted=wanted, progress=progress)
     networks = _networks(full, made=made, pictures=pictures, workshop=workshop)
     measurable = source.encode([network.encoder for network in networks], progress=progress)
+    shutil.rmtree(workshop.graphs, ignore_errors=True)
     plain, *others = networks
     lines = [(name, plain, coder) for name, coder in storing.coders(full.encode(pictures)).items()]
     lines += [(network.name, network, codes.to_half) for network in others]
@@ -221,9 +228,10 @@ def _networks(
     """The whole encoder and the others, these as their files say; each with its quickest runtime, then timed."""
     kept = {name: _kept(encoder, weights_file(workshop.folder, name)) for name, encoder in made.items()}
     live = {FULL: full} | {name: encoder for name, (encoder, _) in kept.items()}
-    for done, encoder in enumerate(live.values()):
+    lasting = conf.get().data_dir / "cache" / "graphs"
+    for done, (name, encoder) in enumerate(live.items()):
         workshop.progress("timing", done, len(live))
-        embedding.use_quickest(encoder, cache=conf.get().data_dir / "cache" / "graphs")
+        embedding.use_quickest(encoder, cache=workshop.graphs if name in kept else lasting)
     some = pictures[:SPEED_PICTURES]
     taken = _seconds_in_turn([partial(encoder.encode, some) for encoder in live.values()])
     return [

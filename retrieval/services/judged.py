@@ -37,11 +37,9 @@ class CollectionJudgements:
 
     def load(self, rows: Sequence[Encoder], *, progress: Progress) -> Measurable:
         """Read stored vectors and grades. Raises InvalidInput when no embedded picture was judged to suit another."""
-        stored = []
-        for number, row in enumerate(rows, start=1):
-            stored.append(stored_vectors(row, self.collection))
-            progress("reading", number, len(rows))
-        seen = {item: sha for item, sha in self._seen() if all(item in vectors for vectors in stored)}
+        pictures = self._seen()
+        stored, there = stored_vectors(rows, [item for item, _ in pictures], progress=progress)
+        seen = {item: sha for (item, sha), here in zip(pictures, there, strict=True) if here}
         pairs = {pair: grade for pair, grade in self._pairs().items() if seen.keys() >= set(pair)}
         if not any(grade >= RELEVANT for grade in pairs.values()):
             text = "Nobody judged that an embedded picture of this collection suits another one: judge some answers."
@@ -52,7 +50,7 @@ class CollectionJudgements:
             digest=_digest(seen, pairs),
             galleries=tuple(
                 LabelledSet(
-                    vectors=np.stack([vectors[item] for item in items]),
+                    vectors=vectors,
                     labels=np.zeros(len(items), np.int64),
                     classes=("all",),
                     items=items,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 LabelSource = Literal["tags", "group_key"]
 
 MOST_DECODED = 20_000  # pictures of a collection that are decoded to be measured: their vectors are kept in memory
+MOST_BYTES = 2 * 2**30  # of stored vectors in memory, by all encoders together
+READ_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
@@ -140,28 +143,29 @@ class CollectionLabels:
     def load(self, rows: Sequence[Encoder], *, progress: Progress) -> Measurable:
         """Read stored vectors; no picture is decoded. Raises InvalidInput when nothing is labelled and embedded."""
         labelled = self._labelled()
-        stored = []
-        for number, row in enumerate(rows, start=1):
-            stored.append(stored_vectors(row, self.collection))
-            progress("reading", number, len(rows))
-        kept = [pair for pair in labelled if all(pair[0].item in vectors for vectors in stored)]
+        vectors, there = stored_vectors(rows, [row.item for row, _ in labelled], progress=progress)
+        kept = [pair for pair, here in zip(labelled, there, strict=True) if here]
         if not kept:
             raise InvalidInput.of("collection", f"No embedded picture of this collection has a label in {self.by}.")
-        return self._measurable(kept, [np.stack([vectors[row.item] for row, _ in kept]) for vectors in stored])
+        return self._measurable(kept, vectors)
 
     def encode(self, live: Sequence[Encodes], *, progress: Progress) -> Measurable:
         """Decode stored originals, stored vectors or not; of very many labelled pictures, 20,000 that are drawn.
 
-        Raises InvalidInput when no labelled picture can be read.
+        Then the name says so: figures of a part must not stand in for those of the whole. Raises InvalidInput when no
+        labelled picture can be read.
         """
-        labelled = self._labelled()
-        labelled = [labelled[number] for number in decoding.drawn(len(labelled), most=MOST_DECODED)]
+        everything = self._labelled()
+        labelled = [everything[number] for number in decoding.drawn(len(everything), most=MOST_DECODED)]
         seen = decoding.encode([files.original(content) for _, content in labelled], live, progress=progress)
         if not seen.positions:
             raise InvalidInput.of("collection", f"No picture of this collection with a label in {self.by} can be read.")
         kept = [labelled[position] for position in seen.positions]
         unreadable = seen.unreadable([row.item for row, _ in labelled])
-        return self._measurable(kept, seen.vectors, unreadable=unreadable)
+        found = self._measurable(kept, seen.vectors, unreadable=unreadable)
+        if len(labelled) < len(everything):
+            found = replace(found, name=f"{found.name} ({len(labelled)} drawn)")
+        return found
 
     def sample(self, *, most: int, progress: Progress) -> Iterator[Pixels]:
         """Pictures (H, W, 3) of the collection, at most so many, always the same; unreadable ones left out."""
@@ -192,7 +196,40 @@ class CollectionLabels:
         )
 
 
-def stored_vectors(row: Encoder, collection: Collection) -> dict[str, Floats]:
-    """Raw vectors by picture id, from the unit vectors and lengths that are stored."""
-    vectors = Embedding.objects.filter(encoder=row, collection=collection).values_list("image_id", "vector", "length")
-    return {str(pk): np.asarray(vector, np.float32) * np.float32(length) for pk, vector, length in vectors.iterator()}
+def stored_vectors(
+    rows: Sequence[Encoder], items: Sequence[str], *, progress: Progress
+) -> tuple[list[Floats], NDArray[np.bool_]]:
+    """Raw vectors of those pictures (of N, by their ids) that every encoder has, and which these are (N,).
+
+    The vectors (n, D) of each encoder are in the order of the pictures. ``progress`` is told "reading". Raises
+    InvalidInput when they take more than 2 GiB of memory.
+    """
+    _require_memory(sum(row.dimension for row in rows) * len(items) * np.float32().nbytes)
+    there, found = np.ones(len(items), np.bool_), []
+    for number, row in enumerate(rows, start=1):
+        vectors, here = _stored(row, items)
+        found.append(vectors)
+        there &= here
+        progress("reading", number, len(rows))
+    for number, vectors in enumerate([] if there.all() else found):
+        found[number] = vectors[there]
+    return found, there
+
+
+def _stored(row: Encoder, items: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Raw vectors (N, D) from the unit vectors and lengths that are stored, and which of the pictures have one (N,)."""
+    vectors, here = np.zeros((len(items), row.dimension), np.float32), np.zeros(len(items), np.bool_)
+    for start in range(0, len(items), READ_AT_ONCE):
+        place = {UUID(item): number for number, item in enumerate(items[start : start + READ_AT_ONCE], start)}
+        stored = Embedding.objects.filter(encoder=row, image__in=place).values_list("image_id", "vector", "length")
+        for pk, unit, length in stored.iterator():
+            number = place[pk]
+            vectors[number], here[number] = np.asarray(unit, np.float32) * np.float32(length), True
+    return vectors, here
+
+
+def _require_memory(needed: int) -> None:
+    if needed > MOST_BYTES:
+        need, most = (f"{size / 2**30:.1f} GiB" for size in (needed, MOST_BYTES))
+        text = f"The vectors of these pictures take {need} of memory; at most {most} are read. Name fewer encoders."
+        raise InvalidInput.of("encoders", text)

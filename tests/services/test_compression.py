@@ -106,6 +106,22 @@ def test_the_table_has_a_measured_row_for_each_way(table):
     assert table.rows[0].difference.mean == 0
 
 
+def test_only_the_graph_of_the_encoder_itself_is_kept(unsaved, folder, tmp_path, monkeypatch):
+    lasting, made = settings.IMAGESEARCH.data_dir / "cache" / "graphs", []
+
+    def converts(encoder, cache):
+        made.append(cache / str(len(made)))
+        made[-1].mkdir(parents=True)
+        return encoder
+
+    monkeypatch.setattr("retrieval.embedding.use_quickest", converts)
+    wanted = Wanted(dimensions=(), int8=True)
+    compression.run(unsaved, source=Folder(folder), wanted=wanted, workshop=Workshop(tmp_path))
+    assert made[-1] == tmp_path / "graphs" / str(len(made) - 1)
+    assert sorted(lasting.iterdir()) == made[:-1]  # of the encoder itself
+    assert [path.name for path in tmp_path.iterdir()] == ["int8.safetensors"]
+
+
 def seen_by(folder, live):
     """The bench with one network on it."""
     return compression._Bench("whole", Folder(folder).encode([live], progress=silent))

@@ -10,8 +10,9 @@ from retrieval.errors import InvalidInput
 from retrieval.evaluation.protocol import ALONE
 from retrieval.ingest import sandbox
 from retrieval.models import Embedding
-from retrieval.services import decoding
+from retrieval.services import decoding, labelled
 from retrieval.services.labelled import CollectionLabels, Folder
+from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
 COLOURS = {
@@ -148,3 +149,33 @@ def test_a_stranger_measures_nothing():
     embed(ImageFactory(collection=collection, tags=["cat"]), encoder, [1, 0])
     with pytest.raises(InvalidInput, match="No embedded picture"):
         CollectionLabels(collection, UserFactory()).load([encoder], progress=silent)
+
+
+@pytest.mark.django_db
+def test_a_part_that_was_drawn_is_not_called_like_the_whole(monkeypatch):
+    """Its figures would stand in for those of the whole, and a worse encoder would be compared with nothing."""
+    collection = CollectionFactory()
+    tables.labelled(collection)
+    source = CollectionLabels(collection, collection.owner)
+    whole = source.encode([MeanColour()], progress=silent)
+    monkeypatch.setattr(labelled, "MOST_DECODED", 4)
+    part = source.encode([MeanColour()], progress=silent)
+    assert whole.name == f"collection {collection.pk} by tags"
+    assert (part.name, len(part.galleries[0])) == (f"{whole.name} (4 drawn)", 4)
+
+
+@pytest.mark.django_db
+def test_vectors_are_read_in_parts_and_only_those_that_are_asked_for(monkeypatch):
+    collection, encoder = CollectionFactory(), EncoderFactory(dimension=2)
+    rows = [ImageFactory(collection=collection, tags=["cat"]) for _ in range(5)]
+    for number, image in enumerate(rows):
+        embed(image, encoder, [0, 1], length=number + 1)
+    embed(ImageFactory(collection=collection), encoder, [1, 0])
+    monkeypatch.setattr(labelled, "READ_AT_ONCE", 2)
+    monkeypatch.setattr(labelled, "MOST_BYTES", 5 * 2 * 4)
+    found = CollectionLabels(collection, collection.owner).load([encoder], progress=silent)
+    assert found.galleries[0].vectors.tolist() == [[0, number + 1] for number in range(5)]
+    monkeypatch.setattr(labelled, "MOST_BYTES", 5 * 2 * 4 - 1)
+    with pytest.raises(InvalidInput, match="of memory") as refused:
+        CollectionLabels(collection, collection.owner).load([encoder], progress=silent)
+    assert list(refused.value.fields) == ["encoders"]

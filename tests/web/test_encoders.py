@@ -38,13 +38,14 @@ def test_states_scores_and_progress(page, other):
 
 
 def test_scores_on_a_collection_are_for_those_who_see_it(page, admin, stranger, other, collection):
-    names = [f"collection {collection.pk} by {rest}" for rest in ("tags", "judgements (pearson)")]
+    names = [f"collection {collection.pk} by {rest}" for rest in ("tags", "judgements (pearson)", "tags (20000 drawn)")]
     other.scores = {name: {"map": 0.625} for name in names} | {"pets": {"map": 0.75}}
     other.save()
     text = page.get("/encoders/").content.decode()
     assert "Birds · Tags<" in text
     assert re.search(r"Birds · [^<(]+ \(pearson\)<", text)
-    assert text.count("0.625") == 2
+    assert "Birds · Tags (20000 drawn)<" in text
+    assert text.count("0.625") == 3
     page.force_login(stranger)
     for browser in (page, admin):
         text = browser.get("/encoders/").content.decode()

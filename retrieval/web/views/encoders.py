@@ -24,7 +24,7 @@ from retrieval.web.forms.encoders import ProjectionForm
 from retrieval.web.pages import for_people, person
 
 # How services.labelled calls what an encoder was measured on.
-OF_A_COLLECTION = re.compile(r"collection ([0-9a-f-]{36}) by (\w+)")
+OF_A_COLLECTION = re.compile(r"collection ([0-9a-f-]{36}) by (\w+)(.*)")
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _titles(sets: list[str], request: HttpRequest) -> list[str]:
     unknown = _("a collection")
     found = [OF_A_COLLECTION.match(name) for name in sets]
     return [
-        f"{names.get(match[1], unknown)} · {words.name(match[2])}{name[match.end():]}" if match else name
+        f"{names.get(match[1], unknown)} · {words.name(match[2])}{match[3]}" if match else name
         for name, match in zip(sets, found, strict=True)
     ]
 
