@@ -29,11 +29,15 @@ def other(encoder, collection):
     return row
 
 
-def test_states_scores_and_progress(page, other):
+def test_states_scores_and_progress(page, other, collection):
     text = page.get("/encoders/").content.decode()
-    assert "Being built" in text
+    assert ">Built<" in text
     assert "0.813" in text
     assert "1 / 1" in text
+    put(collection, "blue", title="blue")
+    text = page.get("/encoders/").content.decode()
+    assert ">Being built<" in text
+    assert "1 / 2" in text
     assert "untrained" in text
 
 
@@ -59,7 +63,9 @@ def test_progress_counts_what_one_sees(sees, stranger, other):
     assert "1 / 1" not in text
 
 
-def test_the_table_asks_again_only_while_something_is_built(page, other):
+def test_the_table_asks_again_only_while_something_is_built(page, other, collection):
+    assert "hx-trigger" not in page.get("/encoders/now/").content.decode()
+    put(collection, "blue", title="blue")
     assert 'hx-trigger="every 2s"' in page.get("/encoders/now/").content.decode()
     other.state = EncoderState.DRAFT
     other.save()

@@ -117,8 +117,8 @@ def _learned(request: HttpRequest, form: ProjectionForm) -> bool:
 def _table(request: HttpRequest) -> dict[str, Any]:
     rows = [origins.as_seen_by(request.user, encoder) for encoder in encoders.listing()]
     sets = sorted({name for encoder in rows for name in encoder.scores})
-    building = any(encoder.state == EncoderState.BUILDING for encoder in rows)
     shown = [_row(encoder, sets, request) for encoder in rows]
+    building = any(row.progress and not row.progress.complete for row in shown)
     return {"rows": shown, "sets": _titles(sets, request), "building": building}
 
 
