@@ -126,6 +126,17 @@ def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: Workshop) -> 
     return Table(row.name, rows, calibration.name, measurable.unreadable)
 
 
+def require_adoptable(row: Encoder, name: str, *, wanted: Wanted, called: str = "") -> None:
+    """Say before all the work what ``adopt`` would refuse after it: a row that will not be there, a name.
+
+    Raises InvalidInput and Conflict as ``adopt`` does.
+    """
+    known = wanted.names(encoders.load(row).spec)
+    if name not in known:
+        raise InvalidInput.of("row", f"Only these rows can be adopted: {', '.join(known) or 'none'}.")
+    weights.require_free(called or slug(f"{row.name}-{name}"))
+
+
 def adopt(table: Table, name: str, *, folder: Path, called: str = "") -> Encoder:
     """Make a draft encoder of a row, from the weights left in ``folder``, with its scorecard, and return it.
 

@@ -19,6 +19,7 @@ from retrieval.training import drawing
 from retrieval.training.drawing import Artist, Inversion
 
 ENDINGS = (".png", ".webp")
+WEBP_SIDE = 16_383
 MOST = 256
 _COLUMNS = 16
 
@@ -57,9 +58,23 @@ def draw(folder: Path, request: DrawingRequest, *, out: Path, progress: Progress
         raise InvalidInput.of("out", f"{out} must be a {' or '.join(ENDINGS)} file in a folder that is there.")
     pictures = [(path.name, _decoded(path)) for path in request.like]
     artist = drawing.load(folder)
+    _require_room(request, side=artist.generator.side, out=out)
     rows = [_like(artist, picture, request, watch=partial(progress, name)) for name, picture in pictures]
     rows = rows or list(torch.split(drawing.samples(artist, request.count, seed=request.seed), _COLUMNS))
-    Image.fromarray(drawing.sheet(rows)).save(out, lossless=True)
+    try:
+        Image.fromarray(drawing.sheet(rows)).save(out, lossless=True)
+    except OSError as error:
+        raise InvalidInput.of("out", f"{out} cannot be written: {error.strerror or error}.") from error
+
+
+def _require_room(request: DrawingRequest, *, side: int, out: Path) -> None:
+    """Raise InvalidInput before anything is drawn that the file cannot hold."""
+    columns = 2 + request.count if request.like else min(request.count, _COLUMNS)
+    size = drawing.sheet_size(len(request.like) or -(-request.count // _COLUMNS), columns, side=side)
+    if out.suffix.lower() == ".webp" and max(size) > WEBP_SIDE:
+        width, height = size
+        text = f"A sheet of {width} x {height} pixels is no .webp, which has at most {WEBP_SIDE} a side; name a .png."
+        raise InvalidInput.of("count" if width > WEBP_SIDE else "out", text)
 
 
 def _decoded(path: Path) -> Pixels:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from retrieval.embedding import Encoder, preprocessing, smaller
+from retrieval.embedding import Encoder, EncoderSpec, preprocessing, smaller
 from retrieval.errors import InvalidInput
 from retrieval.services.decoding import Progress
 from retrieval.services.labelled import Source
@@ -46,6 +46,12 @@ class Wanted:
     steps: int = 100
     calibration: Source | None = None
 
+    def names(self, spec: EncoderSpec) -> list[str]:
+        """What ``build`` makes of an encoder of this spec."""
+        names = ["int8"] if self.int8 and spec.precision != "int8" else []
+        names += [_shorter(dimension) for dimension in self.fewer(spec.dimension)]
+        return names + ([_pruned(self.keep)] if self.keep < 1 else [])
+
     def fewer(self, than: int) -> list[int]:
         """The numbers of dimensions that make vectors shorter."""
         return [dimension for dimension in self.dimensions if dimension < than]
@@ -68,15 +74,24 @@ def build(
     fewer = wanted.fewer(full.spec.dimension)
     vectors = full.encode(pictures) if fewer else np.empty((0, 0), np.float32)
     for dimension in fewer:
-        progress(f"building pca-{dimension}", 0, 1)
-        made[f"pca-{dimension}"] = smaller.in_fewer_dimensions(full, vectors=vectors, dimension=dimension)
+        name = _shorter(dimension)
+        progress(f"building {name}", 0, 1)
+        made[name] = smaller.in_fewer_dimensions(full, vectors=vectors, dimension=dimension)
     if wanted.keep < 1:
-        name = f"pruned-{wanted.keep:.0%}"
+        name = _pruned(wanted.keep)
         progress(f"building {name}", 0, wanted.steps)
         narrow = prune(full, keep=wanted.keep, pictures=some)
         hooks = _told(lambda step: progress(f"building {name}", step, wanted.steps))
         made[name] = _tuned(_Pair(narrow, full), pictures=pictures, steps=wanted.steps, hooks=hooks)
     return made
+
+
+def _shorter(dimension: int) -> str:
+    return f"pca-{dimension}"
+
+
+def _pruned(keep: float) -> str:
+    return f"pruned-{keep:.0%}"
 
 
 def _batches(encoder: Encoder, pictures: Sequence[Pixels]) -> list[Tensor]:

@@ -141,6 +141,12 @@ def sheet(rows: Sequence[Tensor]) -> Pixels:
     return found
 
 
+def sheet_size(rows: int, columns: int, *, side: int) -> tuple[int, int]:
+    """Width and height in pixels of such a sheet of pictures of this side."""
+    tile = max(1, _LEAST_SIDE // side) * side + _GAP
+    return columns * tile, rows * tile
+
+
 def _framed(row: Tensor) -> Tensor:
     """Enlarged by a whole factor where they are small, with a white edge."""
     factor = max(1, _LEAST_SIDE // row.shape[2])

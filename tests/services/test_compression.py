@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from io import StringIO
 
@@ -13,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from PIL import Image as Pillow
 
-from retrieval import encoders
+from retrieval import encoders, training
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint, codes
 from retrieval.errors import Conflict, InvalidInput, WeightsError
 from retrieval.evaluation import metrics
@@ -228,14 +229,46 @@ def test_too_few_pictures_are_refused(unsaved, tmp_path):
         compression.run(unsaved, source=Folder(tmp_path / "few"), wanted=WANTED, workshop=Workshop(tmp_path))
 
 
-def test_the_command_shows_the_table_and_adopts(source, folder):
+def commanded(folder, *options):
     out = StringIO()
-    call_command(
-        "compress_encoder", "whole", str(folder), "--dimensions", "16", "--adopt", "pca-16", stdout=out, verbosity=0
-    )
-    assert "| row | mAP % |" in out.getvalue()
-    assert "whole-pca-16 is a draft encoder now, with 16 dimensions." in out.getvalue()
-    with pytest.raises(CommandError, match="Only these rows"):
-        call_command(
-            "compress_encoder", "whole", str(folder), "--dimensions", "--adopt", "half", stdout=out, verbosity=0
-        )
+    call_command("compress_encoder", "whole", str(folder), *options, stdout=out, verbosity=0)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(("options", "name"), [((), "whole-pca-16"), (("--name", "short"), "short")])
+def test_the_command_shows_the_table_and_adopts(source, folder, options, name):
+    text = commanded(folder, "--dimensions", "16", "--adopt", "pca-16", *options)
+    assert "| row | mAP % |" in text
+    assert f"{name} is a draft encoder now, with 16 dimensions." in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--dimensions", "--adopt", "half"], "Only these rows can be adopted: int8."),
+        (["--dimensions", "16", "2000", "--prune", "0.5", "--adopt", "pca-2000"], "int8, pca-16, pruned-50%."),
+        (["--adopt", "int8", "--name", "whole"], "There is an encoder called whole already."),
+        (["--adopt", "int8", "--name", "a b"], "A name is 1 to"),
+        (["--name", "short"], "--name: Say with --adopt"),
+    ],
+)
+def test_what_cannot_be_adopted_is_refused_before_the_work(source, folder, monkeypatch, options, message):
+    def working(*_, **__):
+        raise AssertionError("it was measured all the same")
+
+    monkeypatch.setattr(compression, "run", working)
+    with pytest.raises(CommandError, match=re.escape(message)):
+        commanded(folder, *options)
+
+
+def test_the_rows_that_can_be_adopted_are_known_before(table):
+    assert WANTED.names(SPEC) == [row.name for row in table.rows if row.sha256]
+
+
+def test_a_fine_tune_that_diverges_is_told_in_a_sentence(source, folder, monkeypatch):
+    def diverging(*_, **__):
+        raise training.Diverged("The loss is no number any more.")
+
+    monkeypatch.setattr(compression, "run", diverging)
+    with pytest.raises(CommandError, match="The loss is no number"):
+        commanded(folder)

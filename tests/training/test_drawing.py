@@ -14,7 +14,7 @@ from PIL import Image
 
 from retrieval.errors import InvalidInput
 from retrieval.training import Places, run
-from retrieval.training.drawing import Artist, Inversion, invert, load, neighbours, samples, sheet
+from retrieval.training.drawing import Artist, Inversion, invert, load, neighbours, samples, sheet, sheet_size
 from retrieval.training.generator import Generator
 from tests.training import make
 
@@ -97,6 +97,29 @@ def test_a_row_begins_with_the_query_and_goes_on_near_it(folder, tmp_path, query
     assert np.array_equal(found[:64:2, :64:2], make.pictures(1).pixels[0])
     still = drawn(folder, tmp_path / "sheet.png", count=1, like=[query], steps=2, spread=0.0)
     assert np.array_equal(still[:, 66:132], still[:, 132:])
+
+
+def test_a_sheet_that_no_webp_can_hold_is_refused_before_it_is_drawn(folder, tmp_path, query, monkeypatch):
+    def drawing(*_, **__):
+        raise AssertionError("it was drawn all the same")
+
+    monkeypatch.setattr("retrieval.training.drawing.invert", drawing)
+    with pytest.raises(CommandError, match="--count: A sheet of 16962 x 66 pixels"):
+        drawn(folder, tmp_path / "sheet.webp", count=255, like=[query])
+    with pytest.raises(CommandError, match="OUT: A sheet of 198 x 16500 pixels"):
+        drawn(folder, tmp_path / "sheet.webp", count=1, like=[query] * 250)
+    assert not list(tmp_path.glob("sheet*"))
+
+
+def test_a_sheet_has_the_size_that_was_foretold():
+    rows = [torch.zeros(3, 3, 32, 32), torch.zeros(1, 3, 32, 32)]
+    assert sheet_size(2, 3, side=32) == sheet(rows).shape[1::-1]
+
+
+def test_a_file_that_cannot_be_written_is_named(folder, tmp_path):
+    (tmp_path / "sheet.png").mkdir()
+    with pytest.raises(CommandError, match=r"OUT: .*sheet.png cannot be written: Is a directory"):
+        drawn(folder, tmp_path / "sheet.png", count=1)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from retrieval import training
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
 from retrieval.services import compression, evaluation
@@ -33,9 +34,12 @@ class Command(BaseCommand):
         parser.add_argument("--prune", type=float, default=1.0, metavar="SHARE", help="share of channels to keep")
         parser.add_argument("--steps", type=int, default=Wanted.steps, help="batches of fine-tuning after pruning")
         parser.add_argument("--adopt", metavar="ROW", help="make a draft encoder of this row")
+        parser.add_argument("--name", dest="called", default="", help="what to call it (default: NAME-ROW)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Measure, show, and adopt if asked to."""
+        """Measure, show, and adopt if asked to; every expected failure is one sentence."""
+        if options["called"] and not options["adopt"]:
+            raise CommandError("--name: Say with --adopt which row is to be called so.")
         wanted = Wanted(
             dimensions=tuple(options["dimensions"]),
             keep=options["prune"],
@@ -45,20 +49,23 @@ class Command(BaseCommand):
         try:
             with tempfile.TemporaryDirectory() as kept:
                 self._run(wanted, Path(kept), options)
-        except RetrievalError as error:
-            raise CommandError(error.message) from error
+        except (RetrievalError, training.Diverged) as error:
+            raise CommandError(str(error)) from error
 
     def _run(self, wanted: Wanted, kept: Path, options: dict[str, Any]) -> None:
+        encoder = evaluation.named(options["name"])
+        if options["adopt"]:
+            compression.require_adoptable(encoder, options["adopt"], wanted=wanted, called=options["called"])
         with Bars(quiet=options["verbosity"] == 0) as bars:
             table = compression.run(
-                evaluation.named(options["name"]),
+                encoder,
                 source=Folder(options["folder"]),
                 wanted=wanted,
                 workshop=Workshop(kept, bars),
             )
         self.stdout.write(_markdown(table))
         if options["adopt"]:
-            row = compression.adopt(table, options["adopt"], folder=kept)
+            row = compression.adopt(table, options["adopt"], folder=kept, called=options["called"])
             self.stdout.write(f"\n{row.name} is a draft encoder now, with {row.dimension} dimensions.")
 
 
