@@ -89,6 +89,15 @@ def test_members_come_change_and_go(collection, owner, stranger, calls):
     assert client.delete(f"{members}stranger/").status_code == 404
 
 
+def test_a_member_of_a_private_collection_sees_it_once_it_is_shared(collection, owner, stranger, calls):
+    client, address = calls(owner), f"{BASE}{collection.pk}/"
+    member = {"username": "stranger", "role": "viewer"}
+    assert client.post(f"{address}members/", member, format="json").status_code == 201
+    assert calls(stranger).get(address).status_code == 404
+    assert client.patch(address, {"visibility": "shared"}, format="json").status_code == 200
+    assert calls(stranger).get(address).json()["role"] == "viewer"
+
+
 def test_many_members_come_in_pages_by_name(shared, owner, calls):
     names = ["stranger", *(f"{letter}-{'é' * 40}" for letter in "dbeca")]
     for name in names[1:]:
