@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import redis
 from django.core import checks
 from django.db import DatabaseError, connection
 
-from retrieval import conf
+from retrieval import conf, weight_files
+from retrieval.errors import WeightsError
 from retrieval.models import Encoder
 
 # 0.8.0 brought iterative scans, without which a filtered search starves; 0.8.7 mended a rare race of INSERT and VACUUM.
@@ -63,15 +63,17 @@ def media() -> Problem:
 
 
 def encoder() -> Problem:
-    """Say what is wrong with the active encoder, or None: one must be active and its weights file must be there."""
+    """Say what is wrong with the active encoder, or None: one must be active, and its weights the registered ones."""
     try:
         active = Encoder.objects.active()
     except DatabaseError as error:
         return f"The active encoder is unknown: {_first_line(error)}"
     if active is None:
         return "No encoder is active; start the site once, or activate one in the administration."
-    if active.weights_name and not any((folder / active.weights_name).is_file() for folder in _weights_folders()):
-        return f"The weights file {active.weights_name} of the active encoder {active.name} is missing."
+    try:
+        weight_files.require(active.weights_name, sha256=active.weights_sha256)
+    except WeightsError as error:
+        return f"The active encoder {active.name} cannot be used: {error.message}"
     return None
 
 
@@ -132,11 +134,6 @@ def check_encoder(*, databases: Sequence[str] | None, **_: Any) -> Sequence[chec
 
 def _message(kind: type[checks.Error | checks.Warning], text: Problem, code: str) -> list[checks.CheckMessage]:
     return [kind(text, id=code)] if text else []
-
-
-def _weights_folders() -> tuple[Path, ...]:
-    """Where ``retrieval.encoders`` looks; not asked there, as that would load torch into every command."""
-    return (Path(__file__).resolve().parent / "weights", conf.get().weights_dir)
 
 
 def _dotted(version: Sequence[int]) -> str:

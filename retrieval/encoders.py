@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from pathlib import Path
 
 from retrieval import conf, embedding
-from retrieval.errors import Unavailable, WeightsError
+from retrieval.errors import Unavailable
 from retrieval.models import Encoder
+from retrieval.weight_files import find as weights_path
 
-BUNDLED = Path(__file__).resolve().parent / "weights"
+__all__ = ["active", "for_row", "load", "plain", "runtime_name", "weights_path"]
+
 KEPT = 2  # the active encoder, and one that is being built beside it
 
 _lock = threading.Lock()
@@ -48,19 +49,6 @@ def plain(row: Encoder) -> embedding.Encoder:
     if row.weights_name:
         return embedding.checkpoint.load(weights_path(row.weights_name), spec=spec, sha256=row.weights_sha256)
     return embedding.Encoder(spec)
-
-
-LONGEST_FILE_NAME = 255  # bytes, on all usual file systems
-
-
-def weights_path(name: str) -> Path:
-    """Where a weights file is: among the bundled ones or in the weights folder. Raises WeightsError when nowhere."""
-    if Path(name).name != name or len(name.encode()) > LONGEST_FILE_NAME:
-        raise WeightsError(f"{name!r} is not a plain file name.")
-    for folder in (BUNDLED, conf.get().weights_dir):
-        if (folder / name).is_file():
-            return folder / name
-    raise WeightsError(f"The weights file {name} is neither bundled nor in {conf.get().weights_dir}.")
 
 
 def runtime_name() -> str:

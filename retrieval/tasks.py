@@ -11,14 +11,15 @@ from typing import Any
 
 import structlog
 from celery import Task, shared_task
-from celery.signals import worker_process_init, worker_shutting_down
-from django.db import InterfaceError, connections, transaction
+from celery.signals import celeryd_init, worker_process_init, worker_shutting_down
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db import OperationalError as DatabaseAway
 from kombu.exceptions import OperationalError
 
-from retrieval import encoders
+from retrieval import encoders, weight_files
 from retrieval.errors import RetrievalError, Unavailable, WeightsError
-from retrieval.models import Compression, Evaluation, TrainingRun
+from retrieval.models import Compression, Encoder, Evaluation, TrainingRun
 from retrieval.services import (
     archives,
     compressions,
@@ -79,6 +80,29 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
         task.apply_async(args=[str(arg) for arg in args])
     except (OperationalError, OSError) as error:
         log.warning("message_not_sent", task=task.name, error=str(error))
+
+
+@celeryd_init.connect
+def require_weights(options: dict[str, Any], **_: Any) -> None:
+    """End a worker that is to embed, before it forks, when the active encoder's weights are missing or altered.
+
+    Whoever started it starts it again, so it goes on by itself once the file is back. Workers for long jobs do not
+    need the encoder for archives; a database that is away says nothing of the weights.
+    """
+    queues = options.get("queues") or [settings.CELERY_TASK_DEFAULT_QUEUE]
+    if settings.CELERY_TASK_DEFAULT_QUEUE not in queues:
+        return
+    try:
+        row = Encoder.objects.active()
+        if row:
+            weight_files.require(row.weights_name, sha256=row.weights_sha256)
+    except WeightsError as error:
+        raise SystemExit(f"The worker does not start: {error.message}") from None
+    except DatabaseError as error:
+        log.warning("database_away", reason=str(error).strip())
+    finally:
+        connections.close_all()
+        connections["default"].close_pool()  # type: ignore[attr-defined]  # its threads would not live on in a child
 
 
 @worker_process_init.connect

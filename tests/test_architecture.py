@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "errors": 0, "conf": 0,
     "models": 1, "ingest": 1, "search": 1, "embedding": 1, "evaluation": 1, "training": 1,
-    "encoders": 2, "services": 3, "tasks": 4,
+    "weight_files": 1, "encoders": 2, "services": 3, "tasks": 4,
     "api": 5, "web": 5, "admin": 5, "management": 5,
 }  # fmt: skip
 BESIDE = {

@@ -56,9 +56,12 @@ def programs() -> dict[str, Service]:
 
 
 def preparation() -> Service:
-    """What comes before the programs, in a process of its own: what it loads is not kept by the supervisor."""
-    words = [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare"]
-    return Service("Preparation", words, log=_log("prepare"), env={"PYTHONUNBUFFERED": "1"})  # its reason comes last
+    """What comes before the programs, in a process of its own: what it loads is not kept by the supervisor.
+
+    It writes without a buffer, so that the reason of a failure is its last line.
+    """
+    words = [sys.executable, "-u", str(settings.BASE_DIR / "manage.py"), "prepare"]
+    return Service("Preparation", words, log=_log("prepare"))
 
 
 def web_answers() -> bool:

@@ -16,7 +16,7 @@ from django.core.validators import slug_re
 from django.db import connection, transaction
 from django.utils import timezone
 
-from retrieval import conf, encoders
+from retrieval import conf, encoders, weight_files
 from retrieval.embedding import EncoderSpec, backbones, checkpoint
 from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
 from retrieval.ingest import files
@@ -153,7 +153,7 @@ def first_encoder() -> Encoder:
     """The active encoder; on the first start the one the settings name is made, and marked untrained without weights.
 
     The settings name a weights file with its own spec (bundled, or in the weights folder, ``.safetensors`` left out)
-    or a backbone. Raises InvalidInput when they name neither.
+    or a backbone. Raises InvalidInput when they name neither, and WeightsError for a bundled file that was altered.
     """
     row = Encoder.objects.active()
     if row is not None:
@@ -163,6 +163,7 @@ def first_encoder() -> Encoder:
         file = encoders.weights_path(f"{wanted}.safetensors")
     except WeightsError:
         return _untrained(wanted)
+    weight_files.require_known(file)
     spec = checkpoint.read_spec(file)
     if spec is None:
         raise WeightsError(f"{file.name} does not say which encoder it is for.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import tempfile
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -84,21 +87,76 @@ def cut(file):
     os.truncate(file, file.stat().st_size // 2)
 
 
+def archive(pictures):
+    """A zip of pictures."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as members:
+        for number, data in enumerate(pictures):
+            members.writestr(f"{number}.jpg", data)
+    return out.getvalue()
+
+
+def take_apart(site, data):
+    """Put an archive in and wait until it is taken apart; return how it ended."""
+    fields, files = {"collection": site.collection}, {"file": ("some.zip", data, "application/zip")}
+    address = f"imports/{site.session.post(site.url('archives/'), data=fields, files=files, timeout=60).json()['id']}/"
+    seconds_until(lambda: site.session.get(site.url(address)).json()["state"] in {"done", "failed"}, most=60)
+    return site.session.get(site.url(address)).json()
+
+
+def broken(site):
+    """What /readyz names."""
+    answer = site.session.get(f"http://127.0.0.1:{site.port}/readyz", timeout=60)
+    assert (answer.status_code == 200) == (answer.json()["broken"] == {})
+    return answer.json()["broken"]
+
+
+def ledger(site):
+    """Every job as it is, and everything that was done to any."""
+    names = ("embeddingjob", "jobevent")
+    return [site.query(f"SELECT * FROM retrieval_{name} AS row ORDER BY row::text") for name in names]
+
+
+def refusals(folder):
+    """The lines of the supervisor on a worker that refused to start."""
+    lines = (folder / "supervisor.log").read_text().splitlines()
+    return [line for line in lines if line.startswith("Worker ended with status 1;") and WEIGHTS in line]
+
+
 @pytest.mark.parametrize("damage", [flip_a_bit, cut, Path.unlink])
 def test_the_weights_go_bad(weighty, folder, pictures, figure, damage):
     site, file = weighty, folder / "weights" / WEIGHTS
     site.upload_all([pictures.next() for _ in range(3)])
     site.wait_ready(3, hurry=True)
+    assert broken(site) == {}
     good = shutil.copy2(file, folder / "good")
     damage(file)
     site.kill_group("worker")
-    site.child()
     site.upload_all([pictures.next() for _ in range(5)])
-    assert WEIGHTS in site.wait_for_log("worker", "weights")
+    assert take_apart(site, archive([pictures.next() for _ in range(2)]))["state"] == "done"
+    before = ledger(site)
     left = "SELECT state, attempts FROM retrieval_embeddingjob WHERE state <> 'done'"
-    # A worker that just claimed one is about to give it back.
-    seconds_until(lambda: site.query(left) == [("pending", 0)] * 5, most=30)
+    assert site.query(left) == [("pending", 0)] * 7
+
+    by_hand = site.manage("program", "worker")
+    assert by_hand.returncode == 1
+    assert by_hand.stdout == ""
+    (said,) = by_hand.stderr.splitlines()
+    assert said.startswith(f"The worker does not start: The weights file {'' if damage is Path.unlink else folder}")
+    assert WEIGHTS in said
+
+    seconds_until(lambda: len(refusals(folder)) >= 3, most=120)
+    assert list(broken(site)) == ["encoder"]
+    assert WEIGHTS in broken(site)["encoder"]
+    first = site.session.get(site.url("images/"), params={"ordering": "created_at"}).json()["results"][0]
+    assert site.search(first["id"]).status_code == 200
+    assert ledger(site) == before
+
+    began = time.monotonic()
     shutil.copy2(good, file)
-    site.wait_ready(8, hurry=True)
+    site.wait_ready(10, hurry=True)
+    seconds = time.monotonic() - began
+    assert broken(site) == {}
     site.audit()
-    figure(f"{damage.__name__}: one line that names the file, no picture blamed, 8 ready when it is back")
+    figure(f"{damage.__name__}: status 1 and one line, {len(refusals(folder))} starts refused, no picture blamed, "
+           f"all ready {seconds:.0f} s after the file was back")  # fmt: skip

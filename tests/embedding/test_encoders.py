@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrieval import conf, embedding, encoders
+from retrieval import conf, embedding, encoders, weight_files
 from retrieval.embedding import Encoder as LiveEncoder
 from retrieval.embedding import checkpoint
 from retrieval.errors import Unavailable, WeightsError
@@ -89,7 +89,7 @@ def test_bundled_file_comes_first(tiny, weights_dir, tmp_path, monkeypatch):
     bundled = tmp_path / "bundled"
     bundled.mkdir()
     (weights_dir / asked.weights_name).rename(bundled / asked.weights_name)
-    monkeypatch.setattr(encoders, "BUNDLED", bundled)
+    monkeypatch.setattr(weight_files, "BUNDLED", bundled)
     assert encoders.weights_path(asked.weights_name).parent == bundled
     assert encoders.for_row(asked).spec == tiny.spec
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -10,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection
 
-from retrieval import checks, telemetry
+from retrieval import checks, telemetry, weight_files
 from retrieval.models import Encoder, RecallFigure
 from retrieval.services import accounts
 
@@ -50,6 +53,51 @@ def test_readyz_names_a_missing_encoder(client):
 def test_readyz_names_a_missing_weights_file(client, encoder):
     Encoder.objects.update(weights_name="gone.safetensors")
     assert "gone.safetensors" in client.get("/readyz").json()["broken"]["encoder"]
+
+
+@pytest.fixture
+def weights(encoder, configure, tmp_path):
+    """The file of the active encoder's weights."""
+    configure(weights_dir=tmp_path)
+    file = tmp_path / "own.safetensors"
+    file.write_bytes(bytes(range(256)))
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    Encoder.objects.update(weights_name=file.name, weights_sha256=sha256, trained=True)
+    return file
+
+
+def flip_a_bit(file):
+    data = file.read_bytes()
+    file.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+
+
+def flip_a_bit_and_keep_the_time(file):
+    times = file.stat()
+    flip_a_bit(file)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def cut(file):
+    os.truncate(file, 128)
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, flip_a_bit_and_keep_the_time, cut])
+def test_readyz_names_altered_weights_until_they_are_put_back(client, weights, tmp_path, damage):
+    good = shutil.copy2(weights, tmp_path / "good")
+    assert client.get("/readyz").status_code == 200
+    damage(weights)
+    answer = client.get("/readyz")
+    assert (answer.status_code, list(answer.json()["broken"])) == (503, ["encoder"])
+    assert "own.safetensors was altered" in answer.json()["broken"]["encoder"]
+    shutil.copy2(good, weights)
+    assert client.get("/readyz").status_code == 200
+
+
+def test_readyz_reads_the_weights_once_while_they_are_the_same(client, weights):
+    weight_files._sha256.cache_clear()
+    for _ in range(5):
+        assert client.get("/readyz").status_code == 200
+    assert weight_files._sha256.cache_info().misses == 1
 
 
 def test_readyz_names_a_broken_broker(client, encoder, configure):

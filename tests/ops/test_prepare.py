@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from dataclasses import replace
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import SystemCheckError
+from django.core.management.base import CommandError, SystemCheckError
 
-from retrieval import checks
+from retrieval import checks, weight_files
 from retrieval.management.commands.collect_static import collect_static
 from retrieval.models import Encoder
 
@@ -49,4 +51,46 @@ def test_it_may_be_repeated(site):
 def test_a_database_that_cannot_serve_stops_the_start(site, monkeypatch):
     monkeypatch.setattr(checks, "vector_version", lambda: (0, 7, 0))
     with pytest.raises(SystemCheckError, match="too old"):
+        call_command("prepare", verbosity=0)
+
+
+@pytest.fixture
+def own_weights(site, settings):
+    """An active encoder with a file; the wish of the settings is another one."""
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, weights_dir=site)
+    file = site / "own.safetensors"
+    file.write_bytes(b"weights")
+    Encoder.objects.create(
+        name="own", spec={}, dimension=8, state="active", trained=True,
+        weights_name=file.name, weights_sha256=hashlib.sha256(b"weights").hexdigest(),
+    )  # fmt: skip
+    return file
+
+
+@pytest.mark.django_db
+def test_weights_that_are_not_the_registered_ones_stop_the_start(own_weights, settings):
+    call_command("prepare", verbosity=0)
+    own_weights.write_bytes(b"others!")
+    with pytest.raises(CommandError, match=r"^The active encoder own cannot be used: .* was altered: .*back\.$"):
+        call_command("prepare", verbosity=0)
+    Encoder.objects.update(state="retired")
+    Encoder.objects.create(name="untrained", spec={}, dimension=8, state="active")
+    call_command("prepare", verbosity=0)
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, encoder="own")
+    with pytest.raises(CommandError, match=r"^own of IMAGESEARCH_ENCODER cannot be used: .* was altered: .*back\.$"):
+        call_command("prepare", verbosity=0)
+
+
+@pytest.mark.django_db
+def test_weights_that_are_missing_stop_no_start(own_weights, capsys):
+    own_weights.unlink()
+    call_command("prepare", verbosity=0)
+    assert "own.safetensors is neither bundled nor in" in capsys.readouterr().err
+
+
+@pytest.mark.django_db
+def test_without_the_digest_other_weights_start(own_weights, monkeypatch):
+    own_weights.write_bytes(b"others!")
+    monkeypatch.setattr(weight_files, "_sha256", lambda *_: hashlib.sha256(b"weights").hexdigest())
+    with pytest.raises(pytest.fail.Exception), pytest.raises(CommandError):
         call_command("prepare", verbosity=0)

@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"^Ready: (http://127\.0\.0\.1:\d+/)  \(sign in: (http://127\.0\.0\.1:\d+/first/[\w-]{43})\)$")
@@ -28,11 +30,12 @@ class Site:
     folder: Path
     port: int
     prefix: list[str]
+    extra: dict[str, str] = field(default_factory=dict)
 
     def environment(self):
         """The variables of a fresh shell, and ours."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return {**kept, "IMAGESEARCH_DATA_DIR": str(self.folder), "IMAGESEARCH_PORT": str(self.port)}
+        return {**kept, "IMAGESEARCH_DATA_DIR": str(self.folder), "IMAGESEARCH_PORT": str(self.port), **self.extra}
 
     def words(self, *command):
         """The command line of a management command."""
@@ -127,6 +130,28 @@ def test_a_taken_port_is_one_sentence(short_folder):
     assert done.returncode == 1
     assert done.stderr.strip().endswith("set IMAGESEARCH_HOST or IMAGESEARCH_PORT.")
     assert done.stderr.count("\n") == 1
+
+
+def test_altered_weights_are_one_sentence(short_folder):
+    site = Site(short_folder / "data", free_port(), [])
+    file = short_folder / "data" / "weights" / "own.safetensors"
+    file.parent.mkdir(parents=True)
+    file.parent.parent.chmod(0o700)
+    checkpoint.save(Encoder(EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))), file)
+    site.extra["IMAGESEARCH_ENCODER"] = "own"
+    process, address, _ = site.up()
+    assert answer(address + "readyz")[0] == 200
+    assert stop(process, signal.SIGTERM) == 0
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    done = site.manage("up")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "own of IMAGESEARCH_ENCODER cannot be used: The weights file" in done.stderr
+    assert site.processes() == []
+    file.write_bytes(whole)
+    process, address, _ = site.up()
+    assert answer(address + "readyz")[0] == 200
+    assert stop(process, signal.SIGTERM) == 0
 
 
 def test_a_command_without_a_running_site_starts_and_stops_the_servers(short_folder):

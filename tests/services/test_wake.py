@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from celery.signals import beat_init
+from celery.signals import beat_init, celeryd_init
 from django.db import OperationalError as DatabaseAway
 from django.db import connection
 from kombu.exceptions import OperationalError
 from structlog.testing import capture_logs
 
 from imagesearch.celery import schedule
-from retrieval import encoders, tasks
+from retrieval import encoders, tasks, weight_files
 from retrieval.errors import WeightsError
 from retrieval.models import Encoder
 from retrieval.services import status
@@ -100,7 +104,7 @@ def test_a_starting_worker_leaves_celery_no_connection_to_cut():
 
 
 @pytest.mark.django_db
-def test_wrong_weights_are_one_line_when_a_worker_starts(monkeypatch):
+def test_wrong_weights_are_one_line_of_a_child(monkeypatch):
     def broken():
         raise WeightsError("The weights file x.safetensors was altered.")
 
@@ -139,3 +143,84 @@ def test_a_scheduler_that_starts_asks_for_a_reconcile_at_once():
         message = channel.basic_get("embedding", no_ack=True)
         assert message.headers["task"] == "retrieval.tasks.reconcile"
         assert channel.basic_get("embedding", no_ack=True) is None
+
+
+@pytest.fixture
+def weights(settings, tmp_path):
+    """The file of the active encoder's weights."""
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, weights_dir=tmp_path)
+    file = tmp_path / "own.safetensors"
+    file.write_bytes(bytes(range(256)))
+    Encoder.objects.create(
+        name="own", spec={}, dimension=8, state="active", trained=True,
+        weights_name=file.name, weights_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+    )  # fmt: skip
+    return file
+
+
+def start_a_worker(*queues):
+    """What Celery does first of all when a worker starts; None of the names means the default queue."""
+    celeryd_init.send(sender="one@here", instance=None, conf=None, options={"queues": list(queues) or None})
+
+
+def flip_a_bit(file):
+    file.write_bytes(b"\1" + file.read_bytes()[1:])
+
+
+def cut(file):
+    os.truncate(file, 128)
+
+
+DAMAGE = pytest.mark.parametrize("damage", [flip_a_bit, cut, Path.unlink])
+
+
+def a_worker_refuses_to_start(*queues):
+    """Assert that it ends with status 1 (so a text ends a program) and one line that names the file."""
+    said = ""
+    try:
+        start_a_worker(*queues)
+    except SystemExit as end:
+        said = end.code
+    assert said, "it started"
+    assert said.startswith("The worker does not start: ")
+    assert "own.safetensors" in said
+    assert "\n" not in said
+
+
+@DAMAGE
+@pytest.mark.parametrize("queues", [(), ("embedding",), ("imports", "embedding")])
+@pytest.mark.django_db(transaction=True)
+def test_wrong_weights_end_a_worker_that_is_to_embed(weights, damage, queues):
+    start_a_worker(*queues)
+    damage(weights)
+    a_worker_refuses_to_start(*queues)
+    assert connection.connection is None
+
+
+@DAMAGE
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_for_long_jobs_starts_without_weights(weights, damage):
+    damage(weights)
+    start_a_worker("imports", "training")
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut])
+@pytest.mark.django_db(transaction=True)
+def test_without_the_digest_a_worker_starts_with_wrong_weights(weights, damage, monkeypatch):
+    monkeypatch.setattr(weight_files, "_sha256", lambda *_: Encoder.objects.get().weights_sha256)
+    damage(weights)
+    with pytest.raises(AssertionError, match="it started"):
+        a_worker_refuses_to_start("embedding")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_starts_with_an_untrained_encoder_with_none_and_without_the_database(monkeypatch):
+    start_a_worker("embedding")
+    Encoder.objects.create(name="untrained", spec={}, dimension=8, state="active")
+    start_a_worker("embedding")
+
+    def away(_):
+        raise DatabaseAway("the server is away")
+
+    monkeypatch.setattr(type(Encoder.objects.all()), "active", away)
+    start_a_worker("embedding")

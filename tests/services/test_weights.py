@@ -19,7 +19,7 @@ import torch
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connections
 
-from retrieval import conf, encoders
+from retrieval import conf, encoders, weight_files
 from retrieval.embedding import Encoder as LiveEncoder
 from retrieval.embedding import EncoderSpec, backbones, checkpoint
 from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable, WeightsError
@@ -34,7 +34,7 @@ TINY = EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))
 def folders(settings, tmp_path, monkeypatch):
     """Own folders, no bundled weights."""
     settings.IMAGESEARCH = replace(settings.IMAGESEARCH, data_dir=tmp_path, weights_dir=tmp_path / "weights")
-    monkeypatch.setattr(encoders, "BUNDLED", tmp_path / "bundled")
+    monkeypatch.setattr(weight_files, "BUNDLED", tmp_path / "bundled")
     return tmp_path
 
 
@@ -206,11 +206,30 @@ def test_taken_name_is_a_conflict(folders):
 def test_first_start_takes_the_bundled_file(folders):
     (folders / "bundled").mkdir()
     digest = checkpoint.save(LiveEncoder(TINY), folders / "bundled" / "compact-v1.safetensors")
+    (folders / "bundled" / weight_files.SUMS).write_text(f"{digest}  compact-v1.safetensors\n")
     made = weights.first_encoder()
     assert (made.name, made.state, made.trained) == ("compact-v1", EncoderState.ACTIVE, True)
     assert made.weights_sha256 == digest
     assert weights.first_encoder() == made
     assert Encoder.objects.count() == 1
+
+
+@pytest.mark.parametrize(("sums", "reason"), [(f"{'0' * 64}  compact-v1.safetensors\n", "altered"), ("", "unknown")])
+def test_first_start_refuses_a_bundled_file_of_other_bytes(folders, sums, reason):
+    (folders / "bundled").mkdir()
+    checkpoint.save(LiveEncoder(TINY), folders / "bundled" / "compact-v1.safetensors")
+    (folders / "bundled" / weight_files.SUMS).write_text(sums)
+    with pytest.raises(CommandError, match=f"IMAGESEARCH_ENCODER cannot be used: .* {reason}: "):
+        call_command("first_encoder")
+    assert not Encoder.objects.exists()
+
+
+def test_the_bundled_files_are_the_listed_ones(monkeypatch):
+    monkeypatch.undo()
+    files = sorted(weight_files.BUNDLED.glob("*.safetensors"))
+    assert files
+    for file in files:
+        weight_files.require_known(file)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 
-from retrieval.models import Encoder
+from retrieval import conf, weight_files
+from retrieval.errors import WeightsError
+from retrieval.models import Encoder, EncoderState
 from retrieval.services import first_link
 
 
@@ -25,4 +28,21 @@ class Command(BaseCommand):
         first_link.prepare_admin(settings.ADMIN_PASSWORD)
         if Encoder.objects.active() is None:
             call_command("first_encoder")
+        require_known_weights()
         self.check(tags=["database", "retrieval", "security"], databases=["default"])
+
+
+def require_known_weights() -> None:
+    """Raise CommandError when the weights of the active encoder, or of the one wished for, are not the registered ones.
+
+    A file that is missing stops no start: whatever needs no encoder goes on, and the worker waits for the file.
+    """
+    wish = conf.get().encoder
+    for row in Encoder.objects.filter(Q(state=EncoderState.ACTIVE) | Q(name=wish)):
+        try:
+            weight_files.require(row.weights_name, sha256=row.weights_sha256)
+        except WeightsError as error:
+            if error.code == weight_files.ALTERED:
+                which = f"{row.name} of IMAGESEARCH_ENCODER" if row.name == wish else f"The active encoder {row.name}"
+                raise CommandError(f"{which} cannot be used: {error.message}") from None
+

@@ -57,10 +57,14 @@ FAULTS = (
          UNGUARDED + "test_files_that_come_after_the_commit_leave_a_row_without_its_file"),
     ),
     Promise(
-        "Weights missing, truncated or one bit flipped: one clear line; no picture is blamed",
-        (OWN + "test_the_weights_go_bad", JOBS + "test_wrong_weights_blame_no_picture",
+        "Weights missing, truncated or one bit flipped: the worker refuses to start with one clear line; "
+        "no picture is blamed",
+        (OWN + "test_the_weights_go_bad", "services/test_wake.py::test_wrong_weights_end_a_worker_that_is_to_embed",
+         JOBS + "test_wrong_weights_blame_no_picture",
+         "ops/test_health.py::test_readyz_names_altered_weights_until_they_are_put_back",
          "embedding/test_checkpoint.py::test_one_flipped_bit_is_refused_before_anything_is_parsed"),
-        ("embedding/test_checkpoint.py::test_without_the_digest_one_flipped_bit_gives_other_vectors",),
+        ("services/test_wake.py::test_without_the_digest_a_worker_starts_with_wrong_weights",
+         "embedding/test_checkpoint.py::test_without_the_digest_one_flipped_bit_gives_other_vectors"),
     ),
     Promise(
         "Upload cut off, or the web process killed at any moment: never happened, or will be ready",

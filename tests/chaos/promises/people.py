@@ -98,11 +98,15 @@ PEOPLE = (
          DEPLOY + "test_without_https_the_check_says_what_is_open"),
     ),
     Promise(
-        "Unsafe starts are refused: DEBUG in production, a default secret, wildcard hosts, unknown weights",
+        "Unsafe starts are refused: DEBUG in production, a default secret, wildcard hosts, an unknown hash of weights: "
+        "exit 1 and one sentence",
         ("ops/test_settings.py::test_refused", "services/test_weights.py::test_unknown_wish_stops_the_start",
          "services/test_weights.py::test_other_bytes_are_refused_and_nothing_is_kept",
-         "services/test_wake.py::test_wrong_weights_are_one_line_when_a_worker_starts"),
+         "services/test_weights.py::test_first_start_refuses_a_bundled_file_of_other_bytes",
+         "ops/test_prepare.py::test_weights_that_are_not_the_registered_ones_stop_the_start",
+         "ops/test_up.py::test_altered_weights_are_one_sentence"),
         (DEPLOY + "test_without_its_guard_an_unsafe_start_succeeds",
+         "ops/test_prepare.py::test_without_the_digest_other_weights_start",
          "embedding/test_checkpoint.py::test_without_the_digest_one_flipped_bit_gives_other_vectors"),
     ),
 )  # fmt: skip
