@@ -17,6 +17,7 @@ HEAD = """# Licences
 What imagesearch runs on: the packages of `requirements.txt`, with the licence that each states of itself. Written by
 `make licences`; a test fails when a requirement or its version is missing here. imagesearch itself is under the MIT
 licence. The packages are installed beside it and not changed; what they in turn depend on is not listed.
+The one file of others that is kept here is Alpine.js 3.17.4 (MIT), in `static/unfold/`.
 
 Known flaws: `make audit-dependencies` asks for them, pin by pin, and fails when it knows one or cannot ask. It needs
 the internet, and makes an environment of its own for the tool.

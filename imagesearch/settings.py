@@ -247,6 +247,7 @@ UNFOLD = {
     "SITE_ICON": lambda _request: static("img/icon.svg"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("img/icon.svg")}],
     "STYLES": [lambda _request: static("css/admin.css")],
+    "SCRIPTS": [lambda _request: static("js/admin.js")],
     "DASHBOARD_CALLBACK": "retrieval.admin.operations.dashboard",
 }
 

@@ -88,6 +88,14 @@ def owner(site):
 
 
 @pytest.fixture
+def boss(owner):
+    """The owner, who also administers the site."""
+    owner.is_staff = owner.is_superuser = True
+    owner.save()
+    return owner
+
+
+@pytest.fixture
 def birds(owner):
     """The owner's private collection."""
     from tests.factories import CollectionFactory

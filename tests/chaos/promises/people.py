@@ -84,11 +84,11 @@ PEOPLE = (
          LIMITS + "test_counting_in_two_steps_lets_more_through"),
     ),
     Promise(
-        "CSP without inline or evaluated scripts outside the admin, no request to another host",
+        "CSP without unsafe-inline or unsafe-eval, no request to another host",
         (POLICY + "test_every_page_keeps_to_the_policy",
          POLICY + "test_the_policy_stops_scripts_of_the_page_s_text_and_other_hosts",
          SECURITY + "test_pages_get_the_strict_policy",
-         SECURITY + "test_grants_allow_no_inline_script_and_no_other_host"),
+         SECURITY + "test_grants_allow_nothing_unsafe_and_no_other_host"),
         (POLICY + "test_without_the_policy_they_run_and_are_asked",),
     ),
     Promise(
