@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
+from retrieval.api.auth import MayCall
 from retrieval.models import ApiToken, FirstLink
 from retrieval.services import accounts, collections, first_link
 
@@ -149,6 +151,38 @@ def test_a_reading_token_searches_but_changes_nothing(owner, collection, calls):
     refused = client.patch(f"/api/v1/collections/{collection.pk}/", {"name": "New"}, format="json")
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "token_only_reads")
     assert client.delete(TOKEN).status_code == 204
+
+
+def opens(client):
+    """Does this client's token open the API?"""
+    return client.get("/api/v1/status/").status_code == 200
+
+
+def test_without_a_look_at_the_clock_an_expired_token_opens_the_api(owner, calls, monkeypatch):
+    client = calls(owner)
+    ApiToken.objects.update(expires_at=timezone.now() - timedelta(days=1))
+    assert not opens(client)
+    monkeypatch.setattr(accounts, "timezone", SimpleNamespace(now=lambda: datetime(2000, 1, 1, tzinfo=UTC)))
+    assert opens(client)
+
+
+def test_where_a_revoked_row_is_kept_its_token_opens_the_api(owner, calls, monkeypatch):
+    first, second = calls(owner), calls(owner)
+    one, other = ApiToken.objects.order_by("created_at")
+    accounts.revoke_token(one.pk, user=owner)
+    assert not opens(first)
+    monkeypatch.setattr(ApiToken, "delete", lambda row: None)
+    accounts.revoke_token(other.pk, user=owner)
+    assert opens(second)
+
+
+def test_without_a_look_at_its_scope_a_reading_token_changes_things(owner, collection, calls, monkeypatch):
+    client, address = calls(owner, scope="read"), f"/api/v1/collections/{collection.pk}/"
+    assert client.patch(address, {"name": "New"}, format="json").status_code == 403
+    monkeypatch.setattr(MayCall, "has_permission", lambda *_: True)
+    assert client.patch(address, {"name": "New"}, format="json").status_code == 200
+    collection.refresh_from_db()
+    assert collection.name == "New"
 
 
 def test_tokens_are_listed_without_secrets_and_revoked_by_their_owner_only(owner, stranger, calls):

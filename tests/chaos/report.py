@@ -78,7 +78,7 @@ def outcome(case: ElementTree.Element) -> str:
 
 def verdict(row: Promise, results: dict[str, Result]) -> str:
     """One word for a promise: the worst of its tests and controls."""
-    words = {results[node].word if node in results else "not run" for node in (*row.tests, *row.controls)}
+    words = {results[node].word if node in results else "not run" for node in row.named}
     return next(word for word in ("FAIL", "not run", "skipped", "pass") if word in words)
 
 
@@ -91,8 +91,14 @@ def measured(row: Promise, results: dict[str, Result]) -> str:
 
 
 def seen_to_fail(row: Promise, results: dict[str, Result]) -> str:
-    """Count the controls in which the guard was off and the bad thing happened: those that passed."""
-    return f"{sum(node in results and results[node].word == 'pass' for node in row.controls)} of {len(row.controls)}"
+    """Count the controls in which the bad thing happened without the guard, and the planted faults that were seen."""
+    kinds = (("without the guard it failed in", row.controls), ("planted faults were seen in", row.detectors))
+    return "; ".join(f"{words} {passed(nodes, results)} of {len(nodes)}" for words, nodes in kinds if nodes)
+
+
+def passed(nodes: Iterable[str], results: dict[str, Result]) -> int:
+    """Count those that were run and passed."""
+    return sum(node in results and results[node].word == "pass" for node in nodes)
 
 
 def table(results: dict[str, Result]) -> str:
@@ -102,7 +108,7 @@ def table(results: dict[str, Result]) -> str:
         lines += ["", f"{title}:"]
         for row in rows:
             lines += [f"{verdict(row, results):<8}{row.text}",
-                      f"        {measured(row, results)}; without the guard it failed in {seen_to_fail(row, results)}",
+                      f"        {measured(row, results)}; {seen_to_fail(row, results)}",
                       ]  # fmt: skip
     return "\n".join(lines) + "\n\n"
 
@@ -120,8 +126,9 @@ def page(results: dict[str, Result]) -> str:
 def line(row: Promise, results: dict[str, Result]) -> str:
     """Return one row of a table."""
     proofs = "<br>".join(f"`{node}`" for node in row.tests)
-    if row.controls:
-        proofs += "<br>without the guard: " + "<br>".join(f"`{node}`" for node in row.controls)
+    for words, named in (("without the guard", row.controls), ("a planted fault", row.detectors)):
+        if named:
+            proofs += f"<br>{words}: " + "<br>".join(f"`{node}`" for node in named)
     return f"| {row.text} | {proofs} | {measured(row, results)} | {verdict(row, results)} |"
 
 

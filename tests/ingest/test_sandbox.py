@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,12 +68,24 @@ def test_whatever_a_decoder_does_becomes_a_reason_and_the_others_go_on(pool, act
     assert ask(pool, "good").format == "PNG"
 
 
+def refused_in_time(pool, act, code):
+    """Assert that a decoder's caller hears within seconds that this picture is refused, and why."""
+    pool.warm()  # starting may take long on a busy machine, and is not what is timed
+    asked = ThreadPoolExecutor(1).submit(ask, pool, act)
+    done, _ = wait([asked], timeout=5)
+    assert done, "its caller still waits"
+    assert isinstance(asked.exception(), UnsupportedPicture), "it is no refusal"
+    assert asked.exception().code == code
+
+
 def test_a_decoder_that_sleeps_is_stopped():
     pool = Sandbox(PoolSettings(processes=1, child=replace(HOOKED, wall=0.5)))
-    with pytest.raises(UnsupportedPicture) as caught:
-        ask(pool, "sleep")
-    assert caught.value.code == "decoder_timeout"
+    refused_in_time(pool, "sleep", "decoder_timeout")
     pool.close()
+
+
+def test_a_decoder_that_claims_much_memory_gets_none(pool):
+    refused_in_time(pool, "claim", "decoder_memory")
 
 
 def test_a_refusal_keeps_its_class_and_the_child(pool):

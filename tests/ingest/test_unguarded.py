@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import random
 import signal
+import struct
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from retrieval.errors import UnsupportedPicture
 from retrieval.ingest import archive as room
 from retrieval.ingest import decode as decoder
+from retrieval.ingest import sandbox
 from retrieval.ingest.archive import ArchiveLimits
 from retrieval.ingest.decode import decode
 from retrieval.ingest.picture import DecodeRequest
 from retrieval.ingest.process import ROOT, ChildLimits
 from retrieval.ingest.sandbox import PoolSettings, Sandbox
 from tests.ingest import hooks
-from tests.ingest.test_archive import LIMITS, opened, overlapping, special, zipped
+from tests.ingest.test_archive import LIMITS, opened, special, zipped
 from tests.ingest.test_decode import SECRET, with_secrets
+from tests.ingest.test_sandbox import HOOKED, refused_in_time
 
 IN_PROCESS = "from tests.ingest import hooks; hooks.decode({act!r}.encode(), None); print('lives')"
 WIDE = ArchiveLimits(members=10**9, real_bytes=10**12, member_bytes=10**9)
@@ -35,10 +40,32 @@ def test_without_the_sandbox_a_decoder_that_crashes_takes_its_process_along(act,
     pool.close()
 
 
-def test_without_a_limit_on_time_a_decoder_that_sleeps_keeps_its_caller():
-    words = [sys.executable, "-c", IN_PROCESS.format(act="sleep")]
-    with pytest.raises(subprocess.TimeoutExpired):
-        subprocess.run(words, cwd=ROOT, timeout=2, check=False)
+@pytest.fixture
+def unlimited(monkeypatch):
+    """A pool whose one child has a day and all memory; what still runs is ended after the test."""
+    children = []
+
+    class Noted(sandbox.Child):
+        def __init__(self, limits):
+            super().__init__(limits)
+            children.append(self)
+
+    monkeypatch.setattr(sandbox, "Child", Noted)
+    pool = Sandbox(PoolSettings(processes=1, child=replace(HOOKED, wall=86_400, memory=64 * 2**30)))
+    yield pool
+    for child in children:
+        child._process.terminate()
+    pool.close()
+
+
+def test_without_a_limit_on_time_a_decoder_that_sleeps_keeps_its_caller(unlimited):
+    with pytest.raises(AssertionError, match="its caller still waits"):
+        refused_in_time(unlimited, "sleep", "decoder_timeout")
+
+
+def test_without_a_limit_on_memory_a_decoder_gets_what_it_claims(unlimited):
+    with pytest.raises(AssertionError, match="it is no refusal"):
+        refused_in_time(unlimited, "claim", "decoder_memory")
 
 
 def got(tmp_path, data, limits=LIMITS):
@@ -52,12 +79,19 @@ def test_without_the_check_of_members_links_and_paths_pass(tmp_path, monkeypatch
     assert got(tmp_path, links) == [b"outside", b"/etc/passwd"]
 
 
-def test_without_the_check_of_overlaps_one_run_of_bytes_comes_out_twice(tmp_path, monkeypatch):
-    data = overlapping()
+def test_without_the_check_of_overlaps_one_run_of_bytes_comes_out_many_times(tmp_path, monkeypatch):
+    run = random.Random(1).randbytes(9_000)
+    data = bytearray(zipped(("a.jpg", run), *[(f"{letter}.jpg", b"") for letter in "bcdefghijklmnopqrst"]))
+    first = data.index(b"PK\x01\x02")
+    sizes, at = bytes(data[first + 16 : first + 28]), first
+    while (at := data.find(b"PK\x01\x02", at + 1)) > 0:  # each entry of the directory now points to the first run
+        data[at + 10 : at + 12], data[at + 16 : at + 28] = data[first + 10 : first + 12], sizes
+        struct.pack_into("<L", data, at + 42, 0)
+        data[at + 46 : at + 51] = b"a.jpg"
+    with pytest.raises(UnsupportedPicture, match="overlap"):
+        opened(tmp_path, bytes(data))
     monkeypatch.setattr(room, "_overlaps", lambda infos: False)
-    members = opened(tmp_path, data)
-    assert len(members) == 2
-    assert members[0].data
+    assert sum(map(len, got(tmp_path, bytes(data)))) > 10 * len(data)
 
 
 def test_without_limits_a_small_archive_unpacks_to_a_thousand_times_its_size(tmp_path):

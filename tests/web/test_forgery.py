@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import User
 from django.middleware.csrf import CsrfViewMiddleware
 from django.test import Client
+from django.urls import reverse
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.test import APIClient
 
 from retrieval import conf
+from retrieval.models import Collection, Encoder, Image
 from retrieval.services import indexes
 from tests.api.rules import RULES
 from tests.api.world import World
@@ -38,23 +42,50 @@ def forged(world, address, rule, *, actor):
     return getattr(client, rule.method)(world.path(address), body or {}, **origin)
 
 
-def statuses(world):
-    found = {}
-    for address, rule in UNSAFE:
-        with world.undone():
-            found[address, rule.method] = forged(world, address, rule, actor="owner").status_code
-    return found
-
-
 # A token is asked for by password and given back by itself: there is no session to ride on.
 NO_SESSION = {("api/v1/auth/token/", "post"), ("api/v1/auth/token/", "delete")}
 
 
+def statuses(world):
+    found = {}
+    for address, rule in UNSAFE:
+        if (address, rule.method) not in NO_SESSION:
+            with world.undone():
+                found[address, rule.method] = forged(world, address, rule, actor="owner").status_code
+    return found
+
+
+def forms_of_the_admin(world):
+    """Every form of the admin site that changes something: address -> what it is sent."""
+    rows = {Image: world.image, Collection: world.collection, Encoder: world.encoder, User: world.people["viewer"]}
+    found = {"/admin/logout/": {}, "/admin/password_change/": {}}
+    for model in site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        found[reverse(f"{name}_changelist")] = {"action": "delete_selected", "_selected_action": ["1"], "post": "yes"}
+        found[reverse(f"{name}_add")] = {"_save": "Save"}
+    for model, row in rows.items():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        found[reverse(f"{name}_change", args=[row.pk])] = {"_save": "Save"}
+        found[reverse(f"{name}_delete", args=[row.pk])] = {"post": "yes"}
+    return found
+
+
+def admin_statuses(world, forms):
+    found = {}
+    for address, body in forms.items():
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(world.people["staff"])
+        with world.undone():
+            found[address] = client.post(address, body, HTTP_ORIGIN="https://evil.example").status_code
+    return found
+
+
 def test_no_forged_request_does_anything(world, figure):
-    found = statuses(world)
+    found, admin = statuses(world), admin_statuses(world, forms_of_the_admin(world))
     assert len(found) > 40
-    assert {key: status for key, status in found.items() if status != 403 and key not in NO_SESSION} == {}
-    figure(f"{len(found)} unsafe methods, each forged request refused")
+    assert len(admin) > 20
+    assert {key: status for key, status in (found | admin).items() if status != 403} == {}
+    figure(f"{len(found)} unsafe methods and {len(admin)} forms of the admin site, each forged request refused")
 
 
 def test_without_the_check_forged_requests_do_what_they_ask(world, monkeypatch):
@@ -64,3 +95,5 @@ def test_without_the_check_forged_requests_do_what_they_ask(world, monkeypatch):
     assert sum(status in {200, 201, 202, 204, 302, 303} for status in found.values()) > 20
     assert found["pictures/<image_id>/delete/", "post"] == 302
     assert found["api/v1/images/<image_id>/", "delete"] == 204
+    image = reverse("admin:retrieval_image_delete", args=[world.image.pk])
+    assert admin_statuses(world, {image: {"post": "yes"}}) == {image: 302}

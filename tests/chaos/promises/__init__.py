@@ -14,5 +14,5 @@ SECTIONS = {"Faults": FAULTS, "Bad input": BAD_INPUT, "People": PEOPLE}
 
 def nodes() -> list[str]:
     """Return every test named here, once."""
-    named = [node for rows in SECTIONS.values() for row in rows for node in (*row.tests, *row.controls)]
+    named = [node for rows in SECTIONS.values() for row in rows for node in row.named]
     return list(dict.fromkeys(named))

@@ -88,9 +88,11 @@ FAULTS = (
         ("chaos/test_decoders.py::test_pictures_that_misbehave_are_failed_and_the_others_go_on",
          SANDBOX + "test_whatever_a_decoder_does_becomes_a_reason_and_the_others_go_on",
          SANDBOX + "test_a_decoder_that_sleeps_is_stopped",
+         SANDBOX + "test_a_decoder_that_claims_much_memory_gets_none",
          LEDGER + "test_a_passing_error_waits_longer_each_time_and_then_fails"),
         ("ingest/test_unguarded.py::test_without_the_sandbox_a_decoder_that_crashes_takes_its_process_along",
          "ingest/test_unguarded.py::test_without_a_limit_on_time_a_decoder_that_sleeps_keeps_its_caller",
+         "ingest/test_unguarded.py::test_without_a_limit_on_memory_a_decoder_gets_what_it_claims",
          CONTROLS + "test_without_a_bound_a_picture_that_ends_every_worker_comes_for_ever"),
     ),
     Promise(
@@ -138,8 +140,8 @@ FAULTS = (
         ("chaos/test_soak.py::test_a_soak_of_half_an_hour",
          "chaos/test_memory.py::test_what_a_program_takes_for_itself_is_its_own",
          "chaos/test_memory.py::test_what_others_can_use_as_well_is_not"),
-        ("chaos/test_soak.py::test_a_web_server_that_leaks_is_seen",
-         CONTROLS + "test_an_answer_that_no_client_should_see_is_seen_by_the_soak",
-         CONTROLS + "test_somebody_who_runs_into_an_error_ends_the_soak"),
+        ("chaos/test_soak.py::test_a_web_server_that_leaks_is_seen",),
+        detectors=(CONTROLS + "test_an_answer_that_no_client_should_see_is_seen_by_the_soak",
+                   CONTROLS + "test_somebody_who_runs_into_an_error_ends_the_soak"),
     ),
 )  # fmt: skip
