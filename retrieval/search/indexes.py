@@ -39,6 +39,12 @@ SELECT p.phase, p.tuples_done, p.tuples_total, p.blocks_done, p.blocks_total
 FROM pg_stat_progress_create_index p WHERE p.relid = 'public.retrieval_embedding'::regclass
 """
 ALL = "SELECT relname FROM pg_class WHERE relkind = 'i' AND relname LIKE %s"
+# An index is not valid either while it is built; what is being done on its table right now is nobody's leftover.
+HALF_BUILT = """
+SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE c.relnamespace = 'public'::regnamespace AND NOT (i.indisvalid AND i.indisready)
+AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.relid = i.indrelid) ORDER BY c.relname
+"""
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,19 @@ def names() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(ALL, [PREFIX.replace("_", r"\_") + "%"])
         return [row[0] for row in cursor.fetchall()]
+
+
+def half_built() -> list[str]:
+    """Return the names of all indexes of the schema, of any kind and table, that no search uses and nobody builds."""
+    with connection.cursor() as cursor:
+        cursor.execute(HALF_BUILT)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def finish(name: str) -> None:
+    """Build a half-built index anew from its definition, without holding up searches where no transaction is open."""
+    how = "" if connection.in_atomic_block else "CONCURRENTLY "
+    _run(f'REINDEX INDEX {how}public."{name}"')
 
 
 def progress() -> Progress | None:

@@ -71,8 +71,7 @@ def repair(findings: list[Finding]) -> list[str]:
         _recount()
         done.append("Counted again what people and collections hold.")
     if codes & {"index_missing", "index_invalid"}:
-        for encoder in Encoder.objects.wanted():
-            indexes.ensure(encoder)
+        indexes.mend()
         done.append("Built the missing indexes.")
     return done
 
@@ -131,9 +130,11 @@ def _unsound(encoder: Encoder) -> list[Any]:
 
 def _indexes_and_events() -> Iterator[Finding]:
     for report in indexes.overview():
-        if report.state in {IndexState.INVALID, IndexState.MISSING} and report.encoder.state in WANTED:
-            text = "Searches are exact, and slower, until the index is built again."
-            yield Finding(f"index_{report.state}", report.encoder.name, text)
+        if report.state == IndexState.MISSING and report.encoder.state in WANTED:
+            text = "Searches are exact, and slower, until the index is built."
+            yield Finding("index_missing", report.encoder.name, text)
+    for name in indexes.half_built():
+        yield Finding("index_invalid", name, "The index is half built; nothing uses it until it is built again.")
     version = _extension_version()
     if version < KNOWN_GOOD_EXTENSION:
         yield Finding("extension_old", ".".join(map(str, version)), "This version of pgvector is not known to be good.")

@@ -100,6 +100,23 @@ def tidy() -> list[str]:
     return strays
 
 
+def half_built() -> list[str]:
+    """Return the names of the indexes, of any kind and table, that a broken build left, for the audit."""
+    return indexes.half_built()
+
+
+def mend() -> None:
+    """Build what encoders lack, drop what is nobody's, and finish every other half-built index.
+
+    May take minutes. Another builder at work is left alone.
+    """
+    for encoder in Encoder.objects.wanted():
+        ensure(encoder)
+    tidy()
+    for name in half_built():
+        indexes.finish(name)
+
+
 def guard(*, queries: int = GUARD_QUERIES, k: int = GUARD_K) -> RecallFigure | None:
     """Compare the index with the exact answers for stored vectors of the active encoder, and keep the figure.
 

@@ -7,6 +7,7 @@ import json
 import os
 import time
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,13 +21,16 @@ from retrieval.models import (
     Embedding,
     EmbeddingCount,
     EmbeddingJob,
+    Encoder,
     Image,
     JobEvent,
     JobState,
     UserUsage,
 )
-from retrieval.services import audit, images, jobs
+from retrieval.search import indexes as room
+from retrieval.services import audit, images, indexes, jobs
 from tests.factories import CollectionFactory, EncoderFactory
+from tests.search.rows import index
 from tests.services.test_jobs import ColourEncoder, png
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +104,58 @@ def break_event(image):
         image=image, encoder_id=event.encoder_id, lease_token=uuid.uuid4(), kind="done",
         round=event.round, attempt=1, worker="x",
     )  # fmt: skip
+
+
+@pytest.fixture
+def indexed(sound, settings):
+    """The same pictures, enough of them for an index, which is there."""
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, exact_candidates=2)
+    index(Encoder.objects.active())
+    return Encoder.objects.active()
+
+
+def run(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def spoil(name, column="indisvalid"):
+    """Mark an index as a killed build leaves it."""
+    run(f"UPDATE pg_index SET {column} = false WHERE indexrelid = '{name}'::regclass")
+
+
+def beside(encoder):
+    """What a broken rebuild leaves: an index of the same kind under another name."""
+    name = room.name_of(encoder.pk) + "_ccnew"
+    run(room.statement(encoder).replace(" CONCURRENTLY", "").replace(room.name_of(encoder.pk), name))
+    spoil(name)
+    return name
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (indexes.drop, "index_missing"),
+        (lambda encoder: spoil(room.name_of(encoder.pk)), "index_invalid"),
+        (lambda encoder: spoil(room.name_of(encoder.pk), "indisready"), "index_invalid"),
+        (beside, "index_invalid"),
+        (lambda encoder: spoil("image_tags"), "index_invalid"),
+    ],
+)
+def test_each_damage_of_an_index_is_found_and_mended(indexed, damage, code, monkeypatch):
+    assert codes() == set()
+    damage(indexed)
+    assert codes() == {code}
+    monkeypatch.setattr(room, "build", lambda encoder, rows: (room.drop(encoder.pk), index(encoder)))
+    audit.repair([finding for check in audit.checks() for finding in check.run()])
+    assert codes() == set()
+
+
+def test_a_half_built_index_is_named_once_whatever_its_table(indexed):
+    spoil(room.name_of(indexed.pk))
+    spoil("image_tags")
+    found = [finding.subject for check in audit.checks() for finding in check.run()]
+    assert found == [room.name_of(indexed.pk), "image_tags"]
 
 
 @pytest.mark.parametrize(
