@@ -131,7 +131,12 @@ def approximate(question: Question, sought: Scope) -> list[Row] | None:
     near = _by_index(question, question.vector, rows=sought.rows)
     found = _grouped(near, pool) if question.group else list(near.values_list("image_id", "distance")[:pool])
     ordered = sorted(found, key=lambda row: (row[1], row[0]))
-    return ordered[question.offset : wanted] if len(ordered) >= wanted else None
+    return ordered[question.offset : wanted] if _enough(ordered, wanted) else None
+
+
+def _enough(found: list[Row], wanted: int) -> bool:
+    """Whether the index gave what was asked for; where it did not, the exact scan tells if there is more."""
+    return len(found) >= wanted
 
 
 def _by_index(question: Question, vector: QueryVector, *, rows: QuerySet[Embedding]) -> QuerySet[Any]:

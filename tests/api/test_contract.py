@@ -34,6 +34,13 @@ CHECKS = [
     response_schema_conformance,
 ]
 HERE = UUID("00000000-0000-4000-8000-000000000001")
+# What a search names, where it is to name what is there.
+KNOWN = {
+    "image": str(HERE), "positives": [str(HERE)], "negatives": [str(HERE)], "collections": [str(HERE)],
+    "tags": ["known"], "min_score": -1.0, "offset": 0, "region": {"x": 0.1, "y": 0.1, "w": 0.5, "h": 0.5},
+}  # fmt: skip
+NAMED = st.sets(st.sampled_from(sorted(KNOWN)))
+SEARCHES = ("/search/", "/similar/")
 MORE = int(os.environ.get("IMAGESEARCH_FUZZ_EXAMPLES", "0"))
 EXAMPLES = MORE or 10
 
@@ -50,17 +57,21 @@ def site(db):
 
 
 @pytest.fixture
-def callers(site, settings, tmp_path):
-    """Tokens of an owner who is an administrator and of a stranger; every id that there is, is ``HERE``."""
+def callers(site, settings, tmp_path, monkeypatch):
+    """Tokens of an owner who is an administrator and of a stranger; the first of each kind is ``HERE``."""
+    from retrieval import encoders
     from retrieval.models import ArchiveImport
     from retrieval.services import accounts
-    from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
+    from tests.factories import CollectionFactory, EncoderFactory, UserFactory
+    from tests.web.library import MeanColour, put
 
     settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path, fetch=False)  # made-up addresses are not asked
     owner = UserFactory(username="owner", is_staff=True)
     collection = CollectionFactory(id=HERE, owner=owner, visibility="public")
-    ImageFactory(id=HERE, collection=collection)
-    EncoderFactory(id=HERE, dimension=3)
+    monkeypatch.setattr(encoders, "for_row", lambda row: MeanColour())
+    encoder = EncoderFactory(id=HERE, dimension=3)
+    put(collection, "red", encoder=encoder, id=HERE, tags=["known"])
+    put(collection, "pink", encoder=encoder, tags=["known"])  # to be found
     ArchiveImport.objects.create(id=HERE, user=owner, collection=collection, name="a.zip")
     return [accounts.issue_token(person)[0] for person in (owner, UserFactory(username="stranger"))]
 
@@ -69,12 +80,15 @@ def test_every_call_keeps_its_word(site, callers, record_property):
     description = schemathesis.openapi.from_wsgi("/api/v1/schema/", site)
     operations = [found.ok() for found in description.get_all_operations()]
     assert len(operations) > 30
-    statuses = Counter()
+    statuses, searches = Counter(), Counter()
     for operation in operations:
         with rolled_back():
-            statuses += tried(operation, callers)
+            found, answered = tried(operation, callers)
+        statuses, searches = statuses + found, searches + answered
     assert len(statuses) > 3
-    record_property("figure", f"{statuses.total():,} requests to {len(operations)} calls, none answered by a 5xx")
+    assert min(searches["image"], searches["several"]) > 0, f"no search by vectors ever found anything: {searches}"
+    record_property("figure", f"{statuses.total():,} requests to {len(operations)} calls, none answered by a 5xx; "
+                              f"searches that found something: {dict(searches)}")  # fmt: skip
 
 
 @pytest.mark.long
@@ -90,26 +104,33 @@ def test_a_call_that_fails_on_the_server_is_found(site, callers, monkeypatch):
 
 
 def tried(operation, callers):
-    """Ask for things that are not there and for those that are, as both people; return how often each status came."""
-    statuses = Counter()
+    """Ask for things that are not there and for those that are, as both people.
+
+    Returns how often each status came, and how often each kind of search found something.
+    """
+    statuses, searches = Counter(), Counter()
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=EXAMPLES * (4 if operation.path.endswith("/search/") else 1),
         deadline=None,
         derandomize=not MORE,
         database=None,
         phases=[Step.explicit, Step.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.as_strategy(), known=st.booleans(), caller=st.sampled_from(callers))
-    def ask(case, known, caller):
+    @given(operation.as_strategy(), st.booleans(), NAMED, st.booleans(), st.sampled_from(callers))
+    def ask(case, known, named, mixed, caller):
         for name in case.path_parameters if known else ():
             case.path_parameters[name] = "owner" if name == "username" else str(HERE)
+        if known and operation.path.endswith("/search/") and isinstance(case.body, dict):
+            case.body = (case.body if mixed else {}) | {name: KNOWN[name] for name in named}
         answer = case.call_and_validate(headers={"Authorization": f"Token {caller}"}, checks=CHECKS)
         statuses[answer.status_code] += 1
+        if answer.status_code == 200 and operation.path.endswith(SEARCHES) and answer.json()["results"]:
+            searches[answer.json()["query"]["kind"]] += 1
 
     ask()
-    return statuses
+    return statuses, searches
 
 
 @contextmanager

@@ -169,10 +169,15 @@ def test_names_are_display_text(tmp_path, name):
 
 def test_damage_anywhere_is_a_refusal(tmp_path):
     data = zipped(("a.jpg", PICTURE), ("b.jpg", PICTURE))
+    refused = 0
     for at in range(0, len(data), 7):
         broken = bytearray(data)
         broken[at] ^= 0x55
         try:
-            opened(tmp_path, bytes(broken))
+            members = opened(tmp_path, bytes(broken))
         except RetrievalError:
+            refused += 1
             continue
+        assert all(member.data == b"" if member.error else member.data == PICTURE for member in members), at
+        refused += any(member.error for member in members)
+    assert refused > len(range(0, len(data), 7)) / 2

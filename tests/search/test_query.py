@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -202,17 +203,25 @@ def test_without_the_wider_scan_a_filter_starves_the_index(collection, encoder, 
     """What pgvector does by itself: it takes the 40 nearest of all, and then looks which of them one may see."""
     raw = clustered(1_000, seed=15)
     put(CollectionFactory(), raw, encoder=encoder)
-    put(collection, -raw[:20], encoder=encoder)
+    put(collection, -raw[:100], encoder=encoder)
     index(encoder)
-    question = Question(encoder, asked(raw[0]), k=10)
-    assert len(nearest(question, user=collection.owner).hits) == 10
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
-        cursor.execute("SET LOCAL hnsw.ef_search = 40; SET LOCAL hnsw.iterative_scan = off")
-    sought = scope.resolve(Filters(), encoder=encoder, user=collection.owner, bound=20)
-    monkeypatch.setattr(query, "_widen", lambda length: None)
-    rows = query._by_index(question, question.vector, rows=sought.rows)
-    assert len(rows.values_list("image_id", "distance")[:10]) < 10
+    question = Question(encoder, asked(raw[0]), k=10)
+
+    def count():
+        got = nearest(question, user=collection.owner)
+        assert got.candidates == 100
+        return len(got.hits), got.exact
+
+    with monkeypatch.context() as patch:
+        patch.setattr(query, "_widen", lambda length: None)
+        assert count() == (10, True)
+        patch.setattr(query, "_enough", lambda found, wanted: True)
+        few, exact = count()
+        assert few < 10
+        assert not exact
+    assert count()[0] == 10
 
 
 def test_groups_are_not_starved_by_one_large_group(collection, encoder, small):
@@ -254,18 +263,35 @@ def test_a_slow_search_is_ended_and_says_so(collection, encoder, monkeypatch):
     assert caught.value.code == "search_timeout"
 
 
-def test_every_statement_has_a_time_limit(collection, encoder, monkeypatch):
-    seen = []
+def slow_search(collection, encoder, monkeypatch):
+    """Search where the database sleeps for 7 s; return the seconds it took, and the error if there was one."""
 
-    def look(*_):
+    def sleep(*_):
         with connection.cursor() as cursor:
-            cursor.execute("SHOW statement_timeout")
-            seen.append(cursor.fetchone()[0])
+            cursor.execute("SELECT pg_sleep(7)")
         return []
 
-    monkeypatch.setattr(query, "exact", look)
-    nearest(Question(encoder, asked(clustered(1, seed=0)[0])), user=collection.owner)
-    assert seen == ["5s"]
+    monkeypatch.setattr(query, "exact", sleep)
+    began = time.monotonic()
+    try:
+        nearest(Question(encoder, asked(clustered(1, seed=0)[0])), user=collection.owner)
+    except Unavailable as error:
+        return time.monotonic() - began, error.code
+    return time.monotonic() - began, ""
+
+
+def test_every_statement_has_a_time_limit(collection, encoder, monkeypatch, figure):
+    took, code = slow_search(collection, encoder, monkeypatch)
+    assert code == "search_timeout"
+    assert 4 < took < 6  # the limit is 5 s, and a second is for what comes before and after
+    figure(f"a search that would take 7 s was ended after {took:.1f} s")
+
+
+def test_without_the_limit_a_slow_search_goes_on(collection, encoder, monkeypatch):
+    real = query._set
+    monkeypatch.setattr(query, "_set", lambda **values: real(**{**values, "statement_timeout": "0"}))
+    took, code = slow_search(collection, encoder, monkeypatch)
+    assert (code, took > 6) == ("", True)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
-from retrieval import conf, tasks
+from retrieval import conf, downloads, tasks
+from retrieval.api.views import images as image_views
 from retrieval.models import Image
 from retrieval.services import accounts, images, picture_fields
+from retrieval.web.views import media
 from tests.web.library import png
 
 NAMES = {
@@ -24,6 +27,8 @@ NAMES = {
     "other path": "..\\..\\etc\\passwd.png",
     "markup": "<script>alert(1)</script>.png",
 }
+# RFC 6266: one name, quoted with its own quotes escaped, or encoded.
+ONE_NAME = re.compile(r"""attachment; filename(="([^"\\]|\\.)*"|\*=utf-8''[\w%.~!()'*-]+)""", re.ASCII)
 UNSAFE = set("\r\n\0\u202e")
 
 
@@ -59,6 +64,7 @@ def harm(image, page, calls, tmp_path):
         page.get(f"/media/originals/{image.pk}"), calls.get(f"/api/v1/images/{image.pk}/file/"))]  # fmt: skip
     shown = page.get(f"/pictures/{image.pk}/").content.decode()
     wrong = [text for text in found if UNSAFE & set(text) or not text.startswith("attachment")]
+    wrong += [text for text in found if not ONE_NAME.fullmatch(text)]
     wrong += [text for text in found if "/" in text.split("filename", 1)[-1].replace("UTF-8''", "")]
     wrong += [path.name for path in tmp_path.rglob("*") if path.is_file() and "passwd" in path.name]
     wrong += ["markup"] if "<script>alert" in shown else []
@@ -89,3 +95,15 @@ def test_without_the_cleaning_a_name_keeps_its_signs(page, calls, collection, tm
     monkeypatch.setattr(picture_fields, "shown_name", lambda name: name)
     image = kept(NAMES["right to left"], collection, mark=1)
     assert "title" in harm(image, page, calls, tmp_path)
+
+
+def test_without_the_quoting_a_name_ends_early_and_another_begins(page, calls, collection, tmp_path, monkeypatch):
+    """Names of downloads are made of letters and digits, and quoted as well; one of both is enough."""
+    image = kept(NAMES["quotes"], collection, mark=2)
+    for views in (media, image_views):
+        monkeypatch.setattr(views, "_file_name", lambda image: image.title)
+    assert harm(image, page, calls, tmp_path) == []
+    monkeypatch.setattr(
+        downloads, "content_disposition_header", lambda *, as_attachment, filename: f'attachment; filename="{filename}"'
+    )
+    assert len(harm(image, page, calls, tmp_path)) == 2

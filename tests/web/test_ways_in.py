@@ -144,7 +144,8 @@ def test_no_way_in_is_left_out(ways):
 @pytest.mark.parametrize("way", WAYS)
 def test_derivatives_carry_no_metadata_whichever_way_a_picture_came(ways, page, calls, way, figure):
     checked = 0
-    for kind in ("JPEG", "PNG", "TIFF"):
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "AVIF"):
+        assert SECRET in secretive(kind)
         ways[way](secretive(kind))
         image = Image.objects.latest("created_at")
         assert image.format == kind
