@@ -134,6 +134,10 @@ class Site:
         """The address of a call of the API."""
         return f"http://127.0.0.1:{self.port}/api/v1/{path}"
 
+    def page(self, path: str) -> str:
+        """The address of a page."""
+        return f"http://127.0.0.1:{self.port}/{path}"
+
     def upload(self, data: bytes, *, timeout: float = 60) -> requests.Response:
         """Put a picture in."""
         files, fields = {"file": ("picture.jpg", data, "image/jpeg")}, {"collection": self.collection}

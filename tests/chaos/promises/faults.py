@@ -43,7 +43,7 @@ FAULTS = (
         (UNGUARDED + "test_without_the_sender_a_request_waits_for_a_broker_that_hangs", LOST_MESSAGE),
     ),
     Promise(
-        "PostgreSQL restarted at once during embedding and search: 503 + Retry-After or a retry, then all right",
+        "PostgreSQL restarted (immediate) during embedding and search: 503 + Retry-After or a retry, then all right",
         (LONG + "test_the_database_is_restarted_while_people_search",
          JOBS + "test_a_database_that_went_away_blames_no_picture_and_the_next_task_goes_on",
          "web/test_outage.py::test_a_database_that_is_away_is_503_everywhere"),
@@ -51,7 +51,7 @@ FAULTS = (
          "web/test_outage.py::test_without_the_last_net_a_database_that_is_away_is_a_500"),
     ),
     Promise(
-        "Disk full: a plain 507, no ready row without its file, search goes on, recovery by itself",
+        "Disk full: a plain 507/503, no ready row without its file, search goes on, recovery by itself",
         (OWN + "test_the_disk_is_full", IMAGES + "test_the_disk_being_full_keeps_nothing"),
         (UNGUARDED + "test_without_its_own_name_a_full_disk_is_nobody_s_answer",
          UNGUARDED + "test_files_that_come_after_the_commit_leave_a_row_without_its_file"),
@@ -67,7 +67,7 @@ FAULTS = (
          "embedding/test_checkpoint.py::test_without_the_digest_one_flipped_bit_gives_other_vectors"),
     ),
     Promise(
-        "Upload cut off, or the web process killed at any moment: never happened, or will be ready",
+        "Upload cut off, or the web process killed after file, row or commit: never happened, or will be ready",
         (LONG + "test_uploads_are_cut_off_and_the_web_server_is_killed",
          "chaos/test_end_points.py::test_the_web_server_is_killed_at_each_point_of_an_upload",
          "services/test_leftovers.py::test_a_kill_before_the_commit_leaves_files_that_go_by_themselves",
@@ -102,15 +102,16 @@ FAULTS = (
          UNGUARDED + "test_where_stops_count_as_bad_ends_a_picture_is_recorded_as_failed"),
     ),
     Promise(
-        "An index build killed midway is seen and repaired by one command; search stays right meanwhile",
+        "An index build killed midway is seen and repaired by one command; search stays right meanwhile (exact)",
         (SCALE + "test_an_index_build_is_killed",
          "services/test_indexes.py::test_an_invalid_index_is_seen_and_repaired",
          "search/test_query.py::test_without_a_sound_index_the_search_is_exact"),
         ("services/test_indexes.py::test_without_the_look_at_it_a_broken_index_is_taken_for_sound_and_stays",),
     ),
     Promise(
-        "A new encoder beside the old one: each answer from one encoder, switch and roll-back are one row",
-        (SCALE + "test_the_encoder_is_switched_while_people_search",
+        "A new encoder is embedded beside the old one while people search: no 5xx, each answer from one encoder, "
+        "switch and roll-back are one row",
+        ("chaos/test_switch.py::test_the_encoder_is_switched_while_people_search",
          "services/test_search.py::test_one_encoder_answers_even_while_another_is_made_active",
          "services/test_encoder_life.py::test_a_switch_is_one_commit_and_leaves_a_trail",
          "services/test_encoder_life.py::test_going_back_needs_no_building"),
