@@ -20,12 +20,14 @@ DEPLOY = "ops/test_deploy.py::"
 
 PEOPLE = (
     Promise(
-        "One rule decides who sees what: search, similar, lists, counts, tags, exports, thumbnails, every address",
+        "One rule, `visible_to(user)`, feeds search, similar, lists, counts, facets, thumbnails and every address; "
+        "exports and autocomplete are for staff only",
         (MATRIX + "test_each_actor_gets_the_answer_of_the_rule", MATRIX + "test_every_address_has_a_rule",
          MATRIX + "test_the_admin_site_is_for_staff_only",
          ONE_RULE + "test_every_surface_shows_what_the_rule_says",
          ONE_RULE + "test_one_story_is_told_alike_by_every_surface"),
         (ONE_RULE + "test_without_the_rule_every_surface_shows_too_much",
+         ONE_RULE + "test_without_the_rule_of_pictures_alone_files_and_lists_show_too_much",
          MATRIX + "test_an_address_without_a_rule_is_noticed"),
     ),
     Promise(
