@@ -23,10 +23,13 @@ import psutil
 import psycopg
 import redis
 import requests
+from celery import Celery
+from kombu.exceptions import OperationalError
 from PIL import Image
 
 from imagesearch import servers
 
+QUEUE = "embedding"
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"^Ready: (http://127\.0\.0\.1:\d+/)  ")
 # By what the command line of each program is known.
@@ -38,6 +41,10 @@ PROGRAMS = {
     "postgres": "bin/postgres",
     "valkey": "valkey-server",
 }
+FAILED = """
+SELECT image_id::text, error_code FROM retrieval_embeddingjob WHERE state = 'failed' UNION ALL
+SELECT image_id::text, error_code FROM retrieval_jobevent WHERE kind = 'failed'
+"""
 
 
 @dataclass
@@ -150,11 +157,14 @@ class Site:
             assert answer.status_code == 201, answer.text
 
     def upload_stubbornly(self, data: bytes, *, seconds: float = 120, refusal: int = 503) -> list[int]:
-        """Put a picture in as a good client does: again after a refusal or a broken connection; return the refusals."""
+        """Put a picture in as a good client does, again after a refusal; return the refusals, 0 for no answer."""
         refusals, deadline = [], time.monotonic() + seconds
         while time.monotonic() < deadline:
-            with contextlib.suppress(requests.ConnectionError):
+            try:
                 answer = self.upload(data)
+            except requests.ConnectionError:
+                refusals.append(0)
+            else:
                 if answer.status_code in {200, 201}:
                     return refusals
                 assert answer.status_code == refusal, f"{answer.status_code} {answer.text}"
@@ -193,10 +203,13 @@ class Site:
     def wait_ready(self, count: int, *, seconds: float = 240, hurry: bool = False) -> float:
         """Wait until so many pictures are ready and nothing else is left; return the seconds it took.
 
-        ``hurry`` asks for the reconciler again and again, which comes by itself every 30 s.
+        ``hurry`` asks for the reconciler again and again, which comes by itself every 30 s. A picture that failed, even
+        if it was tried again and is ready by now, ends the wait.
         """
         began, seen = time.monotonic(), {}
         while time.monotonic() - began < seconds:
+            failed = self.query(FAILED)
+            assert not failed, f"{len(failed)} failed: {failed[:3]}"
             seen = self.jobs()
             if seen == {"done": count}:
                 return time.monotonic() - began
@@ -217,14 +230,22 @@ class Site:
         raise AssertionError(f"{program} said nothing of {word} within {seconds} s.")
 
     def reconcile(self) -> None:
-        """Ask for the reconciler now, as far as there is anyone to ask."""
-        with contextlib.suppress(requests.ConnectionError):
-            self.session.post(self.url("jobs/retry/"), json={}, timeout=60)
+        """Ask for the reconciler now, as the scheduler does every 30 s, as far as there is a broker to take it."""
+        with contextlib.suppress(OperationalError, redis.RedisError):
+            self.send("reconcile")
+
+    def send(self, task: str) -> str:
+        """Send a message for one of the tasks; return its id."""
+        with Celery(broker=servers.broker(servers.valkey(self.folder).url()), set_as_current=False) as app:
+            app.conf.update(broker_transport_options={"socket_timeout": 5, "max_retries": 1})
+            return app.send_task(f"retrieval.tasks.{task}", queue=QUEUE, retry=False).id
 
     def committed_twice(self) -> int:
         """Count the pictures whose embedding was committed more than once."""
-        sql = "SELECT count(*) FROM (SELECT image_id FROM retrieval_jobevent WHERE kind = 'done' " \
-              "GROUP BY image_id, encoder_id, round HAVING count(*) > 1) AS twice"
+        sql = (
+            "SELECT count(*) FROM (SELECT image_id FROM retrieval_jobevent WHERE kind = 'done' "
+            "GROUP BY image_id, encoder_id, round HAVING count(*) > 1) AS twice"
+        )
         return self.query(sql)[0][0]
 
     # --- Harm -------------------------------------------------------------------------------------------------------

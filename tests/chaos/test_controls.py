@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from unittest import mock
 
 import pytest
+import requests
 from django.utils import timezone
 
-from retrieval import conf, tasks
+from retrieval import conf
 from retrieval.models import EmbeddingJob, JobEvent, JobState
 from retrieval.services import audit, jobs, ledger
 from tests.chaos.soak import Soak
+from tests.chaos.work import PER_SECOND, Filled, Searches
 from tests.factories import EncoderFactory, ImageFactory, job
 from tests.services.test_ledger import some_vectors
 
@@ -37,18 +40,6 @@ def test_without_the_look_for_dead_workers_a_lease_has_to_run_out(claim, monkeyp
     left = EmbeddingJob.objects.get().lease_until - timezone.now()
     assert left > timedelta(seconds=conf.get().ledger.lease - 30)
     assert jobs.reconcile() == list(claim.image_ids)
-
-
-def test_without_the_reconciler_a_lost_message_stays_lost(monkeypatch):
-    job(ImageFactory(), EncoderFactory(dimension=3))
-    send = mock.Mock()
-    monkeypatch.setattr(tasks.embed, "apply_async", send)
-    with monkeypatch.context() as patch:
-        patch.setattr(jobs, "reconcile", list)
-        tasks.reconcile()
-    assert not send.called
-    tasks.reconcile()
-    assert send.call_count == 1
 
 
 def test_without_the_leases_token_a_late_worker_commits_a_second_time(claim, monkeypatch):
@@ -88,3 +79,30 @@ def test_somebody_who_runs_into_an_error_ends_the_soak(monkeypatch):
     monkeypatch.setattr(Soak, "_upload", mock.Mock(side_effect=KeyError("id")))
     with pytest.raises(KeyError):
         Soak(mock.Mock(), mock.Mock(), mock.Mock()).run(minutes=1, kill=False)
+
+
+def searched(get, monkeypatch):
+    """What is counted where each request does this."""
+    row = mock.Mock(json=lambda: {"results": [{"id": "one"}]})
+    monkeypatch.setattr(requests.Session, "get", get)
+    with Searches(mock.Mock(session=mock.Mock(get=lambda _: row, headers={}))) as searches:
+        time.sleep(1.1)
+    return searches
+
+
+@pytest.mark.parametrize("error", [requests.ReadTimeout, requests.ConnectionError])
+def test_a_request_without_an_answer_is_counted_and_the_searches_go_on(monkeypatch, error):
+    searches = searched(mock.Mock(side_effect=error), monkeypatch)
+    assert set(searches.answers) == {error.__name__}
+    assert searches.searched >= PER_SECOND
+
+
+def test_searches_that_stop_are_noticed(monkeypatch):
+    with pytest.raises(KeyError):
+        searched(mock.Mock(side_effect=KeyError), monkeypatch)
+
+
+def test_uploads_that_stop_are_noticed():
+    site = mock.Mock(jobs=dict, upload_stubbornly=mock.Mock(side_effect=AssertionError("No upload within 120 s.")))
+    with pytest.raises(AssertionError, match="No upload"), Filled(site, mock.Mock()):
+        time.sleep(0.2)

@@ -1,21 +1,31 @@
-"""Promises that need a site of their own: a disk that fills up, and weights that go bad."""
+"""Promises that need a site of their own: a full disk, weights that go bad, a broker that waits for a second only."""
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import io
+=======
+import contextlib
+>>>>>>> 0d55ba7 (Have the long faults hit programs at work, and prove it)
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+<<<<<<< HEAD
 import zipfile
+=======
+>>>>>>> 0d55ba7 (Have the long faults hit programs at work, and prove it)
 from pathlib import Path
 
 import pytest
 
 from retrieval import embedding
-from tests.chaos.site import Site, free_port
-from tests.chaos.test_long import seconds_until
+from tests.chaos import hooks
+from tests.chaos.hooks import Fault
+from tests.chaos.site import ROOT, Site, free_port
+from tests.chaos.work import seconds_until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.long]
 
@@ -158,5 +168,74 @@ def test_the_weights_go_bad(weighty, folder, pictures, figure, damage):
     seconds = time.monotonic() - began
     assert broken(site) == {}
     site.audit()
+<<<<<<< HEAD
     figure(f"{damage.__name__}: status 1 and one line, {len(refusals(folder))} starts refused, no picture blamed, "
            f"all ready {seconds:.0f} s after the file was back")  # fmt: skip
+=======
+    figure(f"{damage.__name__}: one line that names the file, no picture blamed, 8 ready when it is back")
+
+
+IMPATIENT = {"DJANGO_SETTINGS_MODULE": "tests.chaos.impatient", "PYTHONPATH": str(ROOT)}
+AT_ONCE = 20
+TRIES = "SELECT attempt, kind, count(*) FROM retrieval_jobevent GROUP BY 1, 2 ORDER BY 1, 2"
+BY_TWO = """
+SELECT count(*) FROM (SELECT image_id FROM retrieval_jobevent WHERE kind = 'claimed'
+                      GROUP BY image_id HAVING count(DISTINCT worker) > 1) AS shared
+"""
+
+
+@pytest.fixture
+def two_workers(folder):
+    """A site whose broker waits for a second only, and a second worker on its queue; yields it with both logs."""
+    site = Site(folder, free_port(), extra=IMPATIENT)
+    site.start()
+    logs = [folder / "log" / f"{name}.log" for name in ("worker", "another")]
+    words = [sys.executable, str(ROOT / "manage.py"), "program", "worker"]
+    with logs[1].open("w") as out:
+        another = subprocess.Popen(words, env=site.environment(), stdout=out, stderr=out)
+    seconds_until(lambda: both_work(site, logs), most=180)
+    yield site, logs
+    another.terminate()
+    another.wait(60)
+    site.stop()
+
+
+def both_work(site, logs):
+    """Give them something to do, and tell whether each has done a thing by now."""
+    site.reconcile()
+    time.sleep(1)
+    return all("succeeded" in log.read_text() for log in logs)
+
+
+@contextlib.contextmanager
+def held_up(site, pictures):
+    """Have a worker in the middle of its work with twenty pictures, for whom there is one message; yield its id."""
+    with hooks.switched_on(site.folder, Fault.UNSENT), hooks.switched_on(site.folder, Fault.HELD):
+        site.upload_all([pictures.next() for _ in range(AT_ONCE)])
+        yield site.send("embed")
+
+
+def test_a_message_is_delivered_again_while_its_task_works(two_workers, pictures, figure):
+    site, logs = two_workers
+    began = time.monotonic()
+    with held_up(site, pictures) as message:
+        received, ended = (f"retrieval.tasks.embed[{message}] {what}" for what in ("received", "succeeded"))
+        seconds_until(lambda: any(ended in log.read_text() for log in logs), most=60)
+        assert all(received in log.read_text() for log in logs)
+        assert site.jobs() == {"running": AT_ONCE}
+        held = time.monotonic() - began
+    site.wait_ready(AT_ONCE)
+    assert site.query(TRIES) == [(1, "claimed", AT_ONCE), (1, "done", AT_ONCE)]
+    assert site.query(BY_TWO) == [(0,)]
+    site.audit()
+    figure(f"visibility timeout 1 s, work of {held:.0f} s: the message came to two workers, each of {AT_ONCE} pictures "
+           "was embedded once, at its first attempt")  # fmt: skip
+
+
+def test_without_the_lease_the_next_to_get_the_message_does_the_work_again(two_workers, pictures):
+    site, _ = two_workers
+    with hooks.switched_on(site.folder, Fault.TAKEN_AGAIN), held_up(site, pictures):
+        seconds_until(lambda: site.query(BY_TWO)[0][0] > 0, most=60)
+    site.wait_ready(AT_ONCE)
+    site.audit()
+>>>>>>> 0d55ba7 (Have the long faults hit programs at work, and prove it)

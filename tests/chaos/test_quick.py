@@ -13,6 +13,7 @@ import psutil
 import pytest
 import requests
 
+from tests.chaos.broker import full
 from tests.chaos.pouring import pour
 from tests.chaos.soak import memory
 
@@ -41,8 +42,8 @@ def test_the_broker_is_flushed_frozen_full_and_killed(site, pictures):
         site.broker().flushall()
     with site.frozen("valkey"):
         site.upload_all([pictures.next() for _ in range(3)])
-    site.broker().config_set("maxmemory", "1mb")
-    site.upload_all([pictures.next() for _ in range(3)])
+    with full(site):
+        site.upload_all([pictures.next() for _ in range(3)])
     site.kill_main("valkey")
     site.upload_all([pictures.next() for _ in range(3)])
 
@@ -58,6 +59,25 @@ def test_the_database_is_restarted_at_once(site, pictures):
         assert answer.status_code != 503 or answer.headers["Retry-After"]
     assert answers <= {200, 409, 503}
     site.upload_stubbornly(pictures.next())
+
+
+PLANTS = [
+    ("UPDATE retrieval_embeddingjob SET state = 'failed', error_code = 'planted' WHERE image_id = '{}'",
+     "UPDATE retrieval_embeddingjob SET state = 'done', error_code = '' WHERE image_id = '{}'"),
+    ("UPDATE retrieval_jobevent SET kind = 'failed', error_code = 'planted' WHERE kind = 'done' AND image_id = '{}'",
+     "UPDATE retrieval_jobevent SET kind = 'done', error_code = '' WHERE kind = 'failed' AND image_id = '{}'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("plant", "pull"), PLANTS, ids=["failed", "failed before"])
+def test_a_picture_that_failed_ends_every_wait(site, pictures, plant, pull):
+    image = site.upload(pictures.next()).json()["id"]
+    site.wait_ready(site.kept(), hurry=True)
+    site.query(plant.format(image))
+    for hurry in (False, True):
+        with pytest.raises(AssertionError, match=f"1 failed: .*{image}.*planted"):
+            site.wait_ready(site.kept(), hurry=hurry)
+    site.query(pull.format(image))
 
 
 def test_a_killed_web_server_leaves_nothing_on_its_port(site, pictures):

@@ -15,13 +15,14 @@ UNGUARDED = "services/test_unguarded.py::"
 SANDBOX = "ingest/test_sandbox.py::"
 SUPERVISOR = "ops/test_supervisor.py::"
 LATE_WORKER = CONTROLS + "test_without_the_leases_token_a_late_worker_commits_a_second_time"
-LOST_MESSAGE = CONTROLS + "test_without_the_reconciler_a_lost_message_stays_lost"
+LOST_MESSAGE = LONG + "test_without_the_reconciler_a_lost_message_stays_lost"
 DEAD_WORKER = CONTROLS + "test_without_the_look_for_dead_workers_a_lease_has_to_run_out"
 
 FAULTS = (
     Promise(
         "A worker child killed loses nothing and embeds nothing twice; a new child within 30 s",
-        (LONG + "test_children_are_killed", LEDGER + "test_a_picture_whose_worker_was_killed_keeps_all_its_attempts"),
+        (LONG + "test_children_are_killed", LONG + "test_a_child_that_takes_long_to_start_is_waited_for",
+         LEDGER + "test_a_picture_whose_worker_was_killed_keeps_all_its_attempts"),
         (DEAD_WORKER, LATE_WORKER),
     ),
     Promise(
@@ -78,9 +79,10 @@ FAULTS = (
     ),
     Promise(
         "The same task delivered five times, or again while running, embeds once",
-        (LONG + "test_the_same_task_is_delivered_five_times", JOBS + "test_a_delivery_during_the_work_embeds_once",
-         LEDGER + "test_two_workers_never_hold_the_same_job"),
-        (LATE_WORKER,),
+        (LONG + "test_the_same_task_is_delivered_five_times",
+         OWN + "test_a_message_is_delivered_again_while_its_task_works",
+         JOBS + "test_a_delivery_during_the_work_embeds_once", LEDGER + "test_two_workers_never_hold_the_same_job"),
+        (OWN + "test_without_the_lease_the_next_to_get_the_message_does_the_work_again", LATE_WORKER),
     ),
     Promise(
         "A picture that crashes, hangs or exhausts the decoder is failed with its reason within 3 attempts; "
