@@ -61,11 +61,14 @@ def test_the_database_is_restarted_at_once(site, pictures):
     site.upload_stubbornly(pictures.next())
 
 
+AS_NO_PROGRAM_CAN = "SET session_replication_role = replica; "  # the log's rows are only ever added
 PLANTS = [
     ("UPDATE retrieval_embeddingjob SET state = 'failed', error_code = 'planted' WHERE image_id = '{}'",
      "UPDATE retrieval_embeddingjob SET state = 'done', error_code = '' WHERE image_id = '{}'"),
-    ("UPDATE retrieval_jobevent SET kind = 'failed', error_code = 'planted' WHERE kind = 'done' AND image_id = '{}'",
-     "UPDATE retrieval_jobevent SET kind = 'done', error_code = '' WHERE kind = 'failed' AND image_id = '{}'"),
+    (AS_NO_PROGRAM_CAN + "UPDATE retrieval_jobevent SET kind = 'failed', error_code = 'planted' "
+     "WHERE kind = 'done' AND image_id = '{}'",
+     AS_NO_PROGRAM_CAN + "UPDATE retrieval_jobevent SET kind = 'done', error_code = '' "
+     "WHERE kind = 'failed' AND image_id = '{}'"),
 ]  # fmt: skip
 
 
