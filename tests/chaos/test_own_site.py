@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import io
-=======
 import contextlib
->>>>>>> 0d55ba7 (Have the long faults hit programs at work, and prove it)
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-<<<<<<< HEAD
 import zipfile
-=======
->>>>>>> 0d55ba7 (Have the long faults hit programs at work, and prove it)
 from pathlib import Path
 
 import pytest
@@ -168,11 +162,8 @@ def test_the_weights_go_bad(weighty, folder, pictures, figure, damage):
     seconds = time.monotonic() - began
     assert broken(site) == {}
     site.audit()
-<<<<<<< HEAD
     figure(f"{damage.__name__}: status 1 and one line, {len(refusals(folder))} starts refused, no picture blamed, "
            f"all ready {seconds:.0f} s after the file was back")  # fmt: skip
-=======
-    figure(f"{damage.__name__}: one line that names the file, no picture blamed, 8 ready when it is back")
 
 
 IMPATIENT = {"DJANGO_SETTINGS_MODULE": "tests.chaos.impatient", "PYTHONPATH": str(ROOT)}
@@ -238,4 +229,3 @@ def test_without_the_lease_the_next_to_get_the_message_does_the_work_again(two_w
         seconds_until(lambda: site.query(BY_TWO)[0][0] > 0, most=60)
     site.wait_ready(AT_ONCE)
     site.audit()
->>>>>>> 0d55ba7 (Have the long faults hit programs at work, and prove it)
