@@ -26,6 +26,8 @@ from retrieval.training.loop import CHECKPOINT
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from retrieval.models.collections import Person
+
 FEWEST = 8
 Labels = Literal["tags", "group_key"]
 
@@ -66,33 +68,32 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     return row
 
 
-def listing() -> QuerySet[TrainingRun]:
-    """Return all runs, newest first."""
-    return TrainingRun.objects.select_related("user", "encoder")
+def listing(user: Person | Any) -> QuerySet[TrainingRun]:
+    """Return the runs on the collections that this person sees, newest first."""
+    collection = Cast(KT("config__collection"), UUIDField())
+    visible = Collection.objects.visible_to(user).values("pk")
+    runs = TrainingRun.objects.select_related("user", "encoder")
+    return runs.alias(collection=collection).filter(collection__in=visible)
 
 
-def get(run_id: UUID | str) -> TrainingRun:
-    """Return one run or raise NotFound."""
-    found = listing().filter(pk=run_id).first()
+def get(run_id: UUID | str, *, user: Person | Any) -> TrainingRun:
+    """Return one run or raise NotFound, also when its collection is not visible."""
+    found = listing(user).filter(pk=run_id).first()
     if found is None:
         raise NotFound("There is no such training run.")
     return found
 
 
 def seen_by(user: User) -> QuerySet[TrainingRun]:
-    """Return the runs on the collections that this administrator sees, newest first, without curves and records."""
+    """Return the same for an administrator, without curves and records. Raises Forbidden."""
     _require_admin(user)
-    collection = Cast(KT("config__collection"), UUIDField())
-    visible = Collection.objects.visible_to(user).values("pk")
-    return listing().alias(collection=collection).filter(collection__in=visible).defer("curve", "record")
+    return listing(user).defer("curve", "record")
 
 
 def find(run_id: UUID | str, *, user: User) -> TrainingRun:
-    """Return one of these, whole. Raises Forbidden, and NotFound when its collection is not visible."""
-    found = seen_by(user).defer(None).filter(pk=run_id).first()
-    if found is None:
-        raise NotFound("There is no such training run.")
-    return found
+    """Return one run for an administrator. Raises Forbidden and NotFound."""
+    _require_admin(user)
+    return get(run_id, user=user)
 
 
 def cancel(row: TrainingRun, *, user: User) -> None:

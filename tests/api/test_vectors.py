@@ -123,7 +123,7 @@ def test_vectors_go_with_their_picture(world):
 def test_without_the_purge_vectors_of_deleted_pictures_stay(world, monkeypatch):
     from retrieval.services import purging
 
-    monkeypatch.setattr(purging, "_may_purge", lambda: False)
+    monkeypatch.setattr(purging, "may_purge", lambda: False)
     past(world.image)
     images.purge_deleted()
     assert Embedding.objects.filter(image=world.image).count() == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from retrieval.models import TrainingRun
 from tests.browser.acts import choose
 from tests.factories import CollectionFactory
 from tests.web.library import put
@@ -26,6 +27,18 @@ def test_long_names_widen_nothing(opens, owner, site, library, width):
     window.goto(f"/?image={image.id}&collection={odd.id}&tag={LONG[:100]}")
     assert window.evaluate(WIDER) <= 0
     assert window.eval_on_selector(".panel", PAST_ITS_EDGE) == 0
+
+
+def test_a_curve_of_a_training_fits_a_phone(opens, owner, library):
+    points = [{"step": step, "seconds": 1.0, "values": {"loss": 2.0 - step / 100}} for step in (10, 20, 30)]
+    home = CollectionFactory(owner=owner)
+    TrainingRun.objects.create(
+        user=owner, name="mine", recipe="arcface", config={"collection": str(home.pk)}, steps=30, curve=points
+    )
+    window = opens(owner, viewport={"width": 390, "height": 860})
+    window.goto("/training/")
+    assert window.is_visible("figure svg")
+    assert window.evaluate(WIDER) <= 0
 
 
 def test_the_query_picture_has_its_box_before_it_comes(opens, owner, library):

@@ -164,13 +164,21 @@ def test_a_command_without_a_running_site_starts_and_stops_the_servers(short_fol
     assert "[X] 0001" in site.manage("showmigrations", "retrieval").stdout
 
 
+def heard():
+    """Let Ctrl-C reach a program also where the tests run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_demo_comes_before_the_first_start_too_and_ctrl_c_is_one_sentence(short_folder):
     site = Site(short_folder / "data", free_port(), [])
     done = site.manage("demo", "--each", "1")
     assert done.returncode == 0, done.stderr
     assert "6 new, 0 known already, 0 refused" in done.stdout
     words = site.words("shell", "-c", "print('begun', flush=True); import time; time.sleep(300)")
-    process = subprocess.Popen(words, env=site.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words, env=site.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heard,  # noqa: PLW1509  (no thread is running)
+    )  # fmt: skip
     while "begun" not in (line := process.stdout.readline()):
         assert line, process.communicate()[1]
     process.send_signal(signal.SIGINT)

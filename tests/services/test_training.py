@@ -311,4 +311,4 @@ def test_rights(collection, admin):
     with pytest.raises(NotFound):
         started(collection, UserFactory(is_staff=True))
     with pytest.raises(NotFound):
-        training.get("0190a0a0-0000-7000-8000-000000000000")
+        training.get("0190a0a0-0000-7000-8000-000000000000", user=admin)

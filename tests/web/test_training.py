@@ -56,7 +56,19 @@ def test_others_neither_start_nor_stop(page, collection, owner, admin, mine):
     data = {"collection": collection.pk, "by": "tags", "config": EXAMPLE}
     assert page.post("/training/", data).status_code == 403
     admin.post("/training/", {**data, "collection": mine.pk})
+    assert page.post(f"/training/{TrainingRun.objects.get().pk}/cancel/").status_code == 404
+    mine.visibility = "public"
+    mine.save()
     assert page.post(f"/training/{TrainingRun.objects.get().pk}/cancel/").status_code == 403
+
+
+def test_a_run_is_shown_to_those_who_see_its_collection(sees, stranger, admin, mine):
+    admin.post("/training/", {"collection": mine.pk, "by": "tags", "config": EXAMPLE})
+    run = TrainingRun.objects.get()
+    assert f"/training/{run.pk}/cancel/" in admin.get("/training/").content.decode()
+    for address in ("/training/", "/training/now/"):
+        assert run.name not in sees(stranger).get(address).content.decode().partition("<textarea")[0]
+    assert sees(stranger).post(f"/training/{run.pk}/cancel/").status_code == 404
 
 
 def test_a_run_is_watched_and_stopped(admin, mine):

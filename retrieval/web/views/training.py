@@ -31,7 +31,7 @@ def page(request: HttpRequest) -> HttpResponse:
     form = TrainingForm(request.POST if request.method == "POST" else None, collections=visible)
     if request.method == "POST" and form.is_valid() and _started(request, form):
         return redirect("web:training")
-    context = {**_runs(), "form": form, "collections": visible, "example": EXAMPLE}
+    context = {**_runs(request), "form": form, "collections": visible, "example": EXAMPLE}
     return render(request, "web/training.html", context, status=400 if form.errors else 200)
 
 
@@ -39,14 +39,14 @@ def page(request: HttpRequest) -> HttpResponse:
 @for_people
 def now(request: HttpRequest) -> HttpResponse:
     """Render only the runs, which ask for themselves again while one is going."""
-    return render(request, "web/parts/training.html", _runs())
+    return render(request, "web/parts/training.html", _runs(request))
 
 
 @require_POST
 @for_people
 def cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Ask a run to stop."""
-    training.cancel(training.get(run_id), user=person(request))
+    training.cancel(training.get(run_id, user=request.user), user=person(request))
     messages.success(request, _("The run stops after its present step."))
     return redirect("web:training")
 
@@ -64,8 +64,8 @@ def _started(request: HttpRequest, form: TrainingForm) -> bool:
     return True
 
 
-def _runs() -> dict[str, Any]:
-    rows = list(training.listing()[:SHOWN])
+def _runs(request: HttpRequest) -> dict[str, Any]:
+    rows = list(training.listing(request.user)[:SHOWN])
     going = any(row.state in {RunState.QUEUED, RunState.RUNNING} for row in rows)
     return {
         "runs": [{"run": row, "curves": curves(row.curve)} for row in rows],
