@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -94,14 +95,15 @@ Row = tuple[UUID, float]
 def nearest(question: Question, *, user: Person | Any) -> Ranked:
     """Return the ``k`` nearest pictures after ``offset`` among those the person may see; fewer only if there are fewer.
 
-    Raises Unavailable (code search_timeout) when a statement takes longer than 5 s.
+    Raises Unavailable (code search_timeout) when all of it takes the database longer than 5 s.
     """
-    bound = conf.get().exact_candidates
-    with bounded():
+    bound, found = conf.get().exact_candidates, None
+    with bounded() as only_what_is_left:
         sought = scope.resolve(question.filters, encoder=question.encoder, user=user, bound=bound)
-        found = None
+        only_what_is_left()
         if question.vector is not None and not question.exact and sought.candidates > bound:
             found = approximate(question, sought)
+            only_what_is_left()
         rows = exact(question, sought) if found is None else found
     return Ranked(_hits(question, rows), exact=found is None, candidates=sought.candidates)
 
@@ -187,12 +189,22 @@ def _hits(question: Question, rows: Iterable[Row]) -> list[Hit]:
 
 
 @contextmanager
-def bounded() -> Iterator[None]:
-    """A transaction in which no statement runs longer than SECONDS; just-in-time compiling costs more than it saves."""
+def bounded() -> Iterator[Callable[[], None]]:
+    """A transaction in which no statement runs longer than SECONDS; just-in-time compiling costs more than it saves.
+
+    Yields what to call between statements, so that all of them together take no longer.
+    """
+    ends = time.monotonic() + SECONDS
+
+    def only_what_is_left() -> None:
+        left = round((ends - time.monotonic()) * 1000)
+        _set(statement_timeout=str(max(1, left)))  # milliseconds; 0 would be no limit
+
     try:
         with transaction.atomic():
-            _set(statement_timeout=f"{SECONDS}s", jit="off")
-            yield
+            _set(jit="off")
+            only_what_is_left()
+            yield only_what_is_left
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise Unavailable("The search took too long; narrow it.", code="search_timeout") from error

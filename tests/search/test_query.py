@@ -287,6 +287,29 @@ def test_every_statement_has_a_time_limit(collection, encoder, monkeypatch, figu
     figure(f"a search that would take 7 s was ended after {took:.1f} s")
 
 
+def test_the_statements_of_a_search_have_one_limit_together(collection, encoder, monkeypatch):
+    resolve, real = query.scope.resolve, query.exact
+
+    def slow(act):
+        def sleep_first(*words, **named):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(0.6)")
+            return act(*words, **named)
+
+        return sleep_first
+
+    put(collection, clustered(5, seed=16), encoder=encoder)
+    monkeypatch.setattr(query.scope, "resolve", slow(resolve))
+    monkeypatch.setattr(query, "exact", slow(real))
+    monkeypatch.setattr(query, "SECONDS", 1)
+    question = Question(encoder, asked(clustered(1, seed=0)[0]))
+    with pytest.raises(Unavailable) as caught:
+        nearest(question, user=collection.owner)
+    assert caught.value.code == "search_timeout"
+    monkeypatch.setattr(query, "SECONDS", 5)
+    assert len(nearest(question, user=collection.owner).hits) == 5
+
+
 def test_without_the_limit_a_slow_search_goes_on(collection, encoder, monkeypatch):
     real = query._set
     monkeypatch.setattr(query, "_set", lambda **values: real(**{**values, "statement_timeout": "0"}))

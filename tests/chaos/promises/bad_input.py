@@ -73,6 +73,7 @@ BAD_INPUT = (
          "api/test_images.py::test_a_filter_that_makes_no_sense_is_named",
          "api/test_contract.py::test_every_call_keeps_its_word",
          "search/test_query.py::test_every_statement_has_a_time_limit",
+         "search/test_query.py::test_the_statements_of_a_search_have_one_limit_together",
          "search/test_query.py::test_a_slow_search_is_ended_and_says_so"),
         ("search/test_query.py::test_without_the_limit_a_slow_search_goes_on",
          "api/test_parsers.py::test_without_the_check_what_cannot_be_kept_is_a_500",
