@@ -54,6 +54,11 @@ def wake(task: Task, *args: uuid.UUID | str) -> None:
     transaction.on_commit(lambda: _send(task, args))
 
 
+def wait_until_sent() -> None:
+    """Wait for the messages in hand: a command that ends takes its broker along."""
+    _sender.submit(lambda: None).result()
+
+
 def _send(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
     """Hand the message to the sender, and do not wait for it."""
     message = (task, *args)

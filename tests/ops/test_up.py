@@ -173,6 +173,7 @@ def test_the_demo_comes_before_the_first_start_too_and_ctrl_c_is_one_sentence(sh
     site = Site(short_folder / "data", free_port(), [])
     done = site.manage("demo", "--each", "1")
     assert done.returncode == 0, done.stderr
+    assert "message_not_sent" not in done.stderr
     assert "6 new, 0 known already, 0 refused" in done.stdout
     words = site.words("shell", "-c", "print('begun', flush=True); import time; time.sleep(300)")
     process = subprocess.Popen(

@@ -42,12 +42,7 @@ def broker(monkeypatch):
     assert taking.wait(30)
     yield go, sent
     go.set()
-    wait_until_sent()
-
-
-def wait_until_sent():
-    """Wait until the sender has nothing left."""
-    tasks._sender.submit(lambda: None).result(30)
+    tasks.wait_until_sent()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -57,10 +52,10 @@ def test_a_broker_that_hangs_keeps_nobody_waiting(broker):
         tasks.wake(tasks.embed, str(number))
     assert sent == []
     go.set()
-    wait_until_sent()
+    tasks.wait_until_sent()
     assert sent == [["in hand"], *([str(number)] for number in range(tasks.MESSAGES_WAITING))]
     tasks.wake(tasks.embed, "later")
-    wait_until_sent()
+    tasks.wait_until_sent()
     assert sent[-1] == ["later"]
 
 
@@ -70,7 +65,7 @@ def test_messages_of_one_moment_are_sent_once(broker):
     for _ in range(100):
         tasks.wake(tasks.embed)
     go.set()
-    wait_until_sent()
+    tasks.wait_until_sent()
     assert sent == [["in hand"], []]
 
 
@@ -79,7 +74,7 @@ def test_a_message_in_hand_does_not_speak_for_what_comes_after_it(broker):
     go, sent = broker
     tasks.wake(tasks.embed, "in hand")
     go.set()
-    wait_until_sent()
+    tasks.wait_until_sent()
     assert sent == [["in hand"], ["in hand"]]
 
 
@@ -91,7 +86,7 @@ def test_a_broker_that_is_away_leaves_room_for_the_next_message(monkeypatch):
     monkeypatch.setattr(tasks.embed, "apply_async", away)
     for number in range(2 * tasks.MESSAGES_WAITING):
         tasks.wake(tasks.embed, str(number))
-        wait_until_sent()
+        tasks.wait_until_sent()
     assert not tasks._waiting
 
 

@@ -25,6 +25,16 @@ def test_a_database_that_is_away_is_503_everywhere(client, path):
     assert answer["Retry-After"] == "5"
 
 
+def test_the_page_offers_nobody_to_sign_in_whom_it_cannot_know(client):
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    with connection.execute_wrapper(refuse):
+        told = client.get("/admin/").content.decode()
+    assert "Your pictures are safe" in told
+    assert "Sign in" not in told
+    client.logout()
+    assert "Sign in" in client.get("/nothing/").content.decode()
+
+
 def test_without_the_last_net_a_database_that_is_away_is_a_500(client, monkeypatch):
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     client.raise_request_exception = False

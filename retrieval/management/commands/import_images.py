@@ -82,6 +82,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt as error:
             self._print(summary, seconds=time.monotonic() - began)
             raise CommandError("Stopped. The same command goes on from here.", returncode=130) from error
+        tasks.wait_until_sent()
         self._print(summary, seconds=time.monotonic() - began)
 
     def _import(self, sources: _Sources, *, place: Place, summary: Summary) -> None:
