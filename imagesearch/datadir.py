@@ -16,6 +16,7 @@ VARIABLE = "IMAGESEARCH_DATA_DIR"
 OTHERS = 0o077
 SOCKET_PATH_LIMIT = 107
 LONGEST_SOCKET = "/.s.PGSQL.5432.lock"
+SHORTEST = Path("/tmp")
 
 
 def prepare(folder: Path) -> Path:
@@ -60,14 +61,20 @@ def runtime(folder: Path) -> Path:
     """A private folder (0700) for sockets and process files.
 
     ``<data>/run``, or where that would make a socket path longer than the kernel takes, a folder of this user
-    in the system's temporary folder, named after the data folder.
+    in the system's temporary folder, named after the data folder; in ``/tmp`` where TMPDIR is long as well.
     """
     inside = folder / "run"
-    if len(os.fsencode(inside)) + len(LONGEST_SOCKET) <= SOCKET_PATH_LIMIT:
+    if _has_room(inside):
         inside.mkdir(mode=0o700, exist_ok=True)
         return inside
-    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    return _owned(Path(tempfile.gettempdir()) / f"imagesearch-{os.getuid()}-{name}")
+    name = f"imagesearch-{os.getuid()}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    usual = Path(tempfile.gettempdir()) / name
+    return _owned(usual if _has_room(usual) else SHORTEST / name)
+
+
+def _has_room(folder: Path) -> bool:
+    """Do the paths of sockets in this folder fit what the kernel takes?"""
+    return len(os.fsencode(folder)) + len(LONGEST_SOCKET) <= SOCKET_PATH_LIMIT
 
 
 def _owned(folder: Path) -> Path:

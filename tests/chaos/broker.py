@@ -52,6 +52,8 @@ def lose(site: Site, pictures: Pictures, *, popped: int, unsent: int) -> None:
     The scheduler is to stand still, so that no message of its own is among them.
     """
     broker = site.broker()
+    site.wait_ready(site.kept(), hurry=True)
+    broker.delete("unacked", "unacked_index")  # what workers had in hand that were killed before; it is all done by now
     seconds_until(lambda: not broker.llen(QUEUE) and not broker.hlen("unacked"), most=60)
     with unread(site):
         for _ in range(popped):

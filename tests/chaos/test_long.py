@@ -29,6 +29,7 @@ LOST_MESSAGE = 120
 WITHOUT_THE_RECONCILER = 20
 UPLOAD = 3.0
 DRAINED = 600  # what a killed worker had in hand is taken one by one
+OFFERED = 0.8  # share of the searches due that must have come: one that waits for the database holds up the next
 HIT = 0.75  # so many of the kills at random moments must have cut work short
 HOOKED = {"DJANGO_SETTINGS_MODULE": "tests.chaos.hooked", "PYTHONPATH": str(ROOT)}
 
@@ -106,13 +107,13 @@ def test_a_child_that_takes_long_to_start_is_waited_for(site, pictures):
 def test_the_worker_is_killed(site, pictures, dice, figure):
     queue(site, pictures, 200)
     back, hit = [], 0
-    for _ in range(10):
-        with Filled(site, pictures, least=200):
+    with Filled(site, pictures, least=200):
+        for _ in range(10):
             child = working_child(site)
-            time.sleep(dice.uniform(0, 3))
-        site.kill_group("worker")
-        back.append(seconds_until(first_done_after(site, datetime.now(UTC)), most=MAIN_BACK))
-        hit += cut_short(site, child.pid) > 0
+            time.sleep(dice.uniform(0, 0.5))
+            site.kill_group("worker")
+            back.append(seconds_until(first_done_after(site, datetime.now(UTC)), most=MAIN_BACK))
+            hit += cut_short(site, child.pid) > 0
     waited = site.wait_ready(site.kept(), seconds=DRAINED)
     assert hit >= HIT * 10
     figure(f"10 kills, {hit} of them in the middle of work, a picture embedded again after at most {max(back):.0f} s, "
@@ -188,7 +189,7 @@ def test_the_database_is_restarted_while_people_search(site, pictures, dice, fig
     assert len(filled.answered) >= 200
     assert set(filled.refusals) <= {503}, filled.refusals
     assert set(searches.answers) <= {200, 503}, searches.answers
-    assert searches.searched >= PER_SECOND * (searches.seconds - 1)
+    assert searches.searched >= OFFERED * PER_SECOND * searches.seconds
     assert site.child("web").pid == web
     agreed = agree_with_exact(site)
     assert agreed >= 0.95

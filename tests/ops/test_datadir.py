@@ -37,6 +37,15 @@ def test_sockets_of_a_deep_folder_lie_in_a_private_folder_elsewhere(deep):
         found.rmdir()
 
 
+def test_where_the_temporary_folder_is_deep_too_they_lie_in_tmp(deep, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    found = datadir.runtime(deep)
+    try:
+        assert found.parent == Path("/tmp")
+    finally:
+        found.rmdir()
+
+
 def test_a_folder_that_others_may_enter_is_refused(deep):
     found = datadir.runtime(deep)
     found.chmod(0o755)
