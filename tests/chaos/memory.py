@@ -26,7 +26,7 @@ class Reading:
     ``own``: anonymous pages, swapped ones too; those of a fork that both still share count once. ``shared``: shared
     memory, which PostgreSQL fills up to ``shared_buffers``. ``mapped``: pages of files, which the kernel may drop, and
     which count for less when somebody else maps the same libraries. ``youngest``: seconds since the last of its
-    processes that do the work began.
+    children began, 0 where it has none just now.
     """
 
     own: float
@@ -41,13 +41,13 @@ def read(main: psutil.Process) -> Reading | None:
     try:
         before = [main, *main.children(recursive=True)]
         parts = [_pages(process.pid) for process in before]
-        work = [process.create_time() for process in main.children()] or [main.create_time()]
+        begun = [process.create_time() for process in main.children()]
         if {process.pid for process in before} != {main.pid, *(one.pid for one in main.children(recursive=True))}:
             return None
     except (psutil.Error, OSError):
         return None
     sums = [sum(part.get(name, 0) for part in parts) / 1024 for name in ("own", "Pss_Shmem", "Pss_File")]
-    return Reading(*sums, processes=len(parts), youngest=time.time() - max(work))
+    return Reading(*sums, processes=len(parts), youngest=time.time() - max(begun) if begun else 0.0)
 
 
 def read_all(site: Site) -> dict[str, Reading]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+from dataclasses import replace
+from unittest import mock
 
 import psutil
 import pytest
 
 from tests.chaos import memory
+from tests.chaos.soak import Soak
 
 pytestmark = pytest.mark.chaos
 
@@ -67,6 +70,14 @@ def test_what_others_can_use_as_well_is_not(idle, tmp_path):
 def test_what_a_fork_still_shares_counts_once(idle):
     with program(FORKED) as reading:
         assert reading.own == pytest.approx(idle.own + MIB, abs=8)
+        assert 0 < reading.youngest < 60
+
+
+def test_a_worker_without_a_child_is_not_compared(idle):
+    assert idle.youngest == 0
+    readings = [replace(idle, youngest=age) for age in (0, 5.0, 40.0)]
+    seen = Soak(mock.Mock(), mock.Mock(), mock.Mock(), readings={"worker": readings, "web": readings})
+    assert (len(seen.series("worker")), len(seen.series("web"))) == (1, 3)
 
 
 def test_postgresql_is_judged_by_the_process_and_everybody_else_by_all_of_it():
