@@ -196,14 +196,13 @@ def bounded() -> Iterator[Callable[[], None]]:
     """
     ends = time.monotonic() + SECONDS
 
-    def only_what_is_left() -> None:
+    def only_what_is_left(**besides: str) -> None:
         left = round((ends - time.monotonic()) * 1000)
-        _set(statement_timeout=str(max(1, left)))  # milliseconds; 0 would be no limit
+        _set(statement_timeout=str(max(1, left)), **besides)  # milliseconds; 0 would be no limit
 
     try:
         with transaction.atomic():
-            _set(jit="off")
-            only_what_is_left()
+            only_what_is_left(jit="off")
             yield only_what_is_left
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
