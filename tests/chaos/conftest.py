@@ -37,10 +37,11 @@ def dice(seed: int, request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture(scope="module")
-def running_site() -> Iterator[Site]:
-    """One site for all tests of a file."""
+def running_site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """One site for all tests of a file, with the variables that the file names as EXTRA."""
+    extra = {"IMAGESEARCH_USER_SEARCHES": "1000000", **getattr(request.module, "EXTRA", {})}  # five a second are many
     with tempfile.TemporaryDirectory(prefix="isc-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        site = Site(Path(folder), free_port(), extra={"IMAGESEARCH_USER_SEARCHES": "1000000"})  # five a second are many
+        site = Site(Path(folder), free_port(), extra=extra)
         site.start()
         yield site
         site.stop()

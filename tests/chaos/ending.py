@@ -1,4 +1,4 @@
-"""Imported into a site's programs: an upload whose last bytes name a point takes its process along there."""
+"""A fault inside the programs of a site: an upload whose last bytes name a point takes its process along there."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ def end_after(room, name, point):
     setattr(room, name, act_and_end)
 
 
-def note_the_point(given, **named):
-    """Add a picture as usual, once its last bytes are read."""
-    upload.point = given.file.read().rpartition(MARK)[2].decode(errors="replace")
-    given.file.seek(0)
-    return add(given, **named)
+def install():
+    """Put it into this process."""
+    add = images.add
 
+    def note_the_point(given, **named):
+        upload.point = given.file.read().rpartition(MARK)[2].decode(errors="replace")
+        given.file.seek(0)
+        return add(given, **named)
 
-add, images.add = images.add, note_the_point
-end_after(files, "_flush", "file")
-end_after(store, "_insert", "row")
-end_after(files, "place", "place")
-end_after(store, "save", "commit")
+    images.add = note_the_point
+    end_after(files, "_flush", "file")
+    end_after(store, "_insert", "row")
+    end_after(files, "place", "place")
+    end_after(store, "save", "commit")

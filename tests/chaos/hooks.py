@@ -20,6 +20,8 @@ from django.apps import AppConfig
 from kombu.exceptions import OperationalError
 
 SLOW_START = 10  # seconds
+# What a site is started with whose programs are to have these faults.
+EXTRA = {"DJANGO_SETTINGS_MODULE": "tests.chaos.hooked", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 class Fault(StrEnum):
@@ -65,12 +67,14 @@ class Hooks(AppConfig):
         from retrieval import conf
         from retrieval.models.jobs import EmbeddingJobQuerySet
         from retrieval.services import ledger
+        from tests.chaos import ending
 
         folder = conf.get().data_dir
         Task.apply_async = _unless_unsent(folder, Task.apply_async)
         ledger.finish = _unless_killed(folder, ledger.finish)
         EmbeddingJobQuerySet.due = _or_taken(folder, EmbeddingJobQuerySet.due)
         worker_process_init.connect(functools.partial(_start_slowly, folder), weak=False)
+        ending.install()
 
 
 def _unless_unsent(folder, send):

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 import requests
 
-from tests.chaos.site import ROOT, Site, free_port
-from tests.chaos.test_long import seconds_until
+from tests.chaos import hooks
+from tests.chaos.ending import MARK
+from tests.chaos.work import seconds_until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.long]
 
+EXTRA = hooks.EXTRA
 TIMES = 20
 AGED = 4_000  # seconds: longer than the audit lets a file be without a row
-MARK = b"ends after: "
 POINTS = ("file", "row", "place", "commit")
-# Read by every Python of the site when it starts; see ``ending``.
-CUSTOMIZE = """
-import django
-setup = django.setup
-def set_up_and_hook(*words, **named):
-    setup(*words, **named)
-    import tests.chaos.ending
-django.setup = set_up_and_hook
-"""
-
-
-@pytest.fixture
-def site():
-    with tempfile.TemporaryDirectory(prefix="isc-", dir="/tmp", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        (folder / "sitecustomize.py").write_text(CUSTOMIZE)
-        found = Site(folder / "site", free_port(), extra={"PYTHONPATH": f"{folder}:{ROOT}"})
-        found.start()
-        yield found
-        found.stop()
 
 
 def answers(site):
@@ -79,8 +58,6 @@ def test_the_web_server_is_killed_at_each_point_of_an_upload(site, pictures, fig
     assert early.returncode == 1
     assert "stray_original" in early.stdout
     waited = seconds_until(lambda: not list(incoming.iterdir()), most=120)
-    site.wait_ready(kept, hurry=True)
-    site.audit()
     figure(
         f"{len(POINTS) * TIMES} kills at {len(POINTS)} points: {TIMES} ready, the rest never happened; {left} files "
         f"left aside, which the audit names when they are old, gone by themselves after {waited:.0f} s"

@@ -17,7 +17,7 @@ import requests
 from tests.chaos import hooks
 from tests.chaos.broker import full, lose, unread
 from tests.chaos.hooks import Fault
-from tests.chaos.site import QUEUE, ROOT, Pictures, Site, free_port
+from tests.chaos.site import QUEUE, Pictures, Site, free_port
 from tests.chaos.test_quick import cut_off_upload
 from tests.chaos.work import PER_SECOND, Filled, Searches, cut_short, queue, seconds_until, working_child
 
@@ -31,14 +31,13 @@ UPLOAD = 3.0
 DRAINED = 600  # what a killed worker had in hand is taken one by one
 OFFERED = 0.8  # share of the searches due that must have come: one that waits for the database holds up the next
 HIT = 0.75  # so many of the kills at random moments must have cut work short
-HOOKED = {"DJANGO_SETTINGS_MODULE": "tests.chaos.hooked", "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")
 def running_site(seed):
     """One site for all tests of this file, whose programs can be made to fail, and which searches by its index."""
     with tempfile.TemporaryDirectory(prefix="isc-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        site = Site(Path(folder), free_port(), extra={"IMAGESEARCH_USER_SEARCHES": "1000000", **HOOKED})
+        site = Site(Path(folder), free_port(), extra={"IMAGESEARCH_USER_SEARCHES": "1000000", **hooks.EXTRA})
         site.start()
         some = Pictures(seed + 1)
         site.upload_all([some.next() for _ in range(120)])
