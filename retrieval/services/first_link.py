@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from retrieval.models import FirstLink
@@ -15,9 +15,12 @@ from retrieval.services.accounts import digest, record
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 ADMIN = "admin"
 GOOD_FOR = timedelta(hours=12)
+# Any number that nobody else uses: whoever makes the administrator holds it until the commit.
+PREPARE_LOCK = 0x61646D696E
 
 
 def prepare_admin(password: str = "") -> User:
@@ -26,32 +29,45 @@ def prepare_admin(password: str = "") -> User:
     A site that has a superuser already is left alone: the password counts only once.
     """
     users = get_user_model().objects
-    found = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
-    return found or users.create_superuser(ADMIN, password=password or secrets.token_urlsafe(32))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PREPARE_LOCK])
+        found = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
+        return found or users.create_superuser(ADMIN, password=password or secrets.token_urlsafe(32))
 
 
 def issue(user: User) -> str:
     """Make a link for the user and return its token, which is never to be seen again; links before it end.
 
-    Commits one row; only a digest of the token is kept.
+    Commits one row; only a digest of the token is kept. Of two who ask at once, the later one's link is good.
     """
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
+        get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
         FirstLink.objects.filter(user=user).delete()
         FirstLink.objects.create(user=user, digest=digest(token), expires_at=timezone.now() + GOOD_FOR)
     return token
 
 
+def is_good(token: str) -> bool:
+    """Tell whether the link would sign somebody in, and leave it as it is: programs look at links before people do."""
+    return _good(token).filter(user__is_active=True).exists()
+
+
 def redeem(token: str) -> User | None:
     """Return whom the link signs in, and use it up; None when it is unknown, used or too old.
 
-    The update decides, so of two who come at once one gets in.
+    One statement on the row itself decides, so of all who come at once one gets in. A condition on another table must
+    not stand in it: the database would ask that first, before it waits for the others.
     """
-    now = timezone.now()
-    good = FirstLink.objects.filter(digest=digest(token), used_at=None, expires_at__gt=now, user__is_active=True)
     with transaction.atomic():
-        if not good.update(used_at=now):
+        if not _good(token).update(used_at=timezone.now()):
             return None
-        link = FirstLink.objects.select_related("user").get(digest=digest(token))
-        record(link.user, "first_link.redeemed", link.user)
-    return link.user
+        user: User = FirstLink.objects.select_related("user").get(digest=digest(token)).user
+        if not user.is_active:
+            return None
+        record(user, "first_link.redeemed", user)
+    return user
+
+
+def _good(token: str) -> QuerySet[FirstLink]:
+    return FirstLink.objects.filter(digest=digest(token), used_at=None, expires_at__gt=timezone.now())

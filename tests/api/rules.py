@@ -142,7 +142,7 @@ WEB: dict[str, list[Rule]] = {
     "": [Rule("get", pages(200)), Rule("post", pages(303), {})],
     "login/": [Rule("get", (200,) + (302,) * 6), Rule("post", (200,) + (302,) * 6, {})],
     "logout/": [Rule("post", everyone(302), {})],
-    "first/<token>": [Rule("get", everyone(404))],
+    "first/<token>": [Rule("get", everyone(404)), Rule("post", everyone(404), {})],
     "welcome/": [Rule("get", everyone(302)), Rule("post", everyone(302), {})],
     "pictures/<image_id>/": [Rule("get", page_from_role("viewer", 200))],
     "pictures/<image_id>/similar/": [Rule("get", page_from_role("viewer", 200))],

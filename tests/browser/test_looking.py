@@ -122,6 +122,7 @@ def test_the_first_link_leads_to_a_password_and_the_search(opens, site):
     token = first_link.issue(UserFactory(username="admin"))
     window = opens()
     window.goto(f"/first/{token}")
+    window.click("button:has-text('Sign in with this link')")
     window.fill("[name=new_password1]", "quiet-gallery-7")
     window.fill("[name=new_password2]", "quiet-gallery-7")
     window.click("button:has-text('Keep this password')")

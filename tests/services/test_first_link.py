@@ -10,6 +10,10 @@ from django.utils import timezone
 
 from retrieval.models import FirstLink
 from retrieval.services import first_link
+from retrieval.services.accounts import digest
+from tests.racing import at_once, in_turn
+
+ROUNDS = 3
 
 pytestmark = pytest.mark.django_db
 
@@ -67,3 +71,51 @@ def test_the_password_counts_on_the_first_start_only():
 def test_without_a_password_nobody_knows_it(admin):
     assert admin.is_superuser
     assert not admin.check_password("")
+
+
+def test_looking_at_it_does_not_use_it_up(admin):
+    token = first_link.issue(admin)
+    assert [first_link.is_good(token) for _ in range(3)] == [True] * 3
+    first_link.redeem(token)
+    assert not first_link.is_good(token)
+    assert not first_link.is_good("made up")
+
+
+def redeemed_by_a_condition_on_the_person(token):
+    """As it once was: the person's table in the condition makes the database choose the row before it waits."""
+    good = FirstLink.objects.filter(digest=digest(token), used_at=None, user__is_active=True)
+    return good.update(used_at=timezone.now()) or None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_the_one_who_waited_is_refused(admin):
+    token = first_link.issue(admin)
+    assert in_turn(lambda: first_link.redeem(token), lambda: first_link.redeem(token)) == (admin, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_a_condition_on_the_person_both_get_in(admin):
+    token = first_link.issue(admin)
+    twice = [lambda: redeemed_by_a_condition_on_the_person(token)] * 2
+    assert in_turn(*twice) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_crowd_one_gets_in(admin):
+    for _ in range(ROUNDS):
+        token = first_link.issue(admin)
+        assert sorted(map(str, at_once(lambda _, token=token: first_link.redeem(token)))) == ["None"] * 23 + ["admin"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_links_made_at_once_the_last_one_is_good(admin):
+    for _ in range(ROUNDS):
+        tokens = at_once(lambda _: first_link.issue(admin))
+        assert sum(first_link.is_good(token) for token in tokens) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_programs_that_start_at_once_make_one_administrator():
+    made = at_once(lambda number: first_link.prepare_admin(f"a good password {number}"), 8)
+    assert {str(user) for user in made} == {"admin"}
+    assert get_user_model().objects.count() == 1

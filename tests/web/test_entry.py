@@ -55,15 +55,24 @@ def test_signing_out_is_a_post(page):
 def test_the_first_link_works_once_and_lets_one_choose_a_password(sees, db):
     token = first_link.issue(UserFactory(username="admin"))
     browser = sees()
-    assert browser.head(f"/first/{token}").status_code == 200
-    assert browser.get(f"/first/{token}")["Location"] == "/welcome/"
+    for looks in (browser.head, browser.get, browser.get):
+        assert looks(f"/first/{token}").status_code == 200
+        assert SESSION_KEY not in browser.session
+    assert browser.post(f"/first/{token}")["Location"] == "/welcome/"
     assert "Welcome, admin" in browser.get("/welcome/").content.decode()
     assert browser.post("/welcome/", {"new_password1": "123", "new_password2": "123"}).status_code == 400
     assert browser.post("/welcome/", {"new_password1": CHOSEN, "new_password2": CHOSEN})["Location"] == "/"
     assert browser.get("/account/").status_code == 200
     assert browser.get("/welcome/")["Location"] == "/account/"
     assert sees().post("/login/", {"username": "admin", "password": CHOSEN}).status_code == 302
-    assert sees().get(f"/first/{token}").status_code == 404
+    for again in (sees().get, sees().post):
+        assert again(f"/first/{token}").status_code == 404
+
+
+def test_the_link_needs_the_token_of_the_form(sees, db):
+    token = first_link.issue(UserFactory())
+    assert sees(enforce_csrf_checks=True).post(f"/first/{token}").status_code == 403
+    assert first_link.is_good(token)
 
 
 def test_a_made_up_link_opens_nothing(sees, db):

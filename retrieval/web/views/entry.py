@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from retrieval.errors import NotFound
 from retrieval.services import first_link, limits
@@ -19,6 +19,7 @@ from retrieval.web.pages import address, for_anyone, for_people
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 MAY_CHOOSE = "may_choose_password"
+LINK_USED = NotFound("This link was used already, or it is too old.", code="link_used")
 
 
 @sensitive_post_parameters("password")
@@ -48,15 +49,17 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("web:sign_in")
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @for_anyone
 def first(request: HttpRequest, token: str) -> HttpResponse:
-    """Sign in by the one-time link and let the person choose a password. A look with HEAD does not use it up."""
-    if request.method == "HEAD":
-        return HttpResponse()
+    """Show the button of the one-time link; only pressing it signs in, as mail and chat programs open links too."""
+    if request.method != "POST":
+        if not first_link.is_good(token):
+            raise LINK_USED
+        return render(request, "web/first.html", {"token": token})
     user = first_link.redeem(token)
     if user is None:
-        raise NotFound("This link was used already, or it is too old.", code="link_used")
+        raise LINK_USED
     login(request, user, backend=BACKEND)
     request.session[MAY_CHOOSE] = True
     return redirect("web:welcome")
