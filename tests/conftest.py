@@ -37,6 +37,8 @@ def pytest_configure() -> None:
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(TEMPORARY)
     folder = Path(os.environ.get(STARTED) or _start())
     os.environ.update({
+        # The run has as many workers as cores: more threads of torch would only wait for each other.
+        "OMP_NUM_THREADS": "1",
         STARTED: str(folder),
         "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
         "IMAGESEARCH_DATA_DIR": str(folder),
