@@ -17,7 +17,7 @@ from retrieval import tasks
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.errors import RetrievalError
 from retrieval.models import Encoder, EncoderState, RecallFigure, TrainingRun
-from retrieval.services import encoders
+from retrieval.services import encoders, rights
 
 
 @admin.register(Encoder)
@@ -39,7 +39,7 @@ class EncoderAdmin(ReadOnlyAdmin):
 
     def has_life_permission(self, request: HttpRequest) -> bool:
         """Let those who may change encoders run the actions."""
-        return request.user.has_perm("retrieval.change_encoder")
+        return rights.administrator(request.user)
 
     @admin.display(description=_("pictures done"))
     def progress(self, encoder: Encoder) -> str:

@@ -23,7 +23,7 @@ from unfold.forms import ActionForm
 from retrieval import conf, tasks
 from retrieval.admin.base import actor
 from retrieval.models import Collection, Image, Status
-from retrieval.services import accounts, images, jobs, moderation
+from retrieval.services import accounts, images, moderation
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -96,6 +96,14 @@ class ImageAdmin(ModelAdmin):
         """Leave out what waits to be purged; add the state."""
         return Image.objects.alive().with_status().order_by("-created_at", "-id")
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Offer to move only to those collections that the person may know of."""
+        answer: HttpResponse = super().changelist_view(request, extra_context)
+        form = getattr(answer, "context_data", {}).get("action_form")
+        if form:
+            form.fields["collection"].queryset = moderation.goals(actor(request))
+        return answer
+
     def get_urls(self) -> list[URLPattern]:
         """Add the thumbnail, which the pages would not show to one who may not see the collection."""
         view = self.admin_site.admin_view(self.thumbnail_file)
@@ -140,17 +148,18 @@ class ImageAdmin(ModelAdmin):
         """Pixels."""
         return f"{image.width}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{image.height}"
 
-    @admin.action(description=_("Embed again"))
+    @admin.action(description=_("Embed again"), permissions=["change"])
     def embed_again(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         """Ask for new vectors."""
-        count = jobs.embed_again(Image.objects.filter(pk__in=queryset.values("pk")))
+        count = moderation.embed_again(Image.objects.filter(pk__in=queryset.values("pk")), actor=actor(request))
         tasks.wake(tasks.embed)
         self.message_user(request, _("%d pictures will be embedded again.") % count)
 
-    @admin.action(description=_("Move to the chosen collection"))
+    @admin.action(description=_("Move to the chosen collection"), permissions=["change"])
     def move(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         """Move; what is in the goal already stays where it is."""
-        form = MoveForm({**request.POST.dict(), "action": ""})
+        form = self.action_form({**request.POST.dict(), "action": ""})
+        form.fields["collection"].queryset = moderation.goals(actor(request))
         form.full_clean()
         goal = form.cleaned_data.get("collection")
         if goal is None:
@@ -159,7 +168,7 @@ class ImageAdmin(ModelAdmin):
         moved = moderation.move_images(queryset, collection=goal, actor=actor(request))
         self.message_user(request, _("%(moved)d pictures are in %(name)s now.") % {"moved": moved, "name": goal.name})
 
-    @admin.action(description=_("Export as CSV"))
+    @admin.action(description=_("Export as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse:
         """Write the rows as CSV, formulas made harmless, and note who took them."""
         rows = ImageResource().export(queryset)

@@ -9,9 +9,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from retrieval import tasks
-from retrieval.admin.base import ReadOnlyAdmin, choice, link
+from retrieval.admin.base import ReadOnlyAdmin, actor, choice, link
 from retrieval.models import ArchiveImport, EmbeddingJob, ImportIssue, JobOverview
-from retrieval.services import jobs
+from retrieval.services import moderation, rights
 
 
 @admin.register(JobOverview)
@@ -34,7 +34,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     def has_try_permission(self, request: HttpRequest) -> bool:
         """Let those who may change jobs try again."""
-        return request.user.has_perm("retrieval.change_embeddingjob")
+        return rights.may(request.user, rights.Right.JOBS)
 
     @admin.action(description=_("Try again"), permissions=["try"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[JobOverview]) -> None:
@@ -42,7 +42,7 @@ class JobAdmin(ReadOnlyAdmin):
         chosen = EmbeddingJob.objects.none()
         for image_id, encoder_id in queryset.values_list("image_id", "encoder_id"):
             chosen |= EmbeddingJob.objects.filter(image_id=image_id, encoder_id=encoder_id)
-        count = jobs.ask_again(chosen)
+        count = moderation.try_again(chosen, actor=actor(request))
         tasks.wake(tasks.embed)
         self.message_user(request, _("%d jobs will be tried again.") % count)
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from retrieval.services import status, totals
+from retrieval.services import rights, status, totals
 
 HEIGHT, WIDTH, GAP = 96, 18, 4
 
@@ -27,7 +27,9 @@ class Bar:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the figures to the context of the front page."""
+    """Add the figures to the context of the front page, for those who may read them."""
+    if not rights.administrator(request.user):
+        return context
     hours = totals.by_hour()
     context["totals"] = totals.overall()
     context["services"] = status.services()

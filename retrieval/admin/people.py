@@ -14,8 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from retrieval.admin.base import ReadOnlyAdmin, choice
+from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.models import ApiToken, AuditEvent
+from retrieval.services import rights
+
+POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -23,12 +26,28 @@ admin.site.unregister(Group)
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):
-    """Accounts, with what they use."""
+    """Accounts, with what they use. Powers, and the accounts that have some, are for superusers alone."""
 
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "is_active", "is_staff", "pictures", "last_login")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Let others than superusers read powers, and give none."""
+        fixed = super().get_readonly_fields(request, obj)
+        return fixed if actor(request).is_superuser else (*fixed, *POWERS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Also of a password: who could set it for somebody with more rights would have those rights."""
+        return super().has_change_permission(request, obj) and self._within_reach(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not the accounts that have powers."""
+        return super().has_delete_permission(request, obj) and self._within_reach(request, obj)
+
+    def _within_reach(self, request: HttpRequest, obj: User | None) -> bool:
+        return obj is None or rights.may_change_person(request.user, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Bring the use along."""
@@ -42,7 +61,19 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """Groups of rights."""
+    """Groups of rights; who may write one could give rights to herself, so only superusers may."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Superusers."""
+        return actor(request).is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers."""
+        return actor(request).is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers."""
+        return actor(request).is_superuser
 
 
 @admin.register(ApiToken)
@@ -56,7 +87,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """An administrator may revoke."""
-        return request.user.has_perm("retrieval.delete_apitoken")
+        return rights.may(request.user, rights.Right.TOKENS)
 
 
 @admin.register(AuditEvent)

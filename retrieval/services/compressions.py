@@ -13,9 +13,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from retrieval import conf, training
-from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound, RetrievalError
+from retrieval.errors import Conflict, InvalidInput, NotFound, RetrievalError
 from retrieval.models import Collection, Compression, Encoder, Image, Labels, RunState
-from retrieval.services import accounts, collections, compression, evaluation, evaluations, lines
+from retrieval.services import accounts, collections, compression, evaluation, evaluations, lines, rights
 from retrieval.services.compression import MOST_CALIBRATION, Table, Workshop
 from retrieval.services.labelled import CollectionLabels, LabelSource
 from retrieval.services.storing import STORED
@@ -48,7 +48,7 @@ def start(request: CompressionRequest, *, user: User) -> Compression:
 
     Raises Forbidden, NotFound for a collection that they do not see, and InvalidInput naming the field.
     """
-    _require_admin(user)
+    rights.require_administrator(user, to="make encoders smaller")
     for chosen in filter(None, (request.collection, request.calibration)):
         collections.find(chosen.pk, user=user)
     evaluations.require_labels(request.collection, request.labels)
@@ -71,7 +71,7 @@ def start(request: CompressionRequest, *, user: User) -> Compression:
 
 def listing(user: User) -> QuerySet[Compression]:
     """Return the compressions on the collections that this administrator sees, newest first, without their results."""
-    _require_admin(user)
+    rights.require_administrator(user, to="make encoders smaller")
     visible = Compression.objects.filter(collection__in=Collection.objects.visible_to(user))
     return visible.select_related("user", "collection").defer("result")
 
@@ -113,7 +113,7 @@ def run(compression_id: UUID) -> bool:
 
 def cancel(row: Compression, *, user: User) -> None:
     """Take it out of the line, or ask its worker to stop, which it does within seconds."""
-    _require_admin(user)
+    rights.require_administrator(user, to="make encoders smaller")
     rows = Compression.objects.filter(pk=row.pk)
     rows.filter(state=RunState.QUEUED).update(state=RunState.CANCELLED, finished_at=timezone.now())
     rows.filter(state=RunState.RUNNING).update(cancel_asked=True)
@@ -121,7 +121,7 @@ def cancel(row: Compression, *, user: User) -> None:
 
 def remove(row: Compression, *, user: User) -> None:
     """Forget one with its weights; what was adopted stays. Raises Conflict for one that is not over."""
-    _require_admin(user)
+    rights.require_administrator(user, to="make encoders smaller")
     with transaction.atomic():
         if not Compression.objects.filter(pk=row.pk).exclude(state__in=lines.GOING).delete()[0]:
             raise Conflict("Stop it first; only one that is over can be removed.", code="compression_going")
@@ -139,7 +139,7 @@ def adopt(row: Compression, name: str, *, called: str, user: User) -> Encoder:
 
     Raises Forbidden, what ``compression.adopt`` raises, and Conflict while nothing is measured yet.
     """
-    _require_admin(user)
+    rights.require_administrator(user, to="make encoders smaller")
     found = table(row)
     if found is None:
         raise Conflict("There is no table yet to adopt a row of.", code="compression_unfinished")
@@ -265,8 +265,3 @@ def _require_bounds(wanted: Wanted) -> None:
         raise InvalidInput.of("keep", f"The share that is kept is from {LEAST_KEPT} to 1.")
     if not 1 <= wanted.steps <= MOST_STEPS:
         raise InvalidInput.of("steps", f"A fine-tune has 1 to {MOST_STEPS} steps.")
-
-
-def _require_admin(user: User) -> None:
-    if not user.is_staff:
-        raise Forbidden("Only administrators make encoders smaller.")

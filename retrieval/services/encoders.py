@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from retrieval.errors import Conflict, Forbidden, NotFound
+from retrieval.errors import Conflict, NotFound
 from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, EncoderState, Image, JobState
 from retrieval.models.encoders import EncoderQuerySet
-from retrieval.services import accounts, indexes, jobs, origins
+from retrieval.services import accounts, indexes, jobs, origins, rights
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -71,7 +71,7 @@ def build(encoder: Encoder, *, user: User) -> Encoder:
 
     The jobs are added by the ledger's reconciler, so the edge need only wake it. Raises Conflict for an active one.
     """
-    require_admin(user)
+    rights.require_administrator(user)
     with transaction.atomic():
         row = Encoder.objects.select_for_update().get(pk=encoder.pk)
         if row.state == EncoderState.ACTIVE:
@@ -90,7 +90,7 @@ def activate(encoder: Encoder, *, user: User, force_reason: str = "") -> Encoder
     measured on, unless a reason is given. A retired one comes back at once: pictures that came since wait in the
     ledger. Raises Conflict with the code encoder_incomplete or encoder_worse.
     """
-    require_admin(user)
+    rights.require_administrator(user)
     indexes.ensure(encoder)
     with transaction.atomic():
         current = Encoder.objects.select_for_update().filter(state=EncoderState.ACTIVE).first()
@@ -122,7 +122,7 @@ def worse_sets(candidate: Encoder, current: Encoder) -> dict[str, tuple[float, f
 
 def drop(encoder: Encoder, *, user: User) -> None:
     """Remove an encoder that is not in use, with its vectors, jobs and index. Raises Conflict for one in use."""
-    require_admin(user)
+    rights.require_administrator(user)
     if encoder.state == EncoderState.ACTIVE:
         raise Conflict("The active encoder cannot be dropped; activate another one first.", code="encoder_active")
     indexes.drop(encoder)
@@ -138,12 +138,6 @@ def drop_expired() -> int:
         indexes.drop(encoder)
         encoder.delete()
     return len(expired)
-
-
-def require_admin(user: Person | Any) -> None:
-    """Raise Forbidden for anyone else."""
-    if not user.is_staff:
-        raise Forbidden("Only administrators change encoders.")
 
 
 def _require_ready(chosen: Encoder, *, current: Encoder | None, user: User, force_reason: str) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from retrieval.errors import Forbidden, InvalidInput, NotFound, RetrievalError
+from retrieval.errors import InvalidInput, NotFound, RetrievalError
 from retrieval.evaluation import protocol, ranking
 from retrieval.evaluation.report import Report
 from retrieval.models import (
@@ -24,7 +24,7 @@ from retrieval.models import (
     Labels,
     Measure,
 )
-from retrieval.services import accounts, collections, evaluation, lines
+from retrieval.services import accounts, collections, evaluation, lines, rights
 from retrieval.services.evaluation import CollectionJudgements, CollectionLabels, Plan, Result
 from retrieval.services.labelled import LabelSource
 
@@ -51,7 +51,7 @@ def start(request: EvaluationRequest, *, user: User) -> Evaluation:
 
     Raises Forbidden, NotFound for a collection that they do not see, and InvalidInput naming the field.
     """
-    require_admin(user)
+    rights.require_administrator(user, to="measure encoders")
     collections.find(request.collection.pk, user=user)
     require_vectors(request.encoders)
     _require_answers(request)
@@ -69,7 +69,7 @@ def start(request: EvaluationRequest, *, user: User) -> Evaluation:
 
 def listing(user: User) -> QuerySet[Evaluation]:
     """Return the evaluations of the collections that this administrator sees, newest first, without their results."""
-    require_admin(user)
+    rights.require_administrator(user, to="measure encoders")
     visible = Evaluation.objects.filter(collection__in=Collection.objects.visible_to(user))
     return visible.select_related("user", "collection").defer("result")
 
@@ -131,12 +131,6 @@ def require_vectors(names: tuple[str, ...], *, least: int = 1) -> None:
             raise InvalidInput.of("encoders", f"There is no encoder named {name!r}.")
         if states[name] == EncoderState.DRAFT:
             raise InvalidInput.of("encoders", f"{name} is a draft without vectors: build it first.")
-
-
-def require_admin(user: User) -> None:
-    """Raise Forbidden for anyone else."""
-    if not user.is_staff:
-        raise Forbidden("Only administrators measure encoders.")
 
 
 def _to_measure(request: EvaluationRequest) -> list[str]:

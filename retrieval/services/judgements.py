@@ -11,7 +11,7 @@ from django.db import transaction
 
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.models import Grade, Image, Judgement, Pool
-from retrieval.services import evaluations, pools
+from retrieval.services import pools, rights
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -34,7 +34,7 @@ def keep(said: Sequence[Said], *, user: User) -> None:
     Raises Forbidden, NotFound for a picture that they do not see, and InvalidInput for a grade that there is none of, a
     picture as its own answer, or two pictures of different collections.
     """
-    evaluations.require_admin(user)
+    rights.require_administrator(user, to="judge answers")
     homes = _homes(said, user=user)
     for each in said:
         _check(each, homes)

@@ -20,7 +20,7 @@ from retrieval.search import query
 from retrieval.search.query import Question
 from retrieval.search.scope import Filters
 from retrieval.search.vectors import QueryVector
-from retrieval.services import accounts, collections, evaluation, evaluations
+from retrieval.services import accounts, collections, evaluation, evaluations, rights
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -66,7 +66,7 @@ def draw(request: PoolRequest, *, user: User) -> Pool:
     More queries by the same seed include the fewer, so that judgements are used again. Administrators may. Raises
     Forbidden, NotFound for a collection that they do not see, and InvalidInput naming the field.
     """
-    evaluations.require_admin(user)
+    rights.require_administrator(user, to="judge answers")
     collections.find(request.collection.pk, user=user)
     evaluations.require_vectors(request.encoders, least=2)
     _require_numbers(request)
@@ -82,7 +82,7 @@ def draw(request: PoolRequest, *, user: User) -> Pool:
 
 def listing(user: User) -> QuerySet[Pool]:
     """Return the pools of the collections that this administrator sees, newest first."""
-    evaluations.require_admin(user)
+    rights.require_administrator(user, to="judge answers")
     visible = Pool.objects.filter(collection__in=Collection.objects.visible_to(user))
     return visible.select_related("user", "collection")
 

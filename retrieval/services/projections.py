@@ -21,8 +21,7 @@ from retrieval.evaluation import sets
 from retrieval.evaluation.sets import Entry
 from retrieval.models import Collection, Embedding, Encoder, Image
 from retrieval.search import vectors
-from retrieval.services import accounts, collections, weights
-from retrieval.services import encoders as life
+from retrieval.services import accounts, collections, rights, weights
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -68,7 +67,7 @@ def learn(source: Encoder, request: ProjectionRequest, *, user: User | None) -> 
     source's file is missing.
     """
     if user is not None:
-        life.require_admin(user)
+        rights.require_administrator(user)
     _check(source, request)
     sample = _sample(source, request, images=_images(request, user=user))
     composed = composing.followed_by(encoders.plain(source), _fitted(sample, request))

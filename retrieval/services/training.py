@@ -17,10 +17,10 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from retrieval import conf, encoders, training
-from retrieval.errors import Forbidden, InvalidInput, NotFound, RetrievalError, WeightsError
+from retrieval.errors import InvalidInput, NotFound, RetrievalError, WeightsError
 from retrieval.ingest import sandbox, store
 from retrieval.models import Collection, Image, RunState, TrainingRun
-from retrieval.services import accounts, collections, lines, weights
+from retrieval.services import accounts, collections, lines, rights, weights
 from retrieval.training.loop import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     Raises InvalidInput naming the field of the config, also for the name of a run that is not over, and Conflict when
     an encoder has the name.
     """
-    _require_admin(user)
+    rights.require_administrator(user, to="train encoders")
     collections.find(request.collection.pk, user=user)
     config = training.RunConfig.from_dict(request.config)
     if config.recipe not in training.RECIPES:
@@ -86,19 +86,19 @@ def get(run_id: UUID | str, *, user: Person | Any) -> TrainingRun:
 
 def seen_by(user: User) -> QuerySet[TrainingRun]:
     """Return the same for an administrator, without curves and records. Raises Forbidden."""
-    _require_admin(user)
+    rights.require_administrator(user, to="train encoders")
     return listing(user).defer("curve", "record")
 
 
 def find(run_id: UUID | str, *, user: User) -> TrainingRun:
     """Return one run for an administrator. Raises Forbidden and NotFound."""
-    _require_admin(user)
+    rights.require_administrator(user, to="train encoders")
     return get(run_id, user=user)
 
 
 def cancel(row: TrainingRun, *, user: User) -> None:
     """Ask a run to stop; it does so after its present step, and keeps its checkpoint."""
-    _require_admin(user)
+    rights.require_administrator(user, to="train encoders")
     TrainingRun.objects.filter(pk=row.pk, state=RunState.QUEUED).update(
         state=RunState.CANCELLED, finished_at=timezone.now()
     )
@@ -238,8 +238,3 @@ def _require_weights(name: str) -> None:
             encoders.weights_path(name.rpartition(":")[2])
     except WeightsError as error:
         raise InvalidInput.of("start.weights", error.message) from error
-
-
-def _require_admin(user: User) -> None:
-    if not user.is_staff:
-        raise Forbidden("Only administrators train encoders.")

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 
 from retrieval import conf
 from retrieval.models import Image
+from retrieval.services import rights
 from retrieval.web import words
 
 register = template.Library()
@@ -83,6 +84,18 @@ def shape(image: Image) -> str:
 def is_extreme(image: Image) -> bool:
     """Tell whether a picture is so tall or wide that its box would show a small part of it; it is shown whole then."""
     return not NARROWEST * 0.75 <= 100 * image.width / image.height <= WIDEST / 0.75
+
+
+@register.filter
+def administrator(user: Any) -> bool:
+    """Tell whether to offer what the services let administrators do."""
+    return rights.administrator(user)
+
+
+@register.filter
+def staff(user: Any) -> bool:
+    """Tell whether to offer the way to the administration."""
+    return rights.staff(user)
 
 
 @register.filter

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from retrieval import checks, conf, telemetry
-from retrieval.services import accounts
+from retrieval.services import accounts, rights
 
 
 @never_cache
@@ -44,7 +44,7 @@ def _may_read_metrics(request: HttpRequest) -> bool:
     """The address is the one of the connection: a header can say anything."""
     keyword, _, secret = request.headers.get("Authorization", "").partition(" ")
     token = accounts.user_of_token(secret.strip()) if keyword.lower() == "token" else None
-    if (token.user if token else request.user).is_staff:
+    if rights.administrator(token.user if token else request.user):
         return True
     caller = ipaddress.ip_address(request.META["REMOTE_ADDR"])
     return any(caller in ipaddress.ip_network(network) for network in conf.get().metrics_networks)

@@ -23,7 +23,7 @@ def own_folders(settings, tmp_path, monkeypatch):
 
 @pytest.fixture
 def client(db, calls):
-    return calls(UserFactory(username="admin", is_staff=True))
+    return calls(UserFactory(username="admin", is_staff=True, is_superuser=True))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_what_cannot_be_made_is_refused_by_field(client, body, woken, change, fi
 
 
 def test_only_administrators_who_see_the_collection(client, body, done, calls, stranger):
-    other = calls(UserFactory(is_staff=True))
+    other = calls(UserFactory(is_staff=True, is_superuser=True))
     assert other.get(done).status_code == 404
     assert other.get(BASE).json()["results"] == []
     assert other.post(f"{done}adopt/", {"row": "int8"}, format="json").status_code == 404
@@ -125,6 +125,6 @@ def test_what_it_is_calibrated_on_is_for_those_who_see_that_collection(client, b
     assert made["calibration"] == str(hidden.pk)
     measured.visibility = "public"
     measured.save()
-    other = calls(UserFactory(is_staff=True))
+    other = calls(UserFactory(is_staff=True, is_superuser=True))
     (listed,) = other.get(BASE).json()["results"]
     assert listed["calibration"] is other.get(f"{BASE}{made['id']}/").json()["calibration"] is None

@@ -66,7 +66,7 @@ def callers(site, settings, tmp_path, monkeypatch):
     from tests.web.library import MeanColour, put
 
     settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path, fetch=False)  # made-up addresses are not asked
-    owner = UserFactory(username="owner", is_staff=True)
+    owner = UserFactory(username="owner", is_staff=True, is_superuser=True)
     collection = CollectionFactory(id=HERE, owner=owner, visibility="public")
     monkeypatch.setattr(encoders, "for_row", lambda row: MeanColour())
     encoder = EncoderFactory(id=HERE, dimension=3)

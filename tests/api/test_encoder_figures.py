@@ -15,7 +15,7 @@ BASE = "/api/v1/encoders/"
 @pytest.fixture
 def others(stranger):
     """Those who do not see the owner's collection: a stranger and an administrator."""
-    return [stranger, UserFactory(username="admin", is_staff=True)]
+    return [stranger, UserFactory(username="admin", is_staff=True, is_superuser=True)]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ BASE = "/api/v1/encoders/"
 @pytest.fixture
 def admin(db):
     """An administrator."""
-    return UserFactory(username="admin", is_staff=True)
+    return UserFactory(username="admin", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ BASE = "/api/v1/evaluations/"
 
 @pytest.fixture
 def admin(db):
-    return UserFactory(username="admin", is_staff=True)
+    return UserFactory(username="admin", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_what_cannot_be_measured_is_refused_by_field(client, body, woken, change
 
 def test_only_administrators_who_see_the_collection(client, body, labelled, calls, stranger):
     row = client.post(BASE, body, format="json").json()
-    other = UserFactory(is_staff=True)
+    other = UserFactory(is_staff=True, is_superuser=True)
     assert calls(other).get(f"{BASE}{row['id']}/").status_code == 404
     assert calls(other).post(BASE, body, format="json").status_code == 404
     assert calls(other).get(BASE).json()["results"] == []

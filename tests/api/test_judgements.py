@@ -16,7 +16,7 @@ POOLS = f"{BASE}pools/"
 
 @pytest.fixture
 def admin(db):
-    return UserFactory(username="admin", is_staff=True)
+    return UserFactory(username="admin", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_odd_judgements_are_refused(client, pictures):
 def test_only_administrators_who_see_the_pictures(client, body, pictures, calls, stranger):
     pool = client.post(POOLS, body, format="json").json()
     said = {"judgements": [{"query": str(pictures[0].pk), "answer": str(pictures[1].pk), "grade": 1}]}
-    other = calls(UserFactory(is_staff=True))
+    other = calls(UserFactory(is_staff=True, is_superuser=True))
     assert other.get(f"{POOLS}{pool['id']}/").status_code == 404
     assert other.post(POOLS, body, format="json").status_code == 404
     assert other.post(BASE, said, format="json").status_code == 404

@@ -14,7 +14,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from retrieval import conf
-from retrieval.services import indexes
+from retrieval.services import indexes, rights
 from tests.api.rules import ACTORS, RULES, Rule
 from tests.api.world import World
 
@@ -67,6 +67,16 @@ def test_no_rule_is_left_over():
 def test_each_actor_gets_the_answer_of_the_rule(world, address, rule):
     answers = {actor: world.status(address, rule, actor=actor) for actor in ACTORS}
     assert answers == dict(zip(ACTORS, rule.answers, strict=True))
+    # Being staff opens nothing by itself; the right to change encoders makes an administrator, here as in the services.
+    if answers["staff"] != answers["stranger"]:
+        assert world.status(address, rule, actor="helper") == answers["stranger"]
+        assert world.status(address, rule, actor="steward") == answers["staff"]
+
+
+def test_where_being_staff_is_enough_the_matrix_shows_it(world, monkeypatch):
+    monkeypatch.setattr(rights, "may", lambda user, right: user.is_staff)
+    address = "api/v1/encoders/<encoder_id>/activate/"
+    assert world.status(address, RULES[address][0], actor="helper") == 200
 
 
 def test_the_admin_site_is_for_staff_only(world):

@@ -17,7 +17,7 @@ CONFIG = tomllib.loads(EXAMPLE)
 
 @pytest.fixture
 def admin(db):
-    return UserFactory(username="admin", is_staff=True)
+    return UserFactory(username="admin", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_taken_name_is_a_conflict(client, body):
 
 def test_only_administrators_who_see_the_collection(client, home, body, calls, stranger):
     row = client.post(BASE, body, format="json").json()
-    other, address = calls(UserFactory(is_staff=True)), f"{BASE}{row['id']}/"
+    other, address = calls(UserFactory(is_staff=True, is_superuser=True)), f"{BASE}{row['id']}/"
     assert other.get(BASE).json()["results"] == []
     assert [other.get(address).status_code, other.post(f"{address}cancel/").status_code] == [404, 404]
     assert other.post(BASE, body, format="json").status_code == 404

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.http import HttpResponseBase
@@ -28,6 +29,11 @@ class World:
         names = ("stranger", "viewer", "contributor", "manager", "owner")
         self.people = {name: UserFactory(username=name) for name in names}
         self.people["staff"] = UserFactory(username="staff", is_staff=True, is_superuser=True)
+        # Staff without any right, and with the one right by which administrators are told.
+        self.people["helper"], self.people["steward"] = (
+            UserFactory(username=name, is_staff=True) for name in ("helper", "steward")
+        )
+        self.people["steward"].user_permissions.add(Permission.objects.get(codename="change_encoder"))
         self.collection = CollectionFactory(owner=self.people["owner"], visibility="shared")
         for role in ("viewer", "contributor", "manager"):
             Membership.objects.create(collection=self.collection, user=self.people[role], role=role)

@@ -15,7 +15,7 @@ from tests.web.library import put
 
 @pytest.fixture
 def boss(site):
-    return UserFactory(username="boss", is_staff=True)
+    return UserFactory(username="boss", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

@@ -135,13 +135,15 @@ def test_metrics_are_for_administrators(client):
     assert client.get("/metrics").status_code == 403
     client.force_login(get_user_model().objects.create_user("someone"))
     assert client.get("/metrics").status_code == 403
-    client.force_login(get_user_model().objects.create_user("helper", is_staff=True))
+    client.force_login(get_user_model().objects.create_user("helper", is_staff=True, is_superuser=True))
     assert client.get("/metrics").status_code == 200
 
 
 def test_metrics_are_read_by_an_administrators_token(client):
     people = get_user_model().objects
-    for person, status in ((people.create_user("helper", is_staff=True), 200), (people.create_user("someone"), 403)):
+    boss = people.create_user("boss", is_staff=True, is_superuser=True)
+    helper, someone = people.create_user("helper", is_staff=True), people.create_user("someone")
+    for person, status in ((boss, 200), (helper, 403), (someone, 403)):
         secret, _ = accounts.issue_token(person, scope="read")
         assert client.get("/metrics", headers={"Authorization": f"Token {secret}"}).status_code == status
     assert client.get("/metrics", headers={"Authorization": "Token wrong"}).status_code == 403

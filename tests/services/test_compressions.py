@@ -53,7 +53,7 @@ def own_folders(settings, tmp_path):
 
 @pytest.fixture
 def admin():
-    return UserFactory(is_staff=True)
+    return UserFactory(is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -308,7 +308,7 @@ def test_what_cannot_be_made_is_refused_by_field(asked, admin, encoder, change, 
 
 
 def test_rights(asked, row, admin):
-    person, other_admin = UserFactory(), UserFactory(is_staff=True)
+    person, other_admin = UserFactory(), UserFactory(is_staff=True, is_superuser=True)
     for ask in (
         lambda: compressions.start(asked, user=person),
         lambda: compressions.listing(person),

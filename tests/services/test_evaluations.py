@@ -25,7 +25,7 @@ CLASSES = ("cat", "dog", "owl")
 
 @pytest.fixture
 def admin():
-    return UserFactory(is_staff=True)
+    return UserFactory(is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_a_collection_without_labels_is_refused(seeing, admin, labels, said):
 
 
 def test_rights(row, collection, admin):
-    person, other_admin = UserFactory(), UserFactory(is_staff=True)
+    person, other_admin = UserFactory(), UserFactory(is_staff=True, is_superuser=True)
     with pytest.raises(Forbidden):
         evaluations.start(EvaluationRequest(collection, ("seeing",)), user=person)
     with pytest.raises(NotFound):

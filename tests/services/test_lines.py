@@ -31,7 +31,7 @@ def going_on(monkeypatch):
 
 def queued(kind):
     """One in line, with no more than a row needs."""
-    user = UserFactory(is_staff=True)
+    user = UserFactory(is_staff=True, is_superuser=True)
     if kind is TrainingRun:
         return TrainingRun.objects.create(user=user, name="mine", recipe="classify", config={})
     collection = CollectionFactory(owner=user)

@@ -43,7 +43,7 @@ def quick(tmp_path, settings, monkeypatch):
 
 @pytest.fixture
 def admin():
-    return UserFactory(is_staff=True)
+    return UserFactory(is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -340,7 +340,7 @@ def test_an_untrained_encoder_is_refused(source, admin):
 
 
 def test_rights_and_names(collection, source, admin):
-    stranger = UserFactory(is_staff=True)
+    stranger = UserFactory(is_staff=True, is_superuser=True)
     with pytest.raises(Forbidden):
         projections.learn(source, ProjectionRequest("better", 8), user=UserFactory())
     with pytest.raises(NotFound):

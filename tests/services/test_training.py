@@ -39,7 +39,7 @@ CONFIG = {
 
 @pytest.fixture
 def admin():
-    return UserFactory(is_staff=True)
+    return UserFactory(is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -309,6 +309,6 @@ def test_rights(collection, admin):
     with pytest.raises(Forbidden):
         started(collection, UserFactory())
     with pytest.raises(NotFound):
-        started(collection, UserFactory(is_staff=True))
+        started(collection, UserFactory(is_staff=True, is_superuser=True))
     with pytest.raises(NotFound):
         training.get("0190a0a0-0000-7000-8000-000000000000", user=admin)

@@ -21,7 +21,7 @@ def own_folders(settings, tmp_path, monkeypatch):
 
 @pytest.fixture
 def boss(db):
-    return UserFactory(is_staff=True)
+    return UserFactory(is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.web.library import put
 
 @pytest.fixture
 def admin(sees, db):
-    return sees(UserFactory(is_staff=True))
+    return sees(UserFactory(is_staff=True, is_superuser=True))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.web.library import put
 
 @pytest.fixture
 def boss(db):
-    return UserFactory(is_staff=True)
+    return UserFactory(is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

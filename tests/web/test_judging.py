@@ -18,7 +18,7 @@ COLOURS = ("red", "pink", "green", "blue")
 
 @pytest.fixture
 def boss(db):
-    return UserFactory(is_staff=True)
+    return UserFactory(is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_pictures_that_the_judge_may_not_see_are_not_shown(sees, admin, pool):
     """Another administrator, while the collection is public and after."""
     pool.collection.visibility = "public"
     pool.collection.save()
-    other = sees(UserFactory(is_staff=True))
+    other = sees(UserFactory(is_staff=True, is_superuser=True))
     assert other.get(f"/judging/{pool.pk}/").status_code == 200
     pool.collection.visibility = "private"
     pool.collection.save()

@@ -12,7 +12,7 @@ from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 
 @pytest.fixture
 def boss(db):
-    return UserFactory(is_staff=True)
+    return UserFactory(is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import tasks
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Encoder, EncoderState
-from retrieval.services import collections, encoders, origins, projections
+from retrieval.services import collections, encoders, origins, projections, rights
 from retrieval.services.encoders import Progress
 from retrieval.services.projections import ProjectionRequest
 from retrieval.web import words
@@ -84,7 +84,7 @@ def drop(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
 @for_people
 def project(request: HttpRequest) -> HttpResponse:
     """Learn a projection on stored vectors, and make a draft encoder with it."""
-    encoders.require_admin(person(request))
+    rights.require_administrator(person(request))
     form = _form(request, request.POST)
     if form.is_valid() and _learned(request, form):
         return redirect("web:encoders")
