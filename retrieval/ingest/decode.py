@@ -16,6 +16,7 @@ from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     Image,
+    ImageCms,
     ImageFile,
     JpegImagePlugin,
     MpoImagePlugin,
@@ -32,8 +33,8 @@ from retrieval.ingest.frames import count_frames
 from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits
 from retrieval.ingest.thumbnails import encode, ladder, placeholder, to_short_side
 
-# Named here so that they are loaded once, before the first picture and before the limits of the child are set.
-PLUGINS = (
+# All that a picture can make Pillow load is loaded here: a child has no files once it may see the first picture.
+LOADED = (
     AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
@@ -42,7 +43,9 @@ PLUGINS = (
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
+    ImageCms,
 )
+Image.preinit()
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # What Pillow raises on damaged files. Anything else ends the child, which the parent reports as a crash.
 DAMAGE = (

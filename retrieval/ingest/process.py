@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import select
 import signal
 import socket
-import subprocess
-import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from retrieval.errors import UnsupportedPicture
-from retrieval.ingest import wire
+from retrieval.ingest import fork_server, wire
+from retrieval.ingest.fork_server import GoneError
 from retrieval.ingest.picture import Decoded, DecodeRequest
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "from retrieval.ingest.child import main; from retrieval.ingest.decode import decode; main(decode)"
-# Nothing of the parent's environment reaches the child: it may hold secrets. One thread, so that the child can
-# leave the network.
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
 BUFFER = 1024 * 1024
 START_SECONDS = 30
 LAST_MOMENT = 1.0
+TICK = 0.01
 
 
 @dataclass(frozen=True)
@@ -50,38 +46,37 @@ class Child:
     """A running child process and the channel to it. For one thread at a time."""
 
     def __init__(self, limits: ChildLimits) -> None:
-        """Start the process and wait until it is ready, about 0.15 s; raises EndedError when it does not come up."""
+        """Have a process forked and wait until it is ready, some milliseconds; the first one of its kind takes longer.
+
+        Raises EndedError when it does not come up.
+        """
         self._limits = limits
         self.tasks = 0
         self._channel, theirs = socket.socketpair()
         for end in (self._channel, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         with theirs:
-            self._process = subprocess.Popen(
-                self._command(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                env=ENVIRONMENT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                # Ctrl-C in the terminal is for the parent, which then stops its children.
-                process_group=0,
-            )
+            self._server, self.pid = _forked(limits, theirs)
         try:
             hello = wire.receive(self._channel, deadline=time.monotonic() + START_SECONDS)
         except (wire.BrokenError, OSError) as error:
             raise EndedError(self._ending_signal()) from error
-        self.offline = bool(hello.header.get("offline"))
+        self.guards: Mapping[str, int] = hello.header["guards"]
+        self.held: Mapping[str, bool] = hello.header["held"]
 
-    def _command(self, descriptor: int) -> list[str]:
-        limits = self._limits
-        program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); {limits.program}"
-        numbers = (descriptor, os.getpid(), limits.memory, limits.cpu)
-        return [sys.executable, "-I", "-c", program, *map(str, numbers)]
+    @property
+    def offline(self) -> bool:
+        """Whether the child was found to have no network."""
+        return self.held["network"]
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.poll() is None
+        """Whether the process still runs, and keeps silent while it is asked nothing."""
+        if self._channel.fileno() < 0:
+            return False
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        return not poll.poll(0)
 
     def ask(self, data: bytes, request: DecodeRequest) -> Decoded:
         """Decode one file.
@@ -106,20 +101,38 @@ class Child:
         self.stop()
         raise UnsupportedPicture("Decoding the picture takes too much memory.", code="decoder_memory")
 
-    def stop(self) -> None:
-        """Kill the process if it still runs and free everything."""
+    def stop(self) -> int:
+        """Kill the process if it still runs and free everything; returns the signal that ended it, 0 for none."""
         self._channel.close()
-        self._process.kill()
-        self._process.wait()
+        try:
+            return self._server.end(self.pid)
+        except GoneError:
+            return signal.SIGKILL
 
     def _ending_signal(self) -> int:
         """The signal that ended a child which has closed its channel; 0 for none, or when it has to be stopped."""
         self._channel.close()
         try:
-            return max(0, -self._process.wait(timeout=LAST_MOMENT))
-        except subprocess.TimeoutExpired:
+            ends = time.monotonic() + LAST_MOMENT
+            while (found := self._server.ending(self.pid)) is None and time.monotonic() < ends:
+                time.sleep(TICK)
+        except GoneError:
+            # Ended together with its server, which somebody killed.
+            return signal.SIGKILL
+        if found is None:
             self.stop()
-            return 0
+        return found or 0
+
+
+def _forked(limits: ChildLimits, channel: socket.socket) -> tuple[fork_server.ForkServer, int]:
+    """Have a child forked, if need be by a new server: the one before may have been killed just now."""
+    for _ in range(2):
+        server = fork_server.running(limits.program, limits.memory, limits.cpu)
+        try:
+            return server, server.start(channel)
+        except GoneError:
+            continue
+    raise EndedError(0)
 
 
 def timeout() -> UnsupportedPicture:

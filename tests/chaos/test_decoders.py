@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.ingest.decode import decode as real_decode
 from tests.chaos.site import ROOT, Site, free_port
+from tests.ingest import hooks
 
 pytestmark = [pytest.mark.chaos, pytest.mark.long]
 
@@ -37,11 +39,8 @@ REASONS = {
 
 def decode(data, request):
     """Decode as usual, or do what the file says once it was taken in; runs in the site's decoding children."""
-    from retrieval.ingest import decode as room
-    from tests.ingest import hooks
-
     act = data.rpartition(MARK)[2] if MARK in data else b""
-    return hooks.ACTS[act.decode()](request) if act and not request.thumbnail_sizes else room.decode(data, request)
+    return hooks.ACTS[act.decode()](request) if act and not request.thumbnail_sizes else real_decode(data, request)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -21,8 +22,10 @@ def decode(data: bytes, request: DecodeRequest) -> Decoded:
 
 
 def good(request):
-    """The width tells which child it was."""
-    return Decoded(np.full((4, 6, 3), request.working_side % 251, np.uint8), os.getpid(), 4, "PNG")
+    """The width tells which child it was, by its number in its own namespace."""
+    side = 1000 + os.getpid() % 15_000
+    working = min(request.working_side, side)
+    return Decoded(np.full((working, working, 3), request.working_side % 251, np.uint8), side, side, "PNG")
 
 
 def die(number):
@@ -75,7 +78,13 @@ def write(request):
 
 
 def environment(request):
-    return Decoded(np.zeros((1, 1, 3), np.uint8), 1, 1, ",".join(sorted(os.environ)))
+    raise UnsupportedPicture(",".join(["found", *sorted(os.environ)]), code="picture_damaged")
+
+
+def forbidden(request):
+    """Make a system call that no decoder makes by chance."""
+    ctypes.CDLL(None).ptrace(0, 0, 0, 0)
+    return good(request)
 
 
 def open_many(request):
@@ -103,6 +112,7 @@ ACTS = {
     "network": network,
     "write": write,
     "environment": environment,
+    "forbidden": forbidden,
     "open many": open_many,
     "nonsense": nonsense,
 }

@@ -41,7 +41,7 @@ def child():
 
 def peak(child):
     """The most memory that a child ever had, in MB."""
-    status = Path(f"/proc/{child._process.pid}/status").read_text()
+    status = Path(f"/proc/{child.pid}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 

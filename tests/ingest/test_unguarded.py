@@ -17,8 +17,9 @@ from retrieval.ingest import decode as decoder
 from retrieval.ingest import sandbox
 from retrieval.ingest.archive import ArchiveLimits
 from retrieval.ingest.decode import decode
+from retrieval.ingest.fork_server import ROOT
 from retrieval.ingest.picture import DecodeRequest
-from retrieval.ingest.process import ROOT, ChildLimits
+from retrieval.ingest.process import ChildLimits
 from retrieval.ingest.sandbox import PoolSettings, Sandbox
 from tests.ingest import hooks
 from tests.ingest.test_archive import LIMITS, opened, special, zipped
@@ -54,7 +55,7 @@ def unlimited(monkeypatch):
     pool = Sandbox(PoolSettings(processes=1, child=replace(HOOKED, wall=86_400, memory=64 * 2**30)))
     yield pool
     for child in children:
-        child._process.terminate()
+        child._server.end(child.pid)
     pool.close()
 
 
