@@ -30,7 +30,7 @@ from retrieval.errors import TooLarge, UnsupportedPicture
 from retrieval.ingest.colour import to_rgb
 from retrieval.ingest.fingerprint import pdq
 from retrieval.ingest.frames import count_frames
-from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits
+from retrieval.ingest.picture import FORMATS, Decoded, DecodeRequest, PictureLimits
 from retrieval.ingest.thumbnails import encode, ladder, placeholder, to_short_side
 
 # All that a picture can make Pillow load is loaded here: a child has no files once it may see the first picture.
@@ -46,7 +46,6 @@ LOADED = (
     ImageCms,
 )
 Image.preinit()
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # What Pillow raises on damaged files. Anything else ends the child, which the parent reports as a crash.
 DAMAGE = (
     ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from retrieval.errors import UnsupportedPicture
-from retrieval.ingest import fork_server, wire
+from retrieval.ingest import answers, fork_server, wire
 from retrieval.ingest.fork_server import GoneError
 from retrieval.ingest.picture import Decoded, DecodeRequest
 
@@ -92,7 +92,7 @@ class Child:
             wire.send(self._channel, wire.request_message(data, request))
             answer = wire.receive(self._channel, deadline=deadline)
             if "out_of_memory" not in answer.header:
-                return wire.read_answer(answer)
+                return answers.read(answer, request)
         except TimeoutError as error:
             self.stop()
             raise timeout() from error

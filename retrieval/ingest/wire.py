@@ -16,7 +16,9 @@ from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
 from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits, Region
 
 PREFIX = struct.Struct("!I")
-MOST_HEADER, MOST_PARTS = 64 * 1024, 128 * 1024 * 1024
+MOST_HEADER, MOST_PARTS, MOST_IN_COUNT = 64 * 1024, 128 * 1024 * 1024, 16
+# What reading a made-up header can raise: endless nesting and numbers too large for an int among it.
+UNREADABLE = (ValueError, LookupError, TypeError, OverflowError, RecursionError)
 REFUSALS: Mapping[str, type[RetrievalError]] = {"too_large": TooLarge, "unsupported": UnsupportedPicture}
 
 
@@ -53,9 +55,9 @@ def receive(channel: socket.socket, *, deadline: float | None = None) -> Message
     try:
         header = json.loads(_read(channel, length, deadline))
         lengths = [int(part) for part in header["parts"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise BrokenError("header unreadable") from error
-    if min(lengths, default=0) < 0 or sum(lengths) > MOST_PARTS:
+    if min(lengths, default=0) < 0 or sum(lengths) > MOST_PARTS or len(lengths) > MOST_IN_COUNT:
         raise BrokenError("parts too long")
     return Message(header, [_read(channel, part, deadline) for part in lengths])
 
@@ -128,5 +130,5 @@ def read_answer(message: Message) -> Decoded:
             pdq=bytes(parts[1]),
             thumbnails={int(size): bytes(part) for size, part in zip(header["sizes"], parts[2:], strict=True)},
         )
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except UNREADABLE as error:
         raise BrokenError("answer unreadable") from error

@@ -40,6 +40,10 @@ def raw(header, body=b""):
         raw({"parts": [2**40]}),
         raw({"parts": [-1]}),
         raw({"parts": [5]}, b"abc"),
+        raw(b"[" * 60_000),
+        raw(b'{"parts": [1e999]}'),
+        raw(b'{"parts": [' + b"9" * 60_000 + b"]}"),
+        raw({"parts": [0] * 17}),
     ],
 )
 def test_what_is_no_message_is_refused(ends, data):
@@ -74,7 +78,10 @@ def test_an_answer_is_read():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"shape": [1, 1, 3]}, {"shape": [2, 3]}, {"shape": None}, {"sizes": []}, {"width": "x"}, {"sizes": [1, 2]}],
+    [
+        {"shape": [1, 1, 3]}, {"shape": [2, 3]}, {"shape": None}, {"sizes": []}, {"width": "x"}, {"sizes": [1, 2]},
+        {"width": float("inf")}, {"width": float("nan")}, {"shape": [2**70, 1, 3]}, {"sizes": [[]]},
+    ],
 )
 def test_an_answer_that_does_not_hold_together_is_refused(changes):
     with pytest.raises(wire.BrokenError):
