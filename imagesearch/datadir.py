@@ -1,4 +1,4 @@
-"""The data folder: made private, proven writable, and the keeper of the secret key."""
+"""The data folder: made private, proven writable, and the keeper of its secrets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from imagesearch.env import BadVariable
@@ -45,16 +46,32 @@ def _close(folder: Path) -> None:
 
 
 def secret_key(folder: Path) -> str:
-    """The key kept in the folder; made on first use. Two first starts at once agree on one key."""
-    kept = folder / "secret_key"
-    if not kept.exists():
-        draft = folder / f".secret_key.{os.getpid()}"
-        draft.write_text(secrets.token_urlsafe(64))
-        draft.chmod(0o600)
+    """The key kept in the folder; made on first use."""
+    return _kept(folder / "secret_key", lambda: secrets.token_urlsafe(64))
+
+
+def secret(folder: Path, name: str, *, make: Callable[[], str]) -> Path:
+    """A file of ``<data>/secrets`` (mode 0700) that one of the embedded servers has its password from; made once."""
+    place = folder / "secrets"
+    place.mkdir(mode=0o700, exist_ok=True)
+    _kept(place / name, make)
+    return place / name
+
+
+def _kept(file: Path, make: Callable[[], str]) -> str:
+    """The text of a file (mode 0600), made on first use, whole and on the disk. Two first uses at once agree on one."""
+    if not file.exists():
+        draft = file.with_name(f".{file.name}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+            opened.write(make())
+            opened.flush()
+            os.fsync(opened.fileno())
         with contextlib.suppress(FileExistsError):
-            os.link(draft, kept)
+            os.link(draft, file)
         draft.unlink()
-    return kept.read_text().strip()
+    if file.stat().st_mode & OTHERS:
+        file.chmod(0o600)  # libpq reads no password from a file that others may read, and neither should they
+    return file.read_text().strip()
 
 
 def runtime(folder: Path) -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from imagesearch import datadir
+from imagesearch.embedded import roles
 from imagesearch.embedded.postgres import Postgres
 from imagesearch.embedded.valkey import Valkey
 from imagesearch.env import BadVariable
@@ -17,13 +20,17 @@ LONGEST_NAME = 63
 
 
 def postgres(data_dir: Path) -> Postgres:
-    """The embedded PostgreSQL of a data folder."""
-    return Postgres(data_dir / "postgres", datadir.runtime(data_dir), data_dir / "log" / "postgres.log")
+    """The embedded PostgreSQL of a data folder, and the passwords of its two roles."""
+    files = [datadir.secret(data_dir, role, make=partial(roles.line, role)) for role in (roles.OPERATOR, roles.SITE)]
+    log = data_dir / "log" / "postgres.log"
+    return Postgres(data_dir / "postgres", datadir.runtime(data_dir), log, passfiles=files[0].parent)
 
 
 def valkey(data_dir: Path) -> Valkey:
-    """The embedded broker of a data folder."""
-    return Valkey(data_dir / "valkey", datadir.runtime(data_dir) / "valkey.sock", data_dir / "log" / "valkey.log")
+    """The embedded broker of a data folder, and its password."""
+    secret = datadir.secret(data_dir, "broker", make=lambda: secrets.token_urlsafe(32)).read_text().strip()
+    log = data_dir / "log" / "valkey.log"
+    return Valkey(data_dir / "valkey", datadir.runtime(data_dir) / "valkey.sock", log, password=secret)
 
 
 def require_named_database(url: str) -> None:
@@ -75,4 +82,5 @@ def _socket(url: str, *, scheme: str, number: str) -> str:
     if parts.scheme not in {"unix", "redis+socket"}:
         return url
     options = {number if name in {"db", "virtual_host"} else name: value for name, value in parse_qsl(parts.query)}
-    return f"{scheme}://{parts.path}" + (f"?{urlencode(options)}" if options else "")
+    person = "".join(f"{part}@" for part in [parts.netloc.rpartition("@")[0]] if part)
+    return f"{scheme}://{person}{parts.path}" + (f"?{urlencode(options)}" if options else "")

@@ -16,7 +16,9 @@ import pytest
 from django.conf import settings
 
 from imagesearch import servers
+from imagesearch.embedded import roles
 from imagesearch.embedded.supervisor import Supervisor
+from tests.powers import FUNCTION
 
 # A crash of the machine may cost the test database: nobody will miss it.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
@@ -78,8 +80,11 @@ def _start() -> str:
     _stops.append(supervisor.stop)
     database = replace(servers.postgres(folder), settings=FAST)
     supervisor.start(database.service(), replace(servers.valkey(folder), durable=False).service())
-    with psycopg.connect(database.dsn("template1"), autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    # The site's role may do neither, here or at home: the operator prepares what a test database is made from.
+    with psycopg.connect(database.operator_dsn("template1"), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+        connection.execute(f"ALTER ROLE {roles.SITE} CREATEDB")
+        connection.execute(FUNCTION)
     return str(folder)
 
 

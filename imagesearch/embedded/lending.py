@@ -62,11 +62,11 @@ def lent(data_dir: Path, services: Sequence[Service], *, title: str, say: Say) -
 
 
 def _borrow(borrowers: IO[str], services: Sequence[Service], *, owner: str) -> None:
-    """Make the owner wait for us, and wait until its servers answer."""
+    """Make the owner wait for us, and wait until its servers answer and it has settled them."""
     _lock(borrowers, fcntl.LOCK_SH)
     deadline = time.monotonic() + BORROW_SECONDS
     for service in services:
-        while not service.answers():
+        while not (service.answers() and service.ready()):
             if time.monotonic() > deadline:
                 raise StartError(f"{service.name} of {owner} does not answer; try again when that has ended.")
             time.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -11,21 +12,27 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
+from psycopg import pq, sql
+from psycopg.conninfo import make_conninfo
 
+from imagesearch.embedded import roles
 from imagesearch.embedded.process import Service, StartError
+from imagesearch.embedded.roles import OPERATOR, SITE
 
-USER = "imagesearch"
 DATABASE = "imagesearch"
 ORPHAN_SECONDS = 20
 STOP_SECONDS = 60  # its last checkpoint waits for the disk, and one that is killed has to recover at the next start
 PROC = Path("/proc")
+ACCESS = "pg_hba.conf"
+ENTRIES = "local all all scram-sha-256\n"
 
 TUNING = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "80",
+    "max_connections": "83",  # 80 for the site; PostgreSQL keeps three for the operator
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "16MB",
@@ -44,21 +51,33 @@ TUNING = {
 class Postgres:
     """Where one embedded server keeps its data (``folder``), its socket (``sockets``) and its output (``log``).
 
+    ``passfiles`` is the folder of the two files, named after the roles, in which libpq finds their passwords.
     ``settings`` go over TUNING, name by name.
     """
 
     folder: Path
     sockets: Path
     log: Path
+    passfiles: Path
     settings: dict[str, str] = field(default_factory=dict)
 
-    def dsn(self, database: str = DATABASE) -> str:
-        """The connection string of a client on the same machine."""
-        return f"host={self.sockets} user={USER} dbname={database} connect_timeout=2"
+    def dsn(self, database: str = DATABASE, *, role: str = SITE) -> str:
+        """The connection string of a client on the same machine; it names the file of the password alone."""
+        passfile = str(self.passfile(role))
+        return make_conninfo(host=str(self.sockets), user=role, dbname=database, passfile=passfile, connect_timeout=2)
+
+    def operator_dsn(self, database: str = "postgres") -> str:
+        """The same for the superuser, who never finds anything that the site's role put in PostgreSQL's place."""
+        return make_conninfo(self.dsn(database, role=OPERATOR), options="-c search_path=pg_catalog")
 
     def url(self) -> str:
-        """The same as a URL, as DATABASE_URL takes it."""
-        return f"postgresql://{USER}@/{DATABASE}?host={self.sockets}"
+        """Where the site's role finds its database, as DATABASE_URL takes it."""
+        where = urlencode({"host": str(self.sockets), "passfile": str(self.passfile(SITE))}, safe="/")
+        return f"postgresql://{SITE}@/{DATABASE}?{where}"
+
+    def passfile(self, role: str) -> Path:
+        """The file that holds the role's password, for libpq to read."""
+        return self.passfiles / role
 
     def service(self) -> Service:
         """How the server is run: fast shutdown ends sessions and leaves what is committed on disk."""
@@ -71,7 +90,8 @@ class Postgres:
             log=self.log,
             prepare=self.prepare,
             answers=self.answers,
-            settle=self.create_database,
+            ready=self.ready,
+            settle=self.settle,
             stop_signal=signal.SIGINT,
             stop_seconds=STOP_SECONDS,
             stop_least=10,
@@ -86,36 +106,72 @@ class Postgres:
             self._clear()
         else:
             self._initialise()
+        if _text(self.folder / ACCESS) != self._access():
+            self._lock()
 
     def answers(self) -> bool:
-        """Does it take connections now?"""
+        """Does it take connections now? No password is needed to ask that."""
+        return pq.PGconn.ping(self.dsn("postgres").encode()) == pq.Ping.OK
+
+    def ready(self) -> bool:
+        """Does it let the site's role in?"""
         try:
-            psycopg.connect(self.dsn("postgres")).close()
+            psycopg.connect(self.dsn()).close()
         except psycopg.OperationalError:
             return False
         return True
 
-    def create_database(self) -> None:
-        """Make the application's database with pgvector, unless it is there. Raises StartError."""
+    def settle(self) -> None:
+        """Have the site's role and its database with pgvector, in which everything belongs to it. Raises StartError.
+
+        Safe to repeat after any interruption; on a cluster of earlier versions, where the site was the superuser, it
+        hands over what is there.
+        """
         try:
-            with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-                if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-                    connection.execute(f'CREATE DATABASE "{DATABASE}"')
-            with psycopg.connect(self.dsn(), autocommit=True) as connection:
-                connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            with psycopg.connect(self.operator_dsn(), autocommit=True) as connection:
+                roles.make_site(connection, secret=roles.password(self.passfile(SITE)))
+                _have_database(connection)
+            with psycopg.connect(self.operator_dsn(DATABASE), autocommit=True) as connection:
+                connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+                roles.hand_over(connection)
         except psycopg.OperationalError as error:
             raise StartError(f"PostgreSQL went away as soon as it had answered: {error}") from error
+
+    def _access(self) -> str:
+        """Who is let in: whoever has a password. The digest tells whether the operator's is still the one set."""
+        digest = hashlib.sha256(roles.password(self.passfile(OPERATOR)).encode()).hexdigest()
+        return f"# Written by the supervisor for the operator's password {digest[:16]}.\n{ENTRIES}"
 
     def _initialise(self) -> None:
         """Make the cluster under another name first: half a cluster from a broken first start is made again."""
         draft = self.folder.with_name(self.folder.name + ".new")
         shutil.rmtree(draft, ignore_errors=True)
-        words = ["initdb", "-D", str(draft), "-U", USER, "-A", "trust", "--locale=C.UTF-8", "--encoding=UTF8"]
-        done = subprocess.run(_as_plain_user(words), capture_output=True, text=True, check=False)
+        words = ["initdb", "-D", str(draft), "-U", OPERATOR, "-A", "scram-sha-256", "--pwfile=/dev/stdin"]
+        words += ["--locale=C.UTF-8", "--encoding=UTF8"]
+        words += ["--no-sync"] if self.settings.get("fsync") == "off" else []
+        secret = roles.password(self.passfile(OPERATOR))
+        done = subprocess.run(_as_plain_user(words), input=secret, capture_output=True, text=True, check=False)
         if done.returncode:
             said = next((line for line in done.stderr.splitlines() if "rror" in line), "initdb gave no reason")
             raise StartError(f"PostgreSQL's data folder {self.folder} cannot be made: {said}")
+        _write(draft / ACCESS, self._access())
         draft.rename(self.folder)
+
+    def _lock(self) -> None:
+        """Give the operator the password of the file, then let nobody in without one.
+
+        Clusters of earlier versions let everybody in who reached the socket, as superuser. The server does not run
+        yet: the password is set by PostgreSQL's single-user mode, so that no door is open meanwhile. Whatever breaks
+        this off, it is done again at the next start, as the list of who is let in is written last.
+        """
+        secret = roles.verifier(roles.password(self.passfile(OPERATOR)))
+        words = ["postgres", "--single", "-D", str(self.folder), "-c", "shared_buffers=16MB", "postgres"]
+        statements = f"ALTER ROLE {OPERATOR} PASSWORD '{secret}'\nSELECT rolpassword FROM pg_authid WHERE oid = 10\n"
+        done = subprocess.run(_as_plain_user(words), input=statements, capture_output=True, text=True, check=False)
+        if secret not in done.stdout:
+            said = next(iter(done.stderr.strip().splitlines()[-1:]), "it gave no reason")
+            raise StartError(f"PostgreSQL's data folder {self.folder} cannot be given a password: {said}")
+        _write(self.folder / ACCESS, self._access())
 
     def _clear(self) -> None:
         """End what a killed predecessor left running, then remove its process file.
@@ -140,6 +196,33 @@ def binaries() -> Path:
     if found is None or found.origin is None:
         raise StartError("The embedded PostgreSQL is not installed for this system; set DATABASE_URL.")
     return Path(found.origin).parent / "pginstall18" / "bin"
+
+
+def _have_database(connection: psycopg.Connection) -> None:
+    """Have the application's database, and have it belong to the site's role."""
+    names = {"database": sql.Identifier(DATABASE), "site": sql.Identifier(SITE)}
+    owner = connection.execute(
+        "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [DATABASE]
+    ).fetchone()
+    if owner is None:
+        connection.execute(sql.SQL("CREATE DATABASE {database} OWNER {site}").format(**names))
+    elif owner != (SITE,):
+        connection.execute(sql.SQL("ALTER DATABASE {database} OWNER TO {site}").format(**names))
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _write(path: Path, text: str) -> None:
+    """Put the text in the file's place whole, and on the disk, or not at all."""
+    draft = path.with_name(f"{path.name}.new")
+    with draft.open("w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def _as_plain_user(words: list[str]) -> list[str]:

@@ -32,6 +32,8 @@ def always() -> bool:
 class Service:
     """A process: ``prepare`` runs before each start, ``answers`` tells when it serves, ``settle`` runs once it does.
 
+    ``ready`` tells another process that all of this is over.
+
     Times in seconds. ``stop_signal`` asks it to end; the same signal reaches it when its parent dies. It then has
     ``stop_seconds``, or less where the whole stop has a deadline, but the ``stop_least`` are kept free for it.
     """
@@ -43,6 +45,7 @@ class Service:
     prepare: Callable[[], None] = nothing
     answers: Callable[[], bool] = always
     settle: Callable[[], None] = nothing
+    ready: Callable[[], bool] = always
     start_seconds: float = 60
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10

@@ -7,7 +7,7 @@ import importlib.util
 import platform
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
@@ -19,20 +19,22 @@ ORPHAN_SECONDS = 10
 
 @dataclass(frozen=True)
 class Valkey:
-    """Where one embedded broker keeps its data (``folder``), its socket and its output (``log``)."""
+    """Where one embedded broker keeps its data (``folder``), its socket and its output (``log``), and its password."""
 
     folder: Path
     socket: Path
     log: Path
+    password: str = field(repr=False)
     durable: bool = True
 
     def url(self) -> str:
-        """The address, as REDIS_URL takes it."""
-        return f"unix://{self.socket}"
+        """The address with the password, as REDIS_URL takes it."""
+        return f"unix://:{self.password}@{self.socket}"
 
     def service(self) -> Service:
         """How the server is run: no TCP port, what was written is on disk within a second."""
-        words = [str(binary()), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
+        words = [str(binary()), str(self._private), "--port", "0"]
+        words += ["--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         words += ["--dir", str(self.folder), "--appendonly", "yes" if self.durable else "no", "--save", ""]
         words += ["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"]
         return Service(
@@ -42,24 +44,36 @@ class Valkey:
     def prepare(self) -> None:
         """Make the folder; end an orphan, which can only be one (``lending``), so that two never write one log."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._private.touch(mode=0o600)
+        self._private.chmod(0o600)
+        self._private.write_text(f"requirepass {self.password}\n")
         deadline = time.monotonic() + ORPHAN_SECONDS
-        while self.socket.exists() and self.answers():
+        while self.socket.exists() and (ways := [word for word in (self.password, None) if self._lets_in(word)]):
             if time.monotonic() > deadline:
                 raise StartError(f"Another Valkey answers at {self.socket} and does not end.")
-            with contextlib.suppress(redis.RedisError), self._client() as client:
+            with contextlib.suppress(redis.RedisError), self._client(ways[0]) as client:
                 client.shutdown()
             time.sleep(0.1)
 
     def answers(self) -> bool:
         """Does it answer PING now?"""
+        return self._lets_in(self.password)
+
+    @property
+    def _private(self) -> Path:
+        """The file of what nobody should read in the list of processes."""
+        return self.folder / "valkey.conf"
+
+    def _lets_in(self, password: str | None) -> bool:
+        """Does it answer with this password? An orphan of an earlier version has none."""
         try:
-            with self._client() as client:
+            with self._client(password) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
 
-    def _client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2)
+    def _client(self, password: str | None) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), password=password, socket_timeout=2)
 
 
 def binary() -> Path:

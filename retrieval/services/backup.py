@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -18,6 +19,7 @@ from typing import IO
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
+from psycopg.pq import Conninfo
 
 from retrieval import conf, encoders
 from retrieval.errors import Conflict, InvalidInput, Unavailable
@@ -29,6 +31,9 @@ MANIFEST, DUMP = "manifest.json", "database.dump"
 FORMAT = 1
 # Of these only the table is kept: they are of the moment, or would let somebody in.
 EMPTIED = ("django_session", "retrieval_firstlink", "retrieval_heartbeat", "retrieval_idempotencykey")
+
+# The lines of a dump's table of contents that a plain user can neither drop nor make.
+OF_THE_OPERATOR = re.compile(r"\d+; \d+ \d+ (EXTENSION - |COMMENT - EXTENSION )")
 
 # (what is being done, how many are done, of how many)
 Progress = Callable[[str, int, int], None]
@@ -198,23 +203,35 @@ def _target(folder: str, name: str) -> Path:
 
 
 def _load(dump: Path) -> None:
-    """Replace all tables by the dumped ones, in one transaction."""
+    """Replace all tables by the dumped ones, in one transaction.
+
+    The extension stays as it is: it belongs to the database's operator, and only a superuser could make it anew.
+    """
     database = str(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
     connection.close()
-    _run(
-        "pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error",
-        f"--dbname={database}", str(dump),
-    )  # fmt: skip
+    contents = _run("pg_restore", "--list", str(dump)).splitlines(keepends=True)
+    with tempfile.NamedTemporaryFile("w") as wanted:
+        wanted.writelines(line for line in contents if not OF_THE_OPERATOR.match(line))
+        wanted.flush()
+        _run(
+            "pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error",
+            f"--use-list={wanted.name}", f"--dbname={database}", str(dump),
+        )  # fmt: skip
 
 
-def _run(tool: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's own programs on this database; the password goes by the environment, unseen by others."""
-    settings = connection.settings_dict
-    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
-    said = {variable: str(settings[key]) for variable, key in names.items() if settings.get(key)}
+def _run(tool: str, *arguments: str) -> str:
+    """Run one of PostgreSQL's own programs on this database, reached as we reach it, and return what it writes.
+
+    Passwords and the like go by the environment, unseen by others.
+    """
+    names = {option.keyword.decode(): option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar}
+    said = {names[key]: str(value) for key, value in connection.get_connection_params().items() if key in names}
     program = conf.get().postgres_tools / tool
     ended = subprocess.run(
         [program, *arguments], env={**os.environ, **said}, capture_output=True, text=True, check=False
     )
     if ended.returncode != 0:
         raise Unavailable(f"{tool} failed: {ended.stderr.strip().splitlines()[-1:] or 'it did not say why'}")
+    return ended.stdout

@@ -28,6 +28,7 @@ from kombu.exceptions import OperationalError
 from PIL import Image
 
 from imagesearch import servers
+from imagesearch.embedded.roles import SITE
 
 QUEUE = "embedding"
 ROOT = Path(__file__).parents[2]
@@ -179,12 +180,12 @@ class Site:
 
     # --- What the ledger says ---------------------------------------------------------------------------------------
 
-    def query(self, sql: str) -> list[tuple]:
+    def query(self, sql: str, *, role: str = SITE) -> list[tuple]:
         """Ask the database directly, as soon as it is there."""
         deadline = time.monotonic() + 90
         while True:
             try:
-                with psycopg.connect(servers.postgres(self.folder).dsn(), autocommit=True) as connection:
+                with psycopg.connect(servers.postgres(self.folder).dsn(role=role), autocommit=True) as connection:
                     done = connection.execute(sql)
                     return done.fetchall() if done.description else []
             except psycopg.OperationalError:

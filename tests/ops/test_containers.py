@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from imagesearch import servers
+from imagesearch.embedded import roles
 from imagesearch.embedded.supervisor import Supervisor
 from tests.ops.test_up import answer, free_port
 
@@ -94,16 +95,18 @@ def theirs(short_folder):
     """A database and a broker of one's own, reached by an address; the variables that name them."""
     folder, port, other = short_folder / "servers", free_port(), free_port()
     folder.mkdir()
-    address = f"postgresql://imagesearch@127.0.0.1:{port}/postgres"
-    listening = {"listen_addresses": "127.0.0.1", "port": str(port)}
-    database = replace(servers.postgres(folder), settings=listening).service()
-    broker = servers.valkey(folder).service()
+    (folder / "access").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
+    listening = {"listen_addresses": "127.0.0.1", "port": str(port), "hba_file": str(folder / "access")}
+    embedded = replace(servers.postgres(folder), settings=listening)
+    word = roles.password(embedded.passfile(roles.OPERATOR))
+    address = f"postgresql://{roles.OPERATOR}:{word}@127.0.0.1:{port}/postgres"
+    database, broker = embedded.service(), servers.valkey(folder).service()
     supervisor = Supervisor(print)
     supervisor.start(
         replace(database, answers=lambda: takes_connections(address), settle=lambda: None),
         replace(broker, argv=[*broker.argv, "--port", str(other)]),
     )
-    yield {"DATABASE_URL": address, "REDIS_URL": f"redis://127.0.0.1:{other}/0"}
+    yield {"DATABASE_URL": address, "REDIS_URL": f"redis://:{servers.valkey(folder).password}@127.0.0.1:{other}/0"}
     supervisor.stop()
 
 

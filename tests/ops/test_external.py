@@ -16,6 +16,7 @@ from imagesearch.env import BadVariable
 from tests.ops.test_up import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "plain-and-simple"
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def server(short_folder):
     (short_folder / "server").mkdir()
     found, supervisor = servers.postgres(short_folder / "server"), Supervisor(print)
     supervisor.start(found.service())
-    said(found, "postgres", "CREATE ROLE plain LOGIN", "CREATE DATABASE theirs")
+    said(found, "postgres", f"CREATE ROLE plain LOGIN PASSWORD '{PASSWORD}'", "CREATE DATABASE theirs")
     yield found
     supervisor.stop()
 
@@ -37,10 +38,10 @@ def test_a_user_without_rights_is_told_in_one_sentence(server, short_folder):
     assert prepared(server, short_folder) == (
         1, ['The database user lacks a right: permission denied to create extension "vector"; see docs/install.md.']
     )  # fmt: skip
-    said(server, "theirs", "CREATE EXTENSION vector")
+    said(server, "theirs", "CREATE EXTENSION vector SCHEMA public")
     prepared(server, short_folder)
-    with psycopg.connect(server.dsn("theirs")) as connection:
-        assert connection.execute("SELECT state FROM retrieval_encoder").fetchall() == [("active",)]
+    with psycopg.connect(server.operator_dsn("theirs")) as connection:
+        assert connection.execute("SELECT state FROM public.retrieval_encoder").fetchall() == [("active",)]
 
 
 WRONG = [
@@ -90,7 +91,7 @@ def managed(folder, *command, **variables):
 def prepared(server, folder):
     """The status of ``manage.py prepare`` as the plain user, and what it says to the operator, line by line."""
     address = {
-        "DATABASE_URL": f"postgresql://plain@/theirs?host={server.sockets}",
+        "DATABASE_URL": f"postgresql://plain:{PASSWORD}@/theirs?host={server.sockets}",
         "REDIS_URL": f"unix://{folder}/none.sock",
     }
     done = managed(folder, "prepare", "--verbosity", "0", **address)
@@ -99,6 +100,6 @@ def prepared(server, folder):
 
 def said(server, database, *statements):
     """Run statements as the superuser."""
-    with psycopg.connect(server.dsn(database), autocommit=True) as connection:
+    with psycopg.connect(server.operator_dsn(database), autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)

@@ -16,6 +16,7 @@ from django.db import connection
 from retrieval import checks, telemetry, weight_files
 from retrieval.models import Encoder, RecallFigure
 from retrieval.services import accounts
+from tests.powers import as_operator
 
 pytestmark = pytest.mark.django_db
 
@@ -169,8 +170,8 @@ def test_metrics_count_what_happens(client, configure):
 
 
 def test_the_age_of_the_oldest_waiting_job_is_read_from_the_ledger():
+    as_operator("SET LOCAL session_replication_role = replica")
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(
             "INSERT INTO retrieval_embeddingjob (image_id, encoder_id, owner_id, state, priority, round, attempts,"
             " next_attempt_at, error_code, error_text, created_at, worker) VALUES (gen_random_uuid(),"

@@ -12,7 +12,9 @@ import pytest
 
 from imagesearch import servers
 from imagesearch.embedded import postgres as module
+from imagesearch.embedded import roles
 from imagesearch.embedded.process import StartError, end, launch
+from imagesearch.embedded.roles import OPERATOR
 from imagesearch.embedded.supervisor import Supervisor
 
 
@@ -83,7 +85,8 @@ def test_a_first_start_that_broke_off_is_begun_again(server, supervisor):
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    server = module.Postgres(tmp_path / "file" / "postgres", tmp_path, tmp_path / "log")
+    server = module.Postgres(tmp_path / "file" / "postgres", tmp_path, tmp_path / "log", tmp_path)
+    (tmp_path / OPERATOR).write_text(roles.line(OPERATOR))
     with pytest.raises(StartError, match=r"data folder .* cannot be made"):
         server.prepare()
 

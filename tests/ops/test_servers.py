@@ -25,6 +25,7 @@ def test_database_by_socket():
     [
         ("redis://h:1/2", "redis://h:1/2", "redis://h:1/2"),
         ("unix:///run/v.sock", "redis+socket:///run/v.sock", "unix:///run/v.sock"),
+        ("unix://:p%40ss@/run/v.sock", "redis+socket://:p%40ss@/run/v.sock", "unix://:p%40ss@/run/v.sock"),
         ("unix:///run/v.sock?db=3", "redis+socket:///run/v.sock?virtual_host=3", "unix:///run/v.sock?db=3"),
         ("redis+socket:///run/v.sock?virtual_host=3", "redis+socket:///run/v.sock?virtual_host=3", "unix:///run/v.sock?db=3"),
     ],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import redis
@@ -59,3 +61,39 @@ def test_it_never_throws_messages_away_and_has_no_port(broker, supervisor):
     supervisor.start(broker.service())
     found = client(broker).config_get()
     assert (found["maxmemory-policy"], found["port"], found["appendonly"]) == ("noeviction", "0", "yes")
+
+
+def test_nobody_comes_in_without_the_password(broker, supervisor):
+    supervisor.start(broker.service())
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis(unix_socket_path=str(broker.socket)).ping()
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis(unix_socket_path=str(broker.socket), password="guessed").ping()
+
+
+def test_without_its_private_file_anybody_at_the_socket_may_empty_it(broker, supervisor):
+    service = broker.service()
+    words = [word for word in service.argv if not word.endswith("valkey.conf")]
+    supervisor.start(replace(service, argv=words, answers=broker.socket.exists))
+    assert redis.Redis(unix_socket_path=str(broker.socket)).flushall()
+
+
+def test_the_password_is_in_private_files_alone(broker, supervisor):
+    supervisor.start(broker.service())
+    client(broker).ping()
+    pid = supervisor.groups[0][0].process.pid
+    seen = Path(f"/proc/{pid}/cmdline").read_text() + broker.log.read_text() + repr(broker)
+    assert broker.password not in seen
+    assert (broker.folder / "valkey.conf").stat().st_mode & 0o777 == 0o600
+    assert servers.valkey(broker.folder.parent).password == broker.password
+
+
+def test_an_orphan_of_a_version_without_passwords_is_ended(broker, supervisor):
+    broker.prepare()
+    words = [word for word in broker.service().argv if not word.endswith("valkey.conf")]
+    orphan = launch(replace(broker.service(), argv=words))
+    while not broker._lets_in(None):
+        time.sleep(0.05)
+    supervisor.start(broker.service())
+    assert orphan.wait(10) == 0
+    assert client(broker).ping()

@@ -18,6 +18,7 @@ from retrieval.search.query import Question, nearest
 from retrieval.search.scope import Filters
 from retrieval.search.words import Words
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
+from tests.powers import as_operator
 from tests.search.rows import DIMENSION, asked, clustered, embed, index, put
 
 pytestmark = pytest.mark.django_db
@@ -179,8 +180,7 @@ def test_without_a_sound_index_the_search_is_exact(collection, encoder, small):
     assert nearest(Question(encoder, asked(raw[0])), user=collection.owner).exact
     index(encoder)
     assert not nearest(Question(encoder, asked(raw[0])), user=collection.owner).exact
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid::regclass::text LIKE 'embedding_hnsw%'")
+    as_operator("UPDATE pg_index SET indisvalid = false WHERE indexrelid::regclass::text LIKE 'embedding_hnsw%'")
     assert nearest(Question(encoder, asked(raw[0])), user=collection.owner).exact
 
 

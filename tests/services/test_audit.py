@@ -30,6 +30,7 @@ from retrieval.models import (
 from retrieval.search import indexes as room
 from retrieval.services import audit, images, indexes, jobs
 from tests.factories import CollectionFactory, EncoderFactory
+from tests.powers import as_operator
 from tests.search.rows import index
 from tests.services.test_jobs import ColourEncoder, png
 
@@ -121,7 +122,7 @@ def run(statement):
 
 def spoil(name, column="indisvalid"):
     """Mark an index as a killed build leaves it."""
-    run(f"UPDATE pg_index SET {column} = false WHERE indexrelid = '{name}'::regclass")
+    as_operator(f"UPDATE pg_index SET {column} = false WHERE indexrelid = '{name}'::regclass")
 
 
 def beside(encoder):

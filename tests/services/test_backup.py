@@ -6,11 +6,14 @@ import io
 import json
 import tarfile
 
+import psycopg
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
+from imagesearch import servers
 from retrieval import encoders
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.ingest import files
@@ -75,6 +78,9 @@ def test_a_machine_that_was_never_started_takes_a_backup(owner, tmp_path):
     wipe()
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        name = connection.settings_dict["NAME"]
+    with psycopg.connect(servers.postgres(settings.DATA_DIR).operator_dsn(name)) as operator:
+        operator.execute("CREATE EXTENSION vector SCHEMA public")
     try:
         call_command("restore", str(file), stdout=io.StringIO())
         assert nearest() == before

@@ -7,7 +7,6 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from retrieval.models import Collection, RecallFigure
 from retrieval.search import indexes as room
@@ -15,6 +14,7 @@ from retrieval.search import query
 from retrieval.services import indexes
 from retrieval.services.indexes import IndexState
 from tests.factories import CollectionFactory, EncoderFactory
+from tests.powers import as_operator
 from tests.search.rows import DIMENSION, clustered, drop_indexes, put
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,10 +40,7 @@ def large(encoder):
 
 
 def spoil(encoder):
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [room.name_of(encoder.pk)]
-        )
+    as_operator(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{room.name_of(encoder.pk)}'::regclass")
 
 
 def test_few_vectors_need_no_index(encoder):
