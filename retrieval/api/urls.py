@@ -53,6 +53,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         collections.MemberView.as_view(),
         name="member",
     ),
+    path("invitations/", collections.InvitationsView.as_view(), name="invitations"),
+    path("invitations/<uuid:collection_id>/", collections.InvitationView.as_view(), name="invitation"),
     path("images/", images.ImagesView.as_view(), name="images"),
     path("images/<uuid:image_id>/", images.ImageView.as_view(), name="image"),
     path("images/<uuid:image_id>/thumbnail/", images.ThumbnailView.as_view(), name="thumbnail"),

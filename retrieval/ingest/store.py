@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,8 +71,10 @@ def known(collection: Collection, digests: Iterable[str]) -> dict[str, Image]:
     return {digest: images[pk] for digest, pk in ids.items() if pk in images}
 
 
-def save(pictures: Sequence[NewPicture], *, place: Place) -> list[Saved]:
+def save(pictures: Sequence[NewPicture], *, place: Place, check: Callable[[], object] = tuple) -> list[Saved]:
     """Keep pictures, all in one commit; one whose bytes the collection has already is not kept again.
+
+    ``check`` is called first in that transaction, to ask for rights once more; what it raises keeps everything out.
 
     The files are durable and in place before the commit: a crash before it leaves files without rows, which the audit
     removes, and after it everything is there. Raises StorageFull, TooMany (quota) and NotFound (the collection was
@@ -80,6 +82,7 @@ def save(pictures: Sequence[NewPicture], *, place: Place) -> list[Saved]:
     """
     contents = {target: data for picture in pictures for target, data in picture.files().items()}
     with files.staged(contents) as staged, transaction.atomic():
+        check()
         lock(picture.sha256 for picture in pictures)
         images = known(place.collection, [picture.sha256 for picture in pictures])
         new = {picture.sha256: picture for picture in pictures if picture.sha256 not in images}

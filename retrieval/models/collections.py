@@ -88,20 +88,49 @@ class Collection(models.Model):
 
 
 class Membership(models.Model):
-    """One person's role in one collection."""
+    """One person's role in one collection; without a ``user`` it is pending: somebody of that name is asked in.
+
+    Whether there is anybody of that name is not looked at until they accept.
+    """
 
     collection = models.ForeignKey(Collection, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", db_constraint=False
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="memberships", db_constraint=False
     )
+    username = models.CharField(max_length=150, editable=False)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+", db_constraint=False
+    )
+    declined_at = models.DateTimeField(null=True, editable=False)
     role = models.CharField(
         max_length=12, choices=[choice for choice in Role.choices if choice[0] != Role.OWNER], default=Role.VIEWER
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = ["user__username"]
-        constraints = [models.UniqueConstraint(fields=["collection", "user"], name="one_role_per_member")]
+        ordering = ["username"]
+        constraints = [
+            models.UniqueConstraint(fields=["collection", "user"], name="one_role_per_member"),
+            models.UniqueConstraint(
+                fields=["collection", "username"], condition=Q(user=None), name="one_invitation_per_name"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.user} ({self.role})"
+        return f"{self.name} ({self.role})"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Write down a member's name as well, by which lists are ordered."""
+        if self.user:
+            self.username = self.user.get_username()
+        super().save(*args, **options)
+
+    @property
+    def pending(self) -> bool:
+        """Nobody has accepted yet."""
+        return self.user_id is None
+
+    @property
+    def name(self) -> str:
+        """What the person is called now, or was asked by."""
+        return self.user.get_username() if self.user else self.username

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
 
 from retrieval import conf
-from retrieval.errors import InvalidInput, NotFound
+from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import ApiToken, AuditEvent
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
+
+    from retrieval.models.collections import Person
 
 LAST_USED_STEP = timedelta(minutes=5)
 TOKENS_PER_USER = 50
@@ -36,20 +40,29 @@ def issue_token(user: User, *, name: str = "", scope: str = "write") -> tuple[st
     """
     if scope not in ApiToken.Scope.values:
         raise InvalidInput.of("scope", f"The scope is one of {', '.join(ApiToken.Scope.values)}.")
-    now = timezone.now()
+    now, secret = timezone.now(), secrets.token_urlsafe(32)
+    with transaction.atomic():
+        _require_room(user, now=now)
+        row = ApiToken.objects.create(
+            user=user,
+            name=name[:100],
+            digest=digest(secret),
+            scope=scope,
+            expires_at=now + timedelta(days=conf.get().token_days),
+        )
+        record(user, "token.issued", row, scope=scope)
+    return secret, row
+
+
+def _require_room(user: User, *, now: datetime) -> None:
+    """Forget what has ended, then raise InvalidInput when the rest is as many as one may have.
+
+    Whoever makes tokens for the same person waits until the transaction ends: what is counted stays as it is.
+    """
+    get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
     ApiToken.objects.filter(user=user, expires_at__lte=now).delete()
     if ApiToken.objects.filter(user=user).count() >= TOKENS_PER_USER:
         raise InvalidInput.of("name", f"You have {TOKENS_PER_USER} tokens already; revoke one first.")
-    secret = secrets.token_urlsafe(32)
-    row = ApiToken.objects.create(
-        user=user,
-        name=name[:100],
-        digest=digest(secret),
-        scope=scope,
-        expires_at=now + timedelta(days=conf.get().token_days),
-    )
-    record(user, "token.issued", row, scope=scope)
-    return secret, row
 
 
 def user_of_token(secret: str) -> ApiToken | None:
@@ -68,6 +81,12 @@ def user_of_token(secret: str) -> ApiToken | None:
     return row
 
 
+def require_active(user: Person | Any) -> None:
+    """Ask the database whether the account is still open: work goes on longer than a request. Raises Forbidden."""
+    if not get_user_model().objects.filter(pk=user.pk or 0, is_active=True).exists():
+        raise Forbidden("The account is closed.", code="account_closed")
+
+
 def tokens_of(user: User) -> QuerySet[ApiToken]:
     """Return the user's tokens that still open something, newest first."""
     return ApiToken.objects.filter(user=user, expires_at__gt=timezone.now())
@@ -75,11 +94,12 @@ def tokens_of(user: User) -> QuerySet[ApiToken]:
 
 def revoke_token(token_id: UUID, *, user: User) -> None:
     """Make one of the user's tokens useless at once. Raises NotFound for anybody else's."""
-    row = ApiToken.objects.filter(pk=token_id, user=user).first()
-    if row is None:
-        raise NotFound("There is no such token.")
-    record(user, "token.revoked", row)
-    row.delete()
+    with transaction.atomic():
+        row = ApiToken.objects.select_for_update().filter(pk=token_id, user=user).first()
+        if row is None:
+            raise NotFound("There is no such token.")
+        record(user, "token.revoked", row)
+        row.delete()
 
 
 def record(actor: User | None, action: str, obj: Model, **detail: Any) -> None:

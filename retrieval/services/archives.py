@@ -64,6 +64,7 @@ def unfinished() -> list[UUID]:
 def run(import_id: UUID) -> None:
     """Take an archive apart, batch by batch, each with its progress in one commit; may run twice without harm.
 
+    The person's rights are asked for now and before each batch; without them the import ends, and what is in stays.
     Raises Unavailable and StorageFull, after which the import waits to be gone on with; whatever is wrong with the
     archive itself is written into its row.
     """
@@ -71,6 +72,7 @@ def run(import_id: UUID) -> None:
     if job is None:
         return
     try:
+        collections.acting(job.collection_id, user=job.user)
         _take_apart(job)
     except (Unavailable, StorageFull):
         _mine(job).update(lease_until=timezone.now())
@@ -98,6 +100,7 @@ def _take_apart(job: ArchiveImport) -> None:
             wait(batch.decoding.values())
             with transaction.atomic():
                 _hold(job)
+                collections.acting(job.collection_id, user=job.user)  # they may have been taken out meanwhile
                 _count(job, imports.finish(batch, place=place))
 
 

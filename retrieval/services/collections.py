@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, CharField, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -42,14 +41,6 @@ class CollectionChanges:
     name: str | None = None
     description: str | None = None
     visibility: str | None = None
-
-
-@dataclass(frozen=True)
-class Member:
-    """A person by name, and the role to give."""
-
-    username: str
-    role: str
 
 
 def create(
@@ -115,17 +106,32 @@ def listing(user: Person | Any) -> QuerySet[Collection]:
 
 
 def edit(collection: Collection, *, user: User, changes: CollectionChanges) -> Collection:
-    """Change name, description or visibility; a manager may. Raises Forbidden, InvalidInput."""
-    require(collection, user=user, role=Role.MANAGER)
-    wanted = _checked(changes)
+    """Change name, description or visibility; a manager may, the visibility only the owner.
+
+    Held against the row as it is now, and only what differs is written. Raises NotFound, Forbidden, InvalidInput.
+    """
     with transaction.atomic():
-        if wanted.get("visibility", collection.visibility) != collection.visibility:
-            require(collection, user=user, role=Role.OWNER)
-            accounts.record(user, "collection.visibility", collection, to=wanted["visibility"])
-        for field, value in wanted.items():
-            setattr(collection, field, value)
-        collection.save(update_fields=[*wanted, "updated_at"])
-    return collection
+        row = changing(collection.pk, user=user, role=Role.MANAGER)
+        changed = differing(row, changes)
+        if "visibility" in changed:
+            require(row, user=user, role=Role.OWNER)
+        write(row, changed, actor=user)
+    return row
+
+
+def differing(row: Collection, changes: CollectionChanges) -> dict[str, str]:
+    """Return those of the changes that the row has not got yet, checked. Raises InvalidInput naming the field."""
+    return {field: value for field, value in _checked(changes).items() if getattr(row, field) != value}
+
+
+def write(row: Collection, changed: dict[str, str], *, actor: User) -> None:
+    """Write these fields of a row that the caller has locked, and who sees it now on the trail."""
+    if "visibility" in changed:
+        accounts.record(actor, "collection.visibility", row, before=row.visibility, to=changed["visibility"])
+    for field, value in changed.items():
+        setattr(row, field, value)
+    if changed:
+        row.save(update_fields=[*changed, "updated_at"])
 
 
 def delete(collection: Collection, *, user: User) -> None:
@@ -133,21 +139,63 @@ def delete(collection: Collection, *, user: User) -> None:
 
     It is gone for everybody at once; the purge removes rows and files afterwards (``images.purge_deleted``).
     """
-    require(collection, user=user, role=Role.OWNER)
-    take_away(collection, actor=user)
+    with transaction.atomic():
+        take_away(changing(collection.pk, user=user, role=Role.OWNER), actor=user)
 
 
 def take_away(collection: Collection, *, actor: User) -> None:
-    """Do what ``delete`` does, whoever may ask: the caller has looked at rights."""
+    """Do what ``delete`` does, whoever may ask: the caller has looked at rights. Raises NotFound when it is gone."""
     now = timezone.now()
     with transaction.atomic():
-        images = Image.objects.filter(collection=collection, deleted_at=None)
-        ImageDigest.objects.filter(collection=collection).delete()
-        Embedding.objects.filter(collection=collection).update(collection=None)
+        row = locked(collection.pk)
+        images = Image.objects.filter(collection=row, deleted_at=None)
+        ImageDigest.objects.filter(collection=row).delete()
+        Embedding.objects.filter(collection=row).update(collection=None)
         store.release_usage(images)
         count = images.update(deleted_at=now)
-        Collection.objects.filter(pk=collection.pk).update(deleted_at=now)
-        accounts.record(actor, "collection.deleted", collection, name=collection.name, images=count)
+        Collection.objects.filter(pk=row.pk).update(deleted_at=now)
+        accounts.record(actor, "collection.deleted", row, name=row.name, images=count)
+
+
+def locked(collection_id: UUID | str) -> Collection:
+    """Return the row as it is now, alone with it until the transaction ends. Raises NotFound when it is deleted.
+
+    Whoever changes what decides who may do what here (visibility, owner, members, deletion) comes through this door.
+    """
+    rows = Collection.objects.select_for_update(no_key=True)
+    return _found(rows.filter(deleted_at=None), collection_id)
+
+
+def changing(collection_id: UUID | str, *, user: Person | Any, role: Role) -> Collection:
+    """Return ``locked`` for somebody who has at least this role at that moment. Raises as ``require``."""
+    row = locked(collection_id)
+    require(row, user=user, role=role)
+    return row
+
+
+def hold(*collection_ids: UUID) -> None:
+    """Keep ``locked`` waiting until the transaction ends, for those who act by a role that they have now.
+
+    They share the hold, so uploads do not wait for each other; in order, so that two never lock up.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM retrieval_collection WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(collection_ids)]
+        )
+
+
+def acting(*collection_ids: UUID, user: Person | Any, role: Role = Role.CONTRIBUTOR) -> None:
+    """Hold the collections for somebody who has at least this role in each at that moment.
+
+    Raises as ``require``, and Forbidden when the account was closed meanwhile.
+    """
+    hold(*collection_ids)
+    accounts.require_active(user)
+    rows = Collection.objects.in_bulk(collection_ids)
+    for collection_id in collection_ids:
+        if collection_id not in rows:
+            raise NotFound("There is no such collection.")
+        require(rows[collection_id], user=user, role=role)
 
 
 def role_of(collection: Collection, user: Person | Any) -> Role | None:
@@ -173,41 +221,6 @@ def require(collection: Collection, *, user: Person | Any, role: Role) -> None:
         raise Forbidden(f"This needs the role {role.value} in the collection.")
 
 
-def members(collection: Collection, *, user: User) -> QuerySet[Membership]:
-    """Return the members by name; every member, and nobody else, may see who the others are."""
-    require(collection, user=user, role=Role.VIEWER)
-    if role_of(collection, user) is None:
-        raise Forbidden("Only members see who else is one.")
-    return collection.memberships.select_related("user").order_by("user__username")
-
-
-def set_member(collection: Collection, *, user: User, member: Member) -> Membership:
-    """Give a person a role, new or changed; a manager may. Raises InvalidInput for an unknown name or role."""
-    require(collection, user=user, role=Role.MANAGER)
-    person = _person(member.username)
-    if person.pk == collection.owner_id:
-        raise InvalidInput.of("username", "The owner has every right already.")
-    if member.role not in {Role.VIEWER, Role.CONTRIBUTOR, Role.MANAGER}:
-        raise InvalidInput.of("role", "The role is viewer, contributor or manager.")
-    with transaction.atomic():
-        row, _ = Membership.objects.update_or_create(
-            collection=collection, user=person, defaults={"role": member.role}
-        )
-        accounts.record(user, "collection.shared", collection, username=person.username, role=member.role)
-    return row
-
-
-def remove_member(collection: Collection, *, user: User, username: str) -> None:
-    """Take a person's role away; a manager may, and everyone may leave by themselves."""
-    require(collection, user=user, role=Role.VIEWER if username == user.get_username() else Role.MANAGER)
-    membership = Membership.objects.filter(collection=collection, user__username=username).first()
-    if membership is None:
-        raise NotFound("There is no such member.")
-    with transaction.atomic():
-        membership.delete()
-        accounts.record(user, "collection.unshared", collection, username=username)
-
-
 def _found(rows: QuerySet[Collection], collection_id: UUID | str) -> Collection:
     found = rows.filter(pk=collection_id).first()
     if found is None:
@@ -221,13 +234,6 @@ def _count_of(rows: QuerySet[Any]) -> Coalesce:
         rows.filter(collection=OuterRef("pk")).order_by().values("collection").annotate(n=Count("*")).values("n")
     )
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
-
-
-def _person(username: str) -> User:
-    person = get_user_model().objects.filter(username=username, is_active=True).first()
-    if person is None:
-        raise InvalidInput.of("username", f"There is no person named {username!r} here.")
-    return person
 
 
 def _checked(changes: CollectionChanges) -> dict[str, str]:

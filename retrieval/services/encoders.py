@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from retrieval.errors import Conflict, NotFound
@@ -73,7 +73,7 @@ def build(encoder: Encoder, *, user: User) -> Encoder:
     """
     rights.require_administrator(user)
     with transaction.atomic():
-        row = Encoder.objects.select_for_update().get(pk=encoder.pk)
+        row = _locked(encoder)
         if row.state == EncoderState.ACTIVE:
             raise Conflict("This encoder is active already.", code="encoder_active")
         if row.state != EncoderState.BUILDING:
@@ -93,8 +93,9 @@ def activate(encoder: Encoder, *, user: User, force_reason: str = "") -> Encoder
     rights.require_administrator(user)
     indexes.ensure(encoder)
     with transaction.atomic():
+        _hold_switch()
         current = Encoder.objects.select_for_update().filter(state=EncoderState.ACTIVE).first()
-        chosen = Encoder.objects.select_for_update().get(pk=encoder.pk)
+        chosen = _locked(encoder)
         if current == chosen:
             return chosen
         _require_ready(chosen, current=current, user=user, force_reason=force_reason)
@@ -123,21 +124,43 @@ def worse_sets(candidate: Encoder, current: Encoder) -> dict[str, tuple[float, f
 def drop(encoder: Encoder, *, user: User) -> None:
     """Remove an encoder that is not in use, with its vectors, jobs and index. Raises Conflict for one in use."""
     rights.require_administrator(user)
-    if encoder.state == EncoderState.ACTIVE:
-        raise Conflict("The active encoder cannot be dropped; activate another one first.", code="encoder_active")
-    indexes.drop(encoder)
     with transaction.atomic():
-        accounts.record(user, "encoder.dropped", encoder, name=encoder.name)
-        encoder.delete()
+        row = _locked(encoder)
+        if row.state == EncoderState.ACTIVE:
+            raise Conflict("The active encoder cannot be dropped; activate another one first.", code="encoder_active")
+        accounts.record(user, "encoder.dropped", row, name=row.name)
+        row.delete()
+    indexes.drop(encoder)  # after a crash before it, the care for indexes does it
 
 
 def drop_expired() -> int:
     """Drop the retired encoders whose time to be rolled back to is over; return how many."""
     expired = Encoder.objects.filter(state=EncoderState.RETIRED, retired_at__lte=timezone.now() - KEEP_RETIRED)
+    dropped = 0
     for encoder in expired:
-        indexes.drop(encoder)
-        encoder.delete()
-    return len(expired)
+        with transaction.atomic():
+            # One that is rolled back to at this moment stays.
+            gone = expired.select_for_update().filter(pk=encoder.pk).first()
+            if gone:
+                gone.delete()
+                dropped += 1
+        if gone:
+            indexes.drop(encoder)
+    return dropped
+
+
+def _hold_switch() -> None:
+    """Let nobody else switch encoders until the transaction ends: each would retire the one that it read."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('active encoder', 0))")
+
+
+def _locked(encoder: Encoder) -> Encoder:
+    """Return the row as it is now, alone with it until the transaction ends. Raises NotFound when it was dropped."""
+    row = Encoder.objects.select_for_update().filter(pk=encoder.pk).first()
+    if row is None:
+        raise NotFound("There is no such encoder.")
+    return row
 
 
 def _require_ready(chosen: Encoder, *, current: Encoder | None, user: User, force_reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -84,7 +85,8 @@ def add(upload: Upload, *, user: User, collection: Collection) -> Added:
     if digest in known:
         return Added(get(known[digest].pk, user=user), created=False)
     picture = store.NewPicture(data, digest, sandbox.upload(data), columns)
-    (saved,) = store.save([picture], place=store.Place(collection, user))
+    still = partial(collections.acting, collection.pk, user=user)  # decoding took a while
+    (saved,) = store.save([picture], place=store.Place(collection, user), check=still)
     return Added(_as_made(saved.image), True) if saved.created else Added(get(saved.image.pk, user=user), False)
 
 
@@ -112,28 +114,38 @@ def listing(user: Person | Any, *, filters: ImageFilters) -> ImageQuerySet:
 
 
 def edit(image: Image, *, user: User, changes: ImageChanges) -> Image:
-    """Write what people say about the picture; a contributor may. Raises InvalidInput naming the field."""
-    collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
-    columns = checked(changes)
-    for name, value in columns.items():
-        setattr(image, name, value)
-    image.save(update_fields=[*columns, "updated_at"])
+    """Write what people say about the picture, where it differs; a contributor may.
+
+    Raises InvalidInput naming the field, and as ``delete``.
+    """
+    with transaction.atomic():
+        row = _mine(image, user=user)
+        changed = {name: value for name, value in checked(changes).items() if getattr(row, name) != value}
+        for name, value in changed.items():
+            setattr(row, name, value)
+        if changed:
+            row.save(update_fields=[*changed, "updated_at"])
     return get(image.pk, user=user)
 
 
 def move(image: Image, *, user: User, collection: Collection) -> Image:
     """Put the picture into another collection; a contributor of both may. Raises Conflict when it is there already."""
-    collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
-    collections.require(collection, user=user, role=Role.CONTRIBUTOR)
-    put_into(collection, image=image, actor=user)
+    with transaction.atomic():
+        collections.acting(image.collection_id, collection.pk, user=user)
+        put_into(collection, image=image, actor=user)
     return get(image.pk, user=user)
 
 
 def put_into(collection: Collection, *, image: Image, actor: User) -> None:
-    """Do what ``move`` does, whoever may ask: the caller has looked at rights. Raises Conflict, NotFound."""
+    """Do what ``move`` does, whoever may ask: the caller has looked at rights.
+
+    Raises NotFound, and Conflict when the collection has it already or when it was moved since ``image`` was read.
+    """
     with transaction.atomic():
+        collections.hold(image.collection_id, collection.pk)
         store.lock([image.sha256])
         row = _locked(image.pk, deleted=False)
+        _require_unmoved(row, image)
         if row.collection_id != collection.pk:
             _claim_digest(row, collection)
             ImageDigest.objects.filter(collection=row.collection_id, sha256=row.sha256).delete()
@@ -144,13 +156,17 @@ def put_into(collection: Collection, *, image: Image, actor: User) -> None:
 
 
 def delete(image: Image, *, user: User) -> None:
-    """Take the picture away from everybody at once; it can be brought back for a short time. A contributor may."""
-    collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
-    take_away(image, actor=user)
+    """Take the picture away from everybody at once; it can be brought back for a short time. A contributor may.
+
+    Raises NotFound, Forbidden, and Conflict when it was moved since ``image`` was read.
+    """
+    with transaction.atomic():
+        collections.acting(image.collection_id, user=user)
+        _require_unmoved(take_away(image, actor=user), image)
 
 
-def take_away(image: Image, *, actor: User) -> None:
-    """Do what ``delete`` does, whoever may ask: the caller has looked at rights. Raises NotFound."""
+def take_away(image: Image, *, actor: User) -> Image:
+    """Do what ``delete`` does, whoever may ask: the caller has looked at rights. Return the row; raises NotFound."""
     with transaction.atomic():
         store.lock([image.sha256])
         row = _locked(image.pk, deleted=False)
@@ -160,6 +176,7 @@ def take_away(image: Image, *, actor: User) -> None:
         Embedding.objects.filter(image=row).update(collection=None)
         store.release_usage(Image.objects.filter(pk=row.pk))
         accounts.record(actor, "image.deleted", row, collection=str(row.collection_id))
+    return row
 
 
 def restore(image_id: UUID, *, user: User) -> Image:
@@ -172,8 +189,8 @@ def restore(image_id: UUID, *, user: User) -> Image:
     gone = seen.select_related("collection").exclude(deleted_at=None).filter(pk=image_id).first()
     if gone is None:
         raise NotFound("There is no such picture.")
-    collections.require(gone.collection, user=user, role=Role.CONTRIBUTOR)
     with transaction.atomic():
+        collections.acting(gone.collection_id, user=user)
         store.lock([gone.sha256])
         row = _locked(image_id, deleted=True)
         _claim_digest(row, row.collection)
@@ -187,8 +204,9 @@ def restore(image_id: UUID, *, user: User) -> Image:
 
 def retry(image: Image, *, user: User) -> None:
     """Try again to embed the picture; a contributor may."""
-    collections.require(image.collection, user=user, role=Role.CONTRIBUTOR)
-    jobs.embed_again(Image.objects.filter(pk=image.pk))
+    with transaction.atomic():
+        _mine(image, user=user)
+        jobs.embed_again(Image.objects.filter(pk=image.pk))
 
 
 def thumbnail_path(image: Image, size: int) -> Path:
@@ -215,6 +233,20 @@ def _locked(image_id: UUID, *, deleted: bool) -> Image:
     if found is None:
         raise NotFound("There is no such picture.")
     return found
+
+
+def _mine(image: Image, *, user: User) -> Image:
+    """Lock the row for somebody who may change it where it is now. Raises NotFound, Forbidden, Conflict (moved)."""
+    collections.acting(image.collection_id, user=user)
+    row = _locked(image.pk, deleted=False)
+    _require_unmoved(row, image)
+    return row
+
+
+def _require_unmoved(row: Image, seen: Image) -> None:
+    """Raise Conflict unless the picture still is where it was when rights were asked for that place."""
+    if row.collection_id != seen.collection_id:
+        raise Conflict("The picture was moved at this moment; look again.", code="image_moved")
 
 
 def _claim_digest(image: Image, collection: Collection) -> None:

@@ -35,11 +35,11 @@ def keep(said: Sequence[Said], *, user: User) -> None:
     picture as its own answer, or two pictures of different collections.
     """
     rights.require_administrator(user, to="judge answers")
-    homes = _homes(said, user=user)
-    for each in said:
-        _check(each, homes)
-    latest = {(each.query, each.answer): each.grade for each in said}
     with transaction.atomic():
+        homes = _homes(said, user=user)
+        for each in said:
+            _check(each, homes)
+        latest = {(each.query, each.answer): each.grade for each in said}
         for (query, answer), grade in latest.items():
             if grade is None:
                 Judgement.objects.filter(pk=(query, answer, user.pk)).delete()
@@ -68,11 +68,12 @@ def take_back(pool: Pool, *, user: User) -> int | None:
 
 
 def _homes(said: Sequence[Said], *, user: User) -> dict[UUID, UUID]:
-    """The collection of each picture named."""
+    """The collection of each picture named, which stays in it until the transaction ends."""
     if not 1 <= len(said) <= MOST_AT_ONCE:
         raise InvalidInput.of("judgements", f"Give 1 to {MOST_AT_ONCE} judgements at once.")
     ids = {image for each in said for image in (each.query, each.answer)}
-    homes = dict(Image.objects.visible_to(user).filter(pk__in=ids).values_list("pk", "collection_id"))
+    seen = Image.objects.visible_to(user).filter(pk__in=ids).order_by("pk")
+    homes = dict(seen.select_for_update(no_key=True, of=("self",)).values_list("pk", "collection_id"))
     if len(homes) < len(ids):
         raise NotFound("There is no such picture.")
     return homes

@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import structlog
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest
@@ -19,7 +21,7 @@ from django.utils import timezone
 
 from retrieval.errors import RetrievalError
 from retrieval.models import Compression, Evaluation, RunState, TrainingRun
-from retrieval.services import faults, ledger
+from retrieval.services import collections, faults, ledger, rights
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,7 @@ Row = TypeVar("Row", Evaluation, Compression, TrainingRun)
 KINDS: tuple[type[Work], ...] = (Evaluation, Compression, TrainingRun)
 
 TELL_EVERY = 1.0  # seconds between notes of how far it is
+ASK_EVERY = 10.0  # seconds between looks at whether its person still may have it done
 SILENCE = timedelta(minutes=15)  # a worker elsewhere that was not heard of for so long has lost its row
 ATTEMPTS = 3
 EXHAUSTED = RetrievalError("This ended its worker every time it was tried.", code="worker_ended")
@@ -52,7 +55,10 @@ def unfinished(kind: type[Row]) -> list[UUID]:
 
 
 def claim(kind: type[Row], pk: UUID) -> Row | None:
-    """Take it, unless it is over or somebody has it or is busy with another; one that cost too many workers fails."""
+    """Take it, unless it is over or somebody has it or is busy with another.
+
+    One that cost too many workers fails, and one whose person has no right to it any more.
+    """
     _write_broken()
     with transaction.atomic():
         _hold(kind)
@@ -60,14 +66,29 @@ def claim(kind: type[Row], pk: UUID) -> Row | None:
         row: Row | None = rows.filter(pk=pk).first()
         if row is None or stopping.is_set() or not _is_free(row) or _busy(kind):
             return None
-        if row.attempts >= ATTEMPTS:
-            fail(row, EXHAUSTED)
+        if refused := EXHAUSTED if row.attempts >= ATTEMPTS else refusal(row):
+            fail(row, refused)
             return None
         row.state, row.worker, row.attempts = RunState.RUNNING, ledger.worker_name(), row.attempts + 1
         row.heard_at = timezone.now()
         row.started_at = row.started_at or row.heard_at
         row.save(update_fields=["state", "worker", "attempts", "heard_at", "started_at"])
     return row
+
+
+def refusal(row: Work) -> RetrievalError | None:
+    """Return why the person who asked for this may not have it done any more, None while they may.
+
+    They are read anew: the account may be closed, the right taken, the collection hidden since it began.
+    """
+    person = get_user_model().objects.filter(pk=row.user_id).first()
+    home = row.config["collection"] if isinstance(row, TrainingRun) else row.collection_id
+    try:
+        rights.require_administrator(person or AnonymousUser(), to="have this done")
+        collections.find(home, user=person)
+    except RetrievalError as error:
+        return error
+    return None
 
 
 def end(row: Work, state: str, **fields: Any) -> bool:
@@ -111,11 +132,20 @@ class Teller(Generic[Row]):
     row: Row
     only: Mapping[str, Any] = field(default_factory=dict)
     told: float = 0.0
+    asked: float = field(default_factory=time.monotonic)
 
     def __call__(self, **fields: Any) -> bool:
-        """Return False when there was nobody to tell: no such row, it was given back, or another attempt has begun."""
+        """Return False when there was nobody to tell: no such row, it was given back, or another attempt has begun.
+
+        Also when its person has no right to it any more, which is then written on the row as its end.
+        """
         if time.monotonic() - self.told <= TELL_EVERY:
             return True
+        if time.monotonic() - self.asked > ASK_EVERY:
+            self.asked = time.monotonic()
+            if refused := refusal(self.row):
+                fail(self.row, refused)
+                return False
         self.told = time.monotonic()
         return bool(_mine(self.row).filter(**self.only).update(**fields, heard_at=timezone.now()))
 

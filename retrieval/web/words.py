@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from retrieval.models import Measure, Role, Visibility
 
 REASONS = {
+    "account_closed": gettext_lazy("The account is closed."),
     "archive_damaged": gettext_lazy("The archive is damaged."),
     "archive_overlap": gettext_lazy("Parts of the archive overlap; it is not taken apart."),
     "archive_too_large": gettext_lazy("The archive is larger than the limits allow."),
@@ -31,6 +32,7 @@ REASONS = {
     "forbidden": gettext_lazy("You may look, but not change this."),
     "format_not_allowed": gettext_lazy("This kind of file is not read here."),
     "image_failed": gettext_lazy("This picture could not be read."),
+    "image_moved": gettext_lazy("The picture was moved at this moment; look again."),
     "image_pending": gettext_lazy("This picture is still waiting to be read."),
     "image_too_large": gettext_lazy("The picture is larger than the limits allow."),
     "link_used": gettext_lazy("This link was used already, or it is too old."),

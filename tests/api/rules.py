@@ -81,6 +81,9 @@ API: dict[str, list[Rule]] = {
         Rule("patch", from_role("manager", 200), {"role": "contributor"}),
         Rule("delete", (401, 404, 204, 403, 204, 204, 404)),  # the member named is the viewer, who may leave
     ],
+    "api/v1/invitations/": [Rule("get", signed_in(200))],
+    # Nobody of the world is asked into its collection.
+    "api/v1/invitations/<collection_id>/": [Rule("post", signed_in(404)), Rule("delete", signed_in(404))],
     "api/v1/images/": [
         Rule("get", signed_in(200)),
         Rule("post", FROM_CONTRIBUTOR_415, UPLOAD),
@@ -177,6 +180,8 @@ WEB: dict[str, list[Rule]] = {
         Rule("post", (302, 404, 302, 403, 302, 302, 404), {"username": "viewer"})  # the viewer may leave
     ],
     "collections/<collection_id>/delete/": [Rule("post", page_from_role("owner", 302), {"name": "NAME"})],
+    "invitations/<collection_id>/accept/": [Rule("post", pages(404), {})],
+    "invitations/<collection_id>/decline/": [Rule("post", pages(404), {})],
     "activity/": [Rule("get", pages(200))],
     "activity/now/": [Rule("get", pages(200))],
     "activity/count/": [Rule("get", pages(200))],

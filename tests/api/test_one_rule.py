@@ -95,7 +95,9 @@ class Sharing(RuleBasedStateMachine):
         for who, visibility in ((0, "private"), (0, "shared"), (1, "shared")):
             self.make(who, visibility)
         for who in (0, 2):
-            self.call(1, "post", f"collections/{list(self.homes)[2]}/members/", username=NAMES[who], role="viewer")
+            pk = list(self.homes)[2]
+            self.call(1, "post", f"collections/{pk}/members/", username=NAMES[who], role="viewer")
+            self.call(who, "post", f"invitations/{pk}/")
             self.one(2)[1].members.add(who)
         self.done.subtract({act: self.done[act] - before[act] for act in CHANGES})
 
@@ -161,6 +163,8 @@ class Sharing(RuleBasedStateMachine):
         pk, who = self.one_of(number, members=False, who=who)
         body = {"username": NAMES[who], "role": role}
         if self.call(self.homes[pk].owner, "post", f"collections/{pk}/members/", **body) == 201:
+            self.look(who)  # who is only asked sees nothing yet
+            self.call(who, "post", f"invitations/{pk}/")
             with self.counted("share"):
                 self.homes[pk].members.add(who)
 

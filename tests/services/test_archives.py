@@ -189,3 +189,55 @@ def test_rights(collection):
     collection.memberships.create(user=viewer, role="viewer")
     with pytest.raises(Forbidden):
         archives.start(zipped(), name="a.zip", user=viewer, collection=collection)
+
+
+LOSING = {
+    "taken out": lambda job: job.collection.memberships.all().delete(),
+    "a viewer now": lambda job: job.collection.memberships.update(role="viewer"),
+    "made private": lambda job: type(job.collection).objects.update(visibility="private"),
+    "deactivated": lambda job: type(job.user).objects.filter(pk=job.user_id).update(is_active=False),
+    "collection deleted": lambda job: type(job.collection).objects.update(deleted_at=timezone.now()),
+}
+
+
+@pytest.fixture
+def handed_in(monkeypatch):
+    """An archive of three batches, handed in by a contributor."""
+    monkeypatch.setattr(imports, "BATCH", 1)
+    shared, helper = CollectionFactory(visibility="shared"), UserFactory()
+    shared.memberships.create(user=helper, role="contributor")
+    return archives.start(zipped(*pictures(3)), name="a.zip", user=helper, collection=shared)
+
+
+def lose_after_the_first(monkeypatch, job, losing):
+    """Take the right away as soon as one batch is in."""
+    real = archives._count
+
+    def count_and_lose(current, outcomes):
+        real(current, outcomes)
+        losing(job)
+
+    monkeypatch.setattr(archives, "_count", count_and_lose)
+
+
+@pytest.mark.parametrize("losing", LOSING.values(), ids=LOSING)
+def test_it_ends_with_its_persons_rights_and_what_is_in_stays(handed_in, monkeypatch, losing):
+    lose_after_the_first(monkeypatch, handed_in, losing)
+    job = ran(handed_in)
+    assert (job.state, job.done, Image.objects.count()) == ("failed", 1, 1)
+    assert job.error_code in {"not_found", "forbidden", "account_closed"}
+    assert not archives.unfinished()
+
+
+@pytest.mark.parametrize("losing", LOSING.values(), ids=LOSING)
+def test_it_does_not_begin_without_them(handed_in, losing):
+    losing(handed_in)
+    job = ran(handed_in)
+    assert (job.state, job.done, Image.objects.count()) == ("failed", 0, 0)
+
+
+def test_where_nobody_asks_before_each_batch_it_goes_on(handed_in, monkeypatch):
+    lose_after_the_first(monkeypatch, handed_in, LOSING["deactivated"])
+    monkeypatch.setattr(archives.collections, "acting", lambda *_, **__: None)
+    job = ran(handed_in)
+    assert (job.state, job.done) == ("done", 3)

@@ -7,8 +7,9 @@ from django.contrib.auth.models import AnonymousUser
 
 from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import AuditEvent, Collection, Embedding, Image, ImageDigest, Role
-from retrieval.services import collections
-from retrieval.services.collections import CollectionChanges, Member
+from retrieval.services import collections, members
+from retrieval.services.collections import CollectionChanges
+from retrieval.services.members import Member
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -91,8 +92,8 @@ def test_a_manager_edits_and_shares_and_lesser_roles_do_not(role, allowed):
     user, friend = with_role(collection, role), UserFactory()
     calls = [
         lambda: collections.edit(collection, user=user, changes=CollectionChanges(name="New")),
-        lambda: collections.set_member(collection, user=user, member=Member(friend.username, "viewer")),
-        lambda: collections.remove_member(collection, user=user, username=friend.username),
+        lambda: members.ask(collection, user=user, member=Member(friend.username, "viewer")),
+        lambda: members.take_out(collection, user=user, username=friend.username),
     ]
     for call in calls:
         if allowed:
@@ -131,17 +132,17 @@ def test_a_wrong_value_names_its_field(field, value):
 def test_a_member_may_leave_and_then_sees_nothing():
     collection = CollectionFactory(visibility="shared")
     user = with_role(collection, "viewer")
-    collections.remove_member(collection, user=user, username=user.username)
+    members.take_out(collection, user=user, username=user.username)
     assert not Collection.objects.visible_to(user).exists()
 
 
 @pytest.mark.parametrize(
-    ("username", "role", "field"), [("nobody-here", "viewer", "username"), (None, "owner", "role")]
+    ("username", "role", "field"), [("no spaces", "viewer", "username"), (None, "owner", "role")]
 )
 def test_a_wrong_member_is_refused(username, role, field):
     collection = CollectionFactory(visibility="shared")
     with pytest.raises(InvalidInput) as caught:
-        collections.set_member(
+        members.ask(
             collection, user=collection.owner, member=Member(username or UserFactory().username, role)
         )
     assert field in caught.value.fields
@@ -151,7 +152,7 @@ def test_strangers_do_not_learn_who_the_members_are():
     collection = CollectionFactory(visibility="public")
     with_role(collection, "viewer")
     with pytest.raises(Forbidden):
-        collections.members(collection, user=UserFactory())
+        members.listing(collection, user=UserFactory())
 
 
 def test_deleting_hides_everything_at_once_and_leaves_a_trail():

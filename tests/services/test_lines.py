@@ -9,11 +9,12 @@ from datetime import timedelta
 
 import pytest
 from celery.signals import worker_shutting_down
+from django.contrib.auth import get_user_model
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
 from retrieval import tasks
-from retrieval.models import Compression, Evaluation, RunState, TrainingRun
+from retrieval.models import Collection, Compression, Evaluation, RunState, TrainingRun
 from retrieval.services import evaluations, ledger, lines
 from tests.factories import CollectionFactory, UserFactory
 
@@ -33,7 +34,8 @@ def queued(kind):
     """One in line, with no more than a row needs."""
     user = UserFactory(is_staff=True, is_superuser=True)
     if kind is TrainingRun:
-        return TrainingRun.objects.create(user=user, name="mine", recipe="classify", config={})
+        return TrainingRun.objects.create(user=user, name="mine", recipe="classify",
+                                          config={"collection": str(CollectionFactory(owner=user).pk)})  # fmt: skip
     collection = CollectionFactory(owner=user)
     if kind is Compression:
         return Compression.objects.create(user=user, collection=collection, encoder="whole")
@@ -237,3 +239,39 @@ def test_each_task_writes_down_why_it_broke_off(task, monkeypatch):
 SERVICES = {
     TrainingRun: "training._train", Evaluation: "evaluations._measured", Compression: "compressions._measured",
 }  # fmt: skip
+
+
+LOSING = {
+    "closed": lambda row: get_user_model().objects.filter(pk=row.user_id).update(is_active=False),
+    "no right": lambda row: get_user_model().objects.filter(pk=row.user_id).update(is_superuser=False),
+    "hidden": lambda row: Collection.objects.update(owner=UserFactory()),
+}
+
+
+@pytest.mark.parametrize("losing", LOSING.values(), ids=LOSING)
+def test_none_is_begun_whose_person_lost_the_right(row, losing):
+    losing(row)
+    assert lines.claim(type(row), row.pk) is None
+    row.refresh_from_db()
+    assert (row.state, row.error_code) in {("failed", "forbidden"), ("failed", "not_found")}
+
+
+@pytest.mark.parametrize("losing", LOSING.values(), ids=LOSING)
+def test_what_goes_on_ends_when_its_person_loses_the_right(row, losing, monkeypatch):
+    claimed = lines.claim(type(row), row.pk)
+    tell = lines.Teller(claimed)
+    assert tell()
+    losing(row)
+    tell.told, tell.asked = 0.0, time.monotonic() - lines.ASK_EVERY - 1
+    assert not tell()
+    row.refresh_from_db()
+    assert (row.state, row.error_code) in {("failed", "forbidden"), ("failed", "not_found")}
+    assert not lines.end(claimed, "done")
+
+
+def test_where_nobody_asks_it_goes_on(row, monkeypatch):
+    LOSING["closed"](row)
+    monkeypatch.setattr(lines, "refusal", lambda row: None)
+    claimed = lines.claim(type(row), row.pk)
+    tell = lines.Teller(claimed, asked=-1e9)
+    assert tell()

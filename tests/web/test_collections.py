@@ -71,10 +71,49 @@ def test_sharing_and_taking_back(page, sees, collection, stranger):
     browser = sees(stranger)
     page.post(at(collection, "settings"), {"name": "Birds", "visibility": "shared"})
     assert browser.get(at(collection)).status_code == 404
-    page.post(at(collection, "share"), {"username": "stranger", "role": "viewer"})
+    asked = page.post(at(collection, "share"), {"username": "stranger", "role": "viewer"}, follow=True).content.decode()
+    assert "stranger is asked, and is in once they accept." in asked
+    assert browser.get(at(collection)).status_code == 404
+    for address in ("/collections/", "/account/"):
+        assert "owner asks you to join as Viewer" in browser.get(address).content.decode()
+    assert browser.post(invitation(collection, "accept"))["Location"] == at(collection)
+    assert "Invitations" not in browser.get("/collections/").content.decode()
     assert browser.get(at(collection)).status_code == 200
     page.post(at(collection, "unshare"), {"username": "stranger"})
     assert browser.get(at(collection)).status_code == 404
+
+
+def invitation(collection, act):
+    return f"/invitations/{collection.id}/{act}/"
+
+
+def test_declining(page, sees, shared, stranger, db):
+    shared.memberships.all().delete()
+    page.post(at(shared, "share"), {"username": "stranger", "role": "viewer"})
+    assert sees(stranger).post(invitation(shared, "decline"))["Location"] == "/collections/"
+    assert "Invitations" not in sees(stranger).get("/collections/").content.decode()
+    assert "asked" in page.get(at(shared, "settings")).content.decode()
+
+
+def test_a_name_that_nobody_has_is_asked_like_any_other(page, collection, stranger):
+    told = []
+    for name in ("stranger", "nobodyy"):
+        text = page.post(at(collection, "share"), {"username": name, "role": "viewer"}, follow=True).content.decode()
+        told.append(re.sub(r"\b\w{64}\b", "CSRF", text).replace(name, "NAME"))
+        page.post(at(collection, "unshare"), {"username": name})
+    assert told[0] == told[1]
+
+
+def test_settings_write_only_what_was_changed_of_what_the_page_showed(page, collection):
+    """The page was opened while it was shared and called Birds; meanwhile it is private and called Fish."""
+    shown = {"initial-name": "Birds", "initial-description": "", "initial-visibility": "shared"}
+    Collection.objects.filter(pk=collection.pk).update(name="Fish", visibility="private")
+    page.post(at(collection, "settings"),
+              {**shown, "name": "Birds", "description": "of prey", "visibility": "shared"})  # fmt: skip
+    collection.refresh_from_db()
+    assert (collection.name, collection.description, collection.visibility) == ("Fish", "of prey", "private")
+    text = page.get(at(collection, "settings")).content.decode()
+    assert 'name="initial-visibility" value="private"' in text
 
 
 def test_an_unknown_name_is_said_in_words(page, collection):

@@ -50,12 +50,27 @@ class RoleInput(serializers.Serializer[Any]):
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
-    """A member."""
+    """A member, or who is asked to be one (``pending``)."""
 
-    username = serializers.CharField(source="user.username")
+    username = serializers.CharField(source="name")
     role = serializers.ChoiceField(ROLES)
+    pending = serializers.BooleanField()
 
     class Meta:
         model = Membership
-        fields = ["username", "role"]
+        fields = ["username", "role", "pending"]
+        read_only_fields = fields
+
+
+class InvitationSerializer(serializers.ModelSerializer[Membership]):
+    """What the caller is asked into, by whom, and with which role."""
+
+    collection = serializers.UUIDField(source="collection_id")
+    name = serializers.CharField(source="collection.name")
+    role = serializers.ChoiceField(ROLES)
+    invited_by = serializers.CharField(source="invited_by.username", default=None, allow_null=True)
+
+    class Meta:
+        model = Membership
+        fields = ["collection", "name", "role", "invited_by", "created_at"]
         read_only_fields = fields

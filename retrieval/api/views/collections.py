@@ -12,13 +12,14 @@ from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.collections import (
     CollectionInput,
     CollectionSerializer,
+    InvitationSerializer,
     MemberInput,
     MemberSerializer,
     RoleInput,
 )
-from retrieval.errors import NotFound
-from retrieval.services import collections
-from retrieval.services.collections import CollectionChanges, Member
+from retrieval.services import collections, members
+from retrieval.services.collections import CollectionChanges
+from retrieval.services.members import Member
 
 
 class CollectionsView(ApiView):
@@ -69,16 +70,16 @@ class MembersView(ApiView):
 
     @extend_schema(operation_id="collections_members_list", responses=MemberSerializer(many=True))
     def get(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
-        """List the members by name; only members may."""
+        """List the members, and who is asked, by name; only members may."""
         collection = collections.get(collection_id, user=self.person)
-        return self.page(collections.members(collection, user=self.person), MemberSerializer)
+        return self.page(members.listing(collection, user=self.person), MemberSerializer)
 
     @extend_schema(request=MemberInput, responses={201: MemberSerializer})
     def post(self, request: Request, collection_id: UUID) -> Response:
-        """Give a person a role, new or changed."""
+        """Give a member another role, or ask somebody in (``pending`` until they accept), known here or not."""
         collection = collections.get(collection_id, user=self.person)
         member = Member(**checked(MemberInput, request.data))
-        row = collections.set_member(collection, user=self.person, member=member)
+        row = members.ask(collection, user=self.person, member=member)
         return Response(self.shown(MemberSerializer, row), status=201)
 
 
@@ -90,14 +91,36 @@ class MemberView(ApiView):
         """Change a member's role."""
         collection = collections.get(collection_id, user=self.person)
         role = checked(RoleInput, request.data)["role"]
-        if not collections.members(collection, user=self.person).filter(user__username=username).exists():
-            raise NotFound("There is no such member.")
-        row = collections.set_member(collection, user=self.person, member=Member(username, role))
+        row = members.change(collection, user=self.person, member=Member(username, role))
         return Response(self.shown(MemberSerializer, row))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, collection_id: UUID, username: str) -> Response:  # noqa: ARG002
         """Take a member's role away; everyone may leave by themselves."""
         collection = collections.get(collection_id, user=self.person)
-        collections.remove_member(collection, user=self.person, username=username)
+        members.take_out(collection, user=self.person, username=username)
+        return Response(status=204)
+
+
+class InvitationsView(ApiView):
+    """What the caller is asked into."""
+
+    @extend_schema(operation_id="invitations_list", responses=InvitationSerializer(many=True))
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """List the collections that the caller is asked into and has not answered, newest first."""
+        return self.page(members.asked(self.person), InvitationSerializer)
+
+
+class InvitationView(ApiView):
+    """The invitation into one collection."""
+
+    @extend_schema(request=None, responses=MemberSerializer)
+    def post(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
+        """Accept: the caller is a member from now on."""
+        return Response(self.shown(MemberSerializer, members.accept(collection_id, user=self.person)))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
+        """Decline: the caller is asked no more, and those who asked are told nothing."""
+        members.decline(collection_id, user=self.person)
         return Response(status=204)

@@ -126,7 +126,7 @@ class ImageView(ApiView):
         target = changes.pop("collection", None)
         with transaction.atomic():
             if target:
-                images.move(image, user=self.person, collection=collections.find(target, user=self.person))
+                image = images.move(image, user=self.person, collection=collections.find(target, user=self.person))
             if changes:
                 images.edit(image, user=self.person, changes=ImageChanges(**changes))
         return self.get(request, image_id)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import ApiToken, Visibility
+from retrieval.services.collections import CollectionChanges
 from retrieval.web import words
 
 
@@ -27,6 +30,22 @@ class CollectionForm(forms.Form):
         max_length=2000, required=False, label=_("Description"), widget=forms.Textarea(attrs={"rows": 3})
     )
     visibility = forms.ChoiceField(choices=Visibility.choices, initial=Visibility.PRIVATE, required=False)
+
+
+class SettingsForm(CollectionForm):
+    """The same of a collection that is there; the page sends along what it showed, so that only changes are written."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            field.show_hidden_initial = True
+
+    def changes(self) -> CollectionChanges:
+        """Return what the person changed of what the page showed; call after ``is_valid``."""
+        changed = {name: self.cleaned_data[name] for name in self.changed_data}
+        if not changed.get("visibility"):
+            changed.pop("visibility", None)
+        return CollectionChanges(**changed)
 
 
 class MemberForm(forms.Form):

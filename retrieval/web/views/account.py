@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from retrieval.errors import InvalidInput
-from retrieval.services import accounts
+from retrieval.services import accounts, members
 from retrieval.web.forms.people import TokenForm
 from retrieval.web.pages import for_anyone, for_people, person
 
@@ -76,6 +76,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     return {
+        "invitations": members.asked(person(request)),
         "tokens": accounts.tokens_of(person(request)),
         "token_form": TokenForm(),
         "password_form": PasswordChangeForm(person(request)),

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from retrieval.errors import InvalidInput
 from retrieval.models import Collection, Role
-from retrieval.services import browse, collections, images
-from retrieval.services.collections import CollectionChanges, Member
+from retrieval.services import browse, collections, images, members
 from retrieval.services.images import ImageFilters
+from retrieval.services.members import Member
 from retrieval.web import paging, words
-from retrieval.web.forms.people import CollectionForm, MemberForm
+from retrieval.web.forms.people import CollectionForm, MemberForm, SettingsForm
 from retrieval.web.pages import for_people, for_readers, person
 
 
@@ -27,7 +27,8 @@ def index(request: HttpRequest) -> HttpResponse:
     """Show all collections that the person may see, each with its newest pictures."""
     found = list(collections.listing(request.user))
     cards = browse.cards(found, user=request.user)
-    return render(request, "web/collections.html", {"cards": cards, "form": CollectionForm(), "choices": words})
+    context = {"cards": cards, "form": CollectionForm(), "choices": words, "invitations": members.asked(request.user)}
+    return render(request, "web/collections.html", context)
 
 
 @require_POST
@@ -67,16 +68,16 @@ def settings(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     """Show and change name, description and who sees it."""
     collection = collections.get(collection_id, user=request.user)
     collections.require(collection, user=request.user, role=Role.MANAGER)
-    form = CollectionForm(request.POST or None, initial=_words_of(collection))
+    form = SettingsForm(request.POST or None, initial=_words_of(collection))
     if request.method == "POST" and form.is_valid():
-        collections.edit(collection, user=person(request), changes=_changes(form, collection))
+        collections.edit(collection, user=person(request), changes=form.changes())
         messages.success(request, _("Saved."))
         return redirect("web:collection_settings", collection.pk)
     context = {
         "collection": collection,
         "form": form,
         "member_form": MemberForm(),
-        "members": collections.members(collection, user=person(request)),
+        "members": members.listing(collection, user=person(request)),
         "may": _may(collection, request),
         "choices": words,
     }
@@ -86,14 +87,15 @@ def settings(request: HttpRequest, collection_id: UUID) -> HttpResponse:
 @require_POST
 @for_people
 def share(request: HttpRequest, collection_id: UUID) -> HttpResponse:
-    """Give a person a role, new or changed."""
+    """Give a member another role, or ask somebody in; a name that nobody has is answered like any other."""
     collection = collections.get(collection_id, user=request.user)
     form = MemberForm(request.POST)
     if not form.is_valid():
         raise InvalidInput.of("username", _("Name a person and a role."))
     try:
-        collections.set_member(collection, user=person(request), member=Member(**form.cleaned_data))
-        messages.success(request, _("{name} is in.").format(name=form.cleaned_data["username"]))
+        found = members.ask(collection, user=person(request), member=Member(**form.cleaned_data))
+        said = _("{name} is asked, and is in once they accept.") if found.pending else _("{name} has this role now.")
+        messages.success(request, said.format(name=found.name))
     except InvalidInput:
         name = form.cleaned_data["username"]
         messages.error(request, _("{name} cannot be given a role here.").format(name=name))
@@ -106,10 +108,29 @@ def unshare(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     """Take a person's role away, or leave."""
     collection = collections.get(collection_id, user=request.user)
     username = str(request.POST.get("username", ""))
-    collections.remove_member(collection, user=person(request), username=username)
+    members.take_out(collection, user=person(request), username=username)
     if username == request.user.get_username():
         return redirect("web:collections")
     return redirect("web:collection_settings", collection.pk)
+
+
+@require_POST
+@for_people
+def accept(request: HttpRequest, collection_id: UUID) -> HttpResponse:
+    """Become a member of what one is asked into."""
+    found = members.accept(collection_id, user=person(request))
+    messages.success(request, _("You are in {name} now.").format(name=found.collection.name))
+    seen = collections.is_seen(collection_id, user=request.user)  # a private one only once it is shared
+    return redirect("web:collection", collection_id) if seen else redirect("web:collections")
+
+
+@require_POST
+@for_people
+def decline(request: HttpRequest, collection_id: UUID) -> HttpResponse:
+    """Be asked no more."""
+    members.decline(collection_id, user=person(request))
+    messages.success(request, _("You are not asked again."))
+    return redirect("web:collections")
 
 
 @require_POST
@@ -150,8 +171,3 @@ def _may(collection: Collection, request: HttpRequest) -> dict[str, bool]:
 
 def _words_of(collection: Collection) -> dict[str, Any]:
     return {name: getattr(collection, name) for name in ("name", "description", "visibility")}
-
-
-def _changes(form: CollectionForm, collection: Collection) -> CollectionChanges:
-    data = form.cleaned_data
-    return CollectionChanges(data["name"], data["description"], data["visibility"] or collection.visibility)

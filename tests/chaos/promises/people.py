@@ -17,6 +17,8 @@ POLICY = "browser/test_policy.py::"
 SECURITY = "ops/test_security.py::"
 FORGERY = "web/test_forgery.py::"
 DEPLOY = "ops/test_deploy.py::"
+RACES = "services/test_races.py::"
+RIGHTS = "admin/test_rights.py::"
 
 PEOPLE = (
     Promise(
@@ -37,6 +39,40 @@ PEOPLE = (
          "api/test_search.py::test_hidden_ids_answer_as_absent_ones",
          "web/test_pictures.py::test_somebody_elses_answers_like_one_that_is_not_there"),
         (HIDDEN + "test_a_look_at_the_row_before_the_rights_gives_it_away",),
+    ),
+    Promise(
+        "What is done at the same moment ends as in some order: no save undoes a decision, no right serves that is "
+        "being taken away, no bound is passed",
+        (RACES + "test_managers_saves_never_undo_the_owners_private", RACES + "test_of_many_moves_one_counts",
+         RACES + "test_a_right_that_is_being_taken_serves_no_more",
+         RACES + "test_who_was_asked_and_is_asked_no_more_is_out_whoever_was_first",
+         RACES + "test_managers_who_take_each_other_out_act_only_while_they_are_managers",
+         RACES + "test_nobody_gets_more_tokens_than_there_may_be"),
+        (RACES + "test_compared_with_a_row_read_before_it_undoes_it_without_a_trail",
+         RACES + "test_without_the_hold_a_right_that_is_being_taken_still_serves",
+         RACES + "test_without_the_lock_two_managers_take_each_other_out",
+         RACES + "test_counted_without_the_lock_there_are_more"),
+    ),
+    Promise(
+        "An archive ends with its person's rights: asked for as it begins and before each batch",
+        ("services/test_archives.py::test_it_ends_with_its_persons_rights_and_what_is_in_stays",
+         "services/test_archives.py::test_it_does_not_begin_without_them"),
+        ("services/test_archives.py::test_where_nobody_asks_before_each_batch_it_goes_on",),
+    ),
+    Promise(
+        "Nobody learns who has an account by giving a role, and nobody is in a collection who was not asked",
+        ("api/test_collections.py::test_a_name_that_nobody_has_is_answered_like_one_that_somebody_has",
+         "api/test_collections.py::test_who_is_asked_sees_nothing_until_they_accept"),
+        ("api/test_collections.py::test_with_a_look_for_the_person_the_name_is_told",),
+    ),
+    Promise(
+        "Staff do in the administration what their single rights say; administrators are told by permission everywhere",
+        (RIGHTS + "test_each_single_right_opens_what_is_written_down_and_nothing_else",
+         RIGHTS + "test_an_action_asked_for_without_its_right_changes_nothing",
+         RIGHTS + "test_nobody_but_a_superuser_gives_powers", RIGHTS + "test_accounts_with_powers_are_out_of_reach"),
+        (RIGHTS + "test_an_action_without_permissions_would_be_found",
+         RIGHTS + "test_without_the_guard_they_make_themselves_superusers",
+         MATRIX + "test_where_being_staff_is_enough_the_matrix_shows_it"),
     ),
     Promise(
         "Uploading a copy of another's private file tells nothing",
