@@ -1,4 +1,4 @@
-"""The convolutional networks a vector can come from: one line each, everything else is asked from torchvision."""
+"""The convolutional networks a vector can come from: one line each; what torchvision knows is asked from it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from torch import nn
 
+from retrieval.embedding.efficientnet_lite import efficientnet_lite
 from retrieval.embedding.vision import models, ops
 from retrieval.errors import InvalidInput
 
@@ -39,24 +40,29 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Backbone:
-    """One torchvision classification network.
+    """One classification network, of torchvision or written here.
 
     The feature map is the output of the child ``last`` (children run in order), ``channels`` wide. ``weights`` names
     torchvision's official weights; address, checksum and normalisation are read from there and typed nowhere else.
     ``rectified`` adds the ReLU that some networks apply in their forward function. ``fc_layers`` and ``fc_width``
     say how far the classifier goes to its last hidden layer, where that is of use (VGG). ``narrow`` builds the same
-    network with the given channel counts.
+    network with the given channel counts. ``unfolded`` is a child that counts as so many stages as it has children.
+
+    A network written here has ``made`` and ``taught_with`` in the place of ``weights``.
     """
 
     name: str
     last: str
     channels: int
-    weights: str
+    weights: str = ""
     rectified: bool = False
     fc_layers: int = 0
     fc_width: int = 0
     narrow: Callable[[Sequence[int]], nn.Sequential] | None = None
     narrow_widths: int = 0
+    unfolded: str = ""
+    made: Callable[[], nn.Sequential] | None = None
+    taught_with: Normalisation | None = None
 
     @property
     def official(self) -> Any:
@@ -65,13 +71,19 @@ class Backbone:
 
     @property
     def published(self) -> Published:
-        """Address and checksum of the official weights."""
+        """Address and checksum of the official weights; raises InvalidInput where torchvision has none."""
+        if not self.weights:
+            raise InvalidInput.of(
+                "backbone", f"torchvision has no weights of {self.name}; register a file of them with register_encoder."
+            )
         url = str(self.official.url)
         return Published(url=url, sha256_prefix=PurePosixPath(urlsplit(url).path).stem.rsplit("-", 1)[-1])
 
     @property
     def normalisation(self) -> Normalisation:
         """The normalisation the official weights were trained with."""
+        if self.taught_with is not None:
+            return self.taught_with
         preset = self.official.transforms()
         return Normalisation(mean=tuple(preset.mean), std=tuple(preset.std))
 
@@ -80,6 +92,8 @@ class Backbone:
 
         Its parameters keep torchvision's names, so that official state dicts load as they are.
         """
+        if self.made is not None:
+            return self.made()
         if widths and self.narrow is not None:
             return self.narrow(widths)
         return _up_to(self, models.get_model(self.name, weights=None), fc=fc)
@@ -127,6 +141,9 @@ def narrow_mobilenet_v2(widths: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(OrderedDict(features=nn.Sequential(*layers)))
 
 
+# (255 x - 127) / 128, as TensorFlow feeds them, in terms of 0..1.
+_LITE = Normalisation(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
+
 _ENTRIES = (
     Backbone("resnet18", "layer4", 512, "ResNet18_Weights.IMAGENET1K_V1"),
     Backbone("resnet50", "layer4", 2048, "ResNet50_Weights.IMAGENET1K_V1"),
@@ -140,6 +157,14 @@ _ENTRIES = (
     Backbone("convnext_tiny", "features", 768, "ConvNeXt_Tiny_Weights.IMAGENET1K_V1"),
     Backbone("regnet_y_400mf", "trunk_output", 440, "RegNet_Y_400MF_Weights.IMAGENET1K_V1"),
     Backbone("densenet121", "features", 1024, "DenseNet121_Weights.IMAGENET1K_V1", rectified=True),
+    Backbone(
+        "efficientnet_lite0", "head", 1280, unfolded="blocks", taught_with=_LITE,
+        made=partial(efficientnet_lite, width=1.0, depth=1.0),
+    ),
+    Backbone(
+        "efficientnet_lite2", "head", 1280, unfolded="blocks", taught_with=_LITE,
+        made=partial(efficientnet_lite, width=1.1, depth=1.2),
+    ),
 )  # fmt: skip
 
 REGISTRY: dict[str, Backbone] = {entry.name: entry for entry in _ENTRIES}

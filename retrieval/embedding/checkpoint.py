@@ -21,6 +21,7 @@ from retrieval.embedding.spec import EncoderSpec
 from retrieval.errors import InvalidInput, WeightsError
 
 SPEC_KEY = "imagesearch.spec"
+COUNTER = ".num_batches_tracked"
 _SHOWN = 3
 
 
@@ -116,6 +117,8 @@ def _fill(encoder: Encoder, tensors: Mapping[str, Tensor], name: str) -> None:
     expected = target.state_dict()
     # A plain state dict also holds the classifier, which an encoder has no use for.
     given = tensors if whole else {key: value for key, value in tensors.items() if key in expected}
+    # How many batches a normalisation has seen is nothing an encoder needs; many files leave it out.
+    given = {**{key: value for key, value in expected.items() if key.endswith(COUNTER)}, **given}
     missing, unknown = sorted(expected.keys() - given.keys()), sorted(given.keys() - expected.keys())
     misfits = [key for key in expected.keys() & given.keys() if expected[key].shape != given[key].shape]
     for problem, keys in (("lacks", missing), ("holds unknown", unknown), ("has other shapes for", sorted(misfits))):

@@ -36,8 +36,8 @@ class Encoder(nn.Module):
             self.projection = PROJECTIONS[spec.projection](spec.channels, spec.dimension)
         if spec.precision == "int8":
             quantization.prepare(self.backbone)
-        self.register_buffer("mean", _per_channel(entry.normalisation.mean), persistent=False)
-        self.register_buffer("std", _per_channel(entry.normalisation.std), persistent=False)
+        self.register_buffer("mean", _per_channel(spec.normalisation.mean), persistent=False)
+        self.register_buffer("std", _per_channel(spec.normalisation.std), persistent=False)
         self.runtime: Runtime = TorchRuntime(self)
         self.eval()
 

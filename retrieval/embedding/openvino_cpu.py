@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
 from retrieval.embedding.encoder import Encoder
-from retrieval.embedding.preprocessing import Pixels
+from retrieval.embedding.preprocessing import STEP, Pixels
 from retrieval.embedding.runtime import Vectors, from_bytes
 
 # Its package reports every import and conversion to its maker. With the reporter marked as absent, OpenVINO uses the
@@ -111,7 +111,9 @@ class _FromBytes(nn.Module):
 
 def _convert(encoder: Encoder) -> ov.Model:
     side = encoder.spec.image_size
-    free = -1 if encoder.spec.resize == "aspect" else side
+    free = side
+    if encoder.spec.resize == "aspect":  # sides come in steps, and padding is traced for one rest of a division
+        side, free = max(side // STEP, 1) * STEP, -1
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():  # not inference_mode: tensors made under it cannot be traced
         # R-MAC's regions become constants, which is right: then the input has one size.

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from retrieval.embedding import backbones
+from retrieval.embedding.backbones import Normalisation
 from retrieval.embedding.pooling import POOLINGS
 from retrieval.embedding.preprocessing import STEP
 from retrieval.embedding.projection import PROJECTIONS
@@ -19,6 +20,13 @@ CHOICES = {
 }  # fmt: skip
 MOST_DIMENSIONS = 4000  # what a half-precision index can hold
 LARGEST_SIDE = 1024
+CHANNELS = 3
+LARGEST_VALUE = 255.0  # of a mean or a deviation: what a channel in 0..1 is shifted and divided by
+SMALLEST_DEVIATION = 1e-3
+
+
+# Fields that are lists, and of what; by type, as True is an int too.
+_LISTS: dict[str, tuple[type, ...]] = {"widths": (int,), "mean": (int, float), "std": (int, float)}
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,9 @@ class EncoderSpec:
     """Backbone, pooling, projection and input of an encoder.
 
     ``dimension`` is the length of the vector; 0 means as long as the pooled one. ``widths`` are the channel counts of
-    a narrowed backbone, empty for torchvision's own. ``precision`` int8 means convolutions in whole numbers. Raises
-    InvalidInput naming the field that does not fit.
+    a narrowed backbone, empty for torchvision's own. ``precision`` int8 means convolutions in whole numbers. ``mean``
+    and ``std`` are subtracted from, and then divide, the red, green and blue of a picture in 0..1; empty for those that
+    the backbone's published weights were trained with. Raises InvalidInput naming the field that does not fit.
     """
 
     backbone: str
@@ -38,10 +47,15 @@ class EncoderSpec:
     resize: str = "fixed"
     widths: tuple[int, ...] = ()
     precision: str = "float"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_types()
         object.__setattr__(self, "widths", tuple(self.widths))
+        self._check_normalisation()
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
         self._check_parts()
         self._check_widths()
         object.__setattr__(self, "dimension", self.dimension or self.channels)
@@ -50,9 +64,9 @@ class EncoderSpec:
     def _check_types(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "widths":
-                fits = isinstance(value, tuple | list) and all(type(width) is int for width in value)
-            else:  # by type, as True is an int too
+            if field.name in _LISTS:
+                fits = isinstance(value, tuple | list) and all(type(part) in _LISTS[field.name] for part in value)
+            else:
                 fits = type(value).__name__ == field.type
             if not fits:
                 raise InvalidInput.of(field.name, f"{field.name} must be of the kind {field.type}.")
@@ -71,6 +85,14 @@ class EncoderSpec:
             raise InvalidInput.of("widths", f"{self.backbone} takes {expected or 'no'} widths.")
         if not all(1 <= width <= 4096 for width in self.widths):
             raise InvalidInput.of("widths", "Each width must be a whole number from 1 to 4096.")
+
+    def _check_normalisation(self) -> None:
+        for name, other, least in (("mean", self.std, -LARGEST_VALUE), ("std", self.mean, SMALLEST_DEVIATION)):
+            values = getattr(self, name)
+            if len(values) != (CHANNELS if values or other else 0):
+                raise InvalidInput.of(name, f"{name} must be three numbers, one a channel, beside three of the other.")
+            if not all(least <= value <= LARGEST_VALUE for value in values):
+                raise InvalidInput.of(name, f"Each number of {name} must be from {least:g} to {LARGEST_VALUE:g}.")
 
     def _check_numbers(self) -> None:
         if not STEP <= self.image_size <= LARGEST_SIDE:
@@ -92,9 +114,17 @@ class EncoderSpec:
             return entry.fc_width
         return self.widths[-1] if self.widths else entry.channels
 
+    @property
+    def normalisation(self) -> Normalisation:
+        """What the network is fed with: its own where the spec says so, else the backbone's."""
+        if not self.mean:
+            return backbones.get(self.backbone).normalisation
+        (red, green, blue), (wide_red, wide_green, wide_blue) = self.mean, self.std
+        return Normalisation(mean=(red, green, blue), std=(wide_red, wide_green, wide_blue))
+
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: every field, ``widths`` as a list."""
-        return {**asdict(self), "widths": list(self.widths)}
+        """As JSON: every field, lists as lists."""
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in _LISTS}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> EncoderSpec:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from retrieval.embedding import backbones
 from retrieval.embedding.encoder import Encoder
 from retrieval.errors import InvalidInput
 from retrieval.training.stem import Stem
@@ -67,9 +68,11 @@ def trainable(module: nn.Module) -> list[nn.Parameter]:
 
 
 def stages(encoder: Encoder) -> list[nn.Module]:
-    """The layers of a backbone in order, as coarse as its author named them (MobileNetV2: 19, ResNet: 8)."""
-    children = list(encoder.backbone.children())
-    return list(children[0].children()) if len(children) == 1 else children
+    """The layers of a backbone in order, as coarse as its author named them (MobileNetV2: 19, ResNet: 8, Lite0: 18)."""
+    children = dict(encoder.backbone.named_children())
+    unfolded = backbones.get(encoder.spec.backbone).unfolded if len(children) > 1 else next(iter(children))
+    parts = [list(child.children()) if name == unfolded else [child] for name, child in children.items()]
+    return [layer for part in parts for layer in part]
 
 
 def freeze_stages(encoder: Encoder, count: int) -> None:

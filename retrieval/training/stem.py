@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import cast
 
 import numpy as np
 import openvino as ov  # the package above has imported it before, with its reporter switched off
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.openvino_cpu import OpenVINORuntime, precisions
@@ -22,6 +24,7 @@ class Stem:
     def __init__(self, encoder: Encoder, layers: list[nn.Module]) -> None:
         self._network = _Normalised(encoder, layers).eval()
         self._runtimes: dict[int, OpenVINORuntime] = {}
+        self.precision = precisions()[0]
 
     def __call__(self, images: Tensor) -> Tensor:
         """Feature maps float (N, C, h, w)."""
@@ -32,9 +35,10 @@ class Stem:
     def _runtime(self, side: int) -> OpenVINORuntime:
         if side not in self._runtimes:
             example = torch.zeros(2, 3, side, side)
-            with torch.no_grad():
+            with warnings.catch_warnings(), torch.no_grad():
+                warnings.simplefilter("ignore", TracerWarning)  # a graph for each side: its sizes may be constants
                 graph = ov.convert_model(self._network, example_input=example, input=[[-1, 3, side, side]])
-            self._runtimes[side] = OpenVINORuntime(graph, precision=precisions()[0])
+            self._runtimes[side] = OpenVINORuntime(graph, precision=self.precision)
         return self._runtimes[side]
 
 

@@ -10,6 +10,8 @@ from retrieval.embedding.backbones import REGISTRY, Backbone, get, narrow_mobile
 from retrieval.embedding.vision import models
 from retrieval.errors import InvalidInput
 
+TORCHVISIONS = [name for name, entry in REGISTRY.items() if entry.weights]
+WRITTEN_HERE = [name for name, entry in REGISTRY.items() if not entry.weights]
 WIDTHS = (32, 96, 144, 144, 192, 192, 192, *[384] * 4, *[576] * 3, *[960] * 3, 1280)
 
 
@@ -23,7 +25,7 @@ def logits(model: nn.Module, maps: torch.Tensor) -> torch.Tensor:
     return head(maps.mean(dim=(2, 3)))
 
 
-@pytest.mark.parametrize("name", [name for name in REGISTRY if name != "vgg16"])
+@pytest.mark.parametrize("name", [name for name in TORCHVISIONS if name != "vgg16"])
 def test_feature_map_leads_to_torchvisions_own_answer(name):
     entry = get(name)
     model = models.get_model(name, weights=None).eval()
@@ -54,7 +56,7 @@ def test_another_network_is_one_line():
     assert entry.build().eval()(torch.rand(1, 3, 64, 64)).shape[1] == 1024
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", TORCHVISIONS)
 def test_address_checksum_and_normalisation_come_from_torchvision(name):
     entry = get(name)
     assert entry.published.url.startswith("https://download.pytorch.org/models/")
@@ -63,6 +65,16 @@ def test_address_checksum_and_normalisation_come_from_torchvision(name):
     assert entry.published.filename.endswith(f"-{entry.published.sha256_prefix}.pth")
     assert entry.normalisation.mean == (0.485, 0.456, 0.406)
     assert entry.normalisation.std == (0.229, 0.224, 0.225)
+
+
+@pytest.mark.parametrize("name", WRITTEN_HERE)
+def test_a_network_written_here_has_no_address_but_its_own_normalisation(name):
+    with pytest.raises(InvalidInput, match="register_encoder") as refused:
+        _ = get(name).published
+    assert set(refused.value.fields) == {"backbone"}
+    normalisation = get(name).normalisation
+    for mean, std in zip(normalisation.mean, normalisation.std, strict=True):
+        assert [(x - mean) / std for x in (0, 127 / 255, 1)] == pytest.approx([-127 / 128, 0, 1])
 
 
 def test_unknown_name_is_refused_with_the_choices():

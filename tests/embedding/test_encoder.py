@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from retrieval.embedding import Encoder, EncoderSpec
+from retrieval.embedding import Encoder, EncoderSpec, openvino_cpu
 from retrieval.embedding.preprocessing import resized
 
 WIDTHS = (*[8] * 17, 16)
@@ -38,6 +39,36 @@ def test_vectors_come_in_order_whatever_the_batch(pictures, pooling, resize):
 def test_encode_is_the_literal_pass(tiny, pictures):
     for picture, vector in zip(pictures, tiny.encode(pictures), strict=True):
         np.testing.assert_allclose(vector, literal(tiny, picture), rtol=1e-4, atol=1e-5)
+
+
+RANGES = {
+    (0, 1): {"mean": (0, 0, 0), "std": (1, 1, 1)},
+    (-1, 1): {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
+    (0, 255): {"mean": (0, 0, 0), "std": (1 / 255, 1 / 255, 1 / 255)},
+}
+
+
+def fed_with(encoder, picture, low, high):
+    small = resized(picture, (64, 64)).astype(np.float32) / 255 * (high - low) + low
+    with torch.inference_mode():
+        maps = encoder.backbone(torch.from_numpy(small.transpose(2, 0, 1)[None].astype(np.float32)))
+        return encoder.pooling(maps).numpy()
+
+
+@pytest.mark.parametrize("asked", RANGES)
+def test_a_network_of_another_range_is_fed_with_it(tiny, pictures, asked):
+    encoder = Encoder(replace(tiny.spec, **RANGES[asked]))
+    expected = fed_with(encoder, pictures[0], *asked)
+    largest = np.abs(expected).max()
+    np.testing.assert_allclose(encoder.encode(pictures[:1]), expected, rtol=1e-3, atol=1e-4 * largest)
+    assert np.abs(tiny.encode(pictures[:1]) - expected).max() > 0.1 * largest
+
+
+def test_openvino_feeds_the_range_too(tiny, pictures, graphs):
+    encoder = Encoder(replace(tiny.spec, **RANGES[-1, 1]))
+    expected = fed_with(encoder, pictures[0], -1, 1)
+    encoder.runtime = openvino_cpu.OpenVINORuntime(openvino_cpu.graph(encoder, cache=graphs), precision="fp32")
+    np.testing.assert_allclose(encoder.encode(pictures[:1]), expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
 
 def test_vectors_are_not_normalised(tiny, pictures):

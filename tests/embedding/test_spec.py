@@ -7,6 +7,7 @@ import json
 import pytest
 
 from retrieval.embedding import EncoderSpec
+from retrieval.embedding.backbones import Normalisation, get
 from retrieval.errors import InvalidInput
 
 
@@ -15,11 +16,25 @@ from retrieval.errors import InvalidInput
     [
         EncoderSpec("resnet18"),
         EncoderSpec("vgg16", pooling="fc", projection="linear", dimension=512),
+        EncoderSpec("resnet18", mean=(0, 0.5, 1), std=(1, 0.5, 255)),
         EncoderSpec("mobilenet_v2", "gem", "pca", 256, image_size=192, resize="aspect", widths=(*[8] * 17, 400)),
     ],
 )
 def test_json_and_back(spec):
     assert EncoderSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_a_spec_from_before_there_were_means_is_fed_as_it_was():
+    old = {"backbone": "resnet18", "pooling": "avg", "projection": "identity", "dimension": 512, "image_size": 224,
+           "resize": "fixed", "widths": [], "precision": "float"}  # fmt: skip
+    assert EncoderSpec.from_dict(old) == EncoderSpec("resnet18")
+    assert EncoderSpec.from_dict(old).normalisation == get("resnet18").normalisation
+
+
+def test_own_means_go_over_the_backbones():
+    assert EncoderSpec("resnet18", mean=(0.1, 0.2, 0.3), std=(1, 2, 3)).normalisation == Normalisation(
+        mean=(0.1, 0.2, 0.3), std=(1, 2, 3)
+    )
 
 
 def test_dimension_is_the_pooled_one_when_left_out():
@@ -51,7 +66,19 @@ def test_dimension_is_the_pooled_one_when_left_out():
         ("widths", {"backbone": "mobilenet_v2", "widths": [8] * 17 + [0]}),
         ("widths", {"backbone": "mobilenet_v2", "widths": "8" * 18}),
         ("widths", {"backbone": "mobilenet_v2", "widths": 8}),
-        ("mean", {"mean": [0.5, 0.5, 0.5]}),
+        ("colour", {"colour": 1}),
+        ("std", {"mean": [0.5, 0.5, 0.5]}),
+        ("mean", {"std": [0.5, 0.5, 0.5]}),
+        ("mean", {"mean": [0.5, 0.5], "std": [0.5, 0.5, 0.5]}),
+        ("mean", {"mean": [0.5, 0.5, "0.5"], "std": [0.5, 0.5, 0.5]}),
+        ("mean", {"mean": [0.5, 0.5, True], "std": [0.5, 0.5, 0.5]}),
+        ("mean", {"mean": [0.5, 0.5, float("nan")], "std": [0.5, 0.5, 0.5]}),
+        ("mean", {"mean": [0.5, 0.5, 256], "std": [0.5, 0.5, 0.5]}),
+        ("mean", {"mean": [0.5, 0.5, 10**400], "std": [0.5, 0.5, 0.5]}),
+        ("std", {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0]}),
+        ("std", {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, -1]}),
+        ("std", {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, float("inf")]}),
+        ("std", {"mean": [0.5, 0.5, 0.5], "std": 0.5}),
     ],
 )
 def test_unfit_fields_are_named(field, data):

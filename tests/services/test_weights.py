@@ -164,6 +164,11 @@ def test_fetch_command_makes_a_trained_draft(published, capsys):
     assert EncoderSpec.from_dict(made.spec) == EncoderSpec("resnet18", pooling="gem", image_size=96)
     assert encoders.weights_path(made.weights_name).is_file()
     assert "r18: 512 dimensions" in capsys.readouterr().out
+    call_command("fetch_weights", "resnet18", "--name", "signed", "--mean", ".5", ".5", ".5", "--std", ".5", ".5", ".5")
+    fed = encoders.for_row(Encoder.objects.get(name="signed"))
+    assert (fed.mean.unique().tolist(), fed.std.unique().tolist()) == ([0.5], [0.5])
+    with pytest.raises(CommandError, match="std must be three numbers"):
+        call_command("fetch_weights", "resnet18", "--name", "other", "--mean", ".5", ".5", ".5")
     with pytest.raises(CommandError, match="already"):
         call_command("fetch_weights", "resnet18", "--name", "r18")
     with pytest.raises(CommandError, match="pooling must be one of"):
