@@ -9,6 +9,7 @@ from pathlib import Path
 RESULTS = Path(__file__).resolve().parent / "results"
 PARTS = {
     "encode": [],
+    "fairness": [],
     "ingest": [],
     "pipeline": [],
     "search-10k": ["--rows", "10000"],

@@ -90,7 +90,7 @@ def clocks() -> Iterator[dict[str, Clock]]:
     decode, network = parts["decode"].around, parts["network"].around
     with ExitStack() as stack:
         put = stack.enter_context
-        put(mock.patch.multiple(sandbox, upload=decode(sandbox.upload), pixels=decode(sandbox.pixels)))
+        put(mock.patch.object(sandbox.Sandbox, "_decode", decode(sandbox.Sandbox._decode)))
         put(mock.patch.object(LiveEncoder, "encode", network(LiveEncoder.encode)))
         put(mock.patch.object(store, "save", without(parts["database"], parts["files"], store.save)))
         put(connection.execute_wrapper(parts["database"].statement))

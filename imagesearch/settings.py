@@ -265,9 +265,15 @@ IMAGESEARCH = Conf(
     encoder=env.text("IMAGESEARCH_ENCODER", "compact-v1"),
     public_search=env.boolean("IMAGESEARCH_PUBLIC_SEARCH"),
     fetch=env.boolean("IMAGESEARCH_FETCH", default=True),
+    decode_processes=env.integer("IMAGESEARCH_DECODERS", default=2, low=1, high=64),
+    decode_line=env.integer("IMAGESEARCH_DECODER_LINE", default=5, low=0, high=1_000),
     limits=Limits(
         user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),
+        archive_decode_seconds=env.integer(
+            "IMAGESEARCH_ARCHIVE_DECODE_SECONDS", default=1_800, low=1, high=1_000_000
+        ),
+        decode_seconds=env.integer("IMAGESEARCH_DECODE_SECONDS", default=60, low=1, high=1_000_000),
     ),
     x_accel_prefix=env.location("IMAGESEARCH_X_ACCEL_PREFIX"),
     metrics_networks=env.networks("IMAGESEARCH_METRICS_NETWORKS"),

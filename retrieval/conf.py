@@ -23,6 +23,8 @@ class Limits:
     decode_cpu: int = 20
     decode_wall: int = 30
     decode_memory: int = 1536 * MIB
+    decode_seconds: int = 60
+    archive_decode_seconds: int = 1_800
     json_bytes: int = 1 * MIB
     anonymous_searches: int = 30
     user_searches: int = 120
@@ -64,6 +66,7 @@ class Conf:
     public_search: bool = False
     fetch: bool = True
     decode_processes: int = 2
+    decode_line: int = 5
     working_side: int = 512
     thumbnail_sizes: tuple[int, ...] = (320, 1280)
     exact_candidates: int = 10_000

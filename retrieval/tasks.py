@@ -177,12 +177,15 @@ def derive() -> None:
 
 @shared_task(soft_time_limit=3600, time_limit=3700)
 def run_import(import_id: str) -> None:
-    """Take an archive apart."""
+    """Take an archive apart for a turn; the next is for whoever has waited longest."""
     try:
-        archives.run(uuid.UUID(import_id))
+        had_a_turn = archives.run(uuid.UUID(import_id))
     except RetrievalError as error:
         log.warning("import_failed", code=error.code, reason=error.message)
+        had_a_turn = False
     _publish(embed, ())
+    for following in archives.unfinished()[:1] if had_a_turn else []:
+        _publish(run_import, (following,))
 
 
 @shared_task

@@ -31,6 +31,7 @@ from retrieval.ingest.colour import to_rgb
 from retrieval.ingest.fingerprint import pdq
 from retrieval.ingest.frames import count_frames
 from retrieval.ingest.picture import FORMATS, Decoded, DecodeRequest, PictureLimits
+from retrieval.ingest.structure import require_quick
 from retrieval.ingest.thumbnails import encode, ladder, placeholder, to_short_side
 
 # All that a picture can make Pillow load is loaded here: a child has no files once it may see the first picture.
@@ -69,11 +70,12 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 def decode(data: bytes, request: DecodeRequest) -> Decoded:
     """Decode the first frame of one file.
 
-    Raises TooLarge from the header alone, before any pixel is decoded, and UnsupportedPicture for what is no allowed
-    picture or is damaged or cut off.
+    Raises TooLarge from header and structure alone, before any pixel is decoded, and UnsupportedPicture for what is no
+    allowed picture or is damaged or cut off.
     """
     if len(data) > request.limits.bytes:
         raise too_large(f"The file has more than {request.limits.bytes // 2**20} MB.")
+    require_quick(data)
     image = _opened(data, request.limits)
     kind = "JPEG" if image.format == "MPO" else str(image.format)
     try:

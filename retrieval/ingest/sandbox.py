@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import signal
 import threading
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from retrieval import conf
 from retrieval.errors import Unavailable
+from retrieval.ingest.children import Children
 from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits, Region
-from retrieval.ingest.process import Child, ChildLimits, EndedError, crash
-
-log = structlog.get_logger(__name__)
+from retrieval.ingest.process import ChildLimits, EndedError, crash
+from retrieval.ingest.turns import Asker, Job, Shares, Turns
 
 # Codes after which the same file may well succeed at another moment: a busy machine, a decoder killed from outside.
 PASSING = frozenset({"decoder_crashed", "decoder_timeout", "decoder_memory", "decoders_busy"})
 
 
+# How long somebody whose request holds a thread waits for a decoder, in seconds.
+PATIENCE = 10.0
+# Who waits for nobody in particular: a command, a test.
+SITE = Asker("site", patient=True)
+
+
 @dataclass(frozen=True)
 class PoolSettings:
-    """How many children, how many pictures each may decode, how long (seconds) a caller waits for a free one."""
+    """How decoders are shared and limited.
+
+    ``processes`` children serve everybody, ``spare`` more those who have none while others hold all. ``line``: how many
+    may wait for one; ``patience``: how long (seconds) each. A child is of one person, for ``tasks_per_child`` pictures.
+    """
 
     processes: int = 2
-    tasks_per_child: int = 500
+    spare: int = 1
+    line: float = math.inf
     patience: float = 30
+    tasks_per_child: int = 20
     child: ChildLimits = field(default_factory=ChildLimits)
 
 
@@ -41,81 +53,107 @@ class Sandbox:
 
     def __init__(self, settings: PoolSettings) -> None:
         self._settings = settings
-        self._free = threading.BoundedSemaphore(settings.processes)
-        self._idle: deque[Child] = deque()
-        # The kernel ends a child with the thread that started it, so that thread must live as long as the pool.
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="decoder-start")
+        self._lock = threading.Lock()
+        self._turns = Turns(Shares(settings.processes, settings.spare, settings.line))
+        most = settings.processes + settings.spare
+        self._children = Children(settings.child, most=most, tasks=settings.tasks_per_child)
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="decoder")
 
-    def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
-        """Decode one file.
+    def decode(self, source: bytes | Path, request: DecodeRequest, *, asker: Asker = SITE) -> Decoded:
+        """Decode one file, given as bytes or read when its turn has come.
 
         Raises TooLarge and UnsupportedPicture, whose codes say why (``decoder_crashed``, ``decoder_timeout`` and
-        ``decoder_memory`` among them), and Unavailable when no child becomes free in time.
+        ``decoder_memory`` among them); FileNotFoundError; and Unavailable (``decoders_busy``) when the line is long or
+        no child becomes free in time, which never happens to a patient asker.
         """
-        if not self._free.acquire(timeout=self._settings.patience):
-            raise Unavailable("All decoders are busy.", code="decoders_busy")
+        future = self.submit(source, request, asker=asker)
         try:
-            return self._decode(data, request)
-        finally:
-            self._free.release()
+            return future.result(None if asker.patient else self._settings.patience)
+        except TimeoutError:
+            if future.cancel():
+                raise busy() from None
+            return future.result()
 
-    def _decode(self, data: bytes, request: DecodeRequest) -> Decoded:
+    def submit(self, source: bytes | Path, request: DecodeRequest, *, asker: Asker) -> Future[Decoded]:
+        """Put one file in line; returns what ``decode`` will return or raise. Files of one person begin in order."""
+        job = Job(asker, functools.partial(self._decode, source, request, asker))
+        with self._lock:
+            self._turns.add(job)
+        self._begin()
+        return job.future
+
+    def _begin(self) -> None:
+        """Let everybody begin whose turn it is, and refuse those for whom the line is too long."""
+        with self._lock:
+            jobs = list(iter(self._turns.take, None))
+            leaving = list(iter(self._turns.leave, None))
+        for job in leaving:
+            if job.future.set_running_or_notify_cancel():
+                job.future.set_exception(busy())
+        for job in jobs:
+            try:
+                ran = self._threads.submit(job.work)
+                ran.add_done_callback(functools.partial(self._end, job, time.monotonic()))
+            except RuntimeError:  # closed, or the program ends
+                job.future.set_exception(Unavailable("The decoders stop.", code="decoder_unavailable"))
+                self._free(job, seconds=0)
+
+    def _end(self, job: Job, began: float, ran: Future[Decoded]) -> None:
+        self._free(job, seconds=time.monotonic() - began)
+        error = ran.exception()
+        if error:
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(ran.result())
+
+    def _free(self, job: Job, *, seconds: float) -> None:
+        with self._lock:
+            self._turns.done(job, seconds=seconds)
+        self._begin()
+
+    def _decode(self, source: bytes | Path, request: DecodeRequest, asker: Asker) -> Decoded:
+        data = source if isinstance(source, bytes) else source.read_bytes()
+        began = time.monotonic()
         try:
-            return self._attempt(data, request)
+            return self._attempts(data, request, asker)
+        finally:
+            asker.charge(time.monotonic() - began)
+
+    def _attempts(self, data: bytes, request: DecodeRequest, asker: Asker) -> Decoded:
+        try:
+            return self._attempt(data, request, asker)
         except EndedError as ended:
             if ended.signal != signal.SIGKILL:
                 raise crash(ended) from ended
         # A decoder does not kill itself with this signal: someone else did, so the picture gets a second chance.
         try:
-            return self._attempt(data, request)
+            return self._attempt(data, request, asker)
         except EndedError as ended:
             raise crash(ended) from ended
 
-    def _attempt(self, data: bytes, request: DecodeRequest) -> Decoded:
-        child = self._take()
+    def _attempt(self, data: bytes, request: DecodeRequest, asker: Asker) -> Decoded:
+        child = self._children.take(asker.name)
         try:
             return child.ask(data, request)
         finally:
-            self._give_back(child)
-
-    def _take(self) -> Child:
-        while self._idle:
-            child = self._idle.pop()
-            if child.alive:
-                return child
-            child.stop()
-        return self._starter.submit(self._start).result()
-
-    def _start(self) -> Child:
-        try:
-            child = Child(self._settings.child)
-        except (EndedError, OSError) as error:
-            raise Unavailable("The picture decoder does not start.", code="decoder_unavailable") from error
-        if not child.offline:
-            _say_online()
-        return child
-
-    def _give_back(self, child: Child) -> None:
-        if child.alive and child.tasks < self._settings.tasks_per_child:
-            self._idle.append(child)
-        else:
-            child.stop()
+            self._children.give_back(child, asker.name)
 
     def warm(self) -> None:
         """Start all children now, so that the first picture does not wait for one."""
-        for child in [self._take() for _ in range(self._settings.processes)]:
-            self._give_back(child)
+        for child in self._threads.map(lambda _: self._children.start(), range(self._settings.processes)):
+            self._children.add(child)
 
     def close(self) -> None:
         """Stop the idle children; for the end of a command or a test."""
-        while self._idle:
-            self._idle.pop().stop()
-        self._starter.shutdown()
+        self._threads.shutdown()
+        self._children.close()
 
 
-@functools.cache
-def _say_online() -> None:
-    log.warning("decoder_keeps_network", why="the system allows no user and network namespaces to this process")
+def busy() -> Unavailable:
+    """Build the answer for whoever the line is too long for."""
+    return Unavailable(
+        "Many pictures are being read just now; try again in a moment.", code="decoders_busy", retry_after=2
+    )
 
 
 @functools.cache
@@ -124,7 +162,7 @@ def shared() -> Sandbox:
     settings = conf.get()
     limits = settings.limits
     child = ChildLimits(cpu=limits.decode_cpu, wall=limits.decode_wall, memory=limits.decode_memory)
-    return Sandbox(PoolSettings(processes=settings.decode_processes, child=child))
+    return Sandbox(PoolSettings(settings.decode_processes, line=settings.decode_line, patience=PATIENCE, child=child))
 
 
 # A forked process must not talk to its parent's children: it makes its own pool.
@@ -137,16 +175,34 @@ def picture_limits() -> PictureLimits:
     return PictureLimits(bytes=limits.image_bytes, pixels=limits.image_pixels, side=limits.image_side)
 
 
-def upload(data: bytes) -> Decoded:
+def upload(data: bytes, *, asker: Asker = SITE) -> Decoded:
     """Decode a file that is to be kept: thumbnails, placeholder, fingerprint. Raises what ``decode`` raises."""
-    return shared().decode(data, DecodeRequest(thumbnail_sizes=conf.get().thumbnail_sizes, limits=picture_limits()))
+    return shared().decode(data, _upload_request(), asker=asker)
 
 
-def query(data: bytes, *, region: Region | None = None) -> Decoded:
+def query(data: bytes, *, region: Region | None = None, asker: Asker = SITE) -> Decoded:
     """Decode the pixels alone; ``region`` keeps a part, at its full detail. Raises what ``decode`` raises."""
-    return shared().decode(data, DecodeRequest(conf.get().working_side, region=region, limits=picture_limits()))
+    return shared().decode(data, _query_request(region), asker=asker)
 
 
-def pixels(original: Path) -> NDArray[np.uint8]:
+def pixels(original: Path, *, asker: Asker = SITE) -> NDArray[np.uint8]:
     """Decode the pixels (H, W, 3) of a kept file. Raises FileNotFoundError, and what ``decode`` raises."""
-    return query(original.read_bytes()).pixels
+    return shared().decode(original, _query_request(), asker=asker).pixels
+
+
+def begin_upload(data: bytes, *, asker: Asker) -> Future[Decoded]:
+    """Put what ``upload`` does in line."""
+    return shared().submit(data, _upload_request(), asker=asker)
+
+
+def begin_query(original: Path, *, asker: Asker = SITE) -> Future[Decoded]:
+    """Put what ``pixels`` does in line."""
+    return shared().submit(original, _query_request(), asker=asker)
+
+
+def _upload_request() -> DecodeRequest:
+    return DecodeRequest(thumbnail_sizes=conf.get().thumbnail_sizes, limits=picture_limits())
+
+
+def _query_request(region: Region | None = None) -> DecodeRequest:
+    return DecodeRequest(conf.get().working_side, region=region, limits=picture_limits())

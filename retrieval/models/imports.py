@@ -32,6 +32,7 @@ class ArchiveImport(models.Model):
     failed = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
     position = models.PositiveIntegerField(default=0)
+    decode_seconds = models.FloatField(default=0, help_text="How long its pictures have held decoders so far.")
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=60, blank=True)

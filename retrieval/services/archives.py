@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from concurrent.futures import wait
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from retrieval import conf
-from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable
+from retrieval.errors import NotFound, RetrievalError, StorageFull, TooLarge, Unavailable
 from retrieval.ingest import files, store
 from retrieval.ingest.archive import ArchiveLimits, PictureArchive
 from retrieval.models import ArchiveImport, Collection, ImportIssue, Role
 from retrieval.models.imports import ImportState
-from retrieval.services import collections, imports
-from retrieval.services.imports import Outcome, Source
+from retrieval.services import askers, collections, imports
+from retrieval.services.imports import Batch, Outcome, Source
 from retrieval.services.picture_fields import shown_name
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
+# So long one archive is worked on before it is another person's turn, the pictures that have a decoder by then apart.
+TURN_SECONDS = 5.0
+WAKE_SECONDS = 1.0
+CLAIMS = 0x696D706F727473  # the lock under which imports are claimed: "imports"
 
 
 def start(file: BinaryIO, *, name: str, user: User, collection: Collection) -> ArchiveImport:
@@ -57,54 +64,111 @@ def get(import_id: UUID | str, *, user: User) -> ArchiveImport:
 
 
 def unfinished() -> list[UUID]:
-    """Return the imports that nobody works on now: waiting, or left behind by a worker that died."""
-    return list(_free().order_by("created_at").values_list("pk", flat=True))
+    """Return the imports that may be worked on now, in the order of their turns.
+
+    Waiting ones, and those left behind by a worker that died, of people of whom none is being worked on; who had a turn
+    last comes last.
+    """
+    return list(_free().order_by(Coalesce("lease_until", "created_at")).values_list("pk", flat=True))
 
 
-def run(import_id: UUID) -> None:
-    """Take an archive apart, batch by batch, each with its progress in one commit; may run twice without harm.
+def run(import_id: UUID) -> bool:
+    """Take an archive apart for the length of a turn, batch by batch, each with its progress in one commit.
 
+    May run twice without harm. Returns whether it had a turn: then ``unfinished`` says whose the next is. False where
+    the import is finished, in other hands, or of a person another of whose archives is being taken apart.
     The person's rights are asked for now and before each batch; without them the import ends, and what is in stays.
     Raises Unavailable and StorageFull, after which the import waits to be gone on with; whatever is wrong with the
     archive itself is written into its row.
     """
     job = _claim(import_id)
     if job is None:
-        return
+        return False
     try:
         collections.acting(job.collection_id, user=job.user)
-        _take_apart(job)
+        if _take_apart(job):
+            _mine(job).update(lease_until=timezone.now())
+            return True
     except (Unavailable, StorageFull):
         _mine(job).update(lease_until=timezone.now())
         raise
     except FileNotFoundError:
         _end(job, NotFound("The archive is not there any more.", code="archive_missing"))
     except LeaseLostError:
-        return
+        return False
     except RetrievalError as error:
         _end(job, error)
     else:
         _end(job)
+    return True
 
 
 class LeaseLostError(Exception):
     """Another worker has taken over."""
 
 
-def _take_apart(job: ArchiveImport) -> None:
+def _take_apart(job: ArchiveImport) -> bool:
+    """Put members in until the turn is over; returns whether some are left. Raises TooLarge when they took too long."""
+    turn = Turn(time.monotonic() + TURN_SECONDS, [job.decode_seconds])
     place = store.Place(job.collection, job.user, imports.PRIORITY_BULK)
     with PictureArchive(conf.get().incoming / job.file, _limits()) as archive:
+        left = len(archive) - job.position
         members = archive.members(start=job.position)
         sources = (Source(member.name, member.data, member.error) for member in members)
-        for batch in imports.batches(sources, place=place):
-            wait(batch.decoding.values())
+        intake = imports.Intake(sources, place=place, asker=askers.behind(job.user_id, charge=turn.charge))
+        for batch in intake:
+            _wait(job, batch, turn=turn, intake=intake)
             with transaction.atomic():
                 _hold(job)
                 collections.acting(job.collection_id, user=job.user)  # they may have been taken out meanwhile
-                _count(job, imports.finish(batch, place=place))
+                outcomes = imports.finish(batch, place=place)
+                _count(job, outcomes, turn=turn)
+            left -= len(outcomes)
+            turn.require_little()
+    return left > 0
 
 
-def _count(job: ArchiveImport, outcomes: list[Outcome]) -> None:
+def _wait(job: ArchiveImport, batch: Batch, *, turn: Turn, intake: imports.Intake) -> None:
+    """Wait until the batch is decoded, under a lease that is renewed; at the end of the turn nothing more is begun."""
+    while waiting := batch.waits_for:
+        wait(waiting, timeout=min(WAKE_SECONDS, conf.get().ledger.lease / 4))
+        if turn.over:
+            intake.cut()
+        _hold(job)
+    if turn.over:
+        intake.cut()
+
+
+@dataclass
+class Turn:
+    """One stretch of work on an archive: until when, and how long each of its members held a decoder, in all turns."""
+
+    ends: float
+    taken: list[float]
+
+    def charge(self, seconds: float) -> None:
+        """Note what one member took; from any thread."""
+        self.taken.append(seconds)
+
+    @property
+    def seconds(self) -> float:
+        """How long all of them held decoders."""
+        return sum(self.taken)
+
+    @property
+    def over(self) -> bool:
+        """Whether it is another's turn, or the archive has had all of its own."""
+        return time.monotonic() > self.ends or self.seconds > conf.get().limits.archive_decode_seconds
+
+    def require_little(self) -> None:
+        """Raise TooLarge when the archive's pictures took too long."""
+        most = conf.get().limits.archive_decode_seconds
+        if self.seconds > most:
+            message = f"Reading the archive's pictures took more than {most} s; those read before are kept."
+            raise TooLarge(message, code="archive_too_slow")
+
+
+def _count(job: ArchiveImport, outcomes: list[Outcome], *, turn: Turn) -> None:
     """Write progress and refusals; a restart goes on behind them."""
     refused = [(outcome.name, outcome.error) for outcome in outcomes if outcome.error]
     created = sum(outcome.created for outcome in outcomes)
@@ -113,6 +177,7 @@ def _count(job: ArchiveImport, outcomes: list[Outcome]) -> None:
         done=F("done") + created,
         failed=F("failed") + len(refused),
         skipped=F("skipped") + len(outcomes) - created - len(refused),
+        decode_seconds=turn.seconds,
     )
     ImportIssue.objects.bulk_create(
         [ImportIssue(job=job, name=name, code=error.code, message=error.message) for name, error in refused]
@@ -120,13 +185,19 @@ def _count(job: ArchiveImport, outcomes: list[Outcome]) -> None:
 
 
 def _free() -> QuerySet[ArchiveImport]:
-    abandoned = Q(state=ImportState.RUNNING, lease_until__lte=timezone.now())
-    return ArchiveImport.objects.filter(Q(state=ImportState.QUEUED) | abandoned)
+    """What waits, and nobody works on; of each person one archive at a time, so that many take no more threads."""
+    running = Q(state=ImportState.RUNNING)
+    at_work = ArchiveImport.objects.filter(running, user=OuterRef("user"), lease_until__gt=timezone.now())
+    abandoned = running & Q(lease_until__lte=timezone.now())
+    return ArchiveImport.objects.filter(Q(state=ImportState.QUEUED) | abandoned).exclude(Exists(at_work))
 
 
 def _claim(import_id: UUID) -> ArchiveImport | None:
-    """Take the import under a lease; None when it is finished or in other hands."""
+    """Take the import under a lease; None when it is finished, in other hands, or not its person's turn."""
     with transaction.atomic():
+        # One claim at a time, or two of a person's archives are begun in the same moment.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIMS])
         job = _free().select_for_update(skip_locked=True, of=("self",)).filter(pk=import_id).first()
         if job:
             job.state, job.lease_token, job.lease_until = ImportState.RUNNING, uuid.uuid4(), _lease_end()

@@ -18,7 +18,7 @@ from retrieval.errors import Conflict, NotFound
 from retrieval.ingest import fingerprint, sandbox, store
 from retrieval.models import Collection, Embedding, Image, ImageDigest, Role, Status
 from retrieval.models.images import ImageQuerySet
-from retrieval.services import accounts, collections, jobs, purging
+from retrieval.services import accounts, askers, collections, jobs, purging
 from retrieval.services.picture_fields import ImageChanges, checked, title_of
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class ImageFilters:
 def add(upload: Upload, *, user: User, collection: Collection) -> Added:
     """Check, decode and keep one picture; its embedding waits in the ledger. A contributor may.
 
-    Raises NotFound and Forbidden, InvalidInput, TooLarge, UnsupportedPicture, TooMany (quota) and StorageFull; nothing
-    is kept then. The edge wakes a worker after the commit.
+    Raises NotFound and Forbidden, InvalidInput, TooLarge, UnsupportedPicture, TooMany (quota, ``decoding_used_up``),
+    Unavailable (``decoders_busy``) and StorageFull; nothing is kept then. The edge wakes a worker after the commit.
     """
     collections.require(collection, user=user, role=Role.CONTRIBUTOR)
     columns = {"title": title_of(upload.name), **checked(upload.texts)}
@@ -84,7 +84,7 @@ def add(upload: Upload, *, user: User, collection: Collection) -> Added:
     known = store.known(collection, [digest])
     if digest in known:
         return Added(get(known[digest].pk, user=user), created=False)
-    picture = store.NewPicture(data, digest, sandbox.upload(data), columns)
+    picture = store.NewPicture(data, digest, sandbox.upload(data, asker=askers.waiting(user)), columns)
     still = partial(collections.acting, collection.pk, user=user)  # decoding took a while
     (saved,) = store.save([picture], place=store.Place(collection, user), check=still)
     return Added(_as_made(saved.image), True) if saved.created else Added(get(saved.image.pk, user=user), False)

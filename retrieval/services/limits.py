@@ -36,8 +36,8 @@ ANSWER_SECONDS = 0.3
 RETRY_BROKER_AFTER = 5.0
 LOCAL_WINDOWS = 10_000
 COUNT_AND_TIME_LEFT = """
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+local count = redis.call('INCRBY', KEYS[1], ARGV[2])
+if count == tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}
 """
 
@@ -50,18 +50,18 @@ class LocalCounts:
     windows: dict[str, tuple[int, float]] = field(default_factory=dict)
     broker_rests_until: float = 0.0
 
-    def add(self, name: str, *, per_seconds: int) -> tuple[int, float]:
-        """Count one call; return the count and the seconds until the window ends."""
+    def add(self, name: str, *, per_seconds: int, amount: int = 1) -> tuple[int, float]:
+        """Count one call, or so many units; return the count and the seconds until the window ends."""
         now = time.monotonic()
         with self.lock:
             count, ends = self.windows.get(name, (0, 0.0))
             if ends <= now:
                 self.windows.pop(name, None)  # a new window goes to the end, so that the first one is the oldest
                 count, ends = 0, now + per_seconds
-            self.windows[name] = (count + 1, ends)
+            self.windows[name] = (count + amount, ends)
             if len(self.windows) > LOCAL_WINDOWS:
                 del self.windows[next(iter(self.windows))]
-        return count + 1, ends - now
+        return count + amount, ends - now
 
     def take_back(self, name: str) -> None:
         """Forget one call."""
@@ -98,6 +98,23 @@ def fetch(user: User) -> None:
     hit("fetch-user", key=str(user.pk), limit=conf.get().limits.user_fetches, per_seconds=MINUTE)
 
 
+def decoding(name: str) -> None:
+    """Refuse a picture of somebody whose pictures have held decoders too long in this minute. Raises TooMany."""
+    spent, left = _count(_name("decoding", name), MINUTE, amount=0)
+    most, wait = conf.get().limits.decode_seconds, max(1, math.ceil(left))
+    if spent >= most * 1000:
+        raise TooMany(
+            f"Reading your pictures took more than {most} s in a minute; try again in {wait} s.",
+            code="decoding_used_up",
+            retry_after=wait,
+        )
+
+
+def decoded(name: str, seconds: float) -> None:
+    """Write down how long a picture of this person, or address, has held a decoder; in whichever process it was."""
+    _count(_name("decoding", name), MINUTE, amount=math.ceil(1000 * seconds))
+
+
 def sign_in(username: str, *, address: str) -> None:
     """Count one try to sign in, before the password is looked at. Raises TooMany."""
     limits = conf.get().limits
@@ -127,11 +144,12 @@ def _name(scope: str, key: str) -> str:
     return f"limit:{scope}:{hashlib.sha256(key.encode(errors='replace')).hexdigest()[:32]}"
 
 
-def _count(name: str, per_seconds: int) -> tuple[int, float]:
-    local = _local.add(name, per_seconds=per_seconds)
+def _count(name: str, per_seconds: int, *, amount: int = 1) -> tuple[int, float]:
+    local = _local.add(name, per_seconds=per_seconds, amount=amount)
     if time.monotonic() >= _local.broker_rests_until:
         try:
-            count, left = cast("list[int]", _broker().eval(COUNT_AND_TIME_LEFT, 1, name, str(per_seconds * 1000)))
+            words = (name, str(per_seconds * 1000), str(amount))
+            count, left = cast("list[int]", _broker().eval(COUNT_AND_TIME_LEFT, 1, *words))
         except RedisError as error:
             _rest(error)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,9 @@ from retrieval import conf, encoders
 from retrieval.embedding import Encoder as LiveEncoder
 from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable, WeightsError
 from retrieval.ingest import sandbox, store
+from retrieval.ingest.picture import Decoded
 from retrieval.models import Encoder, Image
-from retrieval.services import ledger
+from retrieval.services import askers, ledger
 from retrieval.services.ledger import Claim, Vector
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Batch:
     """A claim whose pictures are being decoded."""
 
     claim: Claim
-    pixels: dict[uuid.UUID, Future[NDArray[Any]]]
+    pixels: dict[uuid.UUID, Future[Decoded]]
 
 
 def embed(image_id: uuid.UUID | None = None) -> int:
@@ -58,32 +59,35 @@ def embed(image_id: uuid.UUID | None = None) -> int:
     """
     claimed, ends = 0, time.monotonic() + WORK_SECONDS
     _give_back_left()
-    with _decoders() as decoders, _in_hand() as held:
-        batch = _next_batch(decoders, held, first=image_id)
+    with _in_hand() as held:
+        batch = _next_batch(held, first=image_id)
         while batch:
             # A job that was tried before is taken alone and may take its full time: nothing waits behind a small batch.
             small = len(batch.claim.image_ids) < SMALL_BATCH
-            following = _next_batch(decoders, held) if time.monotonic() < ends and not small else None
+            following = _next_batch(held) if time.monotonic() < ends and not small else None
             claimed += len(batch.claim.image_ids)
             _work(batch)
-            held.remove(batch.claim)
+            held.remove(batch)
             if small and not batch.claim.again:
                 time.sleep(GATHER_SECONDS)
-            batch = following or (_next_batch(decoders, held) if time.monotonic() < ends else None)
+            batch = following or (_next_batch(held) if time.monotonic() < ends else None)
     return claimed
 
 
 @contextmanager
-def _in_hand() -> Iterator[list[Claim]]:
-    """Yield a list for the claims in hand; when the system fails they go back, now or by the next task."""
-    held: list[Claim] = []
+def _in_hand() -> Iterator[list[Batch]]:
+    """Yield a list for the batches in hand; when the system fails their claims go back, now or by the next task."""
+    held: list[Batch] = []
     try:
         yield held
     except NOT_THE_PICTURE:
-        _left.extend(held)
+        _left.extend(batch.claim for batch in held)
         with suppress(*DATABASE_AWAY):
             _give_back_left()
         raise
+    finally:
+        for future in (future for batch in held for future in batch.pixels.values()):
+            future.cancel()
 
 
 def _give_back_left() -> None:
@@ -92,38 +96,31 @@ def _give_back_left() -> None:
         _left.pop()
 
 
-@contextmanager
-def _decoders() -> Iterator[ThreadPoolExecutor]:
-    """Yield threads that each drive one sandboxed child; what nobody waits for any more is dropped."""
-    pool = ThreadPoolExecutor(max_workers=conf.get().decode_processes, thread_name_prefix="decode")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _next_batch(
-    decoders: ThreadPoolExecutor, held: list[Claim], *, first: uuid.UUID | None = None
-) -> Batch | None:
-    """Claim for the active encoder before those being built, and start decoding."""
+def _next_batch(held: list[Batch], *, first: uuid.UUID | None = None) -> Batch | None:
+    """Claim for the active encoder before those being built, and put its pictures in the decoders' line."""
     for encoder in Encoder.objects.wanted().order_by("state"):
         claim = ledger.claim(encoder, first=first)
         if claim:
-            held.append(claim)
-            digests = Image.objects.filter(pk__in=claim.image_ids).values_list("pk", "sha256")
-            return Batch(claim, {pk: decoders.submit(sandbox.pixels, store.original(sha)) for pk, sha in digests})
+            held.append(Batch(claim, {}))
+            rows = Image.objects.filter(pk__in=claim.image_ids).values_list("pk", "sha256", "uploader_id")
+            for pk, sha, owner in rows:
+                held[-1].pixels[pk] = sandbox.begin_query(store.original(sha), asker=askers.behind(owner))
+            return held[-1]
     return None
 
 
 def _work(batch: Batch) -> None:
-    """Encode what could be decoded, and write down how each picture ended."""
+    """Encode what could be decoded, and write down how each picture ended; what did not come to its turn goes back."""
     claim = batch.claim
     encoder = encoders.for_row(claim.encoder)
     pictures, errors = _decoded(batch)
     done = ledger.finish(claim, _encoded(encoder, pictures))
     for final in (True, False):
         ledger.fail(claim, {pk: e for pk, e in errors.items() if _is_final(e) is final}, final=final)
-    log.info("batch_embedded", encoder=claim.encoder.name, done=done, failed=len(errors))
+    put_off = [pk for pk in batch.pixels if pk not in pictures and pk not in errors]
+    if put_off:
+        ledger.give_back(claim, put_off)
+    log.info("batch_embedded", encoder=claim.encoder.name, done=done, failed=len(errors), put_off=len(put_off))
 
 
 def _is_final(error: RetrievalError) -> bool:
@@ -132,14 +129,17 @@ def _is_final(error: RetrievalError) -> bool:
 
 
 def _decoded(batch: Batch) -> tuple[dict[uuid.UUID, NDArray[Any]], dict[uuid.UUID, RetrievalError]]:
-    """Wait for the pictures; one that takes too long is put off, and then comes alone."""
+    """Wait for the pictures; one that takes too long is tried again, alone. Those that waited behind it are in neither.
+    """
     alone = len(batch.pixels) == 1
     wait(batch.pixels.values(), timeout=conf.get().limits.decode_wall + 5 if alone else BATCH_DECODE_SECONDS)
     pictures: dict[uuid.UUID, NDArray[Any]] = {}
     errors: dict[uuid.UUID, RetrievalError] = {}
     for pk, future in batch.pixels.items():
+        if future.cancel():
+            continue
         try:
-            pictures[pk] = future.result(timeout=0)
+            pictures[pk] = future.result(timeout=0).pixels
         except TimeoutError:
             errors[pk] = RetrievalError("Decoding took too long in a batch.", code="decoders_busy")
         except NOT_THE_PICTURE:

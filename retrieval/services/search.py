@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,14 @@ from retrieval import encoders, telemetry
 from retrieval.errors import Conflict, NotFound, Unavailable
 from retrieval.ingest import files, sandbox
 from retrieval.ingest.picture import Region
+from retrieval.ingest.turns import Asker
 from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, Image, JobState, Measure
 from retrieval.search import query, vectors
 from retrieval.search.query import Hit, Question
 from retrieval.search.scope import Filters
 from retrieval.search.vectors import QueryVector
 from retrieval.search.words import Words
+from retrieval.services import askers
 from retrieval.services.search_request import SearchRequest
 
 if TYPE_CHECKING:
@@ -92,9 +95,10 @@ class Stopwatch:
         return Took(**{name: round(1000 * spent.get(name, 0.0), 2) for name in ("decode", "encode", "search", "total")})
 
 
-def run(request: SearchRequest, *, user: Person | Any) -> SearchAnswer:
+def run(request: SearchRequest, *, user: Person | Any, address: str = "") -> SearchAnswer:
     """Answer a search. Query pictures are decoded and encoded, and not kept; stored ones are asked by their vectors.
 
+    ``address`` tells visitors apart: each has a share of the decoders, as each person has.
     Raises InvalidInput naming the field; NotFound for a picture or collection that is not there or not visible;
     Conflict (image_pending, image_failed) for a stored picture without a vector; what decoding and the encoder raise;
     Unavailable when no encoder is active or the search takes too long.
@@ -103,9 +107,10 @@ def run(request: SearchRequest, *, user: Person | Any) -> SearchAnswer:
     watch, encoder = Stopwatch(), _active_encoder()
     pictures = _visible_pictures(request, user)
     filters = _filters(request, pictures, user=user)
+    fresh = _pixels(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
     question = Question(
         encoder,
-        _vector(request, pictures, encoder=encoder, watch=watch),
+        _vector(request, fresh, encoder=encoder, watch=watch),
         measure=Measure(request.measure or encoder.measure),
         filters=filters,
         k=request.k, offset=request.offset, group=request.group, exact=request.exact, min_score=request.min_score,
@@ -168,10 +173,9 @@ def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Perso
 
 
 def _vector(
-    request: SearchRequest, pictures: dict[UUID, Image], *, encoder: Encoder, watch: Stopwatch
+    request: SearchRequest, fresh: Pixels | None, *, encoder: Encoder, watch: Stopwatch
 ) -> QueryVector | None:
-    """The query of all pictures together; None when only words were given."""
-    fresh = _pixels(request, pictures, watch=watch)
+    """The query of all pictures together, the decoded one among them; None when only words were given."""
     cut = request.region is not None and request.file is None
     wanted = _stored([] if cut else request.wanted, encoder=encoder)
     if fresh is not None:
@@ -181,13 +185,15 @@ def _vector(
     return vectors.combine(wanted, negatives=_stored(request.negatives, encoder=encoder)) if wanted else None
 
 
-def _pixels(request: SearchRequest, pictures: dict[UUID, Image], *, watch: Stopwatch) -> Pixels | None:
+def _pixels(
+    request: SearchRequest, pictures: dict[UUID, Image], *, asker: Callable[[], Asker], watch: Stopwatch
+) -> Pixels | None:
     """The decoded picture that was uploaded, or the asked part of the stored one; None when there is neither."""
     if request.file is None and request.region is None:
         return None
     with watch.part("decode"):
         data = _original(pictures[request.wanted[0]]) if request.file is None else request.file
-        return sandbox.query(data, region=request.region).pixels
+        return sandbox.query(data, region=request.region, asker=asker()).pixels
 
 
 def _original(image: Image) -> bytes:

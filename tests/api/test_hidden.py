@@ -112,7 +112,7 @@ def sent(client, collection, data):
 def decoded(monkeypatch):
     """The files that were decoded."""
     real, found = sandbox.upload, []
-    monkeypatch.setattr(sandbox, "upload", lambda data: found.append(data) or real(data))
+    monkeypatch.setattr(sandbox, "upload", lambda data, **named: found.append(data) or real(data, **named))
     return found
 
 

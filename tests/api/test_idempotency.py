@@ -108,10 +108,10 @@ def at_once(send, monkeypatch):
     def ask(*files):
         real, meet = sandbox.upload, Barrier(len(files))
 
-        def together(data):
+        def together(data, **named):
             with suppress(BrokenBarrierError):  # the others are not allowed here
                 meet.wait(2)
-            return real(data)
+            return real(data, **named)
 
         def one(data):
             try:

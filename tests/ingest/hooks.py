@@ -104,6 +104,7 @@ ACTS = {
     "exit": lambda _: os._exit(0),
     "spin": spin,
     "sleep": lambda _: time.sleep(60),
+    "hold": lambda _: time.sleep(86_400),
     "allocate": allocate,
     "claim": claim,
     "refuse": refuse,

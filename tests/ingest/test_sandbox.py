@@ -18,11 +18,13 @@ import numpy as np
 import pytest
 
 from retrieval.errors import RetrievalError, TooLarge, Unavailable, UnsupportedPicture
+from retrieval.ingest import children as room
 from retrieval.ingest import fork_server, process, sandbox
 from retrieval.ingest.decode import decode
 from retrieval.ingest.picture import DecodeRequest, Region
 from retrieval.ingest.process import Child, ChildLimits
 from retrieval.ingest.sandbox import PoolSettings, Sandbox
+from retrieval.ingest.turns import Asker
 from tests.ingest import hooks
 from tests.ingest.pictures import FORMATS, sample
 from tests.ingest.test_decode import ODD
@@ -43,12 +45,12 @@ def children(monkeypatch):
     """The children that were started, in their order."""
     started = []
 
-    class Noted(sandbox.Child):
+    class Noted(room.Child):
         def __init__(self, limits):
             super().__init__(limits)
             started.append(self)
 
-    monkeypatch.setattr(sandbox, "Child", Noted)
+    monkeypatch.setattr(room, "Child", Noted)
     return started
 
 
@@ -59,8 +61,8 @@ def real():
     plain.close()
 
 
-def ask(pool, act, request=WANTED):
-    return pool.decode(act.encode(), request)
+def ask(pool, act, request=WANTED, *, asker=sandbox.SITE):
+    return pool.decode(act.encode(), request, asker=asker)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +152,9 @@ def test_a_caller_does_not_wait_for_ever():
     with ThreadPoolExecutor(1) as thread:
         busy = thread.submit(ask, pool, "sleep")
         time.sleep(0.5)
-        with pytest.raises(Unavailable):
-            ask(pool, "good")
+        with pytest.raises(Unavailable) as caught:
+            ask(pool, "good", asker=Asker("site"))
+        assert caught.value.code == "decoders_busy"
         assert isinstance(busy.exception(), UnsupportedPicture)
     pool.close()
 

@@ -13,8 +13,8 @@ import pytest
 
 from retrieval.errors import UnsupportedPicture
 from retrieval.ingest import archive as room
+from retrieval.ingest import children as nursery
 from retrieval.ingest import decode as decoder
-from retrieval.ingest import sandbox
 from retrieval.ingest.archive import ArchiveLimits
 from retrieval.ingest.decode import decode
 from retrieval.ingest.fork_server import ROOT
@@ -46,12 +46,12 @@ def unlimited(monkeypatch):
     """A pool whose one child has a day and all memory; what still runs is ended after the test."""
     children = []
 
-    class Noted(sandbox.Child):
+    class Noted(nursery.Child):
         def __init__(self, limits):
             super().__init__(limits)
             children.append(self)
 
-    monkeypatch.setattr(sandbox, "Child", Noted)
+    monkeypatch.setattr(nursery, "Child", Noted)
     pool = Sandbox(PoolSettings(processes=1, child=replace(HOOKED, wall=86_400, memory=64 * 2**30)))
     yield pool
     for child in children:

@@ -6,14 +6,16 @@ import dataclasses
 import io
 import uuid
 import zipfile
+from concurrent.futures import Future
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
 from retrieval import conf
 from retrieval.errors import Forbidden, NotFound, StorageFull, TooLarge, UnsupportedPicture
-from retrieval.ingest import store
+from retrieval.ingest import sandbox, store
 from retrieval.models import ArchiveImport, EmbeddingJob, Image, ImportIssue
 from retrieval.services import archives, imports
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
@@ -115,7 +117,7 @@ def test_after_a_crash_it_goes_on_where_it_stopped(collection, monkeypatch):
 
 
 def test_progress_and_pictures_are_one_commit(collection, monkeypatch):
-    def crash(*_):
+    def crash(*_, **__):
         raise CrashError
 
     job = started(collection, *pictures(2))
@@ -213,8 +215,8 @@ def lose_after_the_first(monkeypatch, job, losing):
     """Take the right away as soon as one batch is in."""
     real = archives._count
 
-    def count_and_lose(current, outcomes):
-        real(current, outcomes)
+    def count_and_lose(current, outcomes, **named):
+        real(current, outcomes, **named)
         losing(job)
 
     monkeypatch.setattr(archives, "_count", count_and_lose)
@@ -241,3 +243,101 @@ def test_where_nobody_asks_before_each_batch_it_goes_on(handed_in, monkeypatch):
     monkeypatch.setattr(archives.collections, "acting", lambda *_, **__: None)
     job = ran(handed_in)
     assert (job.state, job.done) == ("done", 3)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The files that are decoded, in their order; a turn is over once ``turn`` of them are."""
+    real, found = sandbox.begin_upload, SimpleNamespace(files=[], turn=None)
+
+    def begun(data, *, asker):
+        found.files.append(data)
+        return real(data, asker=asker)
+
+    def at_once(data, *, asker):
+        """As with one decoder: whoever comes after the end of the turn has not begun by then."""
+        future = Future()
+        if found.turn is None or len(found.files) < found.turn:
+            found.files.append(data)
+            try:
+                future.set_result(sandbox.upload(data))
+            except UnsupportedPicture as error:
+                future.set_exception(error)
+            asker.charge(1)
+        return future
+
+    monkeypatch.setattr(sandbox, "begin_upload", begun)
+    found.end_after = lambda turn: (
+        setattr(found, "turn", turn),
+        monkeypatch.setattr(sandbox, "begin_upload", at_once),
+        monkeypatch.setattr(archives, "TURN_SECONDS", -1),
+        monkeypatch.setattr(archives, "WAKE_SECONDS", 0.01),
+    )
+    return found
+
+
+def test_a_turn_ends_in_the_midst_of_a_batch_and_nothing_is_decoded_twice(collection, decoded, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 4)
+    members = [*pictures(6), ("no.jpg", b"no picture")]
+    job = started(collection, *members)
+    decoded.end_after(3)
+    assert archives.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.position, job.done) == ("running", 3, 3)
+    assert archives.unfinished() == [job.pk]
+    decoded.end_after(None)
+    assert numbers(ran(job)) == ("done", 7, 6, 1, 0)
+    assert decoded.files == [data for _, data in members]
+
+
+def test_what_is_known_behind_the_cut_is_not_passed_over(collection, decoded, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 2)
+    ran(started(collection, *pictures(4)[2:]))
+    job = started(collection, *pictures(4))
+    decoded.files.clear()
+    decoded.end_after(1)
+    archives.run(job.pk)
+    job.refresh_from_db()
+    assert (job.position, job.done, job.skipped) == (1, 1, 0)
+
+
+def test_of_one_person_one_archive_at_a_time_and_others_meanwhile(collection):
+    first, second = started(collection, *pictures(1)), started(collection, *pictures(2))
+    other = started(CollectionFactory(), *pictures(1))
+    assert archives._claim(first.pk)
+    assert archives.unfinished() == [other.pk]
+    assert not archives.run(second.pk)
+    assert ran(other).state == "done"
+
+
+def test_who_had_a_turn_last_comes_last(collection):
+    jobs = [started(each, *pictures(1)) for each in (collection, CollectionFactory(), collection)]
+    ArchiveImport.objects.filter(pk=jobs[0].pk).update(state="running", lease_until=timezone.now())
+    assert archives.unfinished() == [jobs[1].pk, jobs[2].pk, jobs[0].pk]
+
+
+def test_an_archive_whose_pictures_take_too_long_ends_with_its_reason(collection, settings, decoded, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 2)
+    limits = dataclasses.replace(conf.get().limits, archive_decode_seconds=2)
+    settings.IMAGESEARCH = dataclasses.replace(conf.get(), limits=limits)
+    job = started(collection, *pictures(9))
+    decoded.end_after(3)
+    ran(job)
+    assert (job.state, job.error_code, job.done, job.decode_seconds) == ("failed", "archive_too_slow", 2, 3)
+    assert archives.unfinished() == []
+
+
+def test_the_lease_is_renewed_while_pictures_are_waited_for(collection, decoded, monkeypatch):
+    job = started(collection, *pictures(1))
+    future, held = Future(), []
+
+    def hold(job):
+        held.append(job)
+        if len(held) == 3 and not future.done():
+            future.set_exception(UnsupportedPicture("No.", code="decoder_timeout"))
+
+    monkeypatch.setattr(archives, "WAKE_SECONDS", 0.01)
+    monkeypatch.setattr(archives, "_hold", hold)
+    monkeypatch.setattr(sandbox, "begin_upload", lambda data, asker: future)
+    assert numbers(ran(job)) == ("done", 1, 0, 1, 0)
+    assert len(held) > 3

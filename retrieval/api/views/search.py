@@ -37,7 +37,7 @@ class SearchView(ApiView):
         form = request.content_type.startswith("multipart/")
         said = checked(SearchForm if form else SearchInput, request.data)
         limits.search(self.person, address=self.address, uploaded="file" in said)
-        answer = search.run(_request_of(said), user=self.person)
+        answer = search.run(_request_of(said), user=self.person, address=self.address)
         return Response(self.shown(AnswerSerializer, answer))
 
 

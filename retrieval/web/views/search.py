@@ -70,7 +70,7 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
         page = paging.newest(images.listing(request.user, filters=ImageFilters()), after=question.after)
         return {"question": question, "page": page}
     _slow_down(request, question)
-    answer = search.run(question.request(), user=request.user)
+    answer = search.run(question.request(), user=request.user, address=address(request))
     shown = question.offset + len(answer.hits)
     more = shown if len(answer.hits) == question.k and shown < answer.candidates else None
     scored = answer.query_kind != "text"
