@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from PIL import JpegImagePlugin
 
 from retrieval.errors import TooLarge
+from retrieval.ingest.picture import PictureLimits
 
 # What each costs was measured with files made for it (tests/ingest/slow.py). Honest files have far less of everything.
-MOST_SCANS, MOST_SCANNED_PIXELS = 100, 1_000_000_000
+FEWEST_SCANS, MOST_SCANS, MOST_SCANNED_PIXELS = 10, 100, 1_000_000_000
 MOST_SEGMENTS, MOST_BETWEEN = 500, 1_000_000
 MOST_CHUNKS, MOST_OTHER_CHUNKS = 100_000, 300
 MOST_SUB_BLOCKS = 300_000
@@ -52,7 +53,8 @@ def _jpeg(data: bytes) -> None:
         if marker in FRAMES:
             height, width = struct.unpack_from(">HH", data, at + 5)
             pixels = max(pixels, height * width)
-    most = min(MOST_SCANS, MOST_SCANNED_PIXELS // max(1, pixels))
+    # With too many pixels it is refused for these.
+    most = min(MOST_SCANS, max(FEWEST_SCANS, MOST_SCANNED_PIXELS // max(1, pixels)))
     # The quick count is never too low; only what is beyond it is worth the walk.
     if data.count(b"\xff\xda", at) > most and _scans(data, at, most=most) > most:
         raise _slow(f"The JPEG file builds up its picture in too many scans; at its size {most} are read.")
@@ -105,9 +107,13 @@ def _png(data: bytes) -> None:
 
 
 def _gif(data: bytes) -> None:
-    """Count the sub-blocks (GIF89a, section 15): a file may have one for each of its bytes."""
-    at, left = GIF_FIRST_BLOCK + _table(data[10]), MOST_SUB_BLOCKS
-    while data[at] in {GIF_EXTENSION, GIF_PICTURE}:
+    """Count the sub-blocks (GIF89a, section 15): a file may have one for each of its bytes.
+
+    With too many frames it is refused for these.
+    """
+    at, left, frames = GIF_FIRST_BLOCK + _table(data[10]), MOST_SUB_BLOCKS, PictureLimits.frames
+    while data[at] in {GIF_EXTENSION, GIF_PICTURE} and frames:
+        frames -= data[at] == GIF_PICTURE
         at += 2 if data[at] == GIF_EXTENSION else 11 + _table(data[at + 9])
         while data[at] and left:
             at, left = at + data[at] + 1, left - 1

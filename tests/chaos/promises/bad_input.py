@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.chaos.promises.row import Promise
 
 DECODE = "ingest/test_decode.py::"
+SLOW = "ingest/test_structure.py::"
+PEOPLE = "ingest/test_people.py::"
 DAMAGE = "ingest/test_damage.py::"
 ARCHIVE = "ingest/test_archive.py::"
 WITHOUT = "ingest/test_unguarded.py::"
@@ -17,6 +19,28 @@ BAD_INPUT = (
         ("ingest/test_bombs.py::test_a_bomb_is_refused_at_once_and_for_little_memory",
          DECODE + "test_bombs_are_refused_from_the_header"),
         ("ingest/test_bombs.py::test_without_the_limit_a_bomb_takes_its_memory",),
+    ),
+    Promise(
+        "Small files made to take long are refused by counting, before anything is decoded",
+        (SLOW + "test_what_would_take_long_is_refused_with_its_reason", SLOW + "test_honest_files_pass"),
+        (SLOW + "test_without_the_count_the_decoder_does_all_of_it",),
+    ),
+    Promise(
+        "One person's slow pictures and archives keep nobody else waiting, "
+        "and nobody is refused for what another sends",
+        (PEOPLE + "test_another_is_answered_while_one_person_s_pictures_hold_all_decoders",
+         PEOPLE + "test_beyond_the_line_one_s_own_pictures_are_refused_at_once_and_another_s_wait",
+         "services/test_askers.py::test_who_has_used_up_the_decoders_time_is_refused_and_others_are_not",
+         "services/test_archives.py::test_of_one_person_one_archive_at_a_time_and_others_meanwhile",
+         "services/test_archives.py::test_a_turn_ends_in_the_midst_of_a_batch_and_nothing_is_decoded_twice",
+         "services/test_archives.py::test_an_archive_whose_pictures_take_too_long_ends_with_its_reason"),
+        (PEOPLE + "test_without_a_spare_decoder_another_waits", PEOPLE + "test_without_the_line_everything_waits",
+         "services/test_askers.py::test_without_the_bound_a_person_goes_on"),
+    ),
+    Promise(
+        "A decoding child sees the pictures of one person, and few of them",
+        (PEOPLE + "test_a_child_sees_the_pictures_of_one_person", PEOPLE + "test_a_child_sees_few_pictures"),
+        (PEOPLE + "test_where_all_are_one_person_a_child_sees_everybody_s",),
     ),
     Promise(
         "Only the allowed formats are ever parsed, by content and not by name",
