@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -13,14 +14,21 @@ from unfold.admin import ModelAdmin, TabularInline
 from retrieval.admin.base import actor, choice
 from retrieval.models import Collection, Membership
 from retrieval.services import moderation
+from retrieval.services.collections import CollectionChanges
 
 
 class MembershipInline(TabularInline):
     """The members of a collection."""
 
     model = Membership
+    fields = ("user", "role")
     autocomplete_fields = ("user",)
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        """Leave out who is only asked: nobody knows whether there is such a person."""
+        rows: QuerySet[Membership] = super().get_queryset(request)
+        return rows.exclude(user=None)
 
 
 @admin.register(Collection)
@@ -41,7 +49,7 @@ class CollectionAdmin(ModelAdmin):
         rows: QuerySet[Collection] = super().get_queryset(request)
         return rows.filter(deleted_at=None).annotate(
             picture_count=Count("images", filter=Q(images__deleted_at=None), distinct=True),
-            member_count=Count("memberships", distinct=True),
+            member_count=Count("memberships__user", distinct=True),
         )
 
     @admin.display(description=_("Pictures"), ordering="picture_count")
@@ -62,6 +70,33 @@ class CollectionAdmin(ModelAdmin):
         pictures = sum(collection.images.filter(deleted_at=None).count() for collection in objs)
         allowed = self.has_delete_permission(request)
         return names, {"collections": len(names), "pictures": pictures}, set() if allowed else {"collection"}, []
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        """Have the page send along what it showed, so that only what was changed of it is written."""
+        form = super().get_form(request, obj, change, **options)
+        for field in form.base_fields.values():
+            field.show_hidden_initial = change
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Collection, form: Any, change: bool) -> None:
+        """Write as the product does: against the row as it is now, on the trail."""
+        if not change:
+            moderation.add_collection(obj, actor=actor(request))
+            return
+        changed = {name: form.cleaned_data[name] for name in form.changed_data}
+        owner = changed.pop("owner", None)
+        texts = CollectionChanges(**changed)
+        moderation.edit_collection(obj, changes=texts, owner=owner, actor=actor(request))
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Give and take roles as the product does."""
+        rows, collection = formset.save(commit=False), form.instance
+        replaced = [each.initial["user"] for each in formset.initial_forms if "user" in each.changed_data]
+        left = [row.user_id for row in formset.deleted_objects]
+        for person in User.objects.filter(pk__in=[*left, *replaced]):
+            moderation.take_member_out(collection, person=person, actor=actor(request))
+        for row in rows:
+            moderation.put_member_in(collection, person=row.user, role=row.role, actor=actor(request))
 
     def delete_model(self, request: HttpRequest, obj: Collection) -> None:
         """Delete as the product does: hidden at once, purged soon, on the trail."""

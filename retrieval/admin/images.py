@@ -180,6 +180,11 @@ class ImageAdmin(ModelAdmin):
             headers={"Content-Disposition": 'attachment; filename="pictures.csv"'},
         )
 
+    def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
+        """Write what was changed, on the trail."""
+        changed = {name: form.cleaned_data[name] for name in form.changed_data}
+        moderation.edit_image(obj, changed=changed, actor=actor(request))
+
     def delete_model(self, request: HttpRequest, obj: Image) -> None:
         """Delete as the product does: hidden at once, purged soon, on the trail."""
         moderation.delete_images([obj], actor=actor(request))

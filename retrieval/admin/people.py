@@ -16,7 +16,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.models import ApiToken, AuditEvent
-from retrieval.services import rights
+from retrieval.services import moderation, rights
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -88,6 +88,14 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """An administrator may revoke."""
         return rights.may(request.user, rights.Right.TOKENS)
+
+    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
+        """Revoke, on the trail."""
+        moderation.revoke_tokens([obj], actor=actor(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        """Revoke several."""
+        moderation.revoke_tokens(queryset.select_related("user"), actor=actor(request))
 
 
 @admin.register(AuditEvent)

@@ -40,14 +40,16 @@ class Progress:
         return self.done + self.failed >= self.total
 
 
-def listing() -> EncoderQuerySet:
-    """Return all encoders, newest first."""
-    return Encoder.objects.all()
+def listing(*, seen_by: Person | Any | None = None) -> EncoderQuerySet:
+    """Return the encoders that this person may know of, newest first; None: all, for operators and the work itself."""
+    if seen_by is None:
+        return Encoder.objects.all()
+    return Encoder.objects.exclude(pk__in=origins.hidden_drafts(seen_by))
 
 
-def get(encoder_id: UUID | str) -> Encoder:
-    """Return one encoder or raise NotFound."""
-    found = Encoder.objects.filter(pk=encoder_id).first()
+def get(encoder_id: UUID | str, *, seen_by: Person | Any | None = None) -> Encoder:
+    """Return one encoder or raise NotFound, be it absent or not this person's to know of."""
+    found = listing(seen_by=seen_by).filter(pk=encoder_id).first()
     if found is None:
         raise NotFound("There is no such encoder.")
     return found

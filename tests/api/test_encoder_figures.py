@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.services import encoders, indexes
+from retrieval.models import Compression, TrainingRun
+from retrieval.services import encoders, indexes, origins
 from tests.factories import EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 
@@ -52,6 +53,52 @@ def test_on_how_many_pictures_of_everywhere_it_was_learned_is_not_told(owner, ac
     active.origin = {"collection": None, "vectors": 12}
     active.save()
     assert shown(calls(owner), active) == ({}, {"collection": None})
+
+
+@pytest.fixture(params=["run", "compression"])
+def made(request, owner, active, collection):
+    """An encoder made from the owner's private collection by one kind of long work, which its origin names."""
+    if request.param == "run":
+        row = TrainingRun.objects.create(user=owner, name="my-holidays", recipe="x",
+                                         config={"collection": str(collection.pk)})  # fmt: skip
+        origin = {"training_run": str(row.pk), "recipe": "x", "data": "0123"}
+    else:
+        row = Compression.objects.create(user=owner, collection=collection, encoder="now")
+        origin = {"compressed_from": "now", "compression": str(row.pk), "data": "0123"}
+    return EncoderFactory(name="my-holidays", state="draft", origin=origin, dimension=3), row
+
+
+def told(client, encoder):
+    """The origin as a caller reads it; None where even the name is not told."""
+    rows = [row for row in client.get(BASE).json()["results"] if row["id"] == str(encoder.pk)]
+    assert (client.get(f"{BASE}{encoder.pk}/").status_code == 200) == bool(rows)
+    return rows[0]["origin"] if rows else None
+
+
+def test_run_and_digest_of_a_private_collection_are_for_those_who_see_it(owner, others, made, calls):
+    encoder, row = made
+    stranger, admin = (calls(person) for person in others)
+    public = {key: value for key, value in encoder.origin.items() if key in {"recipe", "compressed_from"}}
+    assert told(calls(owner), encoder) == encoder.origin
+    assert told(stranger, encoder) is None
+    assert told(admin, encoder) == public
+    encoder.state = "building"
+    encoder.save()
+    assert told(stranger, encoder) == public
+    row.delete()
+    assert told(calls(owner), encoder) == public
+
+
+def test_without_a_look_at_its_home_everybody_reads_them(others, made, calls, monkeypatch):
+    monkeypatch.setattr(origins, "_home", lambda encoder: "")
+    monkeypatch.setattr(origins, "OF_PICTURES", ())
+    assert told(calls(others[0]), made[0]) == made[0].origin
+
+
+def test_the_page_names_no_draft_of_a_hidden_collection(others, owner, made, client):
+    for person, named in ((others[0], False), (others[1], True), (owner, True)):
+        client.force_login(person)
+        assert (made[0].name in client.get("/encoders/").content.decode()) == named
 
 
 def test_a_refusal_names_no_collection_that_the_administrator_does_not_see(

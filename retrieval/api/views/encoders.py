@@ -21,7 +21,7 @@ class EncodersView(ApiView):
     @extend_schema(operation_id="encoders_list", responses=EncoderSerializer(many=True))
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """List the encoders with their scores, newest first."""
-        return self.page(encoders.listing(), EncoderSerializer)
+        return self.page(encoders.listing(seen_by=self.person), EncoderSerializer)
 
 
 class EncoderView(ApiView):
@@ -32,13 +32,13 @@ class EncoderView(ApiView):
     @extend_schema(responses=EncoderSerializer)
     def get(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
         """Show an encoder; while it is being built also how far it is."""
-        return Response(self.shown(EncoderSerializer, encoders.get(encoder_id)))
+        return Response(self.shown(EncoderSerializer, encoders.get(encoder_id, seen_by=self.person)))
 
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
         """Drop an encoder that is not active, with its vectors and its index. Administrators only."""
-        encoders.drop(encoders.get(encoder_id), user=self.person)
+        encoders.drop(encoders.get(encoder_id, seen_by=self.person), user=self.person)
         return Response(status=204)
 
 
@@ -50,7 +50,7 @@ class BuildView(ApiView):
     @extend_schema(request=None, responses={202: EncoderSerializer})
     def post(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
         """Embed all pictures with it, beside the active one. Administrators only."""
-        encoder = encoders.build(encoders.get(encoder_id), user=self.person)
+        encoder = encoders.build(encoders.get(encoder_id, seen_by=self.person), user=self.person)
         tasks.wake(tasks.reconcile)
         return Response(self.shown(EncoderSerializer, encoder), status=202)
 
@@ -64,7 +64,8 @@ class ActivateView(ApiView):
     def post(self, request: Request, encoder_id: UUID) -> Response:
         """Switch to it. Refused while pictures are missing or when it scores worse, unless a reason is given."""
         reason = checked(ActivationInput, request.data)["force_reason"]
-        encoder = encoders.activate(encoders.get(encoder_id), user=self.person, force_reason=reason)
+        found = encoders.get(encoder_id, seen_by=self.person)
+        encoder = encoders.activate(found, user=self.person, force_reason=reason)
         tasks.wake(tasks.reconcile)
         return Response(self.shown(EncoderSerializer, encoder))
 
@@ -81,5 +82,5 @@ class ProjectionsView(ApiView):
         chosen = said.pop("collection")
         collection = collections.find(chosen, user=self.person) if chosen else None
         wanted = ProjectionRequest(**said, collection=collection)
-        draft = projections.learn(encoders.get(encoder_id), wanted, user=self.person)
+        draft = projections.learn(encoders.get(encoder_id, seen_by=self.person), wanted, user=self.person)
         return Response(self.shown(EncoderSerializer, draft), status=201)

@@ -54,7 +54,7 @@ def now(request: HttpRequest) -> HttpResponse:
 @for_people
 def build(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
     """Begin to embed every picture with it."""
-    encoder = encoders.build(encoders.get(encoder_id), user=person(request))
+    encoder = encoders.build(encoders.get(encoder_id, seen_by=person(request)), user=person(request))
     tasks.wake(tasks.reconcile)
     messages.success(request, _("{name} is being built beside the active encoder.").format(name=encoder.name))
     return redirect("web:encoders")
@@ -65,7 +65,8 @@ def build(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
 def activate(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
     """Make it the one that searches use."""
     reason = request.POST.get("reason", "")
-    encoder = encoders.activate(encoders.get(encoder_id), user=person(request), force_reason=reason)
+    found = encoders.get(encoder_id, seen_by=person(request))
+    encoder = encoders.activate(found, user=person(request), force_reason=reason)
     messages.success(request, _("Searches use {name} now.").format(name=encoder.name))
     return redirect("web:encoders")
 
@@ -74,7 +75,7 @@ def activate(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
 @for_people
 def drop(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
     """Remove it for good, with its vectors."""
-    encoder = encoders.get(encoder_id)
+    encoder = encoders.get(encoder_id, seen_by=person(request))
     encoders.drop(encoder, user=person(request))
     messages.success(request, _("{name} is gone.").format(name=encoder.name))
     return redirect("web:encoders")
@@ -115,7 +116,7 @@ def _learned(request: HttpRequest, form: ProjectionForm) -> bool:
 
 
 def _table(request: HttpRequest) -> dict[str, Any]:
-    rows = [origins.as_seen_by(request.user, encoder) for encoder in encoders.listing()]
+    rows = [origins.as_seen_by(request.user, encoder) for encoder in encoders.listing(seen_by=request.user)]
     sets = sorted({name for encoder in rows for name in encoder.scores})
     shown = [_row(encoder, sets, request) for encoder in rows]
     building = any(row.progress and not row.progress.complete for row in shown)
