@@ -50,8 +50,7 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     rights.require_administrator(user, to="train encoders")
     collections.find(request.collection.pk, user=user)
     config = training.RunConfig.from_dict(request.config)
-    if config.recipe not in training.RECIPES:
-        raise InvalidInput.of("recipe", f"The recipe is one of {', '.join(training.RECIPES)}.")
+    training.require_recipe(config)
     if config.data.path:
         raise InvalidInput.of("data.path", "The pictures are those of the collection; leave data.path out.")
     _require_weights(config.start.weights)

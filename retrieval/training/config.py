@@ -6,15 +6,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from retrieval.embedding.spec import EncoderSpec
 from retrieval.errors import InvalidInput
+from retrieval.training import bounds
+from retrieval.training.bounds import MOST_ENTRIES, MOST_STEPS, Between, PartOf, Share, Side, Steps
 
 T = TypeVar("T")
 SAMPLERS = ("shuffled", "balanced")
 PRECISIONS = ("float32", "bfloat16")
-MOST_STEPS = 100_000_000
+MOST_IN_BATCH = 4096
+MOST_PIXELS = 2**26  # as many as 1024 pictures of 256 x 256
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,9 @@ class DataConfig:
     """
 
     path: str = ""
-    stored_size: int = 176
-    held_out_share: float = 0.1
-    most_validated: int = 1000
+    stored_size: Side = 176
+    held_out_share: PartOf = 0.1
+    most_validated: Annotated[int, Between(0, 100_000)] = 1000
     only: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
 
@@ -46,9 +49,9 @@ class StartConfig:
     """
 
     weights: str = ""
-    keep: float = 1.0
+    keep: Annotated[float, Between(0, 1, above=True)] = 1.0
     whiten: bool = False
-    kept: float = 0.0
+    kept: PartOf = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,9 @@ class SamplingConfig:
     """
 
     kind: str = "shuffled"
-    batch: int = 64
-    classes: int = 0
-    per_class: int = 0
+    batch: Annotated[int, Between(0, MOST_IN_BATCH)] = 64
+    classes: Annotated[int, Between(0, MOST_IN_BATCH)] = 0
+    per_class: Annotated[int, Between(0, MOST_IN_BATCH)] = 0
 
 
 @dataclass(frozen=True)
@@ -73,30 +76,30 @@ class AugmentConfig:
     relative change. ``blur``: largest sigma in pixels. ``grey``, ``flip``, ``erase``: probabilities.
     """
 
-    smallest_crop: float = 1.0
-    stretch: float = 1.0
-    rotation: float = 0.0
-    flip: float = 0.5
-    brightness: float = 0.0
-    contrast: float = 0.0
-    colour: float = 0.0
-    grey: float = 0.0
-    blur: float = 0.0
-    erase: float = 0.0
+    smallest_crop: Annotated[float, Between(0, 1, above=True)] = 1.0
+    stretch: Annotated[float, Between(1, 10)] = 1.0
+    rotation: Annotated[float, Between(0, 180)] = 0.0
+    flip: Share = 0.5
+    brightness: Share = 0.0
+    contrast: Share = 0.0
+    colour: Share = 0.0
+    grey: Share = 0.0
+    blur: Annotated[float, Between(0, 10)] = 0.0
+    erase: Share = 0.0
 
 
 @dataclass(frozen=True)
 class OptimiserConfig:
     """AdamW with a cosine schedule after a linear warm-up; ``ema`` is the decay of the averaged weights."""
 
-    steps: int
-    lr: float = 1e-3
-    last_lr_share: float = 0.01
-    warmup_steps: int = 0
-    weight_decay: float = 1e-4
-    betas: tuple[float, float] = (0.9, 0.999)
-    clip: float = 1.0
-    ema: float = 0.0
+    steps: Annotated[int, Between(1, MOST_STEPS)]
+    lr: Annotated[float, Between(0, 10, above=True)] = 1e-3
+    last_lr_share: Share = 0.01
+    warmup_steps: Steps = 0
+    weight_decay: Annotated[float, Between(0, 10)] = 1e-4
+    betas: tuple[PartOf, PartOf] = (0.9, 0.999)
+    clip: Annotated[float, Between(0, 1e6)] = 1.0
+    ema: PartOf = 0.0
     precision: str = "float32"
 
 
@@ -108,11 +111,11 @@ class ScheduleConfig:
     ``patience``: stop after so many evaluations without a better score.
     """
 
-    sizes: tuple[tuple[float, int], ...] = ((0.0, 128),)
-    evaluate_every: int = 0
-    checkpoint_every: int = 0
-    report_every: int = 10
-    patience: int = 0
+    sizes: tuple[tuple[Share, Side], ...] = ((0.0, 128),)
+    evaluate_every: Steps = 0
+    checkpoint_every: Steps = 0
+    report_every: Steps = 10
+    patience: Steps = 0
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class RunConfig:
     recipe: str
     optimiser: OptimiserConfig
     encoder: EncoderSpec
-    seed: int = 0
+    seed: Annotated[int, Between(0, 2**32 - 1)] = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     start: StartConfig = StartConfig()
     data: DataConfig = DataConfig()
@@ -136,13 +139,9 @@ class RunConfig:
         _require(
             self.optimiser.precision in PRECISIONS, "optimiser.precision", f"must be one of {', '.join(PRECISIONS)}"
         )
-        _require(0 < self.optimiser.steps <= MOST_STEPS, "optimiser.steps", f"must be from 1 to {MOST_STEPS}")
-        _require(self.optimiser.lr > 0, "optimiser.lr", "must be positive")
-        _require(0 <= self.optimiser.ema < 1, "optimiser.ema", "must be from 0 to below 1")
-        _require(0 <= self.data.held_out_share < 1, "data.held_out_share", "must be from 0 to below 1")
-        _require(0 <= self.start.kept < 1, "start.kept", "must be from 0 to below 1")
-        _require(0 < self.augment.smallest_crop <= 1, "augment.smallest_crop", "must be above 0 and at most 1")
-        _require(self.augment.stretch >= 1, "augment.stretch", "must be at least 1")
+        bounds.require(self)
+        for table in (self.optimiser, self.start, self.data, self.sampling, self.augment, self.schedule):
+            bounds.require(table, where=f"{NAMES[type(table)]}.")
         shares = [share for share, _ in self.schedule.sizes]
         _require(shares[:1] == [0.0] and shares == sorted(shares), "schedule.sizes", "must start at share 0 and rise")
         self._check_batch()
@@ -152,6 +151,10 @@ class RunConfig:
             _require(self.sampling.classes > 0, "sampling.classes", "must be positive for balanced batches")
             _require(self.sampling.per_class > 1, "sampling.per_class", "must be at least 2 for balanced batches")
         _require(self.batch_size > 0, "sampling.batch", "must be positive")
+        _require(self.batch_size <= MOST_IN_BATCH, "sampling.batch", f"must leave a batch of at most {MOST_IN_BATCH}")
+        pixels = self.batch_size * max(side for _, side in self.schedule.sizes) ** 2
+        text = f"must leave a batch of at most {MOST_PIXELS} pixels at the largest of schedule.sizes"
+        _require(pixels <= MOST_PIXELS, "sampling.batch", text)
 
     @property
     def batch_size(self) -> int:
@@ -182,6 +185,12 @@ class RunConfig:
         return cls.from_dict(table)
 
 
+NAMES = {
+    OptimiserConfig: "optimiser", StartConfig: "start", DataConfig: "data", SamplingConfig: "sampling",
+    AugmentConfig: "augment", ScheduleConfig: "schedule",
+}  # fmt: skip
+
+
 def build(cls: type[T], table: Mapping[str, Any], *, where: str = "") -> T:
     """A frozen dataclass from a table, its fields checked against their annotations."""
     if not isinstance(table, Mapping):
@@ -193,7 +202,9 @@ def build(cls: type[T], table: Mapping[str, Any], *, where: str = "") -> T:
     for name, entry in known.items():
         needed = entry.default is MISSING and entry.default_factory is MISSING
         _require(not needed or name in table, where + name, "is missing")
-    return cls(**{name: _convert(hints[name], value, where + name) for name, value in table.items()})
+    made = cls(**{name: _convert(hints[name], value, where + name) for name, value in table.items()})
+    bounds.require(made, where=where)
+    return made
 
 
 def _convert(kind: Any, value: Any, name: str) -> Any:
@@ -223,6 +234,7 @@ def _spec(table: Any, name: str) -> EncoderSpec:
 
 def _convert_tuple(kinds: tuple[Any, ...], value: Any, name: str) -> tuple[Any, ...]:
     _require(isinstance(value, list | tuple), name, "must be a list")
+    _require(len(value) <= MOST_ENTRIES, name, f"must have at most {MOST_ENTRIES} entries")
     if kinds[-1] is Ellipsis:
         kinds = (kinds[0],) * len(value)
     _require(len(kinds) == len(value), name, f"must have {len(kinds)} entries")

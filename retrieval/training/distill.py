@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retrieval.embedding.encoder import Encoder
+from retrieval.training.bounds import Rate, Scale, Side, Stages, Weight
 from retrieval.training.losses.distillation import cosine_loss, logit_loss, relation_loss
 from retrieval.training.losses.metric import CosineClassifier
 from retrieval.training.recipe import Batch, FineTuned, trainable
@@ -30,15 +31,15 @@ class DistillOptions:
     """
 
     teachers: tuple[str, ...] = ()
-    cosine: float = 1.0
-    relation: float = 10.0
-    metric: float = 0.0
-    logits: float = 0.0
-    scale: float = 16.0
-    frozen_stages: int = 0
+    cosine: Weight = 1.0
+    relation: Weight = 10.0
+    metric: Weight = 0.0
+    logits: Weight = 0.0
+    scale: Scale = 16.0
+    frozen_stages: Stages = 0
     fixed_norms: bool = True
-    centre_lr: float = 10.0
-    teacher_sizes: tuple[int, ...] = (224,)
+    centre_lr: Rate = 10.0
+    teacher_sizes: tuple[Side, ...] = (224,)
 
 
 class Distill(FineTuned):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from retrieval.embedding.encoder import Encoder
+from retrieval.training.bounds import Channels, Rate, Side, Width
 from retrieval.training.generator import FILE_ENDING, Generator, save
 from retrieval.training.losses.adversarial import discriminator_loss, generator_loss
 from retrieval.training.recipe import Batch, Recipe, batch_norms, trainable
@@ -28,10 +29,10 @@ class GANOptions:
     ``generator_lr``: its learning rate over the discriminator's (Heusel et al. 2017: two time scales).
     """
 
-    latent: int = 64
-    width: int = 32
-    side: int = 64
-    generator_lr: float = 0.5
+    latent: Width = 64
+    width: Channels = 32
+    side: Side = 64
+    generator_lr: Rate = 0.5
 
 
 class GAN(Recipe):

@@ -155,14 +155,35 @@ RECIPES: Mapping[str, Callable[[Setup], Recipe]] = {
     "gan": _gan,
 }
 
+# What the table ``options`` may hold.
+OPTIONS: Mapping[str, type] = {
+    "classify": ClassifyOptions,
+    "contrastive": ContrastiveOptions,
+    "triplet": TripletOptions,
+    "arcface": ArcFaceOptions,
+    "autoencoder": AutoencoderOptions,
+    "regression": RegressionOptions,
+    "distill": DistillOptions,
+    "simclr": SimCLROptions,
+    "vicreg": VICRegOptions,
+    "swav": SwAVOptions,
+    "gan": GANOptions,
+}
+
 # These take the whitening of their teachers, not of the student's own vectors, as a start.
 OWN_START = frozenset({"distill"})
 
 
+def require_recipe(config: RunConfig) -> None:
+    """Raise InvalidInput naming the field when the recipe is unknown or an option of it does not fit."""
+    if config.recipe not in RECIPES:
+        raise InvalidInput.of("recipe", f"There is no recipe {config.recipe!r}; choose of {', '.join(RECIPES)}.")
+    build(OPTIONS[config.recipe], config.options, where="options.")
+
+
 def build_recipe(setup: Setup) -> Recipe:
-    """The recipe that the config names; raises InvalidInput for an unknown one."""
-    if setup.config.recipe not in RECIPES:
-        raise InvalidInput.of("recipe", f"There is no recipe {setup.config.recipe!r}; choose of {', '.join(RECIPES)}.")
+    """The recipe that the config names; raises InvalidInput as ``require_recipe`` does."""
+    require_recipe(setup.config)
     return RECIPES[setup.config.recipe](setup)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from retrieval.embedding.encoder import Encoder
+from retrieval.training.bounds import Channels, Side, Stages
 from retrieval.training.generator import Generator
 from retrieval.training.recipe import Batch, FineTuned, Recipe
 
@@ -19,8 +20,8 @@ from retrieval.training.recipe import Batch, FineTuned, Recipe
 class AutoencoderOptions:
     """``width``: channels of the decoder's last layer; ``side``: side of the redrawn picture."""
 
-    width: int = 16
-    side: int = 64
+    width: Channels = 16
+    side: Side = 64
 
 
 class Autoencoder(Recipe):
@@ -44,8 +45,8 @@ class RegressionOptions:
     """``teachers``: weights files; ``teacher_sizes``: sides at which they see each picture."""
 
     teachers: tuple[str, ...] = ()
-    teacher_sizes: tuple[int, ...] = (224,)
-    frozen_stages: int = 0
+    teacher_sizes: tuple[Side, ...] = (224,)
+    frozen_stages: Stages = 0
     fixed_norms: bool = False
 
 

@@ -22,7 +22,7 @@ from retrieval.training.data import NO_LABEL, PictureSet
 from retrieval.training.loop import BEST, Hooks, Job, Score, averaged, fit
 from retrieval.training.prune import prune
 from retrieval.training.recipe import Recipe
-from retrieval.training.recipes import OWN_START, Find, Setup, build_recipe, load_weights
+from retrieval.training.recipes import OWN_START, Find, Setup, build_recipe, load_weights, require_recipe
 from retrieval.training.record import Record, write
 from retrieval.training.sampling import hold_out, in_scopes
 from retrieval.training.state import State
@@ -56,6 +56,7 @@ def run(config: RunConfig, *, places: Places, hooks: Hooks | None = None, resume
     A run that ``hooks.stop`` ends is exported as well, and can be resumed from its checkpoint. Raises InvalidInput for
     a config that does not fit the data, and what the loop raises.
     """
+    require_recipe(config)
     places.output.mkdir(parents=True, exist_ok=True)
     hooks = hooks or Hooks()
     training, validation = split(config, places.pictures)

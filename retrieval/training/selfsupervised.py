@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retrieval.embedding.encoder import Encoder
+from retrieval.training.bounds import Between, Steps, Temperature, Weight, Width
 from retrieval.training.losses.selfsupervised import nt_xent, swav, vicreg
 from retrieval.training.recipe import Batch, Recipe
 
@@ -18,22 +19,22 @@ from retrieval.training.recipe import Batch, Recipe
 class HeadOptions:
     """The small network between the encoder's vector and the loss; it is thrown away afterwards."""
 
-    hidden: int = 512
-    output: int = 128
+    hidden: Width = 512
+    output: Width = 128
 
 
 @dataclass(frozen=True)
 class SimCLROptions(HeadOptions):
     """``temperature`` of NT-Xent."""
 
-    temperature: float = 0.2
+    temperature: Temperature = 0.2
 
 
 @dataclass(frozen=True)
 class VICRegOptions(HeadOptions):
     """Weights of invariance, variance and covariance."""
 
-    weights: tuple[float, float, float] = (25.0, 25.0, 1.0)
+    weights: tuple[Weight, Weight, Weight] = (25.0, 25.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ class SwAVOptions(HeadOptions):
     soft an assignment is.
     """
 
-    prototypes: int = 64
-    temperature: float = 0.1
-    epsilon: float = 0.05
-    queue: int = 0
-    queue_from: int = 0
-    frozen: int = 0
+    prototypes: Annotated[int, Between(1, 16_384)] = 64
+    temperature: Temperature = 0.1
+    epsilon: Temperature = 0.05
+    queue: Annotated[int, Between(0, 16_384)] = 0
+    queue_from: Steps = 0
+    frozen: Steps = 0
 
 
 def head(inputs: int, options: HeadOptions) -> nn.Sequential:

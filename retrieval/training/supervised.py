@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from retrieval.embedding.encoder import Encoder
 from retrieval.training.augment import mixup
+from retrieval.training.bounds import Between, Margin, PartOf, Rate, Scale, Stages
 from retrieval.training.losses.metric import CosineClassifier, contrastive_loss, triplet_loss
 from retrieval.training.recipe import Batch, FineTuned, trainable
 
@@ -22,39 +23,39 @@ class StageOptions:
     ``head_lr``: learning rate of what is trained beside the encoder, over the encoder's.
     """
 
-    frozen_stages: int = 0
+    frozen_stages: Stages = 0
     fixed_norms: bool = True
-    head_lr: float = 10.0
+    head_lr: Rate = 10.0
 
 
 @dataclass(frozen=True)
 class ClassifyOptions(StageOptions):
     """``mixup``: alpha of the Beta distribution, 0 for none; ``smoothing``: share given to all classes alike."""
 
-    mixup: float = 0.0
-    smoothing: float = 0.1
+    mixup: Annotated[float, Between(0, 100)] = 0.0
+    smoothing: PartOf = 0.1
 
 
 @dataclass(frozen=True)
 class ContrastiveOptions(StageOptions):
     """``margin``: distance of unit vectors that other classes have to keep."""
 
-    margin: float = 1.0
+    margin: Margin = 1.0
 
 
 @dataclass(frozen=True)
 class TripletOptions(StageOptions):
     """``margin``: by how much a squared distance to another class has to be larger."""
 
-    margin: float = 0.2
+    margin: Margin = 0.2
 
 
 @dataclass(frozen=True)
 class ArcFaceOptions(StageOptions):
     """``scale`` of the cosines and ``margin`` in radians on the true class's angle."""
 
-    scale: float = 20.0
-    margin: float = 0.2
+    scale: Scale = 20.0
+    margin: Margin = 0.2
 
 
 class Supervised(FineTuned):
