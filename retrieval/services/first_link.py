@@ -7,9 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
+from retrieval.errors import InvalidInput
 from retrieval.models import FirstLink
 from retrieval.services.accounts import digest, record
 
@@ -26,13 +29,23 @@ PREPARE_LOCK = 0x61646D696E
 def prepare_admin(password: str = "") -> User:
     """Return the administrator; on the first start make it, with this password or one that nobody knows.
 
-    A site that has a superuser already is left alone: the password counts only once.
+    A site that has a superuser already is left alone: the password counts only once. Raises InvalidInput for one that
+    nobody may have.
     """
     users = get_user_model().objects
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PREPARE_LOCK])
         found = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
+        if found is None and password:
+            _require_good(password)
         return found or users.create_superuser(ADMIN, password=password or secrets.token_urlsafe(32))
+
+
+def _require_good(password: str) -> None:
+    try:
+        validate_password(password, user=get_user_model()(username=ADMIN))
+    except ValidationError as error:
+        raise InvalidInput.of("password", " ".join(error.messages)) from None
 
 
 def issue(user: User) -> str:

@@ -39,6 +39,19 @@ def test_static_files_are_collected_again_only_when_they_changed(site):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("password", ["a", "1234567890", "password123"])
+def test_a_first_password_that_nobody_may_have_stops_the_start(site, settings, password):
+    settings.ADMIN_PASSWORD = password
+    with pytest.raises(CommandError, match=r"^IMAGESEARCH_ADMIN_PASSWORD cannot be used: .*\.$"):
+        call_command("prepare", verbosity=0)
+    assert not get_user_model().objects.exists()
+    settings.ADMIN_PASSWORD = "a good first password"
+    call_command("prepare", verbosity=0)
+    settings.ADMIN_PASSWORD = password  # it counts only once
+    call_command("prepare", verbosity=0)
+
+
+@pytest.mark.django_db
 def test_it_may_be_repeated(site):
     call_command("prepare", verbosity=0)
     call_command("prepare", verbosity=0)

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
 from retrieval import conf, weight_files
-from retrieval.errors import WeightsError
+from retrieval.errors import InvalidInput, WeightsError
 from retrieval.models import Encoder, EncoderState
 from retrieval.services import first_link
 
@@ -25,11 +25,19 @@ class Command(BaseCommand):
         """Do it all; raises CommandError when a check fails."""
         call_command("migrate", verbosity=verbosity, interactive=False, skip_checks=True)
         call_command("collect_static")
-        first_link.prepare_admin(settings.ADMIN_PASSWORD)
+        prepare_admin()
         if Encoder.objects.active() is None:
             call_command("first_encoder")
         require_known_weights()
         self.check(tags=["database", "retrieval", "security"], databases=["default"])
+
+
+def prepare_admin() -> None:
+    """Make the administrator on the first start. Raises CommandError for a password that nobody may have."""
+    try:
+        first_link.prepare_admin(settings.ADMIN_PASSWORD)
+    except InvalidInput as error:
+        raise CommandError(f"IMAGESEARCH_ADMIN_PASSWORD cannot be used: {error.message}") from None
 
 
 def require_known_weights() -> None:
