@@ -1,13 +1,15 @@
 # One image for the web server, the workers and the scheduler; docker-compose.yml says which one a container is.
 
-FROM python:3.12-slim-trixie AS build
+# `make pin-images` names it by its digest.
+ARG BASE=python:3.12-slim-trixie
+FROM ${BASE} AS build
 RUN python -m venv /venv
 COPY requirements.txt requirements.lock /
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r /requirements.lock \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
         --extra-index-url https://download.pytorch.org/whl/cpu -r /requirements.txt
 
-FROM python:3.12-slim-trixie
+FROM ${BASE}
 RUN useradd --system --uid 10001 --home-dir /nonexistent imagesearch \
     && install -d -o imagesearch -g imagesearch -m 0700 /data
 COPY --from=build /venv /venv

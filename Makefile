@@ -9,7 +9,7 @@ LOCK = .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 -
        --custom-compile-command "make lock" --no-emit-package torch
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: run test lint bench chaos fuzz demo clean licences lock audit-dependencies
+.PHONY: run test lint bench chaos fuzz demo clean licences lock audit-dependencies secrets pin-images
 
 run: .venv/run
 	@exec $(PY) manage.py up
@@ -32,6 +32,13 @@ chaos: .venv/test
 
 demo: .venv/run
 	$(PY) manage.py demo
+
+# For containers: the files of docker-compose.yml's secrets, and the digests of its images.
+secrets:
+	@$(PYTHON) containers/make_secrets.py
+
+pin-images:
+	@$(PYTHON) containers/pin_images.py
 
 licences: .venv/test
 	$(PY) -m bench.licences

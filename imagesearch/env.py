@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
+SECRET_LENGTH = 4096
+
 TRUE = frozenset({"1", "on", "true", "yes"})
 FALSE = frozenset({"0", "off", "false", "no"})
 # As browsers name a site: without scheme or port, an IPv6 address in brackets, a leading dot for all names below.
@@ -34,6 +36,35 @@ class BadVariable(SystemExit):
 def raw(name: str) -> str:
     """The variable without surrounding blanks; unset and blank are the same."""
     return os.environ.get(name, "").strip()
+
+
+def secret(name: str) -> str:
+    """Text that is for few eyes: the variable, or the one line of the file that ``<name>_FILE`` names; else nothing.
+
+    The text is never repeated in a sentence.
+    """
+    file = raw(f"{name}_FILE")
+    if not file:
+        return raw(name)
+    if raw(name):
+        raise BadVariable(f"{name}_FILE", f"cannot be set together with {name}; leave one of them out.")
+    try:
+        found = _line_of(Path(file).expanduser())
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "it holds no text"
+        raise BadVariable(f"{name}_FILE", f"names {file}, which cannot be read: {why}.") from None
+    if not found:
+        raise BadVariable(f"{name}_FILE", f"must name a file with one line of text, and {file} is none.")
+    return found
+
+
+def _line_of(file: Path) -> str:
+    """The line in a file; nothing when it has none, or more, or is no file."""
+    if file.exists() and not file.is_file():
+        return ""  # opening a pipe would wait for ever
+    with file.open(encoding="utf-8") as opened:
+        lines = opened.read(SECRET_LENGTH).strip().splitlines()
+    return lines[0] if len(lines) == 1 and len(lines[0]) < SECRET_LENGTH - 1 else ""
 
 
 def text(name: str, default: str = "") -> str:
@@ -122,8 +153,11 @@ def networks(name: str) -> tuple[str, ...]:
 
 
 def url(name: str, *, schemes: tuple[str, ...]) -> str:
-    """A URL with one of the schemes, or nothing when unset. The value is never repeated: it may hold a password."""
-    value = raw(name)
+    """A URL with one of the schemes, or nothing when unset, itself or by a file (``secret``).
+
+    The value is never repeated: it may hold a password.
+    """
+    value = secret(name)
     try:
         scheme, _number = urlsplit(value).scheme, urlsplit(value).port  # the port is checked only when it is read
     except ValueError:

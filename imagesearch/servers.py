@@ -68,7 +68,15 @@ def database(url: str) -> dict[str, Any]:
 
 
 def broker(url: str) -> str:
-    """The URL as kombu reads it: a Unix socket is ``redis+socket://``, its database number the virtual host."""
+    """The URL as kombu reads it: a Unix socket is ``redis+socket://``, its database number the virtual host.
+
+    Of a bare ``rediss://`` kombu would check no certificate, and so tell the password to whoever answers; the option
+    that redis-py takes for granted is therefore said.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "rediss" and "ssl_cert_reqs" not in dict(parse_qsl(parts.query)):
+        query = "&".join(part for part in (parts.query, "ssl_cert_reqs=required") if part)
+        return parts._replace(query=query).geturl()
     return _socket(url, scheme="redis+socket", number="virtual_host")
 
 

@@ -28,8 +28,8 @@ PORT = env.integer("IMAGESEARCH_PORT", default=8000, low=1, high=65535)
 HTTPS = env.boolean("IMAGESEARCH_HTTPS")
 PROXIES = env.integer("IMAGESEARCH_PROXIES", default=0, low=0, high=10)
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.hosts("IMAGESEARCH_ALLOWED_HOSTS")]
-SECRET_KEY = env.text("IMAGESEARCH_SECRET_KEY") or datadir.secret_key(DATA_DIR)
-ADMIN_PASSWORD = env.text("IMAGESEARCH_ADMIN_PASSWORD")
+SECRET_KEY = env.secret("IMAGESEARCH_SECRET_KEY") or datadir.secret_key(DATA_DIR)
+ADMIN_PASSWORD = env.secret("IMAGESEARCH_ADMIN_PASSWORD")
 safety.require_safe_hosts(ALLOWED_HOSTS)
 safety.require_safe_debug(debug=DEBUG, hosts=ALLOWED_HOSTS, listen=HOST, https=HTTPS)
 safety.require_safe_secret(SECRET_KEY)
@@ -278,6 +278,6 @@ IMAGESEARCH = Conf(
     x_accel_prefix=env.location("IMAGESEARCH_X_ACCEL_PREFIX"),
     metrics_networks=env.networks("IMAGESEARCH_METRICS_NETWORKS"),
     broker=servers.client(BROKER),
-    postgres_tools=postgres.binaries(),
+    postgres_tools=env.folder("IMAGESEARCH_POSTGRES_TOOLS", postgres.binaries()),
     proxies=PROXIES,
 )

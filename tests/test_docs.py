@@ -17,6 +17,7 @@ OF_DJANGO = {"shell", "migrate", "createsuperuser", "check"}
 def test_every_variable_is_documented_and_none_is_made_up():
     source = (ROOT / "imagesearch" / "settings.py").read_text()
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
+    read |= {f"{name}_FILE" for name in re.findall(r'env\.(?:secret|url)\(\s*"([A-Z_]+)"', source)}
     page = (ROOT / "docs" / "configuration.md").read_text()
     told = set(re.findall(r"`((?:IMAGESEARCH_|DATABASE_|REDIS_)[A-Z_]+)`", page))
     assert read == told

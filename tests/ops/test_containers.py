@@ -16,8 +16,9 @@ import psycopg
 import pytest
 import yaml
 
-from imagesearch import servers
-from imagesearch.embedded import roles
+from containers import make_secrets, pin_images
+from imagesearch import safety, servers
+from imagesearch.embedded import postgres, roles
 from imagesearch.embedded.supervisor import Supervisor
 from tests.ops.test_up import answer, free_port
 
@@ -45,11 +46,14 @@ def filled(text, values):
 def test_every_documented_variable_reaches_the_programs():
     page = (ROOT / "docs" / "configuration.md").read_text()
     told = set(re.findall(r"`((?:IMAGESEARCH_|DATABASE_|REDIS_)[A-Z_]+)`", page))
+    files = {variable for variable in told if variable.endswith("_FILE")}
     for name in APP:
         given = COMPOSE["services"][name]["environment"]
-        assert set(given) == told - OF_THE_IMAGE - OF_THE_MACHINE
+        assert set(given) == told - OF_THE_IMAGE - OF_THE_MACHINE - {file.removesuffix("_FILE") for file in files}
         for variable, text in given.items():
-            assert filled(text, {variable: "mine"}) == "mine"
+            assert filled(text, {variable: "mine"}) == "mine" or variable in files
+        mounted = {f"/run/secrets/{each}" for each in COMPOSE["services"][name]["secrets"]}
+        assert {given[file] for file in files} == mounted
     asked = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text())) - {"COMPOSE_PROJECT_NAME"}
     assert set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.M)) == asked
     assert asked >= OF_THE_MACHINE
@@ -60,6 +64,110 @@ def test_a_container_made_anew_is_the_same_machine_and_never_doubled():
         assert COMPOSE["services"][name]["hostname"] == name
     for name in ("worker", "long-worker"):
         assert COMPOSE["services"][name]["container_name"].endswith(f"-{name}")
+
+
+def test_no_container_can_do_more_than_it_needs():
+    for name, service in COMPOSE["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"][0] == "no-new-privileges:true", name
+        assert service["read_only"] is True, name
+        assert service["pids_limit"] <= 512, name
+        assert service["mem_limit"], name
+        assert service["cpus"], name
+        assert not service.get("privileged")
+        assert service.get("user") in {"postgres", "valkey"} or name in APP
+    assert "USER imagesearch" in DOCKERFILE
+
+
+def test_database_and_broker_are_reached_by_the_programs_alone():
+    inside = {"database": "db", "broker": "broker"}
+    for network, server in inside.items():
+        assert COMPOSE["networks"][network] == {"internal": True}
+        assert {name for name, each in COMPOSE["services"].items() if network in each["networks"]} == {*APP, server}
+        assert COMPOSE["services"][server]["networks"] == [network]
+    assert [name for name, each in COMPOSE["services"].items() if "outside" in each["networks"]] == ["web"]
+    published = {name: each["ports"] for name, each in COMPOSE["services"].items() if "ports" in each}
+    assert {name: [filled(port, {}) for port in ports] for name, ports in published.items()} == {
+        "web": ["127.0.0.1:8000:8000"]
+    }
+
+
+def test_no_secret_is_in_an_environment_or_a_command_line():
+    whole = (ROOT / "docker-compose.yml").read_text() + (ROOT / ".env.example").read_text()
+    assert not re.search(r"PASSWORD[:=](?! *$)|_URL: |SECRET_KEY: |requirepass|(redis|postgresql)://", whole, re.M)
+    for name, place in COMPOSE["secrets"].items():
+        assert place == {"file": f"./secrets/{name}"}
+    assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+    assert (ROOT / ".dockerignore").read_text().startswith("*\n")
+    assert "secrets" not in (ROOT / ".dockerignore").read_text()
+
+
+def test_every_image_can_be_pinned_by_one_command(short_folder, monkeypatch, capsys):
+    asked = [service["image"] for service in COMPOSE["services"].values() if service["image"] != "imagesearch"]
+    base = COMPOSE["services"]["web"]["build"]["args"]["BASE"]
+    assert {filled(text, {}) for text in [*asked, base]} == set(pin_images.IMAGES.values())
+    assert {filled(text, dict.fromkeys(pin_images.IMAGES, "pinned")) for text in [*asked, base]} == {"pinned"}
+    assert re.findall(r"^ARG BASE=(.*)$|^FROM (\S+)", DOCKERFILE, re.M) == [
+        (filled(base, {}), ""), ("", "${BASE}"), ("", "${BASE}")
+    ]  # fmt: skip
+    settings = short_folder / ".env"
+    settings.write_text("IMAGESEARCH_PORT=80\nBASE_IMAGE=\n")
+    docker(short_folder, "case $* in *python*) exit 1;; esac; echo sha256:" + "a" * 64)
+    monkeypatch.setenv("PATH", str(short_folder), prepend=os.pathsep)
+    with pytest.raises(SystemExit, match="The digest of python"):
+        pin_images.main(settings)
+    assert settings.read_text() == "IMAGESEARCH_PORT=80\nBASE_IMAGE=\n"
+    docker(short_folder, "echo sha256:" + "a" * 64)
+    pin_images.main(settings)
+    lines = settings.read_text().splitlines()
+    assert lines[0] == "IMAGESEARCH_PORT=80"
+    assert lines[1:] == [f"{name}={image}@sha256:{'a' * 64}" for name, image in pin_images.IMAGES.items()]
+
+
+def docker(folder, script):
+    """A program of that name that answers so."""
+    (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "docker").chmod(0o755)
+
+
+def test_the_secrets_are_made_once_and_fit_each_other(short_folder):
+    folder, settings = short_folder / "secrets", short_folder / ".env"
+    settings.write_text("IMAGESEARCH_SECRET_KEY=\nIMAGESEARCH_ADMIN_PASSWORD=of earlier versions\n")
+    make_secrets.main(folder, settings)
+    made = {file.name: file.read_text().strip() for file in folder.iterdir()}
+    assert set(made) == set(COMPOSE["secrets"])
+    assert made["admin_password"] == "of earlier versions"
+    assert made["database_url"] == f"postgresql://imagesearch:{made['database_password']}@db/imagesearch"
+    assert made["redis_url"] == f"redis://:{made['broker.conf'].split()[1]}@broker:6379/0"
+    safety.require_safe_secret(made["secret_key"])
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o444}
+    make_secrets.main(folder, settings)
+    assert {file.name: file.read_text().strip() for file in folder.iterdir()} == made
+
+
+def test_the_site_is_no_superuser_of_the_databases_container(short_folder, monkeypatch):
+    """The script that the database's image runs once, on a cluster like the one that it makes."""
+    for place in (roles, postgres):
+        monkeypatch.setattr(place, "OPERATOR", "postgres")
+    server = replace(servers.postgres(short_folder), settings={"fsync": "off"})
+    supervisor = Supervisor(print)
+    supervisor.start(replace(server.service(), settle=lambda: None))
+    try:
+        make_secrets.main(short_folder / "files", short_folder / ".env")
+        given = {"POSTGRES_USER": "postgres", "PGPASSWORD": roles.password(server.passfile("postgres"))}
+        given |= {"PGHOST": str(server.sockets), "SECRETS": str(short_folder / "files")}
+        path = f"{postgres.binaries()}{os.pathsep}{os.environ['PATH']}"
+        words = ["sh", str(ROOT / "containers" / "database.sh")]
+        subprocess.run(words, env=os.environ | given | {"PATH": path}, check=True)
+        word = (short_folder / "files" / "database_password").read_text().strip()
+        address = f"postgresql://imagesearch:{word}@/imagesearch?host={server.sockets}"
+        with psycopg.connect(address) as connection:
+            assert connection.execute("SELECT '[1]'::vector, rolsuper FROM pg_roles WHERE rolname = current_user"
+                                      ).fetchone()[1] is False  # fmt: skip
+            connection.execute("CREATE TABLE own (id int)")
+    finally:
+        supervisor.stop()
 
 
 @pytest.fixture
@@ -92,7 +200,7 @@ def of_image(app):
 
 @pytest.fixture
 def theirs(short_folder):
-    """A database and a broker of one's own, reached by an address; the variables that name them."""
+    """A database and a broker of one's own, reached by addresses in files; the place of those files."""
     folder, port, other = short_folder / "servers", free_port(), free_port()
     folder.mkdir()
     (folder / "access").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
@@ -106,7 +214,12 @@ def theirs(short_folder):
         replace(database, answers=lambda: takes_connections(address), settle=lambda: None),
         replace(broker, argv=[*broker.argv, "--port", str(other)]),
     )
-    yield {"DATABASE_URL": address, "REDIS_URL": f"redis://:{servers.valkey(folder).password}@127.0.0.1:{other}/0"}
+    given = {"database_url": address, "redis_url": f"redis://:{servers.valkey(folder).password}@127.0.0.1:{other}/0"}
+    make_secrets.main(short_folder / "files", short_folder / ".env")
+    for name, text in given.items():
+        (short_folder / "files" / name).chmod(0o644)
+        (short_folder / "files" / name).write_text(text + "\n")
+    yield {"/run/secrets": str(short_folder / "files")}
     supervisor.stop()
 
 
@@ -119,10 +232,12 @@ def takes_connections(address):
     return True
 
 
-def in_container(name, app, values):
-    """Command line and environment of a service's container; ``values`` is what stands in .env."""
+def in_container(name, app, mounts):
+    """Command line and environment of a service's container; ``mounts`` says what lies where in it."""
     service = COMPOSE["services"][name]
-    given = {variable: filled(text, values) for variable, text in service["environment"].items()}
+    given = {variable: filled(text, {}) for variable, text in service["environment"].items()}
+    for inside, outside in mounts.items():
+        given = {variable: text.replace(inside, outside) for variable, text in given.items()}
     return [*POWERLESS, sys.executable, *service["command"][1:]], of_image(app) | given
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,33 @@ def test_bad_value_is_one_sentence_that_names_the_variable(setting, value, read)
     assert sentence.count(". ") == 0
     assert sentence.endswith(".")
     assert "hunter2" not in sentence
+
+
+def test_a_secret_may_be_in_a_file(setting, monkeypatch, tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("  postgresql://me:pass@h/name\n")
+    monkeypatch.setenv(f"{NAME}_FILE", str(file))
+    assert env.secret(NAME) == "postgresql://me:pass@h/name"
+    assert env.url(NAME, schemes=("postgresql",)) == "postgresql://me:pass@h/name"
+    setting("postgresql://other/name")
+    with pytest.raises(env.BadVariable, match=f"{NAME}_FILE cannot be set together with {NAME}"):
+        env.secret(NAME)
+    setting(" ")
+    assert env.secret(NAME) == "postgresql://me:pass@h/name"
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\n", b"one\nhunter2", b"hunter2" * 1000, b"hunter2\xff"])
+def test_a_file_that_holds_no_secret_is_named_and_not_repeated(monkeypatch, tmp_path, content):
+    (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "secret"))
+    with pytest.raises(env.BadVariable, match=f"{NAME}_FILE .*secret") as caught:
+        env.secret(NAME)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_is_no_file_is_no_secret(monkeypatch, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "absent", "."):
+        monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / name))
+        with pytest.raises(env.BadVariable, match=f"{NAME}_FILE"):
+            env.secret(NAME)
