@@ -90,3 +90,9 @@ def _start() -> str:
 
 def _worker_number() -> int:
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+
+
+@pytest.fixture(autouse=True)
+def an_archive_is_one_turn(monkeypatch):
+    """On a slow machine a turn would be over in the midst of an archive; what tests turns makes its own."""
+    monkeypatch.setattr("retrieval.services.archives.TURN_SECONDS", 3600.0)
