@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import pickle
+import struct
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,13 @@ from retrieval.errors import InvalidInput, WeightsError
 SPEC_KEY = "imagesearch.spec"
 COUNTER = ".num_batches_tracked"
 _SHOWN = 3
+MOST_BYTES = 4 * 1024**3  # the largest backbone has half a gigabyte
+MOST_ENTRIES = 10_000
+# What the parsers raise about files that are none, hostile ones included.
+BROKEN = (
+    SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, struct.error, RuntimeError, EOFError, ValueError,
+    LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, MemoryError,
+)  # fmt: skip
 
 
 def save(encoder: Encoder, path: Path) -> str:
@@ -76,6 +85,10 @@ def read(path: Path, *, sha256: str | None = None) -> tuple[dict[str, Tensor], d
 
 def _checked_bytes(path: Path, sha256: str | None) -> bytes:
     try:
+        if path.exists() and not path.is_file():
+            raise WeightsError(f"{path.name} is not a weights file: it is a folder, a pipe or a device.")
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise WeightsError(f"{path.name} is not a weights file: {size} bytes are more than {MOST_BYTES}.")
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"The weights file {path.name} cannot be read: {error.strerror}.") from error
@@ -89,24 +102,47 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         if name.endswith(".safetensors"):
             return parse_safetensors(data), _about(data)
+        _require_plain_zip(data)
         tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except BROKEN as error:
         raise WeightsError(f"{name} is not a weights file: {str(error).partition(chr(10))[0]}") from error
-    if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise WeightsError(f"{name} is not a state dict: it must map names to tensors.")
+    if not isinstance(tensors, Mapping) or not all(map(_is_entry, tensors.items())):
+        raise WeightsError(f"{name} is not a state dict: it must map names to tensors, dense and of real numbers.")
     return dict(tensors), {}
+
+
+def _require_plain_zip(data: bytes) -> None:
+    """Raise ValueError for a zip that grows when it is unpacked, which no weights file does."""
+    if not data.startswith(b"PK"):
+        return
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
+    if len(entries) > MOST_ENTRIES or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ValueError("it is a zip file of another kind")
+    if sum(entry.file_size for entry in entries) > len(data):
+        raise ValueError("it says that it holds more than it is long")
+
+
+def _is_entry(entry: tuple[Any, Any]) -> bool:
+    name, value = entry
+    if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+        return False
+    return not (value.is_quantized or value.is_complex() or value.is_meta)
 
 
 def _about(data: bytes) -> dict[str, str]:
     length = int.from_bytes(data[:8], "little")
     header: dict[str, Any] = json.loads(data[8 : 8 + length])
-    return dict(header.get("__metadata__", {}))
+    return dict(header.get("__metadata__") or {})
 
 
 def _own_spec(about: Mapping[str, str], name: str) -> EncoderSpec | None:
     try:
-        return EncoderSpec.from_dict(json.loads(about[SPEC_KEY])) if SPEC_KEY in about else None
-    except (ValueError, InvalidInput) as error:
+        said = json.loads(about[SPEC_KEY]) if SPEC_KEY in about else None
+        if said is not None and not isinstance(said, dict):
+            raise ValueError("its spec is no table")
+        return EncoderSpec.from_dict(said) if said is not None else None
+    except (ValueError, RecursionError, InvalidInput) as error:
         raise WeightsError(f"{name} is not a weights file: {error}") from error
 
 
@@ -120,8 +156,11 @@ def _fill(encoder: Encoder, tensors: Mapping[str, Tensor], name: str) -> None:
     # How many batches a normalisation has seen is nothing an encoder needs; many files leave it out.
     given = {**{key: value for key, value in expected.items() if key.endswith(COUNTER)}, **given}
     missing, unknown = sorted(expected.keys() - given.keys()), sorted(given.keys() - expected.keys())
-    misfits = [key for key in expected.keys() & given.keys() if expected[key].shape != given[key].shape]
-    for problem, keys in (("lacks", missing), ("holds unknown", unknown), ("has other shapes for", sorted(misfits))):
+    both = sorted(expected.keys() & given.keys())
+    misfits = [key for key in both if expected[key].shape != given[key].shape]
+    others = [key for key in both if expected[key].is_floating_point() != given[key].is_floating_point()]
+    problems = {"lacks": missing, "holds unknown": unknown, "has other shapes for": misfits}
+    for problem, keys in {**problems, "has another kind of numbers for": others}.items():
         if keys:
             listed = ", ".join(keys[:_SHOWN]) + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")
             raise WeightsError(f"{name} does not fit {encoder.spec.backbone}: it {problem} {listed}.")
