@@ -267,6 +267,7 @@ IMAGESEARCH = Conf(
     fetch=env.boolean("IMAGESEARCH_FETCH", default=True),
     decode_processes=env.integer("IMAGESEARCH_DECODERS", default=2, low=1, high=64),
     decode_line=env.integer("IMAGESEARCH_DECODER_LINE", default=5, low=0, high=1_000),
+    unprotected_decoder=env.boolean("IMAGESEARCH_UNPROTECTED_DECODER"),
     limits=Limits(
         user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),

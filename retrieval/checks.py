@@ -1,10 +1,12 @@
-"""Start-up checks that really try: the database and its extension, the media folder, the broker, the encoder's file."""
+"""Start-up checks that really try: database and extension, media folder, broker, the encoder's file, the decoder."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -13,12 +15,17 @@ from django.db import DatabaseError, connection
 
 from retrieval import conf, weight_files
 from retrieval.errors import WeightsError
+from retrieval.ingest import process
+from retrieval.ingest.protection import SETTING
 from retrieval.models import Encoder
 
 # 0.8.0 brought iterative scans, without which a filtered search starves; 0.8.7 mended a rare race of INSERT and VACUUM.
 NEEDED_VECTOR = (0, 8, 0)
 WANTED_VECTOR = (0, 8, 7)
 BROKER_SECONDS = 2
+WRITTEN_SECONDS = 10.0
+
+_written: dict[Path, float] = {}
 
 Problem = str | None
 
@@ -50,15 +57,22 @@ def broker() -> Problem:
 
 
 def media() -> Problem:
-    """Say what is wrong with the folder of pictures, or None: a file must be writable there."""
+    """Say what is wrong with the folder of pictures, or None: a file must be writable there.
+
+    That it was is believed for some seconds: each try syncs a file, and anybody may ask.
+    """
     folder = conf.get().incoming
+    if time.monotonic() - _written.get(folder, -WRITTEN_SECONDS) < WRITTEN_SECONDS and folder.is_dir():
+        return None
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
             os.fsync(file.fileno())
     except OSError as error:
+        _written.pop(folder, None)
         return f"The media folder {folder} cannot be written: {error.strerror}."
+    _written[folder] = time.monotonic()
     return None
 
 
@@ -77,11 +91,26 @@ def encoder() -> Problem:
     return None
 
 
+def decoder() -> Problem:
+    """Say what is wrong with the decoder, or None: it must start, and reach nothing that it must not."""
+    try:
+        reached = process.measured().reached
+    except (process.EndedError, OSError):
+        return "The picture decoder does not start."
+    if not reached or conf.get().unprotected_decoder:
+        return None
+    return (
+        f"A taken-over decoder would reach {', '.join(reached)}, so no picture is decoded. See docs/operations.md, or"
+        f" set {SETTING}=on to decode all the same."
+    )
+
+
 PROBES: dict[str, Callable[[], Problem]] = {
     "database": database,
     "broker": broker,
     "media": media,
     "encoder": encoder,
+    "decoder": decoder,
 }
 
 
@@ -130,6 +159,12 @@ def check_encoder(*, databases: Sequence[str] | None, **_: Any) -> Sequence[chec
     if not databases or database():
         return []
     return _message(checks.Warning, encoder(), "retrieval.W003")
+
+
+@checks.register(checks.Tags.database)
+def check_decoder(*, databases: Sequence[str] | None, **_: Any) -> Sequence[checks.CheckMessage]:
+    """System check: the decoder. A warning, as all but reading pictures works without it."""
+    return _message(checks.Warning, decoder(), "retrieval.W004") if databases else []
 
 
 def _message(kind: type[checks.Error | checks.Warning], text: Problem, code: str) -> list[checks.CheckMessage]:

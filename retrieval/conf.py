@@ -67,6 +67,7 @@ class Conf:
     fetch: bool = True
     decode_processes: int = 2
     decode_line: int = 5
+    unprotected_decoder: bool = False
     working_side: int = 512
     thumbnail_sizes: tuple[int, ...] = (320, 1280)
     exact_candidates: int = 10_000

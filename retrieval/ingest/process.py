@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import select
 import signal
 import socket
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from retrieval.errors import UnsupportedPicture
+from retrieval import conf
+from retrieval.errors import Unavailable, UnsupportedPicture
 from retrieval.ingest import answers, fork_server, wire
 from retrieval.ingest.fork_server import GoneError
 from retrieval.ingest.picture import Decoded, DecodeRequest
+from retrieval.ingest.protection import Protection
 
 PROGRAM = "from retrieval.ingest.child import main; from retrieval.ingest.decode import decode; main(decode)"
 BUFFER = 1024 * 1024
@@ -25,13 +27,15 @@ TICK = 0.01
 class ChildLimits:
     """What a child may cost: processor and wall time (seconds) of one picture, memory (bytes) of the whole process.
 
-    ``program`` is the Python text that the child runs; tests put a misbehaving decoder there.
+    ``program`` is the Python text that the child runs; tests put a misbehaving decoder there. ``unprotected``: decode
+    even where the child can reach what it must not.
     """
 
     cpu: int = 20
     wall: float = 30
     memory: int = 1536 * 1024 * 1024
     program: str = PROGRAM
+    unprotected: bool = False
 
 
 class EndedError(Exception):
@@ -48,7 +52,7 @@ class Child:
     def __init__(self, limits: ChildLimits) -> None:
         """Have a process forked and wait until it is ready, some milliseconds; the first one of its kind takes longer.
 
-        Raises EndedError when it does not come up.
+        Raises EndedError when it does not come up, and Unavailable (``decoder_unprotected``) when it reaches too much.
         """
         self._limits = limits
         self.tasks = 0
@@ -61,13 +65,17 @@ class Child:
             hello = wire.receive(self._channel, deadline=time.monotonic() + START_SECONDS)
         except (wire.BrokenError, OSError) as error:
             raise EndedError(self._ending_signal()) from error
-        self.guards: Mapping[str, int] = hello.header["guards"]
-        self.held: Mapping[str, bool] = hello.header["held"]
+        self.protection = Protection.of(hello.header)
+        try:
+            self.protection.require(allowed=limits.unprotected)
+        except Unavailable:
+            self.stop()
+            raise
 
     @property
     def offline(self) -> bool:
         """Whether the child was found to have no network."""
-        return self.held["network"]
+        return self.protection.held["network"]
 
     @property
     def alive(self) -> bool:
@@ -133,6 +141,30 @@ def _forked(limits: ChildLimits, channel: socket.socket) -> tuple[fork_server.Fo
         except GoneError:
             continue
     raise EndedError(0)
+
+
+def limits_in_force() -> ChildLimits:
+    """What a child may cost by the settings in force."""
+    settings = conf.get()
+    costs = settings.limits
+    return ChildLimits(
+        cpu=costs.decode_cpu,
+        wall=costs.decode_wall,
+        memory=costs.decode_memory,
+        unprotected=settings.unprotected_decoder,
+    )
+
+
+def measured() -> Protection:
+    """How a child of this process is kept apart, measured once. Raises EndedError when none comes up."""
+    return _measured(replace(limits_in_force(), unprotected=True))
+
+
+@functools.cache
+def _measured(limits: ChildLimits) -> Protection:
+    child = Child(limits)
+    child.stop()
+    return child.protection
 
 
 def timeout() -> UnsupportedPicture:

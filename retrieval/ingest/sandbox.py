@@ -19,7 +19,7 @@ from retrieval import conf
 from retrieval.errors import Unavailable
 from retrieval.ingest.children import Children
 from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits, Region
-from retrieval.ingest.process import ChildLimits, EndedError, crash
+from retrieval.ingest.process import ChildLimits, EndedError, crash, limits_in_force
 from retrieval.ingest.turns import Asker, Job, Shares, Turns
 
 # Codes after which the same file may well succeed at another moment: a busy machine, a decoder killed from outside.
@@ -160,8 +160,7 @@ def busy() -> Unavailable:
 def shared() -> Sandbox:
     """Return this process's pool, sized by the settings in force."""
     settings = conf.get()
-    limits = settings.limits
-    child = ChildLimits(cpu=limits.decode_cpu, wall=limits.decode_wall, memory=limits.decode_memory)
+    child = limits_in_force()
     return Sandbox(PoolSettings(settings.decode_processes, line=settings.decode_line, patience=PATIENCE, child=child))
 
 

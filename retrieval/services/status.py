@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Sum
 from django.utils import timezone
 
+from retrieval.ingest import process
 from retrieval.models import (
     Collection,
     EmbeddingCount,
@@ -21,7 +22,7 @@ from retrieval.models import (
     RecallFigure,
     Status,
 )
-from retrieval.services import limits
+from retrieval.services import limits, rights
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Person
@@ -37,6 +38,7 @@ _beaten: dict[str, float] = {}
 class StatusOverview:
     """Version, active encoder, visible pictures by state, and which servers show signs of life.
 
+    ``decoder`` says how this process's decoders are kept apart; None for those who are not staff.
     ``recall`` is what the guard last measured for the active encoder's index, and ``recall_at`` when; None before.
     """
 
@@ -49,6 +51,7 @@ class StatusOverview:
     services: dict[str, bool]
     recall: float | None
     recall_at: datetime | None
+    decoder: dict[str, Any] | None
 
 
 def overview(user: Person | Any) -> StatusOverview:
@@ -66,7 +69,17 @@ def overview(user: Person | Any) -> StatusOverview:
         services=services(),
         recall=figure.recall if figure else None,
         recall_at=figure.at if figure else None,
+        decoder=decoder() if rights.staff(user) else None,
     )
+
+
+def decoder() -> dict[str, Any] | None:
+    """Tell what this process's decoders were found not to reach, and by which guards; None when none starts."""
+    try:
+        found = process.measured()
+    except (process.EndedError, OSError):
+        return None
+    return {"protected": not found.reached, "held": dict(found.held), "guards": dict(found.guards)}
 
 
 def services() -> dict[str, bool]:

@@ -21,6 +21,9 @@ REASONS = {
     "conflict": gettext_lazy("The state of things does not allow this now."),
     "decoder_crashed": gettext_lazy("This picture ended the program that reads pictures."),
     "decoder_memory": gettext_lazy("Reading this picture takes more memory than the limit."),
+    "decoder_unprotected": gettext_lazy(
+        "Pictures are not read here: this server cannot protect itself from them. Tell whoever runs the site."
+    ),
     "decoder_timeout": gettext_lazy("Reading this picture takes too long."),
     "decoders_busy": gettext_lazy("Many pictures are being read just now. Please try again in a moment."),
     "decoding_used_up": gettext_lazy("Reading your pictures took a lot of time. Please wait a moment."),

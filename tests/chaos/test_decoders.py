@@ -21,7 +21,7 @@ HOOKED = "; ".join([
 # Read by every Python of the site when it starts. Less time for each picture, so that the test ends this day.
 CUSTOMIZE = f"""
 import retrieval.conf, retrieval.ingest.process as process
-process.ChildLimits.__init__.__defaults__ = (2, 5, 700 * 2**20, {HOOKED!r})
+process.ChildLimits.__init__.__defaults__ = (2, 5, 700 * 2**20, {HOOKED!r}, False)
 real = retrieval.conf.Limits.__init__
 def less(self, *values, **named):
     real(self, *values, **{{"decode_cpu": 2, "decode_wall": 5, "decode_memory": 700 * 2**20, **named}})

@@ -11,11 +11,14 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from retrieval import checks, telemetry, weight_files
+from retrieval.ingest import process
+from retrieval.ingest.protection import FLOOR, SETTING, Protection
 from retrieval.models import Encoder, RecallFigure
 from retrieval.services import accounts
+from retrieval.web import health
 from tests.powers import as_operator
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +28,18 @@ pytestmark = pytest.mark.django_db
 def configure(monkeypatch):
     """Change the app's settings for one test."""
     return lambda **changes: monkeypatch.setattr(settings, "IMAGESEARCH", replace(settings.IMAGESEARCH, **changes))
+
+
+@pytest.fixture
+def inside(configure):
+    """Who asks from here may read the figures, and why something is broken."""
+    configure(metrics_networks=("127.0.0.0/8",))
+
+
+@pytest.fixture(autouse=True)
+def nothing_believed(monkeypatch):
+    """No folder was written before this test."""
+    monkeypatch.setattr(checks, "_written", {})
 
 
 @pytest.fixture
@@ -51,7 +66,7 @@ def test_readyz_names_a_missing_encoder(client):
     assert response["Retry-After"] == "5"
 
 
-def test_readyz_names_a_missing_weights_file(client, encoder):
+def test_readyz_names_a_missing_weights_file(client, encoder, inside):
     Encoder.objects.update(weights_name="gone.safetensors")
     assert "gone.safetensors" in client.get("/readyz").json()["broken"]["encoder"]
 
@@ -89,7 +104,7 @@ def test_readyz_names_altered_weights_until_they_are_put_back(client, weights, t
     damage(weights)
     answer = client.get("/readyz")
     assert (answer.status_code, list(answer.json()["broken"])) == (503, ["encoder"])
-    assert "own.safetensors was altered" in answer.json()["broken"]["encoder"]
+    assert "own.safetensors was altered" in checks.encoder()
     shutil.copy2(good, weights)
     assert client.get("/readyz").status_code == 200
 
@@ -101,7 +116,7 @@ def test_readyz_reads_the_weights_once_while_they_are_the_same(client, weights):
     assert weight_files._sha256.cache_info().misses == 1
 
 
-def test_readyz_names_a_broken_broker(client, encoder, configure):
+def test_readyz_names_a_broken_broker(client, encoder, configure, inside):
     configure(broker="unix:///nowhere/valkey.sock")
     assert client.get("/readyz").json()["broken"]["broker"].startswith("The broker does not answer")
 
@@ -110,6 +125,61 @@ def test_readyz_names_a_media_folder_that_cannot_be_written(client, encoder, con
     (tmp_path / "media").write_text("a file where a folder should be")
     configure(data_dir=tmp_path)
     assert list(client.get("/readyz").json()["broken"]) == ["media"]
+
+
+def test_readyz_tells_paths_to_those_alone_who_may_read_the_figures(client, encoder, configure, tmp_path):
+    (tmp_path / "media").write_text("a file where a folder should be")
+    configure(data_dir=tmp_path, weights_dir=tmp_path)
+    Encoder.objects.update(weights_name="gone.safetensors", weights_sha256="0" * 64)
+    told = client.get("/readyz")
+    assert (told.status_code, sorted(told.json()["broken"])) == (503, ["encoder", "media"])
+    assert str(tmp_path) not in told.content.decode()
+    assert "gone" not in told.content.decode()
+    assert "decoder" not in told.json()
+    client.force_login(get_user_model().objects.create_superuser("helper"))
+    told = client.get("/readyz").json()
+    assert str(tmp_path) in told["broken"]["media"]
+    assert told["decoder"]["held"]
+
+
+def test_readyz_answers_while_the_database_is_away(client, monkeypatch):
+    def away(_):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(checks, "PROBES", {"database": lambda: "away"})
+    monkeypatch.setattr(health, "_may_read_metrics", away)
+    assert client.get("/readyz").json()["broken"]["database"] == health.PUBLICLY.format("database")
+
+
+def test_readyz_syncs_no_file_each_time(client, encoder, monkeypatch):
+    synced = []
+    monkeypatch.setattr(checks.os, "fsync", synced.append)
+    for _ in range(20):
+        assert client.get("/readyz").status_code == 200
+    assert len(synced) == 1
+    monkeypatch.setattr(checks, "WRITTEN_SECONDS", 0.0)
+    client.get("/readyz")
+    assert len(synced) == 2
+
+
+def test_readyz_names_a_decoder_that_reaches_too_much(client, encoder, configure, monkeypatch):
+    bare = Protection({name: name != "files" for name in FLOOR}, {"seccomp": False})
+    monkeypatch.setattr(process, "measured", lambda: bare)
+    assert list(client.get("/readyz").json()["broken"]) == ["decoder"]
+    assert "reach files" in checks.decoder()
+    assert SETTING in checks.decoder()
+    assert "retrieval.W004" in {message.id for message in checks.check_decoder(databases=["default"])}
+    configure(unprotected_decoder=True)
+    assert client.get("/readyz").status_code == 200
+
+
+def test_readyz_names_a_decoder_that_does_not_start(client, encoder, monkeypatch):
+    def ended():
+        raise process.EndedError(0)
+
+    monkeypatch.setattr(process, "measured", ended)
+    assert "does not start" in checks.decoder()
+    assert client.get("/readyz").status_code == 503
 
 
 @pytest.mark.parametrize(("version", "word"), [(None, "lacks"), ((0, 7, 4), "too old")])

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from redis import Redis
 
+from retrieval.ingest.protection import FLOOR
 from retrieval.models import Embedding, Heartbeat, JobState
 from retrieval.services import status
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
@@ -58,3 +59,10 @@ def test_signs_of_life_are_written_seldom(monkeypatch):
 def test_before_the_first_encoder_there_is_a_state_too():
     overview = status.overview(UserFactory())
     assert (overview.encoder, overview.trained, overview.recall, overview.recall_at) == (None, False, None, None)
+
+
+def test_how_the_decoder_is_kept_apart_is_for_staff():
+    assert status.overview(UserFactory()).decoder is None
+    found = status.overview(UserFactory(is_staff=True)).decoder
+    assert set(found) == {"protected", "held", "guards"}
+    assert found["protected"] == all(found["held"][name] for name in FLOOR)

@@ -75,4 +75,7 @@ class StatusSerializer(serializers.Serializer[Any]):
     images = serializers.DictField(child=serializers.IntegerField(), help_text="total, pending, ready, failed")
     pending = serializers.IntegerField()
     services = serializers.DictField(child=serializers.BooleanField())
+    decoder = serializers.DictField(
+        allow_null=True, help_text="protected; held: what a decoder was found not to reach; guards in force; for staff"
+    )
     recall = serializers.FloatField(allow_null=True)
