@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "retrieval",
 ]
 MIDDLEWARE = [
+    "retrieval.web.callers.Callers",
     "retrieval.telemetry.Measure",
     "django.middleware.security.SecurityMiddleware",
     "imagesearch.security.Headers",
@@ -172,10 +173,15 @@ CELERY_BEAT_SCHEDULE = {
 # --- People ----------------------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "retrieval.services.passwords.LongEnough", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["retrieval.services.passwords.Door"]
+SESSION_ENGINE = "retrieval.services.sessions"
+SESSION_IDLE_HOURS = env.integer("IMAGESEARCH_SESSION_IDLE_HOURS", default=72, low=1, high=8760)
+SESSION_DAYS = env.integer("IMAGESEARCH_SESSION_DAYS", default=30, low=1, high=365)
+SESSION_COOKIE_AGE = SESSION_DAYS * 24 * 3600
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
@@ -268,6 +274,9 @@ IMAGESEARCH = Conf(
     decode_processes=env.integer("IMAGESEARCH_DECODERS", default=2, low=1, high=64),
     decode_line=env.integer("IMAGESEARCH_DECODER_LINE", default=5, low=0, high=1_000),
     unprotected_decoder=env.boolean("IMAGESEARCH_UNPROTECTED_DECODER"),
+    own_names=tuple(name for name in ALLOWED_HOSTS if name.strip("*.") and not name.startswith(".")),
+    session_idle_hours=SESSION_IDLE_HOURS,
+    session_days=SESSION_DAYS,
     limits=Limits(
         user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),

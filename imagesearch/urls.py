@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from retrieval.web import health
 
@@ -13,6 +14,8 @@ urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("metrics", health.metrics),
+    # One page asks for the old password, and counts.
+    path("admin/password_change/", admin.site.admin_view(RedirectView.as_view(pattern_name="web:account"))),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include("retrieval.api.urls")),

@@ -14,5 +14,6 @@ class RetrievalConfig(AppConfig):
     verbose_name = "imagesearch"
 
     def ready(self) -> None:
-        """Register the checks; only now, as they need the models."""
+        """Register the checks and the watch over accounts; only now, as they need the models."""
         import_module("retrieval.checks")
+        import_module("retrieval.services.account_changes")

@@ -65,6 +65,7 @@ class Conf:
     encoder: str = "compact-v1"
     public_search: bool = False
     fetch: bool = True
+    own_names: tuple[str, ...] = ()
     decode_processes: int = 2
     decode_line: int = 5
     unprotected_decoder: bool = False
@@ -72,6 +73,9 @@ class Conf:
     thumbnail_sizes: tuple[int, ...] = (320, 1280)
     exact_candidates: int = 10_000
     token_days: int = 90
+    session_idle_hours: int = 72
+    session_days: int = 30
+    trail_days: int = 90
     metrics_networks: tuple[str, ...] = ()
     x_accel_prefix: str = ""
     postgres_tools: Path = Path("/usr/bin")

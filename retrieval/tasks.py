@@ -21,6 +21,7 @@ from retrieval import encoders, weight_files
 from retrieval.errors import RetrievalError, Unavailable, WeightsError
 from retrieval.models import Compression, Encoder, Evaluation, TrainingRun
 from retrieval.services import (
+    accounts,
     archives,
     compressions,
     derived,
@@ -32,6 +33,7 @@ from retrieval.services import (
     ledger,
     leftovers,
     lines,
+    sessions,
     status,
     training,
 )
@@ -213,8 +215,10 @@ def guard_recall() -> None:
 
 @shared_task(soft_time_limit=3600, time_limit=3700)
 def drop_expired() -> None:
-    """Drop retired encoders that nobody went back to."""
+    """Drop retired encoders that nobody went back to, sessions that are over, and old addresses in the trail."""
     encoder_life.drop_expired()
+    sessions.SessionStore.clear_expired()
+    accounts.forget_old()
 
 
 @shared_task(soft_time_limit=None, time_limit=None)

@@ -28,6 +28,7 @@ TABLES: dict[str, tuple[str | Promise, str | Promise]] = {
 
 COLUMNS: dict[str, str | Promise] = {
     "action": _("Action"),
+    "address": _("Address"),
     "activated_at": _("Activated"),
     "actor": _("Who"),
     "at": _("When"),

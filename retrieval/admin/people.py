@@ -83,7 +83,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     list_display = ("name", "user", choice("scope"), "created_at", "expires_at", "last_used_at")
     list_filter = ("scope",)
     search_fields = ("name", "user__username")
-    exclude = ("digest",)
+    exclude = ("digest", "password")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """An administrator may revoke."""
@@ -102,8 +102,8 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 class AuditEventAdmin(ReadOnlyAdmin):
     """Who did what, and when."""
 
-    list_display = ("at", "actor", "action", "kind", "object_id", "detail")
+    list_display = ("at", "actor", "address", "action", "kind", "object_id", "detail")
     list_filter = ("action", "at")
     list_select_related = ("actor",)
-    search_fields = ("actor__username", "object_id")
+    search_fields = ("actor__username", "address", "object_id")
     date_hierarchy = "at"

@@ -32,6 +32,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         token = accounts.user_of_token(secret.strip())
         if token is None:
+            accounts.note(None, "token.refused")
             raise AuthenticationFailed("The token is unknown, revoked or expired.", code="invalid_token")
         return token.user, token
 

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
@@ -20,6 +20,17 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 PORTS = {"http": 80, "https": 443}
 MOVED = {301, 302, 303, 307, 308}
 CHUNK = 64 * 1024
+OPEN_PORTS = frozenset(PORTS.values())
+# Of all IPv6 only this part is given out (RFC 4291). In it, and in IPv4, Python's table lacks some special networks:
+# documentation (RFC 9637), the anycast of 6to4 relays (RFC 7526), and the sinks of AS112 (RFC 7534, 7535).
+GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+SPECIAL = (
+    ipaddress.ip_network("3fff::/20"),
+    ipaddress.ip_network("192.88.99.0/24"),
+    ipaddress.ip_network("192.31.196.0/24"),
+    ipaddress.ip_network("192.175.48.0/24"),
+    ipaddress.ip_network("2620:4f:8000::/48"),
+)
 TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "imagesearch"}
 UNREACHABLE = (OSError, http.client.HTTPException, ValueError)
@@ -34,19 +45,41 @@ def is_public(address: Address) -> bool:
     inner = _inner(address)
     if inner is not None:
         return is_public(inner)
+    if isinstance(address, ipaddress.IPv6Address) and address not in GIVEN_OUT:
+        return False
+    if any(address in network for network in SPECIAL):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def is_own(address: Address) -> bool:
+    """Tell whether an address is one of this machine's: only its own can be given to a socket."""
+    family = socket.AF_INET if isinstance(address, ipaddress.IPv4Address) else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as trial:
+        try:
+            trial.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
+def is_elsewhere(address: Address) -> bool:
+    """Tell whether an address is on the open internet and none of this machine's, however public those are."""
+    return is_public(address) and not is_own(address)
 
 
 @dataclass(frozen=True)
 class FetchRules:
     """Most bytes, seconds for all hops together (names are resolved at the system's pace), redirects; which addresses
-    may be connected.
+    and ports may be connected; names under which this site itself is reached, whose addresses may not.
     """
 
     most_bytes: int = 25 * 1024 * 1024
     seconds: float = 15
     redirects: int = 5
-    allowed: Callable[[Address], bool] = is_public
+    allowed: Callable[[Address], bool] = is_elsewhere
+    ports: Container[int] = OPEN_PORTS
+    own_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,14 +179,36 @@ def _channel(scheme: str, host: str, plain: socket.socket) -> socket.socket:
 
 
 def _resolved(host: str, port: int, rules: FetchRules) -> str:
-    """Return an address of the host; one that is not allowed among them refuses the host."""
+    """Return an address of the host; a port, or one among its addresses, that is not allowed refuses the host.
+
+    Behind a router the public address of this site is not the machine's own, so the site's names are looked up as well.
+    """
     try:
-        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        found = _addresses(host, port)
     except (OSError, UnicodeError) as error:
         raise _refused(NOT_PUBLIC, code="url_not_allowed") from error
-    if not all(rules.allowed(ipaddress.ip_address(address.split("%")[0])) for address in found):
+    if port not in rules.ports or not all(map(rules.allowed, map(_parsed, found))) or _is_this_site(found, rules):
         raise _refused(NOT_PUBLIC, code="url_not_allowed")
     return found[0]
+
+
+def _is_this_site(found: list[str], rules: FetchRules) -> bool:
+    return any(not set(found).isdisjoint(_addresses_or_none(name)) for name in rules.own_names)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def _addresses_or_none(name: str) -> list[str]:
+    try:
+        return _addresses(name, PORTS["https"])
+    except (OSError, UnicodeError):
+        return []
+
+
+def _parsed(address: str) -> Address:
+    return ipaddress.ip_address(address.partition("%")[0])
 
 
 def _inner(address: Address) -> Address | None:

@@ -1,6 +1,6 @@
 """The rows of the system and their filters; a file per noun, everything public is named here."""
 
-from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, IdempotencyKey, UserUsage
+from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, IdempotencyKey, Session, UserUsage
 from retrieval.models.collections import Collection, Membership, Role, Visibility
 from retrieval.models.compressions import Compression
 from retrieval.models.embeddings import Embedding, EmbeddingCount
@@ -48,6 +48,7 @@ __all__ = [
     "RecallFigure",
     "Role",
     "RunState",
+    "Session",
     "Status",
     "TrainingRun",
     "UserUsage",

@@ -6,6 +6,7 @@ import uuid
 
 import uuid6
 from django.conf import settings
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils import timezone
 
@@ -21,6 +22,7 @@ class ApiToken(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens", db_constraint=False)
     name = models.CharField(max_length=100, blank=True)
     digest = models.CharField(max_length=64, unique=True)
+    password = models.CharField(max_length=64, help_text="SHA-256 of the password's hash that it was made under.")
     scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.WRITE)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
@@ -38,12 +40,30 @@ class FirstLink(models.Model):
 
     digest = models.CharField(primary_key=True, max_length=64)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)
+    password = models.CharField(max_length=64, help_text="SHA-256 of the password's hash that it was made under.")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"for {self.user}"
+
+
+class Session(AbstractBaseSession):
+    """One browser that is, or may become, somebody's; ``session_key`` is the SHA-256 of what the browser holds."""
+
+    session_key = models.CharField(max_length=64, primary_key=True)
+    id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="sessions", db_constraint=False
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+    address = models.CharField(max_length=45, blank=True, default="")
+    agent = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta(AbstractBaseSession.Meta):
+        ordering = ["-seen_at"]
 
 
 class IdempotencyKey(models.Model):
@@ -74,14 +94,18 @@ class UserUsage(models.Model):
 
 
 class AuditEvent(models.Model):
-    """Who shared, deleted, exported or switched something, and when; rows are only ever added."""
+    """Who signed in, was refused, shared, deleted, exported or switched something, when, and from which address.
+
+    Rows are only ever added. After a while addresses are taken out of them, and what strangers caused goes as a whole.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
     at = models.DateTimeField(default=timezone.now, db_index=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, related_name="+", db_constraint=False
     )
-    action = models.CharField(max_length=60)
+    address = models.CharField(max_length=45, blank=True, default="")
+    action = models.CharField(max_length=60, db_index=True)
     kind = models.CharField(max_length=40)
     object_id = models.CharField(max_length=60)
     detail = models.JSONField(default=dict)

@@ -15,6 +15,23 @@ from retrieval.errors import InvalidInput
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 # How much a substring counts by where it is; PostgreSQL's own weights of the classes A, B and C.
 PLACES = (("title", 1.0), ("tags", 0.4), ("caption", 0.2))
+# Each word without spaces costs six comparisons of text for each candidate.
+MOST_WORDS = 50
+# PostgreSQL keeps 32 signs of "not" at most that wait for a word; more of them in a row say no more than one.
+NOTHING_BETWEEN = re.compile(r"-(?:[\W_]*-)+")
+
+
+class Sum(Func):
+    """The sum of many terms as one flat expression: added one by one they nest, and Django walks down into each."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " + "
+    output_field = FloatField()
+
+
+def forgiving(text: str) -> SearchQuery:
+    """Return a query in the manner of web search, as people type it: every text is one, be it nothing but signs."""
+    return SearchQuery(NOTHING_BETWEEN.sub("-", text), config="simple", search_type="websearch")
 
 
 @dataclass(frozen=True)
@@ -26,10 +43,12 @@ class Words:
 
     @classmethod
     def of(cls, text: str) -> Words:
-        """Take a text apart at its spaces. Raises InvalidInput when no letter or digit is in it."""
-        words = [word for word in text.split() if re.search(r"\w", word)]
+        """Take a text apart at its spaces. Raises InvalidInput for no letter or digit in it, and for too many words."""
+        words = list(dict.fromkeys(word for word in text.split() if re.search(r"\w", word)))
         if not words:
             raise InvalidInput.of("text", "Write at least one word.")
+        if len(words) > MOST_WORDS:
+            raise InvalidInput.of("text", f"Write at most {MOST_WORDS} different words.")
         parts = tuple(word for word in words if UNSPACED.search(word))
         return cls(tuple(word for word in words if word not in parts), parts)
 
@@ -45,14 +64,14 @@ class Words:
 
     def distance(self) -> Expression:
         """1 / (1 + rank): small for pictures that have the words often and in their titles; between 0 and 1."""
-        rank: Expression = Value(0.0, FloatField())
+        terms: list[Expression] = [Value(1.0, FloatField())]
         if self.prefixes:
-            rank += SearchRank(F("image__words"), self._query())
+            terms.append(SearchRank(F("image__words"), self._query()))
         for part in self.parts:
             for place, weight in PLACES:
                 found = When(_contains(place, part), then=Value(weight))
-                rank += Case(found, default=Value(0.0), output_field=FloatField())
-        return Value(1.0, FloatField()) / (Value(1.0) + rank)
+                terms.append(Case(found, default=Value(0.0), output_field=FloatField()))
+        return Value(1.0, FloatField()) / Sum(*terms)
 
     def _query(self) -> SearchQuery:
         quoted = ("'" + word.replace("\\", "\\\\").replace("'", "''") + "':*" for word in self.prefixes)

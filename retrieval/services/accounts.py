@@ -1,20 +1,21 @@
-"""Tokens that open the API, and the trail of who did what."""
+"""Tokens that open the API, and the trail of who did what, when and from where."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.utils import timezone
 
-from retrieval import conf
+from retrieval import caller, conf
 from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import ApiToken, AuditEvent
+from retrieval.services import limits
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 
 LAST_USED_STEP = timedelta(minutes=5)
 TOKENS_PER_USER = 50
+ADDRESS_LENGTH = 45
+# Lines a minute that strangers can bring into the trail: from one address, and from all together.
+NOTES_PER_ADDRESS, NOTES_IN_ALL = 30, 300
+HELD_BACK = "trail.held_back"
+# What anybody can cause at will, and what says when a person was here: it goes when its time is over.
+PASSING = ("sign_in", "password.wrong", "password.limited", "first_link.refused", "token.refused", "right.refused",
+           HELD_BACK)  # fmt: skip
 
 
 def digest(secret: str) -> str:
@@ -36,17 +44,20 @@ def digest(secret: str) -> str:
 def issue_token(user: User, *, name: str = "", scope: str = "write") -> tuple[str, ApiToken]:
     """Make a token for the user and return its secret, which is never to be seen again, and its row.
 
-    Raises InvalidInput for an unknown scope or when the user has too many tokens.
+    It opens something for as long as the password stays what it is in ``user``: one that was made with the old password
+    while that was being changed is useless from the beginning. Commits. Raises InvalidInput for an unknown scope or
+    when the user has too many tokens.
     """
     if scope not in ApiToken.Scope.values:
         raise InvalidInput.of("scope", f"The scope is one of {', '.join(ApiToken.Scope.values)}.")
     now, secret = timezone.now(), secrets.token_urlsafe(32)
     with transaction.atomic():
-        _require_room(user, now=now)
+        _require_room(user)
         row = ApiToken.objects.create(
             user=user,
             name=name[:100],
             digest=digest(secret),
+            password=digest(user.password),
             scope=scope,
             expires_at=now + timedelta(days=conf.get().token_days),
         )
@@ -54,19 +65,19 @@ def issue_token(user: User, *, name: str = "", scope: str = "write") -> tuple[st
     return secret, row
 
 
-def _require_room(user: User, *, now: datetime) -> None:
-    """Forget what has ended, then raise InvalidInput when the rest is as many as one may have.
+def _require_room(user: User) -> None:
+    """Forget what opens nothing any more, then raise InvalidInput when the rest is as many as one may have.
 
     Whoever makes tokens for the same person waits until the transaction ends: what is counted stays as it is.
     """
     get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
-    ApiToken.objects.filter(user=user, expires_at__lte=now).delete()
+    ApiToken.objects.filter(user=user).exclude(_living(user)).delete()
     if ApiToken.objects.filter(user=user).count() >= TOKENS_PER_USER:
         raise InvalidInput.of("name", f"You have {TOKENS_PER_USER} tokens already; revoke one first.")
 
 
 def user_of_token(secret: str) -> ApiToken | None:
-    """Return the living token with this secret, its user loaded, or None.
+    """Return the living token with this secret, its user loaded, or None; a changed password ends it.
 
     The time of last use is written at most every five minutes, so that reading stays reading.
     """
@@ -76,7 +87,9 @@ def user_of_token(secret: str) -> ApiToken | None:
         .filter(digest=digest(secret), expires_at__gt=now, user__is_active=True)
         .first()
     )
-    if row and (row.last_used_at is None or now - row.last_used_at > LAST_USED_STEP):
+    if row is None or row.password != digest(row.user.password):
+        return None
+    if row.last_used_at is None or now - row.last_used_at > LAST_USED_STEP:
         ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)
     return row
 
@@ -89,7 +102,7 @@ def require_active(user: Person | Any) -> None:
 
 def tokens_of(user: User) -> QuerySet[ApiToken]:
     """Return the user's tokens that still open something, newest first."""
-    return ApiToken.objects.filter(user=user, expires_at__gt=timezone.now())
+    return ApiToken.objects.filter(_living(user), user=user)
 
 
 def revoke_token(token_id: UUID, *, user: User) -> None:
@@ -102,8 +115,46 @@ def revoke_token(token_id: UUID, *, user: User) -> None:
         row.delete()
 
 
-def record(actor: User | None, action: str, obj: Model, **detail: Any) -> None:
-    """Add one line to the audit trail, in the caller's transaction."""
+def revoke_tokens(user: User) -> int:
+    """Make all of the user's tokens useless at once; return how many there were. Commits."""
+    with transaction.atomic():
+        count = ApiToken.objects.filter(user=user).delete()[0]
+        record(user, "tokens.revoked", user, count=count)
+    return count
+
+
+def record(actor: User | None, action: str, obj: Model | None = None, **detail: Any) -> None:
+    """Add one line to the audit trail, with the caller's address, in the caller's transaction."""
     AuditEvent.objects.create(
-        actor=actor, action=action, kind=obj._meta.model_name or "", object_id=str(obj.pk), detail=detail
+        actor=actor,
+        address=caller.current().address[:ADDRESS_LENGTH],
+        action=action,
+        kind=(obj._meta.model_name or "") if obj else "",
+        object_id=str(obj.pk) if obj else "",
+        detail=detail,
     )
+
+
+def note(actor: User | None, action: str, obj: Model | None = None, **detail: Any) -> None:
+    """Add a line for what anybody can cause at will: so many a minute, then one more that says that some are missing.
+
+    So an attack is seen, and neither fills the disk nor hides the lines that ``record`` writes.
+    """
+    here = limits.place(caller.current().address)
+    for key, most in ((here, NOTES_PER_ADDRESS), ("everybody", NOTES_IN_ALL)):
+        count = limits.nth("trail", key=key)
+        if count == most + 1:
+            record(None, HELD_BACK)
+        if count > most:
+            return
+    record(actor, action, obj, **detail)
+
+
+def forget_old() -> int:
+    """Take addresses, and the lines of passing things, out of the trail once their time is over; return how many."""
+    old = AuditEvent.objects.filter(at__lt=timezone.now() - timedelta(days=conf.get().trail_days))
+    return old.filter(action__in=PASSING).delete()[0] + old.exclude(address="").update(address="")
+
+
+def _living(user: User) -> Q:
+    return Q(expires_at__gt=timezone.now(), password=digest(user.password))

@@ -44,7 +44,7 @@ def add(url: str, *, user: User, collection: Collection, texts: ImageChanges = N
 def rules() -> FetchRules:
     """The bounds of one fetch; which addresses may be connected is left as strict as it is."""
     bounds = conf.get().limits
-    return FetchRules(most_bytes=bounds.image_bytes, seconds=bounds.fetch_seconds)
+    return FetchRules(most_bytes=bounds.image_bytes, seconds=bounds.fetch_seconds, own_names=conf.get().own_names)
 
 
 def _check(url: str) -> None:

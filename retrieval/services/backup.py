@@ -30,7 +30,13 @@ from retrieval.services import purging
 MANIFEST, DUMP = "manifest.json", "database.dump"
 FORMAT = 1
 # Of these only the table is kept: they are of the moment, or would let somebody in.
-EMPTIED = ("django_session", "retrieval_firstlink", "retrieval_heartbeat", "retrieval_idempotencykey")
+EMPTIED = (
+    "django_session",
+    "retrieval_firstlink",
+    "retrieval_heartbeat",
+    "retrieval_idempotencykey",
+    "retrieval_session",
+)
 
 # The lines of a dump's table of contents that a plain user can neither drop nor make.
 OF_THE_OPERATOR = re.compile(r"\d+; \d+ \d+ (EXTENSION - |COMMENT - EXTENSION )")

@@ -12,9 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
+from retrieval import caller
 from retrieval.errors import InvalidInput
 from retrieval.models import FirstLink
-from retrieval.services.accounts import digest, record
+from retrieval.services.accounts import digest, note, record
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -57,13 +58,16 @@ def issue(user: User) -> str:
     with transaction.atomic():
         get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
         FirstLink.objects.filter(user=user).delete()
-        FirstLink.objects.create(user=user, digest=digest(token), expires_at=timezone.now() + GOOD_FOR)
+        FirstLink.objects.create(
+            user=user, digest=digest(token), password=digest(user.password), expires_at=timezone.now() + GOOD_FOR
+        )
     return token
 
 
 def is_good(token: str) -> bool:
     """Tell whether the link would sign somebody in, and leave it as it is: programs look at links before people do."""
-    return _good(token).filter(user__is_active=True).exists()
+    link = _good(token).select_related("user").first()
+    return link is not None and _may_sign_in(link)
 
 
 def redeem(token: str) -> User | None:
@@ -74,12 +78,19 @@ def redeem(token: str) -> User | None:
     """
     with transaction.atomic():
         if not _good(token).update(used_at=timezone.now()):
+            note(caller.current().person(), "first_link.refused")
             return None
-        user: User = FirstLink.objects.select_related("user").get(digest=digest(token)).user
-        if not user.is_active:
+        link = FirstLink.objects.select_related("user").get(digest=digest(token))
+        if not _may_sign_in(link):
             return None
+        user: User = link.user
         record(user, "first_link.redeemed", user)
     return user
+
+
+def _may_sign_in(link: FirstLink) -> bool:
+    """Tell whether the account is open and its password still the one of that moment."""
+    return link.user.is_active and link.password == digest(link.user.password)
 
 
 def _good(token: str) -> QuerySet[FirstLink]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from django.contrib.postgres.search import SearchQuery
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,6 +17,7 @@ from retrieval.errors import Conflict, NotFound
 from retrieval.ingest import fingerprint, sandbox, store
 from retrieval.models import Collection, Embedding, Image, ImageDigest, Role, Status
 from retrieval.models.images import ImageQuerySet
+from retrieval.search import words
 from retrieval.services import accounts, askers, collections, jobs, purging
 from retrieval.services.picture_fields import ImageChanges, checked, title_of
 
@@ -105,7 +105,7 @@ def listing(user: Person | Any, *, filters: ImageFilters) -> ImageQuerySet:
         "status": filters.status,
         "tags__contains": [filters.tag] if filters.tag else None,
         "group_key": filters.group_key,
-        "words": SearchQuery(filters.q, config="simple", search_type="websearch") if filters.q else None,
+        "words": words.forgiving(filters.q) if filters.q else None,
         "created_at__gt": filters.created_after,
         "created_at__lt": filters.created_before,
     }

@@ -8,9 +8,12 @@ call.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import math
+import re
 import threading
 import time
+import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -35,6 +38,9 @@ MINUTE = 60
 ANSWER_SECONDS = 0.3
 RETRY_BROKER_AFTER = 5.0
 LOCAL_WINDOWS = 10_000
+# Whoever has one address of IPv6 has at least 2^64 of them.
+NETWORK_OF_ONE_CALLER = 64
+WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|([\d.]+):\d+")
 COUNT_AND_TIME_LEFT = """
 local count = redis.call('INCRBY', KEYS[1], ARGV[2])
 if count == tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -86,7 +92,7 @@ def search(user: Person | Any, *, address: str, uploaded: bool) -> None:
     """Count one search: a visitor by address, a person by account, searches by an uploaded picture also apart."""
     limits = conf.get().limits
     if not user.is_authenticated:
-        hit("search-address", key=address, limit=limits.anonymous_searches, per_seconds=MINUTE)
+        hit("search-address", key=place(address), limit=limits.anonymous_searches, per_seconds=MINUTE)
         return
     hit("search-user", key=str(user.pk), limit=limits.user_searches, per_seconds=MINUTE)
     if uploaded:
@@ -116,27 +122,58 @@ def decoded(name: str, seconds: float) -> None:
 
 
 def sign_in(username: str, *, address: str) -> None:
-    """Count one try to sign in, before the password is looked at. Raises TooMany."""
+    """Count one look at a password, before it is looked at. Raises TooMany."""
     limits = conf.get().limits
-    hit("sign-in-address", key=address, limit=limits.login_per_address, per_seconds=MINUTE)
-    hit("sign-in-user", key=username.casefold(), limit=limits.login_per_user, per_seconds=MINUTE)
+    hit("sign-in-address", key=place(address), limit=limits.login_per_address, per_seconds=MINUTE)
+    hit("sign-in-user", key=spelling(username), limit=limits.login_per_user, per_seconds=MINUTE)
 
 
 def signed_in(username: str, *, address: str) -> None:
-    """Take the try back, because it was right: only wrong ones use up the limit."""
-    for name in (_name("sign-in-address", address), _name("sign-in-user", username.casefold())):
+    """Take the look back, because the password was right: only wrong ones use up the limit."""
+    for name in (_name("sign-in-address", place(address)), _name("sign-in-user", spelling(username))):
         _take_back(name)
+
+
+def nth(scope: str, *, key: str) -> int:
+    """Count one event of ``key`` in ``scope``; return which one of its minute it is, from 1."""
+    return _count(_name(scope, key), MINUTE)[0]
+
+
+def spelling(username: str) -> str:
+    """Return one text for all spellings of a name that the sign-in takes for the same account, and for a few more.
+
+    Forms strip the name and bring it to NFKC before they look for it; letters' case makes no other account here.
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).strip().casefold()).strip()
+
+
+def place(address: str) -> str:
+    """Return what is counted as one address: an IPv4 address, whatever form it comes in, or an IPv6 network of /64."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((int(found), NETWORK_OF_ONE_CALLER), strict=False))
 
 
 def address_of(remote: str, *, forwarded: str) -> str:
     """Return the caller's address from REMOTE_ADDR and X-Forwarded-For.
 
     The header is written by whoever likes to, so it counts only behind as many proxies as are configured: each adds
-    the address that it saw at the right end, and the caller's is the one that the outermost of ours added.
+    the address that it saw at the right end, and the caller's is the one that the outermost of ours added. Some add
+    the port, which is another one for each connection and so no part of the address.
     """
     hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     proxies = conf.get().proxies
-    return hops[-min(proxies, len(hops))] if proxies and hops else remote
+    if not proxies or not hops:
+        return remote
+    hop = hops[-min(proxies, len(hops))]
+    found = WITH_PORT.fullmatch(hop)
+    return (found[1] or found[2]) if found else hop
 
 
 def _name(scope: str, key: str) -> str:

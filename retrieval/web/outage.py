@@ -1,4 +1,4 @@
-"""The last net for a database that went away: 503 on every address whose own view does not say so."""
+"""The last net for what is expected to fail, on every address whose own view does not say so: no database, a limit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
+from retrieval.errors import RetrievalError
 from retrieval.web import pages
 
 
@@ -21,6 +22,8 @@ class Outage:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Turn the database's absence into 503 with Retry-After, and leave all else to Django."""
+        """Turn our own errors and the database's absence into their answers, and leave all else to Django."""
+        if isinstance(error, RetrievalError):
+            return pages.failure(request, error)
         away = isinstance(error, (OperationalError, InterfaceError))
         return pages.failure(request, pages.DATABASE_AWAY) if away else None

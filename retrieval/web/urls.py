@@ -80,6 +80,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", account.page, name="account"),
     path("account/tokens/", account.make_token, name="tokens"),
     path("account/tokens/<uuid:token_id>/revoke/", account.revoke_token, name="token_revoke"),
+    path("account/tokens/revoke/", account.revoke_tokens, name="tokens_revoke"),
+    path("account/sessions/end/", account.end_sessions, name="sessions_end"),
+    path("account/sessions/<uuid:session_id>/end/", account.end_session, name="session_end"),
     path("account/password/", account.password, name="password"),
     path("account/theme/", account.theme, name="theme"),
 ]

@@ -65,7 +65,9 @@ API: dict[str, list[Rule]] = {
     "api/v1/jobs/": [Rule("get", signed_in(200))],
     "api/v1/jobs/retry/": [Rule("post", signed_in(202))],
     "api/v1/auth/token/": [Rule("post", everyone(400)), Rule("delete", signed_in(204))],
-    "api/v1/auth/tokens/": [Rule("get", signed_in(200))],
+    "api/v1/auth/tokens/": [Rule("get", signed_in(200)), Rule("delete", signed_in(204))],
+    "api/v1/auth/sessions/": [Rule("get", signed_in(200)), Rule("delete", signed_in(204))],
+    "api/v1/auth/sessions/<session_id>/": [Rule("delete", signed_in(404))],
     "api/v1/auth/tokens/<token_id>/": [Rule("delete", signed_in(404))],
     "api/v1/collections/": [Rule("get", signed_in(200)), Rule("post", signed_in(201), {"name": "New"})],
     "api/v1/collections/<collection_id>/": [
@@ -211,6 +213,9 @@ WEB: dict[str, list[Rule]] = {
     "account/": [Rule("get", pages(200))],
     "account/tokens/": [Rule("post", pages(400), {})],
     "account/tokens/<token_id>/revoke/": [Rule("post", pages(404), {})],
+    "account/tokens/revoke/": [Rule("post", pages(302), {})],
+    "account/sessions/end/": [Rule("post", pages(302), {})],
+    "account/sessions/<session_id>/end/": [Rule("post", pages(404), {})],
     "account/password/": [Rule("post", pages(400), {})],
     "account/theme/": [Rule("post", pages(302), {})],
 }

@@ -194,6 +194,27 @@ def test_tokens_are_listed_without_secrets_and_revoked_by_their_owner_only(owner
     assert client.get("/api/v1/status/").status_code == 401
 
 
+def test_sessions_are_listed_and_ended(owner, stranger, calls):
+    browser, other = calls(), calls()
+    browser.force_login(owner)
+    other.force_login(owner)
+    rows = browser.get("/api/v1/auth/sessions/").json()["results"]
+    assert sorted(row["current"] for row in rows) == [False, True]
+    assert set(rows[0]) == {"id", "created_at", "seen_at", "expires_at", "address", "agent", "current"}
+    address = f"/api/v1/auth/sessions/{next(row['id'] for row in rows if not row['current'])}/"
+    assert calls(stranger).delete(address).status_code == 404
+    assert browser.delete(address).status_code == 204
+    assert [client.get("/api/v1/status/").status_code for client in (browser, other)] == [200, 401]
+    assert calls(owner).delete("/api/v1/auth/sessions/").status_code == 204
+    assert browser.get("/api/v1/status/").status_code == 401
+
+
+def test_all_tokens_are_revoked_at_once(owner, stranger, calls):
+    first, second, elses = calls(owner), calls(owner), calls(stranger)
+    assert first.delete("/api/v1/auth/tokens/").status_code == 204
+    assert [client.get("/api/v1/status/").status_code for client in (first, second, elses)] == [401, 401, 200]
+
+
 def test_a_session_needs_the_csrf_token_to_change_anything(owner):
     from rest_framework.test import APIClient
 

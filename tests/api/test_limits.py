@@ -129,6 +129,38 @@ def test_a_forged_header_changes_no_address(settings, proxies, forwarded, addres
     assert limits.address_of("10.0.0.1", forwarded=forwarded) == address
 
 
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_what_counts_as_one_address(address, place):
+    assert limits.place(address) == place
+
+
+def test_a_network_of_ipv6_has_one_limit():
+    for number in range(20):
+        limits.sign_in(f"name{number}", address=f"2001:db8::{number:x}")
+    with pytest.raises(TooMany):
+        limits.sign_in("one-more", address="2001:db8::ffff:1")
+    limits.sign_in("one-more", address="2001:db8:0:1::1")
+
+
+@pytest.mark.parametrize("hop", ["203.0.113.9:4711", "203.0.113.9"])
+def test_a_port_is_no_part_of_the_address(settings, hop):
+    settings.IMAGESEARCH = replace(conf.get(), proxies=1)
+    assert limits.address_of("10.0.0.1", forwarded=hop) == "203.0.113.9"
+    assert limits.address_of("10.0.0.1", forwarded="[2001:db8::1]:4711") == "2001:db8::1"
+
+
 def guessed(client, count=30):
     """Sign in with wrong passwords, each time by another name and from an address of one's own making."""
     return {

@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from retrieval.errors import InvalidInput, TooLarge
-from retrieval.ingest.fetch import FetchRules, fetch, is_public
+from retrieval.ingest.fetch import FetchRules, fetch, is_own, is_public
 
-HERE = FetchRules(most_bytes=1000, seconds=1, allowed=lambda address: address.is_loopback)
+HERE = FetchRules(most_bytes=1000, seconds=1, allowed=lambda address: address.is_loopback, ports=range(65536))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -100,6 +100,22 @@ def server():
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::a9fe:a9fe", False),
         ("2001:0:4136:e378:8000:63bf:f5ff:fffe", False),
+        ("fec0::1", False),
+        ("feff::1", False),
+        ("3fff::1", False),
+        ("3fff:fff:ffff::1", False),
+        ("192.88.99.1", False),
+        ("2002:c058:6301::1", False),
+        ("192.31.196.1", False),
+        ("192.175.48.1", False),
+        ("2620:4f:8000::1", False),
+        ("2001:db8::1", False),
+        ("5f00::1", False),
+        ("64:ff9b:1::a00:1", False),
+        ("4000::1", False),
+        ("::5db8:d822", False),
+        ("64:ff9b::5db8:d822", True),
+        ("2a00:1450:4001:800::200e", True),
     ],
 )
 def test_which_addresses_are_on_the_open_internet(address, public):
@@ -248,3 +264,56 @@ def test_a_name_inside_is_refused_like_one_that_does_not_exist(monkeypatch):
             fetch(f"http://{host}/", FetchRules())
         refusals.append((caught.value.code, caught.value.message, caught.value.fields))
     assert refusals[0] == refusals[1]
+
+
+PUBLIC = "93.184.216.34"
+
+
+def refusal(url, rules):
+    with pytest.raises(InvalidInput) as caught:
+        fetch(url, rules)
+    return caught.value.code
+
+
+@pytest.fixture
+def public(monkeypatch):
+    """Every name leads to one public address, which answers nobody; the addresses that were connected."""
+    asked = []
+
+    def connect(where, **_):
+        asked.append(where)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (PUBLIC, 80))])
+    monkeypatch.setattr(socket, "create_connection", connect)
+    return asked
+
+
+@pytest.mark.parametrize("url", ["http://a.example/", "https://a.example/", "http://a.example:443/", "https://a.example:80/"])
+def test_the_two_ports_of_the_web_are_asked(public, url):
+    assert refusal(url, FetchRules()) == "url_unreachable"
+    assert public[0][0] == PUBLIC
+
+
+@pytest.mark.parametrize("port", [1, 22, 25, 81, 444, 5432, 6379, 8000, 8080, 65535])
+def test_no_other_port_is_asked(public, port):
+    assert refusal(f"http://a.example:{port}/", FetchRules()) == "url_not_allowed"
+    assert public == []
+    assert refusal(f"http://a.example:{port}/", FetchRules(ports=range(65536))) == "url_unreachable"
+
+
+def test_a_public_address_of_this_machine_is_not_asked(public, monkeypatch):
+    assert refusal("http://a.example/", FetchRules()) == "url_unreachable"
+    monkeypatch.setattr("retrieval.ingest.fetch.is_own", lambda address: str(address) == PUBLIC)
+    assert refusal("http://a.example/", FetchRules()) == "url_not_allowed"
+    assert len(public) == 1
+
+
+def test_which_addresses_are_this_machines():
+    assert is_own(ipaddress.ip_address("127.0.0.1"))
+    assert not is_own(ipaddress.ip_address(PUBLIC))
+
+
+def test_the_sites_own_name_is_not_asked_wherever_it_leads(public):
+    assert refusal("http://a.example/", FetchRules(own_names=("pictures.example",))) == "url_not_allowed"
+    assert public == []

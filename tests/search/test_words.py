@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
+from django.contrib.postgres.search import SearchQuery
+from django.db import DatabaseError, transaction
+from django.db.models import FloatField, Value
 
 from retrieval.errors import InvalidInput
+from retrieval.models import Image
+from retrieval.search import words
 from retrieval.search.query import Question, nearest
 from retrieval.search.scope import Filters
-from retrieval.search.words import Words
+from retrieval.search.words import MOST_WORDS, Words, forgiving
 from tests.factories import CollectionFactory
 from tests.search.rows import clustered, put
 
@@ -78,3 +85,72 @@ def test_text_without_a_word_is_refused():
     with pytest.raises(InvalidInput) as caught:
         Words.of("  ... !")
     assert "text" in caught.value.fields
+
+
+CHINESE = [chr(0x4E00 + number) for number in range(MOST_WORDS)]
+# Signs that mean something to PostgreSQL's readers of queries or to LIKE, letters of many scripts, odd spaces.
+PIECES = [*"-!&|():*<>'\"\\%_.,@/#+~=?[]{}^$`;", "<->", "a", "B7", "b-c", "d_e", "http://f.g/h?i=j", "k@l.m", "-1.5e9",
+          "城堡", "タワー", "성", "ปราสาท", "é", "e\u0301", "ß", "İ", "\u200b", "\u00a0", "\u3000", "\u202e", "😀",
+          "AND", "OR", "or", "not", " ", "\n"]  # fmt: skip
+
+
+def listed(text):
+    return list(Image.objects.filter(words=forgiving(text)))
+
+
+def test_as_many_words_as_are_allowed_are_searched_for(find):
+    assert find(" ".join(CHINESE[1:])) == []
+    assert find(" ".join(f"word{number}" for number in range(MOST_WORDS))) == []
+    assert find("castle " * 60) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("more", ["more", "更"])
+def test_more_words_are_refused_in_a_sentence(more):
+    with pytest.raises(InvalidInput) as caught:
+        Words.of(" ".join([*CHINESE, more]))
+    assert "text" in caught.value.fields
+
+
+def test_terms_added_one_by_one_are_too_deep(find, monkeypatch):
+    def nested(*terms):
+        total = terms[0]
+        for term in terms[1:]:
+            total += term
+        for _ in range(400):  # whatever the depth that this Python allows
+            total += Value(0.0, FloatField())
+        return total
+
+    monkeypatch.setattr(words, "Sum", nested)
+    with pytest.raises(RecursionError):
+        find(" ".join(CHINESE))
+
+
+@pytest.mark.parametrize("row", ["-", "- ", "-a ", '-"" ', "-!", "-_", "-,\n", '"'])
+def test_rows_of_signs_are_no_error(find, row):
+    assert {len(listed(text)) for text in (row * 51, row * 500)} <= {0, 7, 8}  # one has the word "a"
+
+
+@pytest.mark.parametrize("text", ["-" * 50, "- " * 50])
+def test_as_they_were_they_are_one(find, text, monkeypatch):
+    monkeypatch.setattr(words, "forgiving", None)
+    as_it_was = SearchQuery(text, config="simple", search_type="websearch")
+    with pytest.raises(DatabaseError, match="stack too small"), transaction.atomic():
+        list(Image.objects.filter(words=as_it_was))
+
+
+@pytest.mark.parametrize("text", ["castle -red", 'hill -"castle wall"', "castle --red", "sunset-at_sea.jpg", "red or"])
+def test_signs_that_say_something_still_do(find, text):
+    plain = text.replace("--", "-")
+    asked = SearchQuery(plain, config="simple", search_type="websearch")
+    assert set(listed(text)) == set(Image.objects.filter(words=asked))
+
+
+def test_no_text_is_an_error_of_ours(find):
+    dice = random.Random(9)
+    for _ in range(150):
+        text = "".join(dice.choice(PIECES) for _ in range(dice.randint(1, 120)))[:500]
+        listed(text)
+        try:
+            find(text)
+        except InvalidInput as error:
+            assert "text" in error.fields  # noqa: PT017

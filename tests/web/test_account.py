@@ -63,3 +63,21 @@ def test_the_password_is_changed_with_the_old_one(page, sees, owner):
     assert page.post("/account/password/", words).status_code == 302
     assert page.get("/account/").status_code == 200
     assert other.get("/account/").status_code == 302
+
+
+def test_other_browsers_are_signed_out(page, sees, owner, stranger):
+    one, two, elses = sees(owner), sees(owner), sees(stranger)
+    text = page.get("/account/").content.decode()
+    assert text.count("<b>this browser</b>") == 1
+    address = re.search(r"/account/sessions/[0-9a-f-]{36}/end/", text)[0]
+    assert elses.post(address).status_code == 404
+    assert page.post(address).status_code == 302
+    assert sorted(client.get("/account/").status_code for client in (one, two)) == [200, 302]
+    page.post("/account/sessions/end/")
+    assert [client.get("/account/").status_code for client in (page, one, two, elses)] == [200, 302, 302, 200]
+
+
+def test_all_tokens_are_revoked(page, owner):
+    secrets = [accounts.issue_token(owner)[0] for _ in range(2)]
+    page.post("/account/tokens/revoke/")
+    assert [accounts.user_of_token(secret) for secret in secrets] == [None, None]

@@ -1,4 +1,4 @@
-"""Tokens, in and out."""
+"""Tokens in and out, and sessions out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from retrieval.models import ApiToken
+from retrieval.models import ApiToken, Session
+from retrieval.services import sessions
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
@@ -32,3 +33,20 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
         model = ApiToken
         fields = ["id", "name", "scope", "created_at", "expires_at", "last_used_at"]
         read_only_fields = fields
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    """A session as its person sees it: from where, by which program, since when; nothing that opens it."""
+
+    current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Session
+        fields = ["id", "created_at", "seen_at", "expires_at", "address", "agent", "current"]
+        read_only_fields = fields
+
+    expires_at = serializers.DateTimeField(source="expire_date", read_only=True)
+
+    def get_current(self, row: Session) -> bool:
+        """Tell whether the call that asks is made in this session."""
+        return sessions.is_same(row, self.context["request"]._request.session.session_key)

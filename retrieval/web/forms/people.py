@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import ApiToken, Visibility
+from retrieval.services import passwords
 from retrieval.services.collections import CollectionChanges
 from retrieval.web import words
 
@@ -20,6 +22,17 @@ class SignInForm(AuthenticationForm):
         "invalid_login": _("That name and password do not fit together."),
         "inactive": _("That name and password do not fit together."),
     }
+
+
+class PasswordForm(PasswordChangeForm):
+    """The old password, looked at through the one door, and twice the new one."""
+
+    def clean_old_password(self) -> str:
+        """Return it when it is right. Raises ValidationError, and TooMany for who guesses."""
+        said = str(self.cleaned_data["old_password"])
+        if not passwords.confirm(self.user, said):
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return said
 
 
 class CollectionForm(forms.Form):

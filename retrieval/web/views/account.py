@@ -1,4 +1,4 @@
-"""A person's own page: tokens, language, theme, password."""
+"""A person's own page: sessions, tokens, language, theme, password."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from retrieval import conf
 from retrieval.errors import InvalidInput
-from retrieval.services import accounts, members
-from retrieval.web.forms.people import TokenForm
+from retrieval.services import accounts, members, sessions
+from retrieval.web import agents
+from retrieval.web.forms.people import PasswordForm, TokenForm
 from retrieval.web.pages import for_anyone, for_people, person
 
 THEMES = ("system", "light", "dark")
@@ -50,16 +51,43 @@ def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
     return redirect("web:account")
 
 
+@require_POST
+@for_people
+def revoke_tokens(request: HttpRequest) -> HttpResponse:
+    """Make all tokens useless."""
+    accounts.revoke_tokens(person(request))
+    messages.success(request, _("No token opens anything any more."))
+    return redirect("web:account")
+
+
+@require_POST
+@for_people
+def end_session(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Sign one browser out, be it this one."""
+    sessions.end(session_id, user=person(request))
+    messages.success(request, _("That browser is signed out."))
+    return redirect("web:account")
+
+
+@require_POST
+@for_people
+def end_sessions(request: HttpRequest) -> HttpResponse:
+    """Sign every other browser out."""
+    sessions.end_others(person(request), session_key=request.session.session_key)
+    messages.success(request, _("All other browsers are signed out."))
+    return redirect("web:account")
+
+
 @sensitive_post_parameters()
 @require_POST
 @for_people
 def password(request: HttpRequest) -> HttpResponse:
-    """Change the password; other sessions of the same person end."""
-    form = PasswordChangeForm(person(request), request.POST)
+    """Change the password; other sessions of the same person end, and all tokens."""
+    form = PasswordForm(person(request), request.POST)
     if form.is_valid():
         form.save()
         update_session_auth_hash(request, form.user)
-        messages.success(request, _("The password was changed."))
+        messages.success(request, _("The password was changed. Other browsers are signed out, tokens open nothing."))
         return redirect("web:account")
     return render(request, "web/account.html", {**_context(request), "password_form": form}, status=400)
 
@@ -75,10 +103,15 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:
+    here = request.session.session_key
+    found = sessions.sessions_of(person(request))
     return {
         "invitations": members.asked(person(request)),
+        "sessions": [(row, agents.name(row.agent), sessions.is_same(row, here)) for row in found],
+        "hours": conf.get().session_idle_hours,
+        "session_days": conf.get().session_days,
         "tokens": accounts.tokens_of(person(request)),
         "token_form": TokenForm(),
-        "password_form": PasswordChangeForm(person(request)),
+        "password_form": PasswordForm(person(request)),
         "themes": (("system", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))),
     }

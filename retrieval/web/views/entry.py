@@ -13,11 +13,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from retrieval.errors import NotFound
-from retrieval.services import first_link, limits
+from retrieval.services import first_link
 from retrieval.web.forms.people import SignInForm
-from retrieval.web.pages import address, for_anyone, for_people
+from retrieval.web.pages import for_anyone, for_people
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "retrieval.services.passwords.Door"
 MAY_CHOOSE = "may_choose_password"
 LINK_USED = NotFound("This link was used already, or it is too old.", code="link_used")
 
@@ -30,13 +30,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(_goal(request))
     form = SignInForm(request, request.POST or None)
-    if request.method == "POST":
-        username = str(request.POST.get("username", ""))[:150]
-        limits.sign_in(username, address=address(request))
-        if form.is_valid():
-            limits.signed_in(username, address=address(request))
-            login(request, form.get_user())
-            return redirect(_goal(request))
+    if request.method == "POST" and form.is_valid():
+        login(request, form.get_user())
+        return redirect(_goal(request))
     status = 400 if form.errors else 200
     return render(request, "web/sign_in.html", {"form": form, "next": _goal(request)}, status=status)
 
