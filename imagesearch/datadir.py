@@ -45,6 +45,13 @@ def _close(folder: Path) -> None:
         raise BadVariable(VARIABLE, f"names {folder}, which others may enter and this user cannot close to them.")
 
 
+def inside(folder: Path, name: str) -> Path:
+    """Return a folder in the data folder, made and closed to others."""
+    found = folder / name
+    found.mkdir(mode=0o700, exist_ok=True)
+    return found
+
+
 def secret_key(folder: Path) -> str:
     """The key kept in the folder; made on first use."""
     return _kept(folder / "secret_key", lambda: secrets.token_urlsafe(64))

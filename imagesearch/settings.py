@@ -51,6 +51,8 @@ if not HTTPS and safety.LOCAL_HOSTS.issuperset([*ALLOWED_HOSTS, HOST]):
     SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
 FILE_UPLOAD_PERMISSIONS = 0o600
+# Beside the pictures and not in the system's temporary folder, which may be small, or memory.
+SPOOL = FILE_UPLOAD_TEMP_DIR = datadir.inside(DATA_DIR, "spool")
 
 # --- Parts -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

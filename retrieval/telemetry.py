@@ -12,11 +12,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 REGISTRY = CollectorRegistry()
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 REQUESTS = Counter("imagesearch_http_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)
 REQUEST_SECONDS = Histogram(
     "imagesearch_http_request_seconds", "Time to answer.", ["route"], buckets=SECONDS, registry=REGISTRY
+)
+REFUSED = Counter(
+    "imagesearch_refused", "Requests and connections that ended before Django answered.", ["reason"], registry=REGISTRY
 )
 SEARCHES = Histogram(
     "imagesearch_search_seconds", "Time of a search, by its kind.", ["kind"], buckets=SECONDS, registry=REGISTRY
@@ -86,9 +90,14 @@ class Measure:
         began = perf_counter()
         response = self.get_response(request)
         route = f"/{request.resolver_match.route}" if request.resolver_match else "(none)"
-        REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+        REQUESTS.labels(known_method(request.method), route, str(response.status_code)).inc()
         REQUEST_SECONDS.labels(route).observe(perf_counter() - began)
         return response
+
+
+def known_method(name: str | None) -> str:
+    """Return a method by its name, or ``other``: a client may make up names without end."""
+    return name if name in METHODS else "other"
 
 
 def searched(kind: str, *, seconds: float) -> None:

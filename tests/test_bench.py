@@ -35,7 +35,7 @@ def test_each_part_runs_in_a_process_of_its_own_and_stores_its_figures(monkeypat
 
 
 def test_a_process_that_ends_while_memory_is_measured_is_left_out():
-    gone, web = Process(["granian"]), Process(["python", "-m", "granian"], pss=3 * 2**20)
+    gone, web = Process(["imagesearch.front"]), Process(["python", "-m", "imagesearch.front"], pss=3 * 2**20)
     gone.memory_full_info = lambda: (_ for _ in ()).throw(psutil.NoSuchProcess(1))
     main = Process(["python", "manage.py", "up"], pss=2**20, children=[gone, web])
     assert site.memory(SimpleNamespace(process=main)) == {"supervisor": 1, "web": 3}

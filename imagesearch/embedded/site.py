@@ -42,7 +42,7 @@ def programs() -> dict[str, Service]:
     return {
         "web": Service(
             "Web server",
-            _web_words(),
+            [sys.executable, "-m", "imagesearch.front"],
             log=_log("web"),
             env=THREADS,
             answers=web_answers,
@@ -99,13 +99,6 @@ def address() -> str:
 def _reachable(host: str) -> str:
     """An address to call when the server listens on all of them."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-
-def _web_words() -> list[str]:
-    words = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1", "--blocking-threads", "16"]
-    words += ["--host", settings.HOST, "--port", str(settings.PORT), "--no-ws", "--http", "1"]
-    words += ["--workers-kill-timeout", "8", "--respawn-failed-workers", "imagesearch.wsgi:application"]
-    return words
 
 
 def _celery(name: str, start: Sequence[str], *words: str) -> Service:

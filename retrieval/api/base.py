@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
+# By this key of WSGI's environment the web server tells of a body that it did not read, as its sender may not send it.
+UNREAD = "imagesearch.unread"
 NO_STORE = "private, no-store"
 
 
@@ -63,6 +65,13 @@ class ApiView(APIView):
     largest_file = ""
     more_failures: frozenset[int] = frozenset()
 
+    @classmethod
+    def most(cls, content_type: str) -> int:
+        """Return how many bytes a call of this kind may send."""
+        form = bool(cls.largest_file) and content_type.startswith("multipart/")
+        limits = conf.get().limits
+        return limits.json_bytes + (getattr(limits, cls.largest_file) if form else 0)
+
     @property
     def person(self) -> User:
         """The caller; the services know what to do with a visitor."""
@@ -78,6 +87,8 @@ class ApiView(APIView):
         """Refuse a body that is too large before anything reads it, then check who calls."""
         self._refuse_large_body(request)
         super().initial(request, *args, **kwargs)
+        if request.META.get(UNREAD):
+            raise TooLarge("This is more than you may send here.", code="body_too_large")
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """Say that no cache may keep the answer."""
@@ -100,9 +111,7 @@ class ApiView(APIView):
         return kind(found, many=many, context={"request": self.request}).data
 
     def _refuse_large_body(self, request: Request) -> None:
-        limit = conf.get().limits.json_bytes
-        if self.largest_file and request.content_type.startswith("multipart/"):
-            limit += getattr(conf.get().limits, self.largest_file)
+        limit = self.most(request.content_type)
         length = request.META.get("CONTENT_LENGTH") or ""
         if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
             raise TooLarge("A body of unknown length is not read; send Content-Length.", code="length_required")

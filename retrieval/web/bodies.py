@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from retrieval import conf
+from retrieval.errors import Forbidden
 from retrieval.web import words
-from retrieval.web.pages import wants_json
+from retrieval.web.pages import failure, wants_json
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -17,12 +18,15 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 AROUND = 1024 * 1024
 OTHERS_SEE_TO_IT = "/api/"
 ARCHIVES = "/upload/"
+# The key of WSGI's environment by which the web server tells of a body that it did not read: see admission.py.
+UNREAD = "imagesearch.unread"
 
 
 class BodyLimit:
-    """Middleware: answers 413 to a body that is too long. It stands before whatever looks into a form.
+    """Middleware: answers 413 to a body that is too long, and 403 to one whose sender may not send so much.
 
-    A body of unannounced length may be any length, and browsers send none: it is refused too.
+    It stands before whatever looks into a form. A body of unannounced length may be any length, and browsers send none:
+    it is refused too.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -30,8 +34,11 @@ class BodyLimit:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, or refuse."""
-        too_long = not request.path_info.startswith(OTHERS_SEE_TO_IT) and _announced(request) > most(request.path_info)
-        return _too_long(request) if too_long else self.get_response(request)
+        if request.path_info.startswith(OTHERS_SEE_TO_IT):
+            return self.get_response(request)
+        if _announced(request) > most(request.path_info):
+            return _too_long(request)
+        return _not_yours(request) if request.META.get(UNREAD) else self.get_response(request)
 
 
 def most(path: str) -> int:
@@ -52,3 +59,11 @@ def _too_long(request: HttpRequest) -> HttpResponse:
         message = words.reason("body_too_large", "The request is larger than the limit.")
         return JsonResponse({"error": {"code": "body_too_large", "message": message}}, status=413)
     return render(None, "413.html", status=413)
+
+
+def _not_yours(request: HttpRequest) -> HttpResponse:
+    """Answer somebody who is not signed in, or is no more, and sends more than a visitor may."""
+    response = failure(request, Forbidden("Sign in first.", code="signed_out"))
+    if wants_json(request):
+        response.status_code = 401  # by which our scripts know that they have to ask for a password
+    return response

@@ -16,6 +16,7 @@ REASONS = {
     "archive_too_slow": gettext_lazy("Reading the pictures of the archive took too long; those read before are kept."),
     "attempts_exhausted": gettext_lazy("Reading this picture failed every time it was tried."),
     "body_too_large": gettext_lazy("This is larger than the limit."),
+    "busy": gettext_lazy("Many requests wait already. Please try again in a moment."),
     "compression_going": gettext_lazy("Stop it first; only one that is over can be removed."),
     "compression_unfinished": gettext_lazy("Nothing is measured yet."),
     "conflict": gettext_lazy("The state of things does not allow this now."),
@@ -56,9 +57,11 @@ REASONS = {
     "run_named_so": gettext_lazy("A run of this name is in line or going on already."),
     "same_picture": gettext_lazy("The collection has this very picture already."),
     "search_timeout": gettext_lazy("The search took too long; narrow it."),
+    "signed_out": gettext_lazy("Please sign in again."),
     "special_member": gettext_lazy("This is not a plain file."),
     "storage_full": gettext_lazy("The disk is full; nothing was kept."),
     "too_large": gettext_lazy("This is larger than the limit."),
+    "too_slow": gettext_lazy("The request came in too slowly. Please send it again."),
     "too_many_redirects": gettext_lazy("The address leads from one to the next too often."),
     "unavailable": gettext_lazy("A part of the system is not there just now. Please try again in a moment."),
     "unexpected": gettext_lazy("Something went wrong that nobody expected; the log says more."),
@@ -144,10 +147,13 @@ def error_page(status: int, code: str = "") -> tuple[str, str]:
     """Return the title and the way on of an error page."""
     if code == "link_used":
         return _("This link opens nothing any more"), _("Sign in with your password, or ask for a new link.")
+    if code == "signed_out":
+        return _("Sign in first"), _("Whoever is signed in may send files; what you sent was not read.")
     pages = {
         400: (_("That request could not be understood"), _("Go back, change it, and try once more.")),
         403: (_("You may look, but not change this"), _("Ask the owner of the collection for a higher role.")),
         404: (_("Nothing here"), _("It may have been deleted, or it may not be shared with you.")),
+        408: (_("That took too long"), _("Check the connection, then try once more.")),
         413: (_("Too large"), _("Choose a smaller file, or split the archive.")),
         429: (_("A little slower, please"), _("Wait a moment, then try again.")),
         503: (_("Back in a moment"), _("Your pictures are safe. Try again in a few seconds.")),

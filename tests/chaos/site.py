@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 READY = re.compile(r"^Ready: (http://127\.0\.0\.1:\d+/)  ")
 # By what the command line of each program is known.
 PROGRAMS = {
-    "web": "granian",
+    "web": "imagesearch.front",
     "worker": "one@",
     "long-worker": "long@",
     "scheduler": "imagesearch.celery:schedule",

@@ -176,7 +176,7 @@ def test_the_broker_is_flushed_stopped_frozen_and_full(site, pictures, figure):
 
 
 def test_the_database_is_restarted_while_people_search(site, pictures, dice, figure):
-    web = site.child("web").pid
+    web = site.await_program("web").pid
     with Searches(site) as searches:
         with Filled(site, pictures) as filled:
             for number in range(1, 6):
@@ -189,7 +189,7 @@ def test_the_database_is_restarted_while_people_search(site, pictures, dice, fig
     assert set(filled.refusals) <= {503}, filled.refusals
     assert set(searches.answers) <= {200, 503}, searches.answers
     assert searches.searched >= OFFERED * PER_SECOND * searches.seconds
-    assert site.child("web").pid == web
+    assert site.await_program("web").pid == web
     agreed = agree_with_exact(site)
     assert agreed >= 0.95
     figure(
@@ -225,7 +225,7 @@ def test_uploads_are_cut_off_and_the_web_server_is_killed(site, pictures, dice, 
     answered = 0
     for _ in range(20):
         data = pictures.next()
-        killer = threading.Timer(dice.uniform(0, 0.1), site.kill_child, ["web"])
+        killer = threading.Timer(dice.uniform(0, 0.1), site.kill_main, ["web"])
         killer.start()
         with contextlib.suppress(requests.ConnectionError):
             answered += site.upload(data).status_code == 201

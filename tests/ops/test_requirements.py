@@ -38,7 +38,7 @@ for package in (imagesearch, retrieval):
 for application in (app, schedule):
     application.connection().transport
     application.loader.import_default_modules()
-importlib.import_module("granian.cli")
+importlib.import_module("uvicorn.protocols.http.httptools_impl")
 importlib.import_module("celery.bin.worker"), importlib.import_module("celery.bin.beat")
 print("loaded")
 """

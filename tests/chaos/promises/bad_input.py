@@ -12,6 +12,8 @@ ARCHIVE = "ingest/test_archive.py::"
 WITHOUT = "ingest/test_unguarded.py::"
 WAYS_IN = "web/test_ways_in.py::"
 NAMES = "web/test_file_names.py::"
+HELD = "front/test_held.py::"
+FRONT = "front/test_front.py::"
 
 BAD_INPUT = (
     Promise(
@@ -107,6 +109,29 @@ BAD_INPUT = (
         "A damaged or made-up file is a picture or a refusal, and no process that lives long falls over it",
         ("ingest/test_fuzz.py::test_a_damaged_file_is_a_picture_or_a_refusal",),
         (WITHOUT + "test_without_the_sandbox_a_decoder_that_crashes_takes_its_process_along",),
+    ),
+    Promise(
+        "Half-sent bodies, half-read answers and slow heads, a thousand of them: others are answered all the while, "
+        "and what keeps to no least rate is ended",
+        ("chaos/test_held.py::test_a_hundred_held_connections_keep_nobody_from_an_answer",
+         "chaos/test_held.py::test_a_thousand_held_connections_keep_nobody_from_an_answer",
+         HELD + "test_many_that_hold_on_keep_nobody_from_an_answer", HELD + "test_a_head_that_does_not_end_is_ended",
+         HELD + "test_a_body_that_comes_too_slowly_is_refused",
+         HELD + "test_an_answer_that_nobody_fetches_is_ended"),
+        (HELD + "test_without_reading_ahead_half_sent_bodies_hold_all_threads",
+         HELD + "test_without_sending_beside_the_threads_half_read_answers_hold_all_of_them",
+         HELD + "test_without_the_watch_a_head_may_take_for_ever",
+         HELD + "test_without_the_pace_a_slow_body_is_waited_for",
+         HELD + "test_without_the_least_rate_a_slow_reader_gets_all_of_it"),
+    ),
+    Promise(
+        "Who may send how much is asked before the body is read; a visitor fills neither memory nor disk",
+        ("web/test_admission.py::test_a_visitor_may_send_little",
+         "web/test_admission.py::test_what_was_not_read_is_answered_in_the_form_of_the_caller",
+         FRONT + "test_a_body_that_may_not_be_sent_is_not_read",
+         FRONT + "test_bodies_share_a_bounded_place_by_person_and_in_all"),
+        ("web/test_admission.py::test_without_the_word_of_the_server_the_body_is_read",
+         FRONT + "test_without_asking_first_it_is_read", FRONT + "test_without_the_bound_everything_is_taken"),
     ),
     Promise(
         "Bodies over the limit: 413 before they are read, JSON included",
