@@ -19,7 +19,7 @@ def waiting(user: Person | Any, *, address: str = "") -> Asker:
 
     Raises TooMany (``decoding_used_up``) when their pictures have taken the decoders long enough in this minute.
     """
-    name = f"user:{user.pk}" if user.is_authenticated else f"address:{address}"
+    name = f"user:{user.pk}" if user.is_authenticated else f"address:{limits.place(address)}"
     limits.decoding(name)
     return Asker(name, charge=functools.partial(limits.decoded, name))
 

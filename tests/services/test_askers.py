@@ -67,6 +67,13 @@ def test_visitors_are_told_apart_by_their_address():
     askers.waiting(VISITOR, address="192.0.2.2")
 
 
+def test_all_addresses_of_one_network_of_ipv6_are_one_visitor():
+    used_up(VISITOR, address="2001:db8:1:2::1")
+    with pytest.raises(TooMany):
+        askers.waiting(VISITOR, address="2001:db8:1:2::ffff")
+    askers.waiting(VISITOR, address="2001:db8:1:3::1")
+
+
 def test_what_workers_decode_is_not_charged_and_never_refused():
     user = UserFactory()
     used_up(user)
