@@ -16,6 +16,7 @@ Doubles = NDArray[np.float64]
 # than this share of the average would be scaled up until mostly that rounding is seen.
 LEAST_SHRINKAGE = 0.01
 FLAT = 1e-10
+BLOCK = 4096  # rows in double precision at a time
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,10 @@ def fit_pca_whitening(x: Floats, *, dimension: int, power: float = 0.25, shrunk:
     """
     _require_enough(x, dimension)
     mean = x.mean(axis=0, dtype=np.float64)
-    centred = x - mean
-    covariance = centred.T @ centred / (len(x) - 1)
+    covariance = _scatter(x, mean) / (len(x) - 1)
     values, rows = _strongest(covariance, dimension)
     if shrunk:
-        values = _towards_sphere(values, np.trace(covariance) / len(mean), share=shrinkage(centred))
+        values = _towards_sphere(values, np.trace(covariance) / len(mean), share=shrinkage(x - mean))
     return _whitening(mean, rows * values[:, None] ** -power)
 
 
@@ -73,6 +73,15 @@ def shrinkage(centred: Doubles) -> float:
     fourth = np.square(np.square(centred).sum(axis=1)).sum()
     error = (fourth / count - np.square(covariance).sum()) / count
     return float(max(LEAST_SHRINKAGE, min(1.0, error / off_sphere))) if off_sphere > 0 else 1.0
+
+
+def _scatter(x: Floats, mean: Doubles) -> Doubles:
+    """The sum of (x - mean)(x - mean)' over all rows, a block at a time: doubles of all of x are large."""
+    total = np.zeros((len(mean), len(mean)))
+    for start in range(0, len(x), BLOCK):
+        centred = x[start : start + BLOCK] - mean
+        total += centred.T @ centred
+    return total
 
 
 def _within(centred: Doubles, labels: NDArray[np.int64]) -> Doubles:

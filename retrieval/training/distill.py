@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retrieval.embedding.encoder import Encoder
-from retrieval.training.bounds import Rate, Scale, Side, Stages, Weight
+from retrieval.training.bounds import Rate, Scale, Share, Side, Stages, Weight
 from retrieval.training.losses.distillation import cosine_loss, logit_loss, relation_loss
 from retrieval.training.losses.metric import CosineClassifier
 from retrieval.training.recipe import Batch, FineTuned, trainable
+from retrieval.training.targets import POWER
 
 Floats = NDArray[np.float32]
 
@@ -25,9 +26,9 @@ class DistillOptions:
 
     ``teachers``: weights files. ``cosine``: 1 - cosine to the target. ``relation``: squared error of the cosine
     matrices. ``metric``: class centres within each label scope, at ``scale``. ``logits``: divergence from the target's
-    softened scores of the class centres. ``teacher_sizes``: sides at which the
-    teachers see each picture, plain and mirrored; their vectors are averaged. ``centre_lr``: learning rate of the class
-    centres over the encoder's.
+    softened scores of the class centres. ``teacher_sizes``: sides at which the teachers see each picture, plain and, if
+    ``teacher_mirrored``, mirrored; their vectors are averaged. ``power``: of the eigenvalues, in the whitening of the
+    teachers' vectors. ``centre_lr``: learning rate of the class centres over the encoder's.
     """
 
     teachers: tuple[str, ...] = ()
@@ -40,6 +41,8 @@ class DistillOptions:
     fixed_norms: bool = True
     centre_lr: Rate = 10.0
     teacher_sizes: tuple[Side, ...] = (224,)
+    teacher_mirrored: bool = True
+    power: Share = POWER
 
 
 class Distill(FineTuned):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -44,12 +43,15 @@ from retrieval.training.supervised import (
     TripletOptions,
     spread_centres,
 )
-from retrieval.training.targets import pooled, put_whitening, whitened
+from retrieval.training.targets import POWER, nearest_map, put_whitening, whitened
+from retrieval.training.views import View, Watcher, views_of
 
 Options = TypeVar("Options")
 Floats = NDArray[np.float32]
 Find = Callable[[str], Path]
 """Tells where the weights file of a name is."""
+
+VECTORS = "vectors"  # the folder in a run's own where pooled vectors are kept
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Setup:
     def data_digest(self) -> str:
         """SHA-256 of the training pictures."""
         return self.pictures.digest()
+
+    def seen_by(self, encoder: Encoder, views: Sequence[View]) -> Floats:
+        """An encoder's pooled vectors (N, C) of the training pictures, the mean over the views; kept in the folder."""
+        return Watcher(encoder, folder=self.output / VECTORS).mean(self.pictures.pixels, views)
 
     def options(self, kind: type[Options]) -> Options:
         """The recipe's own options; raises InvalidInput naming the field."""
@@ -102,27 +108,30 @@ def _autoencoder(setup: Setup) -> Recipe:
 
 def _regression(setup: Setup) -> Recipe:
     options = setup.options(RegressionOptions)
-    targets, _ = teacher_targets(setup, options.teachers, options.teacher_sizes)
+    targets, _ = teacher_targets(setup, Teaching(options.teachers, options.teacher_sizes))
     return Regression(setup.encoder, targets=targets, options=options)
 
 
 def _distill(setup: Setup) -> Recipe:
-    """A student as wide as its only teacher starts at the teacher's own whitening: already as good as it was."""
     options = setup.options(DistillOptions)
-    targets, fitted = teacher_targets(setup, options.teachers, options.teacher_sizes)
+    teaching = Teaching(options.teachers, options.teacher_sizes, options.teacher_mirrored, options.power)
+    targets, fitted = teacher_targets(setup, teaching)
     if setup.config.start.whiten:
-        _start_at(setup.encoder, fitted)
+        put_whitening(setup.encoder.projection, _start(setup, targets, fitted))
     recipe = Distill(setup.encoder, targets=targets, scopes=torch.from_numpy(setup.pictures.scopes), options=options)
     spread_centres(recipe.targets, torch.from_numpy(setup.pictures.labels), recipe.classifier)
     return recipe
 
 
-def _start_at(encoder: Encoder, fitted: Whitening) -> None:
-    if fitted.matrix.shape[1] != encoder.spec.channels:
-        raise InvalidInput.of(
-            "start.whiten", "A student can only start at the whitening of a teacher of its own width."
-        )
-    put_whitening(encoder.projection, fitted)
+def _start(setup: Setup, targets: Floats, fitted: Whitening) -> Whitening:
+    """A student as wide as its only teacher starts at the teacher's whitening, any other as near as a map brings it.
+
+    With its teacher's weights too, the first is already as good as that.
+    """
+    spec = setup.encoder.spec
+    if fitted.matrix.shape[1] == spec.channels:
+        return fitted
+    return nearest_map(setup.seen_by(setup.encoder, [View(spec.image_size)]), targets)
 
 
 def _simclr(setup: Setup) -> TwoViews:
@@ -187,29 +196,28 @@ def build_recipe(setup: Setup) -> Recipe:
     return RECIPES[setup.config.recipe](setup)
 
 
-def teacher_targets(setup: Setup, names: Sequence[str], sizes: Sequence[int]) -> tuple[Floats, Whitening]:
-    """Targets (N, D) of the training pictures from the named teachers, and the whitening that made them.
+@dataclass(frozen=True)
+class Teaching:
+    """Which teachers see every picture, at which sides, also mirrored or not, and how far their vectors are evened out.
 
     A name is a weights file with its spec inside, or ``backbone:file`` for a plain state dict.
     """
-    if not names:
+
+    teachers: Sequence[str]
+    sizes: Sequence[int]
+    mirrored: bool = True
+    power: float = POWER
+
+
+def teacher_targets(setup: Setup, teaching: Teaching) -> tuple[Floats, Whitening]:
+    """Targets (N, D) of the training pictures, and the whitening that made them."""
+    if not teaching.teachers:
         raise InvalidInput.of("options.teachers", "options.teachers must name a weights file.")
-    vectors = [_kept(setup, name, sizes) for name in names]
-    return whitened(vectors, dimension=setup.encoder.spec.dimension)
-
-
-def _kept(setup: Setup, name: str, sizes: Sequence[int]) -> Floats:
-    """A teacher's vectors, computed once for a run folder: a resumed run finds them there."""
-    path = setup.output / f"teacher-{digest(setup, name, sizes)}.npy"
-    if not path.exists():
-        np.save(path, pooled(load_weights(name, setup.weights), setup.pictures.pixels, sizes=sizes))
-    return cast(Floats, np.load(path))
-
-
-def digest(setup: Setup, name: str, sizes: Sequence[int]) -> str:
-    """Of everything a teacher's vectors depend on."""
-    file = setup.weights(name.rpartition(":")[2])
-    return hashlib.sha256(repr((name, file.stat().st_size, list(sizes), setup.data_digest)).encode()).hexdigest()[:16]
+    if not teaching.sizes:
+        raise InvalidInput.of("options.teacher_sizes", "options.teacher_sizes must name a side in pixels.")
+    views = views_of(teaching.sizes, mirrored=teaching.mirrored)
+    vectors = [setup.seen_by(load_weights(name, setup.weights), views) for name in teaching.teachers]
+    return whitened(vectors, dimension=setup.encoder.spec.dimension, power=teaching.power)
 
 
 def load_weights(name: str, find: Find, *, spec: EncoderSpec | None = None) -> Encoder:

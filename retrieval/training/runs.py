@@ -26,7 +26,8 @@ from retrieval.training.recipes import OWN_START, Find, Setup, build_recipe, loa
 from retrieval.training.record import Record, write
 from retrieval.training.sampling import hold_out, in_scopes
 from retrieval.training.state import State
-from retrieval.training.targets import pooled, put_whitening, whitened
+from retrieval.training.targets import put_whitening, whitened
+from retrieval.training.views import View, Watcher
 
 _CALIBRATION = 256  # pictures that pruning looks at
 _WHITENING = 4096  # pictures that a whitening is fitted on, at most
@@ -112,7 +113,7 @@ def _first(config: RunConfig, training: PictureSet, weights: Find) -> Encoder:
         encoder = prune(encoder, keep=config.start.keep, pictures=_calibration(config, training))
     if config.start.whiten and config.recipe not in OWN_START:
         some = training.pixels[: len(training) : max(1, len(training) // _WHITENING)]
-        own = pooled(encoder, some, sizes=[config.encoder.image_size], mirrored=False)
+        own = Watcher(encoder).mean(some, [View(config.encoder.image_size)])
         put_whitening(encoder.projection, whitened([own], dimension=config.encoder.dimension)[1])
     return encoder
 

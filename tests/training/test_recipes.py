@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from retrieval.embedding import Encoder, checkpoint
+from retrieval.embedding import checkpoint
 from retrieval.errors import InvalidInput
 from retrieval.training import RECIPES, Hooks
+from retrieval.training.distill import Distill
 from retrieval.training.loop import Job, averaged, batch_at, fit
 from retrieval.training.recipe import Recipe
 from retrieval.training.recipes import Setup, build_recipe
 from retrieval.training.sampling import Shuffled
+from retrieval.training.targets import whitened
+from retrieval.training.views import View, Watcher
 from tests.training import make
 
 TEACHER = "teacher.safetensors"
@@ -97,6 +100,12 @@ def test_a_teacher_has_to_be_named(tmp_path):
         build_recipe(setup(tmp_path, "distill", teachers=[]))
 
 
+@pytest.mark.parametrize("recipe", ["distill", "regression"])
+def test_a_teacher_has_to_see_something(tmp_path, recipe):
+    with pytest.raises(InvalidInput, match="must name a side"):
+        build_recipe(setup(tmp_path, recipe, teacher_sizes=[]))
+
+
 def test_too_many_frozen_stages_are_refused(tmp_path):
     with pytest.raises(InvalidInput, match="frozen_stages must be from 0 to 19"):
         build_recipe(setup(tmp_path, "classify", frozen_stages=20))
@@ -113,7 +122,7 @@ def test_frozen_stages_run_outside_torch_with_the_same_result(tmp_path):
 
 def test_teacher_vectors_are_computed_once(tmp_path, monkeypatch):
     build_recipe(setup(tmp_path, "distill"))
-    monkeypatch.setattr("retrieval.training.recipes.pooled", None)
+    monkeypatch.setattr(Watcher, "_computed", None)
     build_recipe(setup(tmp_path, "distill"))
     with pytest.raises(TypeError):
         build_recipe(setup(tmp_path, "distill", teacher_sizes=[64]))
@@ -132,9 +141,30 @@ def test_a_student_can_start_as_its_teacher(tmp_path):
     assert torch.cosine_similarity(found, recipe.targets).mean() > 0.95  # the teacher runs in half precision
 
 
-def test_a_student_of_another_width_cannot(tmp_path):
-    ready = setup(tmp_path, "distill")
-    config = type(ready.config).from_dict(ready.config.to_dict() | {"start": {"whiten": True}})
-    other = Encoder(type(config.encoder).from_dict({**make.SPEC, "widths": [8] * 17 + [24]}))
-    with pytest.raises(InvalidInput, match="own width"):
-        build_recipe(Setup(config, other, ready.pictures, tmp_path.joinpath, tmp_path))
+SECOND = "second.safetensors"
+
+
+def ensemble(folder, *, whiten: bool, **options) -> Distill:
+    """Two teachers, one of them of another width, and a student that is neither."""
+    ready = setup(folder, "distill", teachers=[TEACHER, SECOND], power=0.15, **options)
+    checkpoint.save(make.encoder(seed=8, widths=[8] * 17 + [24]), folder / SECOND)
+    config = type(ready.config).from_dict(ready.config.to_dict() | {"start": {"whiten": whiten}})
+    return build_recipe(Setup(config, make.encoder(), ready.pictures, folder.joinpath, folder))
+
+
+def test_several_teachers_have_one_target(tmp_path):
+    recipe = ensemble(tmp_path, whiten=False, teacher_sizes=[32], teacher_mirrored=False)
+    teachers = [checkpoint.load(tmp_path / name) for name in (TEACHER, SECOND)]
+    seen = [Watcher(teacher).mean(make.pictures().pixels, [View(32)]) for teacher in teachers]
+    expected, _ = whitened(seen, dimension=4, power=0.15)
+    torch.testing.assert_close(recipe.targets, torch.from_numpy(expected), rtol=1e-3, atol=1e-3)
+
+
+def test_a_student_of_several_teachers_starts_as_near_as_a_map_brings_it(tmp_path):
+    pixels = torch.from_numpy(make.pictures().pixels).permute(0, 3, 1, 2) / 255
+    found = {}
+    for whiten in (False, True):
+        recipe = ensemble(tmp_path, whiten=whiten)
+        with torch.no_grad():
+            found[whiten] = torch.cosine_similarity(recipe.encoder(pixels), recipe.targets).mean()
+    assert found[True] > 0.8 > found[False]
