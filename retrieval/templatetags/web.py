@@ -6,6 +6,7 @@ from math import floor
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -55,6 +56,13 @@ ICONS = {
 }
 VISIBILITY_ICONS = {"private": "lock", "shared": "people", "public": "globe"}
 NARROWEST, WIDEST, STEP = 40, 300, 5
+
+
+@register.filter
+def theme(request: Any) -> str:
+    """Return the theme that a person chose: light, dark, or as the system has it. A refusal may have no request."""
+    cookies = request.COOKIES if request else {}
+    return str(cookies.get(settings.THEME_COOKIE_NAME, "system"))
 
 
 @register.simple_tag

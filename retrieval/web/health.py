@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from retrieval import checks, conf, telemetry
-from retrieval.services import accounts, rights, status
+from retrieval.services import accounts, limits, rights, status
 
 PUBLICLY = "The {} does not work; administrators read here why, as does manage.py check --database default."
 
@@ -59,10 +59,24 @@ def _knows_the_inside(request: HttpRequest) -> bool:
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:
-    """The address is the one of the connection: a header can say anything."""
+    """Administrators, and callers of the configured networks."""
     keyword, _, secret = request.headers.get("Authorization", "").partition(" ")
     token = accounts.user_of_token(secret.strip()) if keyword.lower() == "token" else None
     if rights.administrator(token.user if token else request.user):
         return True
-    caller = ipaddress.ip_address(request.META["REMOTE_ADDR"])
+    return _of_the_networks(request.META["REMOTE_ADDR"], forwarded=request.headers.get("X-Forwarded-For"))
+
+
+def _of_the_networks(remote: str, *, forwarded: str | None) -> bool:
+    """Tell whether a caller is in the configured networks.
+
+    Behind configured proxies that is the address which they saw. A proxy that nobody told us of is in the network
+    itself, and whoever it speaks for is not: what comes through it has no network.
+    """
+    if forwarded is not None and not conf.get().proxies:
+        return False
+    try:
+        caller = ipaddress.ip_address(limits.address_of(remote, forwarded=forwarded or ""))
+    except ValueError:
+        return False
     return any(caller in ipaddress.ip_network(network) for network in conf.get().metrics_networks)

@@ -17,7 +17,7 @@ from retrieval import checks, telemetry, weight_files
 from retrieval.ingest import process
 from retrieval.ingest.protection import FLOOR, SETTING, Protection
 from retrieval.models import Encoder, RecallFigure
-from retrieval.services import accounts
+from retrieval.services import accounts, limits
 from retrieval.web import health
 from tests.powers import as_operator
 
@@ -225,6 +225,27 @@ def test_metrics_are_for_configured_networks_whatever_a_header_says(client, conf
     assert client.get("/metrics", REMOTE_ADDR="10.1.2.3").status_code == 200
     assert client.get("/metrics", REMOTE_ADDR="10.2.2.3").status_code == 403
     assert client.get("/metrics", REMOTE_ADDR="192.0.2.1", headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 403
+
+
+OUTSIDE, INSIDE = "203.0.113.9", "10.1.2.3"
+PROXY = "10.1.0.1"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "status"),
+    [(1, OUTSIDE, 403), (1, INSIDE, 200), (1, f"{INSIDE}, {OUTSIDE}", 403), (2, f"{INSIDE}, {OUTSIDE}, {PROXY}", 403),
+     (0, OUTSIDE, 403), (0, INSIDE, 403), (1, "nonsense", 403), (1, None, 200), (0, None, 200)],
+)  # fmt: skip
+def test_metrics_are_closed_to_those_who_come_through_a_proxy(client, configure, proxies, forwarded, status):
+    configure(metrics_networks=("10.1.0.0/16",), proxies=proxies)
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    assert client.get("/metrics", REMOTE_ADDR=PROXY, headers=headers).status_code == status
+
+
+def test_without_the_word_of_the_proxy_metrics_are_open_to_all(client, configure, monkeypatch):
+    configure(metrics_networks=("10.1.0.0/16",), proxies=1)
+    monkeypatch.setattr(limits, "address_of", lambda remote, *, forwarded: remote)
+    assert client.get("/metrics", REMOTE_ADDR=PROXY, headers={"X-Forwarded-For": OUTSIDE}).status_code == 200
 
 
 def test_metrics_count_what_happens(client, configure):

@@ -77,6 +77,22 @@ def test_accepted(tmp_path, variables):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+NAMES = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "LANGUAGE_COOKIE_NAME", "THEME_COOKIE_NAME")
+SAFE = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "LANGUAGE_COOKIE_SECURE")
+
+
+@pytest.mark.parametrize(("https", "begins"), [("on", "__Host-"), ("off", "")])
+def test_cookies_are_bound_to_the_host_where_there_is_https(tmp_path, https, begins):
+    told = "; ".join(f"print(settings.{name})" for name in (*NAMES, *SAFE))
+    kept = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "imagesearch.settings", "TMPDIR": str(tmp_path)}
+    names = {"IMAGESEARCH_DATA_DIR": str(tmp_path / "data"), "IMAGESEARCH_HTTPS": https,
+             "IMAGESEARCH_ALLOWED_HOSTS": "pictures.example"}  # fmt: skip
+    words = [sys.executable, "-c", f"from django.conf import settings; {told}"]
+    done = subprocess.run(words, env=kept | names, capture_output=True, text=True, check=True).stdout.split()
+    assert done == [*(f"{begins}{name}" for name in ("sessionid", "csrftoken", "django_language", "theme")),
+                    *[str(https == "on")] * 3]  # fmt: skip
+
+
 def test_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     done = start(tmp_path, IMAGESEARCH_DATA_DIR=str(tmp_path / "file" / "data"))

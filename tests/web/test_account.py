@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
@@ -40,6 +41,15 @@ def test_a_token_of_a_program_that_gave_no_name_says_when_it_was_made(page, owne
 
 def test_a_token_needs_a_name(page):
     assert page.post("/account/tokens/", {"name": "", "scope": "read"}).status_code == 400
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_the_theme_is_kept_as_safely_as_the_session(page, settings, safe):
+    settings.SESSION_COOKIE_SECURE, settings.THEME_COOKIE_NAME = safe, "__Host-theme" if safe else "theme"
+    page.post("/account/theme/", {"theme": "dark"})
+    cookie = page.cookies[settings.THEME_COOKIE_NAME]
+    assert (bool(cookie["secure"]), cookie["path"], cookie["domain"]) == (safe, "/", "")
+    assert 'data-theme="dark"' in page.get("/account/").content.decode()
 
 
 def test_the_theme_is_remembered_without_scripts(page):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
@@ -98,7 +99,10 @@ def theme(request: HttpRequest) -> HttpResponse:
     """Remember light, dark, or as the system has it."""
     wanted = request.POST.get("theme", "")
     response = HttpResponse(status=204) if request.headers.get("HX-Request") else redirect("web:account")
-    response.set_cookie("theme", wanted if wanted in THEMES else "system", max_age=A_YEAR, samesite="Lax")
+    response.set_cookie(
+        settings.THEME_COOKIE_NAME, wanted if wanted in THEMES else "system", max_age=A_YEAR, samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE, httponly=True,
+    )  # fmt: skip
     return response
 
 

@@ -13,11 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import tasks
 from retrieval.errors import Conflict, NotFound
 from retrieval.models import Image, Measure, Role
-from retrieval.services import collections, images, search
+from retrieval.services import collections, images, limits, search
+from retrieval.services.search import SearchAnswer
 from retrieval.web import comparing
 from retrieval.web.forms import refusal
 from retrieval.web.forms.pictures import PictureForm
-from retrieval.web.pages import for_people, for_readers, may_add, person
+from retrieval.web.pages import address, for_people, for_readers, may_add, person
 
 SIMILAR = 24
 
@@ -44,6 +45,7 @@ def similar(request: HttpRequest, image_id: UUID) -> HttpResponse:
     """Render the pictures nearest to this one, for the part below it; nothing while it waits to be read."""
     answer, waiting = None, False
     try:
+        limits.search(request.user, address=address(request), uploaded=False)
         answer = search.similar(image_id, user=request.user, k=SIMILAR)
     except Conflict:
         waiting = True
@@ -55,10 +57,7 @@ def similar(request: HttpRequest, image_id: UUID) -> HttpResponse:
 def measures(request: HttpRequest, image_id: UUID) -> HttpResponse:
     """Render the ranks that the three measures give to the nearest pictures, side by side."""
     try:
-        answers = {
-            measure.value: search.similar(image_id, user=request.user, k=SIMILAR, measure=measure.value)
-            for measure in Measure
-        }
+        answers = {measure.value: _by(measure.value, image_id, request) for measure in Measure}
     except Conflict:
         return HttpResponse()
     return render(request, "web/parts/measures.html", {"table": comparing.ranks(answers)})
@@ -121,6 +120,12 @@ def retry(request: HttpRequest, image_id: UUID) -> HttpResponse:
     tasks.wake(tasks.embed)
     messages.success(request, _("It will be tried again."))
     return redirect("web:picture", image_id)
+
+
+def _by(measure: str, image_id: UUID, request: HttpRequest) -> SearchAnswer:
+    """Search by one measure, which counts as one search. Raises TooMany."""
+    limits.search(request.user, address=address(request), uploaded=False)
+    return search.similar(image_id, user=request.user, k=SIMILAR, measure=measure)
 
 
 def _may_edit(image: Image, request: HttpRequest) -> bool:
