@@ -219,12 +219,14 @@ def test_children_end_with_their_parent(tmp_path):
         "from tests.ingest import hooks\n"
         "children = [Child(ChildLimits(program=hooks.PROGRAM)) for _ in range(2)]\n"
         "children[0]._channel.sendall(b'')\n"
-        "print(*{pid for child in children for pid in (child.pid, child._server._process.pid)}, flush=True)\n"
+        "print('pids', *{pid for child in children for pid in (child.pid, child._server._process.pid)}, flush=True)\n"
         "time.sleep(60)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(fork_server.ROOT)}
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
-    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    # What the program logs stands on the lines before.
+    said = next(line for line in parent.stdout if line.startswith("pids "))
+    pids = [int(pid) for pid in said.split()[1:]]
     parent.kill()
     parent.wait()
     parent.stdout.close()
