@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from retrieval.models import Compression, Encoder, Evaluation, TrainingRun
 from retrieval.services import (
     accounts,
     archives,
+    clocks,
     compressions,
     derived,
     evaluations,
@@ -33,8 +35,10 @@ from retrieval.services import (
     ledger,
     leftovers,
     lines,
+    purging,
     sessions,
     status,
+    thumbnails,
     training,
 )
 from retrieval.services import encoders as encoder_life
@@ -46,6 +50,9 @@ log = structlog.get_logger(__name__)
 # time. What is too many is not sent; the reconciler finds the work all the same.
 MESSAGES_WAITING = 8
 PAUSE_BETWEEN_MESSAGES = 0.15  # seconds
+NIGHT = timedelta(hours=20)  # asked for each night and at each start, done once
+PURGE_SECONDS = 5.0  # of one task
+DIGESTS_AT_ONCE = 1_000  # pictures
 _sender = ThreadPoolExecutor(1, thread_name_prefix="send")
 _waiting: set[tuple[Any, ...]] = set()
 _lock = threading.Lock()
@@ -154,7 +161,6 @@ def embed(image_id: str | None = None) -> None:
 def reconcile() -> None:
     """Put right what was lost, and wake the workers for what is due."""
     _beat()
-    status.beat("scheduler", kind="scheduler")
     for image_id in jobs.reconcile():
         _publish(embed, (image_id,))
     if derived.waiting():
@@ -192,16 +198,23 @@ def run_import(import_id: str) -> None:
 
 @shared_task
 def purge() -> None:
-    """Remove for good what was deleted and whose undo time is over, leftovers of broken-off uploads, and old keys."""
-    images.purge_deleted()
+    """Remove for good what was deleted and whose undo time is over, leftovers of broken-off uploads, and old keys.
+
+    What takes longer is gone on with by another message, so that pictures that wait to be embedded have their turn.
+    """
+    images.purge_deleted(seconds=PURGE_SECONDS)
     leftovers.sweep()
     compressions.tidy()
     idempotency.forget_old()
+    thumbnails.note_digests(limit=DIGESTS_AT_ONCE)
+    if purging.more_to_purge():
+        _publish(purge, ())
 
 
 @shared_task(soft_time_limit=3600, time_limit=3700)
 def care_for_indexes() -> None:
-    """Build the indexes that became worth it, repair broken ones, and drop those whose encoder is gone."""
+    """Build the indexes that became worth it, repair broken ones, drop those whose encoder is gone; look at times."""
+    clocks.set_right()
     for encoder in encoder_life.listing().wanted():
         indexes.ensure(encoder)
     indexes.tidy()
@@ -210,15 +223,23 @@ def care_for_indexes() -> None:
 @shared_task(soft_time_limit=3600, time_limit=3700)
 def guard_recall() -> None:
     """Compare approximate with exact answers and keep the figure."""
-    indexes.guard()
+    if status.take_turn("guard_recall", every=NIGHT):
+        indexes.guard()
 
 
 @shared_task(soft_time_limit=3600, time_limit=3700)
 def drop_expired() -> None:
     """Drop retired encoders that nobody went back to, sessions that are over, and old addresses in the trail."""
-    encoder_life.drop_expired()
-    sessions.SessionStore.clear_expired()
-    accounts.forget_old()
+    if status.take_turn("drop_expired", every=NIGHT):
+        encoder_life.drop_expired()
+        sessions.SessionStore.clear_expired()
+        accounts.forget_old()
+
+
+@shared_task
+def set_times_right() -> None:
+    """Put right what a clock that was ahead wrote down."""
+    clocks.set_right()
 
 
 @shared_task(soft_time_limit=None, time_limit=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 import pdqhash
@@ -29,3 +30,8 @@ def pdq(image: Image.Image) -> bytes:
 def bit_text(hash_bytes: bytes) -> str:
     """Write a hash as zeros and ones, as a ``bit(256)`` column takes it."""
     return "".join(f"{byte:08b}" for byte in hash_bytes)
+
+
+def thumbnail_digests(thumbnails: Mapping[int, bytes]) -> dict[str, str]:
+    """Long side, as text, -> SHA-256 of each thumbnail, as ``Image.thumbnail_digests`` keeps them."""
+    return {str(size): sha256(data) for size, data in thumbnails.items()}

@@ -153,5 +153,6 @@ def _row(picture: NewPicture, place: Place) -> Image:
         sha256=picture.sha256,
         pdq=fingerprint.bit_text(decoded.pdq) if decoded.pdq else None,
         placeholder=decoded.placeholder,
+        thumbnail_digests=fingerprint.thumbnail_digests(decoded.thumbnails),
         **picture.columns,
     )

@@ -3,7 +3,7 @@
 from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, IdempotencyKey, Session, UserUsage
 from retrieval.models.collections import Collection, Membership, Role, Visibility
 from retrieval.models.compressions import Compression
-from retrieval.models.embeddings import Embedding, EmbeddingCount
+from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest
 from retrieval.models.encoders import Encoder, EncoderState, Measure
 from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, EvaluationState, GroupRule, Labels
 from retrieval.models.images import Image, ImageDigest, Status
@@ -22,6 +22,7 @@ __all__ = [
     "Compression",
     "Embedding",
     "EmbeddingCount",
+    "EmbeddingDigest",
     "EmbeddingJob",
     "Encoder",
     "EncoderState",

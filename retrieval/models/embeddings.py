@@ -35,6 +35,24 @@ class Embedding(models.Model):
         return f"{self.image_id} by {self.encoder_id}"
 
 
+class EmbeddingDigest(models.Model):
+    """The SHA-256 of one stored vector with its lengths, its picture and its encoder, written in the same commit.
+
+    The audit tells by it whether the vector is still the one that was computed for this picture (``search.integrity``).
+    The database removes it with its vector, by a foreign key on both columns that the ORM cannot express.
+    """
+
+    pk = models.CompositePrimaryKey("image_id", "encoder_id")
+    image = models.ForeignKey(
+        "retrieval.Image", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    encoder = models.ForeignKey(Encoder, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    sha256 = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"{self.image_id} by {self.encoder_id}"
+
+
 class EmbeddingCount(models.Model):
     """How many vectors a collection has by an encoder; statement triggers on Embedding keep it exact.
 

@@ -80,6 +80,7 @@ class Image(models.Model):
     sha256 = models.CharField(max_length=64, db_index=True)
     pdq = BitField(length=256, null=True, editable=False)
     placeholder = models.CharField(max_length=2000, blank=True, editable=False)
+    thumbnail_digests = models.JSONField(null=True, editable=False, help_text="Long side: SHA-256; empty: not known.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True, db_index=True)
@@ -96,6 +97,11 @@ class Image(models.Model):
         indexes = [
             models.Index(fields=["collection", "-created_at", "-id"], name="image_newest_first"),
             models.Index(fields=["-created_at", "-id"], name="image_newest_of_all"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(thumbnail_digests__isnull=True),
+                name="image_thumbnails_unknown",
+            ),
             GinIndex(fields=["tags"], name="image_tags"),
             GinIndex(fields=["words"], name="image_words"),
         ]

@@ -103,6 +103,9 @@ def run(import_id: UUID) -> bool:
     return True
 
 
+GOING = (ImportState.QUEUED, ImportState.RUNNING)
+
+
 class LeaseLostError(Exception):
     """Another worker has taken over."""
 

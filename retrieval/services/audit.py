@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -24,12 +24,11 @@ from retrieval.models import (
     JobState,
     UserUsage,
 )
-from retrieval.services import audit_files, indexes, jobs
-from retrieval.services.audit_files import Finding, Progress, silent
+from retrieval.services import audit_files, audit_rows, audit_vectors, clocks, indexes, purging, thumbnails
+from retrieval.services.findings import SHOWN, Finding, Progress, silent
 from retrieval.services.indexes import IndexState
 
 KNOWN_GOOD_EXTENSION = (0, 8, 0)
-SHOWN = 1_000
 WANTED = frozenset({EncoderState.ACTIVE, EncoderState.BUILDING})
 
 
@@ -46,44 +45,37 @@ def checks(*, progress: Progress = silent) -> list[Check]:
     """Return the parts of the audit in order; the caller runs each. ``progress`` hears from the one that takes long."""
     return [
         Check(1, "every picture is ready, failed with a reason, or waiting", _states),
-        Check(2, "originals and thumbnails are there and unchanged", partial(audit_files.contents, progress=progress)),
-        Check(3, "one sound vector per picture and active encoder", _vectors),
+        Check(2, "originals, thumbnails and weights are unchanged", partial(audit_files.contents, progress=progress)),
+        Check(3, "one sound vector per picture and active encoder, and the right one", audit_vectors.vectors),
         Check(4, "no file without its row, no old temporary file", audit_files.strays),
         Check(5, "indexes are valid and nothing was committed twice", _indexes_and_events),
         Check(6, "counters equal what they count", _counters),
+        Check(7, "rows name what is there, and nothing waits in vain", _rows),
     ]
 
 
 def repair(findings: list[Finding]) -> list[str]:
     """Do what is safe about the findings and return one sentence for each thing done.
 
-    Safe is: giving pictures without work a job, taking away files that no row needs, rebuilding counters and indexes.
-    Lost originals are never papered over.
+    Safe is what can be made again from what is right: vectors, thumbnails, digests, counters, indexes, places and
+    times, and to take away files that no row needs. Lost originals are never papered over.
     """
     codes = {finding.code for finding in findings}
-    done = []
-    if codes & {"no_work", "vector_missing"}:
-        done.append(f"Asked for {sum(_ask(encoder) for encoder in Encoder.objects.wanted())} vectors.")
+    done = [said for wanted, mend in MENDERS if codes & wanted for said in [mend()]]
+    small = [UUID(finding.subject) for finding in findings if finding.code in audit_files.THUMBNAIL_CODES]
+    if small:
+        done.append(f"Made the thumbnails of {thumbnails.make_again(small)} pictures again.")
     strays = [finding.subject for finding in findings if finding.code in audit_files.STRAY_CODES]
     if strays:
         done.append(f"Removed {audit_files.remove_strays(strays)} stray files.")
-    if codes & {"usage_wrong", "count_wrong"}:
-        _recount()
-        done.append("Counted again what people and collections hold.")
-    if codes & {"index_missing", "index_invalid"}:
-        indexes.mend()
-        done.append("Built the missing indexes.")
     return done
 
 
-def _ask(encoder: Encoder) -> int:
-    lost = EmbeddingJob.objects.filter(encoder=encoder, state=JobState.DONE, image__in=_lacking(encoder))
-    return jobs.ask_again(lost) + jobs.add_missing(encoder, limit=1_000_000)
-
-
-def _lacking(encoder: Encoder | None) -> QuerySet[Image]:
-    vectors = Embedding.objects.filter(image_id=OuterRef("pk"), encoder=encoder)
-    return Image.objects.alive().filter(~Exists(vectors))
+def _rows() -> Iterator[Finding]:
+    yield from audit_rows.references()
+    yield from audit_rows.digests()
+    yield from audit_rows.times()
+    yield from audit_rows.archives()
 
 
 def _states() -> Iterator[Finding]:
@@ -97,35 +89,8 @@ def _states() -> Iterator[Finding]:
         | Q(state=JobState.PENDING)
         | Q(state=JobState.RUNNING, lease_until__gt=now)
     )
-    for image in _lacking(encoder).filter(~Exists(explained))[:SHOWN]:
+    for image in audit_vectors.lacking(encoder).filter(~Exists(explained))[:SHOWN]:
         yield Finding("no_work", str(image.pk), "The picture has no vector, and nothing is being done about it.")
-
-
-def _vectors() -> Iterator[Finding]:
-    """Every done job left a vector; every vector has its encoder's dimension, a finite length, and a picture."""
-    encoder = Encoder.objects.active()
-    if encoder is None:
-        return
-    done = EmbeddingJob.objects.filter(encoder=encoder, state=JobState.DONE)
-    for image in _lacking(encoder).filter(pk__in=done.values("image_id"))[:SHOWN]:
-        yield Finding("vector_missing", str(image.pk), "The job is done but the vector is not there.")
-    for pk in _unsound(encoder):
-        yield Finding("vector_unsound", str(pk), f"The vector is not {encoder.dimension} finite numbers of length 1.")
-    deleted = Embedding.objects.filter(collection__isnull=False).exclude(image__deleted_at=None)
-    for pk in deleted.values_list("image_id", flat=True)[:SHOWN]:
-        yield Finding("vector_visible", str(pk), "The picture is deleted but its vector can still be found.")
-
-
-def _unsound(encoder: Encoder) -> list[Any]:
-    """Return the pictures whose vector has a wrong dimension or is no unit vector (half precision: within 1 %)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT image_id FROM retrieval_embedding WHERE encoder_id = %s AND (
-                   vector_dims(vector) <> %s OR NOT l2_norm(vector) BETWEEN 0.99 AND 1.01
-                   OR length = 'NaN' OR length = 'Infinity' OR centred_length = 'NaN') LIMIT %s""",
-            [encoder.pk, encoder.dimension, SHOWN],
-        )
-        return [row[0] for row in cursor.fetchall()]
 
 
 def _indexes_and_events() -> Iterator[Finding]:
@@ -187,8 +152,42 @@ def _recount() -> None:
                    ON e.collection_id = c.collection_id AND e.encoder_id = c.encoder_id
                ON CONFLICT (collection_id, encoder_id) DO UPDATE SET images = EXCLUDED.images"""
         )
+        cursor.execute(
+            """INSERT INTO retrieval_userusage (user_id, images, bytes)
+               SELECT uploader_id, 0, 0 FROM retrieval_image GROUP BY 1 ON CONFLICT (user_id) DO NOTHING"""
+        )
     alive = Image.objects.alive().filter(uploader_id=OuterRef("user_id")).order_by().values("uploader_id")
     UserUsage.objects.update(
         images=Coalesce(alive.annotate(n=Count("*")).values("n")[:1], 0),
         bytes=Coalesce(alive.annotate(n=Sum("bytes")).values("n")[:1], 0),
     )
+
+
+def _recounted() -> str:
+    audit_files.mend_sizes()
+    _recount()
+    return "Counted again what people and collections hold."
+
+
+def _indexed() -> str:
+    indexes.mend()
+    return "Built the missing indexes."
+
+
+def _digests_made() -> str:
+    audit_rows.mend_digests()
+    return "Wrote down again by which bytes pictures are known."
+
+
+# In this order: what is put right first is a condition for what comes after it.
+MENDERS: tuple[tuple[frozenset[str], Callable[[], str]], ...] = (
+    (audit_rows.AHEAD_CODES, lambda: f"Set {clocks.set_right()} rows back to now that waited for a far time."),
+    (frozenset({"purge_overdue"}), lambda: f"Removed {purging.purge_deleted()} deleted pictures for good."),
+    (frozenset({"archive_missing"}), lambda: f"Ended {audit_rows.end_lost_archives()} imports without their archive."),
+    (audit_rows.DIGEST_CODES, _digests_made),
+    (audit_vectors.MISPLACED_CODES, lambda: f"Put {audit_vectors.put_in_place()} vectors where their pictures are."),
+    (audit_vectors.WRONG_CODES, lambda: f"Asked for {audit_vectors.ask_for_wrong()} vectors anew that were wrong."),
+    (frozenset({"no_work", "vector_missing"}), lambda: f"Asked for {audit_vectors.ask_for_missing()} vectors."),
+    (frozenset({"usage_wrong", "count_wrong", "size_wrong"}), _recounted),
+    (frozenset({"index_missing", "index_invalid"}), _indexed),
+)

@@ -1,66 +1,86 @@
-"""The audit of files: is every original there and unchanged, and does every file have its row."""
+"""The audit of files: originals, thumbnails and weights are there and unchanged, and every file has its row."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from django.db import transaction
 
-from retrieval import conf
-from retrieval.ingest import files, store
-from retrieval.models import Image
-from retrieval.services import compressions, leftovers
-
-# (what is being looked at, how many have been, of how many)
-Progress = Callable[[str, int, int], None]
+from retrieval import conf, weight_files
+from retrieval.errors import WeightsError
+from retrieval.ingest import files, fingerprint, store
+from retrieval.models import Encoder, Image
+from retrieval.services import compressions, leftovers, thumbnails
+from retrieval.services.findings import Finding, Progress, silent
 
 # Files are in place before their rows are committed, and stay a moment longer than them.
 GRACE = 3_600
 BATCH = 500
+THUMBNAIL_CODES = frozenset({"thumbnail_missing", "thumbnail_changed"})
 STRAY_CODES = frozenset({"stray_original", "stray_thumbnail", "stray_weights", "old_temporary_file"})
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something that ought not to be: a stable code, what it is about, and a sentence."""
-
-    code: str
-    subject: str
-    message: str
-
-
-def silent(_what: str, _done: int, _total: int) -> None:
-    """Show no progress."""
-
-
 def contents(*, progress: Progress = silent) -> Iterator[Finding]:
-    """Read every original of a living picture and compare its SHA-256; look for its thumbnails."""
+    """Read every original and thumbnail of a living picture and compare their SHA-256; look at weights."""
+    yield from _weights()
     checked: set[str] = set()
-    rows = Image.objects.alive().order_by("pk").values_list("pk", "sha256")
+    rows = Image.objects.alive().order_by("pk").only("pk", "sha256", "bytes", "thumbnail_digests")
     total = rows.count()
-    for number, (pk, sha256) in enumerate(rows.iterator(chunk_size=BATCH), start=1):
+    for number, image in enumerate(rows.iterator(chunk_size=BATCH), start=1):
         progress("pictures", min(number, total), total)
-        if sha256 not in checked:
-            checked.add(sha256)
-            yield from _original(pk, sha256)
+        if image.sha256 not in checked:
+            checked.add(image.sha256)
+            yield from _original(image)
         for size in conf.get().thumbnail_sizes:
-            if not files.thumbnail(pk, sha256, size=size).is_file():
-                yield Finding("thumbnail_missing", str(pk), f"The thumbnail of {size} pixels is missing.")
+            yield from _thumbnail(image, size)
 
 
-def _original(pk: uuid.UUID, sha256: str) -> Iterator[Finding]:
+def mend_sizes() -> int:
+    """Write the real size of each original on its rows; return on how many it was wrong. Counters come afterwards."""
+    wrong = 0
+    for pk, sha256, size in Image.objects.values_list("pk", "sha256", "bytes").iterator(chunk_size=BATCH):
+        path = files.original(sha256)
+        if path.is_file() and path.stat().st_size != size:
+            wrong += Image.objects.filter(pk=pk).update(bytes=path.stat().st_size)
+    return wrong
+
+
+def _weights() -> Iterator[Finding]:
+    for encoder in Encoder.objects.exclude(weights_name=""):
+        try:
+            weight_files.require(encoder.weights_name, sha256=encoder.weights_sha256)
+        except WeightsError as error:
+            yield Finding("weights_wrong", encoder.name, error.message)
+
+
+def _original(image: Image) -> Iterator[Finding]:
+    path = files.original(image.sha256)
     try:
-        with files.original(sha256).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                yield Finding("original_changed", str(pk), "The original is not the file that was put in.")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != image.sha256:
+                yield Finding("original_changed", str(image.pk), "The original is not the file that was put in.")
+            elif path.stat().st_size != image.bytes:
+                yield Finding("size_wrong", str(image.pk), "The original has another size than its row says.")
     except FileNotFoundError:
-        yield Finding("original_missing", str(pk), "The original is missing.")
+        yield Finding("original_missing", str(image.pk), "The original is missing.")
+
+
+def _thumbnail(image: Image, size: int) -> Iterator[Finding]:
+    """Its digest must be the one kept; where none is kept it must at least be a whole JPEG."""
+    try:
+        data = files.thumbnail(image.pk, image.sha256, size=size).read_bytes()
+    except FileNotFoundError:
+        yield Finding("thumbnail_missing", str(image.pk), f"The thumbnail of {size} pixels is missing.")
+        return
+    known = (image.thumbnail_digests or {}).get(str(size))
+    right = fingerprint.sha256(data) == known if known else thumbnails.is_whole_jpeg(data)
+    if not right:
+        text = f"The thumbnail of {size} pixels is not the one that was made of the picture."
+        yield Finding("thumbnail_changed", str(image.pk), text)
 
 
 def strays() -> Iterator[Finding]:

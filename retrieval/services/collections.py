@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 NAME_LENGTH = 200
 DESCRIPTION_LENGTH = 2000
+# To mark each picture of a collection takes its time, above all for the index of vectors. Beyond so many the mark on
+# the collection is enough: nobody sees it, and the purge removes the pictures in batches.
+MARKED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,8 @@ def write(row: Collection, changed: dict[str, str], *, actor: User) -> None:
 def delete(collection: Collection, *, user: User) -> None:
     """Delete the collection with its pictures; only the owner may.
 
-    It is gone for everybody at once; the purge removes rows and files afterwards (``images.purge_deleted``).
+    It is gone for everybody at once; the purge removes rows and files afterwards (``images.purge_deleted``), of a large
+    one batch by batch, during which its pictures still count as their uploaders'.
     """
     with transaction.atomic():
         take_away(changing(collection.pk, user=user, role=Role.OWNER), actor=user)
@@ -149,10 +153,12 @@ def take_away(collection: Collection, *, actor: User) -> None:
     with transaction.atomic():
         row = locked(collection.pk)
         images = Image.objects.filter(collection=row, deleted_at=None)
-        ImageDigest.objects.filter(collection=row).delete()
-        Embedding.objects.filter(collection=row).update(collection=None)
-        store.release_usage(images)
-        count = images.update(deleted_at=now)
+        count = images.count()
+        if count <= MARKED_AT_ONCE:
+            ImageDigest.objects.filter(collection=row).delete()
+            Embedding.objects.filter(collection=row).update(collection=None)
+            store.release_usage(images)
+            images.update(deleted_at=now)
         Collection.objects.filter(pk=row.pk).update(deleted_at=now)
         accounts.record(actor, "collection.deleted", row, name=row.name, images=count)
 

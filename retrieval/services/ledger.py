@@ -31,6 +31,7 @@ from retrieval.models import (
     JobEventKind,
     JobState,
 )
+from retrieval.search import stored as stored_vectors
 from retrieval.search import vectors
 
 EXHAUSTED = RetrievalError(
@@ -192,12 +193,7 @@ def finish(claim: Claim, found: Mapping[uuid.UUID, Vector]) -> int:
         jobs = _ours(claim, found)
         images = Image.objects.select_for_update(no_key=True).filter(pk__in=[job.image_id for job in jobs])
         scope = {image.pk: None if image.deleted_at else image.collection_id for image in images.order_by("pk")}
-        Embedding.objects.bulk_create(
-            [_embedding(job, found[job.image_id], scope[job.image_id]) for job in jobs],
-            update_conflicts=True,
-            unique_fields=["image", "encoder"],
-            update_fields=["collection", "vector", "length", "centred_length", "created_at"],
-        )
+        stored_vectors.put([_embedding(job, found[job.image_id], scope[job.image_id]) for job in jobs])
         EmbeddingJob.objects.filter(encoder=claim.encoder, image_id__in=scope).update(
             state=JobState.DONE, lease_until=None, finished_at=timezone.now(), error_code="", error_text=""
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from math import inf
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from retrieval import conf
@@ -19,16 +21,34 @@ BATCH = 200
 PURGE_LOCK = 0x70757267
 
 
-def purge_deleted() -> int:
-    """Remove pictures and collections past their undo time; returns how many pictures.
+def purge_deleted(*, seconds: float = inf) -> int:
+    """Remove pictures and collections past their undo time, for about so many seconds; returns how many pictures.
 
     Each batch commits by itself. A crash between rows and files leaves files that the audit names.
     """
-    before, removed = timezone.now() - timedelta(seconds=conf.get().ledger.undo), 0
-    while batch := _purge_batch(before):
+    before, removed, ends = _undone_until(), 0, time.monotonic() + seconds
+    while time.monotonic() < ends and (batch := _purge_batch(before)):
         removed += batch
-    Collection.objects.filter(deleted_at__lte=before, images=None).delete()
+    overdue_collections(before).delete()
     return removed
+
+
+def more_to_purge() -> bool:
+    """Tell whether pictures are past their undo time, and may be removed now."""
+    with transaction.atomic():
+        return may_purge() and overdue(_undone_until()).exists()
+
+
+def overdue(before: datetime) -> QuerySet[Image]:
+    """Pictures that were deleted before that, alone or with their collection."""
+    # By their ids, so that the database looks at these few and not at every picture.
+    collections = list(Collection.objects.filter(deleted_at__lte=before).values_list("pk", flat=True))
+    return Image.objects.filter(Q(deleted_at__lte=before) | Q(collection__in=collections))
+
+
+def overdue_collections(before: datetime) -> QuerySet[Collection]:
+    """Empty collections that were deleted before that."""
+    return Collection.objects.filter(deleted_at__lte=before, images=None)
 
 
 @contextmanager
@@ -50,13 +70,13 @@ def may_purge() -> bool:
 
 
 def _purge_batch(before: datetime) -> int:
-    over = Q(deleted_at__lte=before) | Q(collection__deleted_at__lte=before)
     with transaction.atomic():
         if not may_purge():
             return 0
-        images = list(Image.objects.select_for_update(skip_locked=True, of=("self",)).filter(over)[:BATCH])
+        due = overdue(before).order_by().select_for_update(skip_locked=True, of=("self",))
+        images = list(due.only("pk", "sha256")[:BATCH])
         rows = Image.objects.filter(pk__in=[image.pk for image in images])
-        # One that came in while its collection was being deleted still counts as living.
+        # Those of a large collection were never marked one by one: they still count as living.
         store.release_usage(rows.alive())
         rows.delete()
     sizes = conf.get().thumbnail_sizes
@@ -71,3 +91,7 @@ def _remove_originals(digests: set[str]) -> None:
         store.lock(digests)
         needed = set(Image.objects.filter(sha256__in=digests).values_list("sha256", flat=True))
         files.remove(files.original(digest) for digest in digests - needed)
+
+
+def _undone_until() -> datetime:
+    return timezone.now() - timedelta(seconds=conf.get().ledger.undo)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Sum
 from django.utils import timezone
 
+from retrieval import conf
 from retrieval.ingest import process
 from retrieval.models import (
     Collection,
@@ -27,8 +28,7 @@ from retrieval.services import limits, rights
 if TYPE_CHECKING:
     from retrieval.models.collections import Person
 
-VERSION = "0.1.0"
-ALIVE = timedelta(seconds=90)
+VERSION = conf.VERSION
 BEAT_EVERY = 10.0  # seconds
 
 _beaten: dict[str, float] = {}
@@ -84,7 +84,7 @@ def decoder() -> dict[str, Any] | None:
 
 def services() -> dict[str, bool]:
     """Tell which parts gave a sign of life of late. The database answers, or this would not."""
-    seen = set(Heartbeat.objects.filter(at__gte=timezone.now() - ALIVE).values_list("kind", flat=True))
+    seen = set(Heartbeat.objects.fresh().values_list("kind", flat=True))
     up = {"database": True, "broker": limits.broker_answers()}
     return up | {kind: kind in seen for kind in ("worker", "scheduler")}
 
@@ -98,6 +98,17 @@ def beat(name: str, *, kind: str, detail: dict[str, Any] | None = None) -> None:
     Heartbeat.objects.update_or_create(
         name=name, defaults={"kind": kind, "at": timezone.now(), "detail": detail or {}}
     )
+
+
+def take_turn(name: str, *, every: timedelta) -> bool:
+    """Tell whether it is time to do this again, and write down that it is done now.
+
+    Whoever asks at the same moment is told no. A time in the future, left by a wrong clock, counts as never.
+    """
+    now = timezone.now()
+    row, created = Heartbeat.objects.get_or_create(name=f"turn {name}", defaults={"kind": "turn", "at": now})
+    of_late = {"at__gt": now - every, "at__lte": now}
+    return created or bool(Heartbeat.objects.filter(pk=row.pk).exclude(**of_late).update(at=now))
 
 
 def _counts(user: Person | Any) -> dict[str, int]:

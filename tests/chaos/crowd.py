@@ -9,6 +9,7 @@ import numpy as np
 import requests
 from numpy.typing import NDArray
 
+from retrieval.search.stored import DIGEST_SQL
 from tests.chaos.site import Site
 
 CROWD = 50_000
@@ -34,6 +35,12 @@ COUNTED = """
 INSERT INTO retrieval_userusage SELECT uploader_id, count(*), sum(bytes) FROM retrieval_image GROUP BY 1
 ON CONFLICT (user_id) DO UPDATE SET images = EXCLUDED.images, bytes = EXCLUDED.bytes
 """
+DIGESTED = f"""
+INSERT INTO retrieval_embeddingdigest (image_id, encoder_id, sha256)
+SELECT e.image_id, e.encoder_id, {DIGEST_SQL} FROM retrieval_embedding e ON CONFLICT DO NOTHING;
+INSERT INTO retrieval_imagedigest (collection_id, sha256, image_id)
+SELECT collection_id, sha256, id FROM retrieval_image WHERE deleted_at IS NULL ON CONFLICT DO NOTHING
+"""
 # One tag for each share, by a number between 0 and 1 that a picture draws for it.
 DRAWN = "('x' || substr(md5(sha256 || '{tag}'), 1, 8))::bit(32)::bigint / 4294967296.0"
 TAGGED = f"CASE WHEN {DRAWN} < {{share}} THEN '{{tag}}' END"
@@ -45,6 +52,7 @@ def fill(site: Site) -> None:
         site.session.post(site.url("collections/"), json={"name": f"share {number}"}, timeout=60).raise_for_status()
     site.query(FILL % (CROWD, DIMENSION))
     site.query(COUNTED)
+    site.query(DIGESTED)
     site.query("ANALYZE retrieval_embedding")
 
 

@@ -134,10 +134,13 @@ def test_a_scheduler_that_starts_asks_for_a_reconcile_at_once():
     with schedule.connection() as broker:
         channel = broker.default_channel
         channel.queue_purge("embedding")
+        channel.queue_purge("imports")
         beat_init.send(sender=None)
         message = channel.basic_get("embedding", no_ack=True)
         assert message.headers["task"] == "retrieval.tasks.reconcile"
         assert channel.basic_get("embedding", no_ack=True) is None
+        nightly = [channel.basic_get("imports", no_ack=True).headers["task"] for _ in range(2)]
+        assert nightly == ["retrieval.tasks.guard_recall", "retrieval.tasks.drop_expired"]
 
 
 @pytest.fixture

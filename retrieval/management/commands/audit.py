@@ -13,13 +13,13 @@ from django.core.management.base import BaseCommand
 
 from retrieval.management.progress import bars
 from retrieval.services import audit
-from retrieval.services.audit_files import Finding
+from retrieval.services.findings import MENDS, REPAIR, Finding
 
 SHOWN = 5
 
 
 class Command(BaseCommand):
-    """Check the six invariants, one line each, and repair what is safe to repair when asked to."""
+    """Check the invariants, one line each, and repair what is safe to repair when asked to."""
 
     help = "Check that no picture, vector, file or counter is lost or wrong."
 
@@ -36,7 +36,8 @@ class Command(BaseCommand):
             self._say("\n".join(["Repaired:", *(f"  {line}" for line in done), ""]))
             found = self._check()
         if self.quiet:
-            self.stdout.write(json.dumps({"findings": [asdict(one) for one in found], "repaired": done}, indent=1))
+            told = [{**asdict(one), "mend": one.mend} for one in found]
+            self.stdout.write(json.dumps({"findings": told, "repaired": done}, indent=1))
         if options["strict"] and found:
             sys.exit(1)
 
@@ -54,7 +55,7 @@ class Command(BaseCommand):
         found = list(check.run())
         self._say(title + ("ok" if not found else f"{len(found)} found"))
         for code, count in Counter(one.code for one in found).items():
-            self._say(f"     {code}: {count}")
+            self._say(f"     {code}: {count}  (mend: {MENDS.get(code, REPAIR)})")
         for one in found[:SHOWN]:
             self._say(f"       {one.subject}: {one.message}")
         return found
