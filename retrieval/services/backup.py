@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from psycopg.pq import Conninfo
 
 from retrieval import conf, encoders
-from retrieval.errors import Conflict, InvalidInput, Unavailable
-from retrieval.ingest import files
-from retrieval.models import Collection, Encoder, Image
-from retrieval.services import purging
+from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable
+from retrieval.ingest import files, fingerprint
+from retrieval.models import ArchiveImport, Collection, Encoder, Image
+from retrieval.services import audit_rows, backup_file, clocks, jobs, lines, purging
+from retrieval.services.archives import GOING
+from retrieval.services.backup_file import DUMP, Checked, Manifest
+from retrieval.services.findings import Progress
 
-MANIFEST, DUMP = "manifest.json", "database.dump"
-FORMAT = 1
 # Of these only the table is kept: they are of the moment, or would let somebody in.
 EMPTIED = (
     "django_session",
@@ -37,22 +36,20 @@ EMPTIED = (
     "retrieval_idempotencykey",
     "retrieval_session",
 )
-
 # The lines of a dump's table of contents that a plain user can neither drop nor make.
 OF_THE_OPERATOR = re.compile(r"\d+; \d+ \d+ (EXTENSION - |COMMENT - EXTENSION )")
-
-# (what is being done, how many are done, of how many)
-Progress = Callable[[str, int, int], None]
+PLACED_AT_ONCE = 32
+# Lies in the data folder while a restore is under way and says of which backup, so that it can be gone on with.
+MARK = "restoring"
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """What a backup says of itself: its format, when it was made, how many pictures and files it holds."""
+class Member:
+    """A file for a backup: its name there, where it lies, and its SHA-256 as far as the rows know it."""
 
-    format: int
-    created_at: str
-    images: int
-    files: int
+    name: str
+    path: Path
+    sha256: str | None
 
 
 def backup(target: Path, *, progress: Progress) -> Manifest:
@@ -60,7 +57,8 @@ def backup(target: Path, *, progress: Progress) -> Manifest:
 
     The rows are those of one snapshot; the files they name never change, and the purge waits until the end. The file
     has its name only when it is complete and on the disk, and is for its owner alone (mode 0600). Raises InvalidInput
-    when it exists or cannot be written, Unavailable when the database cannot be dumped.
+    when it exists or cannot be written, or a file of the system is damaged, Unavailable when the database cannot be
+    dumped.
     """
     if target.exists():
         raise InvalidInput.of("file", f"{target} exists already; nothing is overwritten.")
@@ -87,29 +85,47 @@ def _private(path: Path) -> IO[bytes]:
 
 
 def restore(source: Path, *, progress: Progress) -> Manifest:
-    """Fill an empty system from a backup: the files, each original checked by its SHA-256, then the database.
+    """Fill an empty system from a backup: the database in one transaction, then the files.
 
-    The schema comes along and is brought up to date. Raises Conflict when there are pictures or collections already,
-    InvalidInput when the file is no whole backup, Unavailable when the database refuses it; its rows stay as they were.
+    Before anything is changed the whole file is read and compared with its digests. The schema comes along and is
+    brought up to date; what was being worked on goes back in line. One that was broken off is gone on with by the same
+    call. Raises Conflict when there are pictures or collections already, InvalidInput when the file is not, byte for
+    byte, a backup, StorageFull when its files have no room, Unavailable when the database refuses it; in all these
+    cases rows and files stay as they were.
     """
-    if _has_tables() and (Collection.objects.exists() or Image.objects.exists()):
+    mark = conf.get().data_dir / MARK
+    if not _is_empty() and not mark.exists():
         raise Conflict("This system holds pictures or collections; restore into an empty one.", code="not_empty")
-    try:
-        with tarfile.open(source) as archive, tempfile.NamedTemporaryFile() as dump:
-            manifest = _manifest(archive)
-            _read(archive, manifest, dump=dump, progress=progress)
-            progress("database", 0, 1)
-            _load(Path(dump.name))
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise InvalidInput.of("file", f"{source} cannot be read as a backup: {error}") from error
-    call_command("migrate", verbosity=0)
-    progress("database", 1, 1)
-    return manifest
+    with backup_file.opened(source, progress=progress) as checked:
+        if not _is_empty() and mark.read_text() != checked.manifest.sums:
+            raise Conflict("Another backup was begun to be restored here; go on with that one.", code="not_empty")
+        _require_places(checked)
+        progress("database", 0, 1)
+        if _is_empty():
+            _fill(checked, mark=mark)
+        call_command("migrate", verbosity=0)
+        progress("database", 1, 1)
+        _place_all(checked, progress=progress)
+        _settle()
+    mark.unlink()
+    return checked.manifest
 
 
-def _has_tables() -> bool:
-    """Before the first start there are none; the backup brings them along."""
-    return Collection._meta.db_table in connection.introspection.table_names()
+def _is_empty() -> bool:
+    """Before the first start there are no tables; the backup brings them along."""
+    if Collection._meta.db_table not in connection.introspection.table_names():
+        return True
+    return not (Collection.objects.exists() or Image.objects.exists())
+
+
+def _settle() -> None:
+    """What the snapshot caught in the middle of work waits for its turn; what waits for long deleted is purged."""
+    jobs.all_back_in_line()
+    lines.all_back_in_line()
+    ArchiveImport.objects.filter(state__in=GOING).update(state="queued", lease_token=None, lease_until=None)
+    audit_rows.end_lost_archives()
+    clocks.set_right()
+    purging.purge_deleted()
 
 
 @contextmanager
@@ -122,90 +138,110 @@ def _snapshot() -> Iterator[str]:
 
 
 def _write(archive: tarfile.TarFile, *, progress: Progress) -> Manifest:
-    with _snapshot() as snapshot:
-        progress("database", 0, 1)
-        with tempfile.NamedTemporaryFile() as dump:
-            left_out = [f"--exclude-table-data={name}" for name in EMPTIED]
-            _run("pg_dump", "--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--file={dump.name}", *left_out)
-            archive.add(dump.name, DUMP)
-        paths, images = list(_files()), Image.objects.count()
-    for number, (name, path) in enumerate(paths):
-        progress("files", number, len(paths))
-        archive.add(path, name)
-    progress("files", len(paths), len(paths))
-    manifest = Manifest(FORMAT, timezone.now().isoformat(), images, len(paths))
-    text = json.dumps(asdict(manifest)).encode()
-    entry = tarfile.TarInfo(MANIFEST)
-    entry.size = len(text)
-    archive.addfile(entry, io.BytesIO(text))
-    return manifest
+    writer = backup_file.Writer(archive)
+    with tempfile.TemporaryDirectory(dir=conf.get().data_dir, prefix="backup-") as held:
+        with _snapshot() as snapshot:
+            progress("database", 0, 1)
+            with tempfile.NamedTemporaryFile() as dump:
+                left_out = [f"--exclude-table-data={name}" for name in EMPTIED]
+                said = ("--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--file={dump.name}")
+                _run("pg_dump", *said, *left_out)
+                writer.add(DUMP, Path(dump.name))
+            members, images = [*_archives(Path(held)), *_files()], Image.objects.count()
+        for number, member in enumerate(members):
+            progress("files", number, len(members))
+            writer.add(member.name, member.path, sha256=member.sha256)
+    progress("files", len(members), len(members))
+    return writer.finish(created_at=timezone.now().isoformat(), images=images)
 
 
-def _files() -> Iterator[tuple[str, Path]]:
-    """Name the files that the rows of the snapshot need: weights, originals, thumbnails."""
-    for weights in Encoder.objects.exclude(weights_name="").values_list("weights_name", flat=True).distinct():
-        yield f"weights/{weights}", encoders.weights_path(weights)
+def _archives(held: Path) -> Iterator[Member]:
+    """The archives that wait to be taken apart, held by a second name: their worker removes the first when it is done.
+
+    One that is gone was finished since the snapshot; the restore then says on its row that it cannot be gone on with.
+    """
+    for name in ArchiveImport.objects.filter(state__in=GOING).exclude(file="").values_list("file", flat=True):
+        with suppress(FileNotFoundError):
+            os.link(conf.get().incoming / name, held / name)
+            yield Member(f"incoming/{name}", held / name, None)
+
+
+def _files() -> Iterator[Member]:
+    """The files that the rows of the snapshot need: weights, originals, thumbnails."""
+    weights = Encoder.objects.exclude(weights_name="").values_list("weights_name", "weights_sha256").distinct()
+    for name, sha256 in weights:
+        yield Member(f"weights/{name}", encoders.weights_path(name), sha256)
     seen: set[str] = set()
-    for pk, sha256 in Image.objects.order_by("pk").values_list("pk", "sha256").iterator():
+    rows = Image.objects.order_by("pk").values_list("pk", "sha256", "thumbnail_digests")
+    for pk, sha256, digests in rows.iterator():
         if sha256 not in seen:
             seen.add(sha256)
-            yield f"originals/{sha256}", files.original(sha256)
+            yield Member(f"originals/{sha256}", files.original(sha256), sha256)
         for size in conf.get().thumbnail_sizes:
             path = files.thumbnail(pk, sha256, size=size)
-            yield f"thumbnails/{path.parent.name}/{path.name}", path
+            yield Member(f"thumbnails/{path.parent.name}/{path.name}", path, (digests or {}).get(str(size)))
 
 
-def _manifest(archive: tarfile.TarFile) -> Manifest:
-    if MANIFEST not in archive.getnames():
-        raise InvalidInput.of("file", "This is no whole backup: it does not say what it holds.")
-    said = json.loads(_opened(archive, archive.getmember(MANIFEST)).read())
-    if said.get("format") != FORMAT or said.keys() != {field.name for field in fields(Manifest)}:
-        raise InvalidInput.of("file", "The backup has a format that this version does not know.")
-    return Manifest(**said)
+def _require_places(checked: Checked) -> None:
+    """Raise unless every file has a place and all have room, and PostgreSQL can read the dump."""
+    with tempfile.NamedTemporaryFile() as dump:
+        for name, content, _ in checked.members():
+            if name == DUMP:
+                shutil.copyfileobj(content, dump)
+                dump.flush()
+                _run("pg_restore", "--list", dump.name)
+            else:
+                _target(name)
+    if shutil.disk_usage(conf.get().data_dir).free < checked.manifest.bytes:
+        raise StorageFull(f"The files of the backup need {checked.manifest.bytes >> 20} MB; the disk has no room.")
 
 
-def _read(archive: tarfile.TarFile, manifest: Manifest, *, dump: IO[bytes], progress: Progress) -> None:
-    """Put the files in their places and the dump into ``dump``; everything the manifest counts must be there."""
-    done, dumped = 0, False
-    for entry in archive:
-        if entry.name == MANIFEST:
-            continue
-        content = _opened(archive, entry).read()
-        if entry.name == DUMP:
-            dump.write(content)
+def _fill(checked: Checked, *, mark: Path) -> None:
+    """Load the dump. Without it nothing was begun, so the mark goes again."""
+    mark.write_text(checked.manifest.sums)
+    try:
+        with tempfile.NamedTemporaryFile() as dump:
+            _, content, _ = next(checked.members())
+            shutil.copyfileobj(content, dump)
             dump.flush()
-            dumped = True
+            _load(Path(dump.name))
+    except (Unavailable, DatabaseError, OSError):
+        mark.unlink()
+        raise
+
+
+def _place_all(checked: Checked, *, progress: Progress) -> None:
+    """Put the files in their places, some at a time; one that is there already is put there again."""
+    waiting: dict[Path, bytes] = {}
+    for done, (name, content, sha256) in enumerate(checked.members()):
+        if name == DUMP:
             continue
-        _place(entry.name, content)
-        done += 1
-        progress("files", done, manifest.files)
-    if not dumped or done != manifest.files:
-        raise InvalidInput.of("file", f"The backup should hold a database and {manifest.files} files, not {done}.")
+        data = content.read()
+        if fingerprint.sha256(data) != sha256:
+            raise InvalidInput.of("file", f"{name} was altered while it was read.")
+        waiting[_target(name)] = data
+        if len(waiting) >= PLACED_AT_ONCE:
+            _place(waiting)
+            waiting = {}
+        progress("files", done, checked.manifest.files)
+    _place(waiting)
 
 
-def _opened(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
-    content = archive.extractfile(entry) if entry.isfile() else None
-    if content is None:
-        raise InvalidInput.of("file", f"{entry.name} does not belong into a backup.")
-    return content
-
-
-def _place(name: str, data: bytes) -> None:
-    folder, _, rest = name.partition("/")
-    target = _target(folder, rest)
-    if folder == "originals" and hashlib.sha256(data).hexdigest() != rest:
-        raise InvalidInput.of("file", f"The original {rest} is damaged in the backup.")
-    with files.staged({target: data}) as staged:
+def _place(contents: dict[Path, bytes]) -> None:
+    with files.staged(contents) as staged:
         files.place(staged)
 
 
-def _target(folder: str, name: str) -> Path:
+def _target(name: str) -> Path:
     """Find the place of a file. Raises InvalidInput for a name that leads anywhere else."""
     settings = conf.get()
-    roots = {"thumbnails": settings.thumbnails, "weights": settings.weights_dir}
-    if folder not in {"originals", *roots} or ".." in Path(name).parts or Path(name).is_absolute():
-        raise InvalidInput.of("file", f"{folder}/{name} does not belong into a backup.")
-    return files.original(name) if folder == "originals" else roots[folder] / name
+    folder, _, rest = name.partition("/")
+    roots = {"thumbnails": settings.thumbnails, "weights": settings.weights_dir, "incoming": settings.incoming}
+    path = Path(rest)
+    strange = ".." in path.parts or path.is_absolute() or len(path.parts) != (2 if folder == "thumbnails" else 1)
+    if folder not in {"originals", *roots} or strange or (folder == "originals" and not files.is_original(path)):
+        raise InvalidInput.of("file", f"{name} does not belong into a backup.")
+    return files.original(rest) if folder == "originals" else roots[folder] / rest
 
 
 def _load(dump: Path) -> None:

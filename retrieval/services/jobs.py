@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, Image, JobState
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from retrieval.models.collections import Person
 
 __all__ = [
-    "CollectionJobs", "JobsOverview", "Reason", "add_missing", "ask_again", "embed", "embed_again",
+    "CollectionJobs", "JobsOverview", "Reason", "add_missing", "all_back_in_line", "ask_again", "embed", "embed_again",
     "is_due", "more_due",
     "overview", "rate_per_minute", "reconcile", "retry_failed",
 ]  # fmt: skip
@@ -152,6 +153,14 @@ def ask_again(jobs: QuerySet[EmbeddingJob]) -> int:
         error_code="",
         error_text="",
     )
+
+
+def all_back_in_line() -> int:
+    """Put back in line what is said to be in a worker's hands, as after a restore nobody has it; return how much."""
+    return EmbeddingJob.objects.filter(state=JobState.RUNNING).update(
+        state=JobState.PENDING, attempts=Greatest(F("attempts") - 1, 0), lease_token=None, lease_until=None,
+        next_attempt_at=timezone.now(),
+    )  # fmt: skip
 
 
 def _jobs_of(user: Person | Any) -> QuerySet[EmbeddingJob]:

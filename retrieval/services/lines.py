@@ -113,6 +113,11 @@ def give_back() -> int:
     return given
 
 
+def all_back_in_line() -> int:
+    """Put back in line whatever is said to be worked on, as after a restore nobody is at it; return how much."""
+    return sum(_back_in_line(kind.objects.filter(state=RunState.RUNNING)) for kind in KINDS)
+
+
 def break_off(kind: type[Work], pk: UUID, error: Exception) -> None:
     """Write down that this process's work on the row broke off, for an error that nobody expected.
 
