@@ -17,7 +17,7 @@ from retrieval import conf, weight_files
 from retrieval.errors import WeightsError
 from retrieval.ingest import process
 from retrieval.ingest.protection import SETTING
-from retrieval.models import Encoder
+from retrieval.models import Encoder, Heartbeat
 
 # 0.8.0 brought iterative scans, without which a filtered search starves; 0.8.7 mended a rare race of INSERT and VACUUM.
 NEEDED_VECTOR = (0, 8, 0)
@@ -105,12 +105,22 @@ def decoder() -> Problem:
     )
 
 
+def scheduler() -> Problem:
+    """Say that the scheduler is dead, or None: it shows a sign of life every few seconds."""
+    try:
+        alive = Heartbeat.objects.fresh().filter(kind="scheduler").exists()
+    except DatabaseError as error:
+        return f"It is not known whether the scheduler lives: {_first_line(error)}"
+    return None if alive else "The scheduler gave no sign of life of late: nothing is put right, purged or measured."
+
+
 PROBES: dict[str, Callable[[], Problem]] = {
     "database": database,
     "broker": broker,
     "media": media,
     "encoder": encoder,
     "decoder": decoder,
+    "scheduler": scheduler,
 }
 
 

@@ -6,15 +6,18 @@ import http.client
 import os
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from django.conf import settings
 
-from imagesearch import datadir, servers
+from imagesearch import servers
 from imagesearch.embedded.process import Service, StartError
+from retrieval import checks
 
 STOP_SECONDS = 14
+SCHEDULER_START_SECONDS = 60
 # Of this the web server has at least the time to end its requests; the databases have what nobody else used.
 WHOLE_STOP_SECONDS = 28
 THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
@@ -22,7 +25,7 @@ THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
 CELERY_ENV = {**THREADS, "CELERY_SKIP_CHECKS": "1"}
 WORKERS = ("imagesearch", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", "-n")
 LONG = ("--pool", "threads", "-c", "4")
-SCHEDULER = ("imagesearch.celery:schedule", "beat", "--pidfile", "", "--schedule")
+SCHEDULER = ("imagesearch.celery:schedule", "beat", "--pidfile", "", "--scheduler")
 
 
 def embedded_servers() -> list[Service]:
@@ -51,7 +54,7 @@ def programs() -> dict[str, Service]:
         ),
         "worker": _celery("worker", WORKERS, "one@%h", "--queues", "embedding", "--pool", "prefork", "-c", "1"),
         "long-worker": _celery("long-worker", WORKERS, "long@%h", "--queues", "imports,training", *LONG),
-        "scheduler": _celery("scheduler", SCHEDULER, str(datadir.runtime(settings.DATA_DIR) / "schedule")),
+        "scheduler": _celery("scheduler", SCHEDULER, "imagesearch.scheduler:Scheduler"),
     }
 
 
@@ -74,6 +77,17 @@ def web_answers() -> bool:
         return False
     finally:
         connection.close()
+
+
+def await_scheduler() -> None:
+    """Wait for its first sign of life, without which ``/readyz`` does not say ready; no longer than it should take.
+
+    Not as the others' answers, for which the supervisor waits at each restart, too: it could not start a database
+    again meanwhile, without which there is no sign of life.
+    """
+    deadline = time.monotonic() + SCHEDULER_START_SECONDS
+    while checks.scheduler() and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def require_free_port() -> None:

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.http import HttpResponseBase
 from rest_framework.test import APIClient
 
-from retrieval.models import ArchiveImport, Membership
+from retrieval.models import ArchiveImport, Heartbeat, Membership
 from retrieval.services import accounts, images
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
@@ -43,6 +43,7 @@ class World:
         for path in (images.file_path(self.image), *(images.thumbnail_path(self.image, size) for size in (320, 1280))):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"not looked at")
+        Heartbeat.objects.create(name="scheduler", kind="scheduler")
         self.archive = ArchiveImport.objects.create(
             user=self.people["owner"], collection=self.collection, name="birds.zip"
         )

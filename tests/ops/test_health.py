@@ -6,18 +6,21 @@ import hashlib
 import os
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.utils import timezone
 
-from retrieval import checks, telemetry, weight_files
+from retrieval import checks, tasks, telemetry, weight_files
 from retrieval.ingest import process
 from retrieval.ingest.protection import FLOOR, SETTING, Protection
-from retrieval.models import Encoder, RecallFigure
+from retrieval.models import Encoder, Heartbeat, RecallFigure
 from retrieval.services import accounts, limits
+from retrieval.services.status import services
 from retrieval.web import health
 from tests.powers import as_operator
 
@@ -28,6 +31,27 @@ pytestmark = pytest.mark.django_db
 def configure(monkeypatch):
     """Change the app's settings for one test."""
     return lambda **changes: monkeypatch.setattr(settings, "IMAGESEARCH", replace(settings.IMAGESEARCH, **changes))
+
+
+@pytest.fixture(autouse=True)
+def scheduler():
+    """Its fresh sign of life."""
+    return Heartbeat.objects.create(name="scheduler", kind="scheduler")
+
+
+@pytest.mark.parametrize("minutes", [-2, 2, 60 * 24 * 365])
+def test_readyz_names_a_dead_scheduler_whatever_its_clock_said(client, encoder, minutes):
+    assert client.get("/readyz").status_code == 200
+    Heartbeat.objects.update(at=timezone.now() + timedelta(minutes=minutes))
+    answer = client.get("/readyz")
+    assert (answer.status_code, list(answer.json()["broken"])) == (503, ["scheduler"])
+    assert services()["scheduler"] is False
+
+
+def test_a_worker_that_reconciles_is_no_sign_of_a_scheduler(client, encoder):
+    Heartbeat.objects.all().delete()
+    tasks.reconcile()
+    assert list(client.get("/readyz").json()["broken"]) == ["scheduler"]
 
 
 @pytest.fixture

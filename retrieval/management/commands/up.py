@@ -48,6 +48,7 @@ class Command(BaseCommand):
             programs = site.programs()
             supervisor.start(programs.pop("web"))
             supervisor.start(*programs.values())
+            site.await_scheduler()
             token = first_link.issue(first_link.prepare_admin())
             self.stdout.write(f"Ready: {site.address()}  (sign in: {site.address()}first/{token})")
             self.stdout.flush()
