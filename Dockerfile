@@ -6,8 +6,10 @@ FROM ${BASE} AS build
 RUN python -m venv /venv
 COPY requirements.txt requirements.lock /
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r /requirements.lock \
-    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
-        --extra-index-url https://download.pytorch.org/whl/cpu -r /requirements.txt
+    # One index alone may answer for torch, the one with builds for processors; what is left wants nothing more then.
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps \
+        --index-url https://download.pytorch.org/whl/cpu "$(grep ^torch== /requirements.txt)" \
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r /requirements.txt
 
 FROM ${BASE}
 RUN useradd --system --uid 10001 --home-dir /nonexistent imagesearch \

@@ -9,7 +9,7 @@ LOCK = .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 -
        --custom-compile-command "make lock" --no-emit-package torch
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: run test lint bench chaos fuzz demo clean licences lock audit-dependencies secrets pin-images
+.PHONY: run test lint bench chaos fuzz demo clean licences sbom lock audit-dependencies secrets pin-images
 
 run: .venv/run
 	@exec $(PY) manage.py up
@@ -43,6 +43,10 @@ pin-images:
 licences: .venv/test
 	$(PY) -m bench.licences
 
+# Every package the site runs on, for machines that look for known flaws: sbom.cdx.json.
+sbom: .venv/test
+	$(PY) -m bench.sbom sbom.cdx.json
+
 # Needs the internet; a pin that it cannot ask about is a failure too. The tool has an environment of its own: its packages are none of ours.
 audit-dependencies: .venv/audit/bin/pip-audit
 	$< --requirement requirements.lock --requirement requirements.txt --no-deps --disable-pip --strict --progress-spinner off
@@ -54,9 +58,11 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3 ...")'
 	$(PYTHON) -m venv .venv
 
-# First what is locked, each file checked by its hash; then what is left: torch, whose build the index decides.
-.venv/run: requirements.lock requirements.txt | .venv/bin/python
+# Each file is checked by its hash. Of torch there are many builds: one that lies in a folder of wheels that pip's settings
+# name is taken, as no index can answer for it then; else one of the index, by its hash. The rest is a CUDA build's own.
+.venv/run: requirements.lock requirements-torch.lock requirements.txt | .venv/bin/python
 	$(PIP) --require-hashes --no-deps -r requirements.lock
+	$(PIP) --no-index --no-deps "$$(grep ^torch== requirements.txt)" 2>/dev/null || $(PIP) --require-hashes --no-deps -r requirements-torch.lock
 	$(PIP) -r requirements.txt
 	@touch $@
 
@@ -68,6 +74,7 @@ clean:
 # Newer versions go into requirements*.txt by hand; this finds all that they in turn need, for every system.
 lock: .venv/lock/bin/uv
 	$(LOCK) requirements.txt -o requirements.lock
+	grep ^torch== requirements.txt | $(filter-out --no-emit-package torch,$(LOCK)) --no-deps - -o requirements-torch.lock
 	$(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 
 .venv/audit/bin/pip-audit: | .venv/bin/python

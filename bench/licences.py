@@ -1,4 +1,4 @@
-"""Write docs/licences.md: each run-time requirement with its version and licence, as its own package states them.
+"""Write docs/licences.md: each package that the site runs on, with its version and the licence that it states.
 
 Usage: python -m bench.licences. Needs what requirements.txt names to be installed, and no internet.
 """
@@ -9,30 +9,45 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "licences.md"
 HEAD = """# Licences
 
-What imagesearch runs on: the packages of `requirements.txt`, with the licence that each states of itself. Written by
-`make licences`; a test fails when a requirement or its version is missing here. imagesearch itself is under the MIT
-licence. The packages are installed beside it and not changed; what they in turn depend on is not listed.
+What imagesearch runs on: the packages of `requirements.txt`, and those that they in turn need as the locks hold them,
+with the licence that each states of itself. Written by `make licences`; a test fails when one or its version is amiss.
+imagesearch itself is under the MIT licence. The packages are installed beside it and not changed. A CUDA build of torch
+brings NVIDIA's libraries, under licences of their own. `make sbom` writes the same as a CycloneDX file for machines.
 The one file of others that is kept here is Alpine.js 3.17.4 (MIT), in `static/unfold/`.
 
 Known flaws: `make audit-dependencies` asks for them, pin by pin, and fails when it knows one or cannot ask. It needs
 the internet, and makes an environment of its own for the tool.
 
-| package | version | licence |
+"""
+TABLE = """| package | version | licence |
 |---|---|---|
 """
+IN_TURN = """
+## What they in turn need
+
+"""
 # Not installed everywhere, so that its own words cannot always be read: read once, by hand.
-ELSEWHERE = {"async-timeout": "Apache Software License"}
+ELSEWHERE = {"async-timeout": "Apache Software License", "colorama": "BSD License", "tzdata": "Apache-2.0"}
 
 
 def requirements() -> list[Requirement]:
     """Return what requirements.txt pins, in its order."""
     lines = (line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines())
     return [Requirement(line) for line in lines if line]
+
+
+def transitive() -> list[Requirement]:
+    """Return what the lock holds beside them, by name."""
+    direct = {canonicalize_name(requirement.name) for requirement in requirements()}
+    text = (ROOT / "requirements.lock").read_text().replace("\\\n", " ")
+    lines = [line.partition(" --hash")[0] for line in text.splitlines() if line and not line.startswith("#")]
+    return [found for found in map(Requirement, lines) if canonicalize_name(found.name) not in direct]
 
 
 def version(requirement: Requirement) -> str:
@@ -54,18 +69,23 @@ def licence(name: str) -> str:
     return found
 
 
+def known(name: str) -> str:
+    """Return the licence of a package, be it installed here or not."""
+    try:
+        return licence(name)
+    except PackageNotFoundError:
+        return ELSEWHERE[name]
+
+
 def row(requirement: Requirement) -> str:
     """Return the line of the table."""
-    try:
-        found = licence(requirement.name)
-    except PackageNotFoundError:
-        found = ELSEWHERE[requirement.name]
-    return f"| {requirement.name} | {version(requirement)} | {found} |"
+    return f"| {requirement.name} | {version(requirement)} | {known(requirement.name)} |"
 
 
 def page() -> str:
     """Return the whole page."""
-    return HEAD + "\n".join(row(requirement) for requirement in requirements()) + "\n"
+    first, second = ("\n".join(map(row, rows)) + "\n" for rows in (requirements(), transitive()))
+    return HEAD + TABLE + first + IN_TURN + TABLE + second
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+VERSION = "0.1.0"
 MIB = 1024 * 1024
 
 

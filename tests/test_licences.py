@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import PackageNotFoundError
 
 import pytest
+from cyclonedx.output.json import JsonV1Dot6
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
-from bench import licences
+from bench import licences, sbom
 
 
 def test_every_requirement_is_on_the_page_with_its_version():
@@ -16,9 +20,29 @@ def test_every_requirement_is_on_the_page_with_its_version():
     assert sorted(pinned - told) == []
 
 
+def test_every_package_of_the_lock_is_on_the_page():
+    told = {tuple(line.split(" | ")[:2]) for line in licences.PAGE.read_text().splitlines()}
+    locked = {(f"| {requirement.name}", licences.version(requirement)) for requirement in licences.transitive()}
+    assert len(locked) > 30
+    assert sorted(locked - told) == []
+
+
+def test_the_bill_of_materials_names_every_package_with_its_licence(tmp_path):
+    text = JsonV1Dot6(sbom.bom()).output_as_string()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    told = json.loads(text)
+    names = {each["name"]: each for each in told["components"]}
+    assert len(names) == len(licences.requirements()) + len(licences.transitive())
+    assert all(each["licenses"] and each["purl"] for each in names.values())
+    needs = {each["ref"]: each.get("dependsOn", []) for each in told["dependencies"]}
+    assert "torch" in needs["imagesearch"]
+    assert "sympy" in needs["torch"]
+
+
 def test_nothing_stands_there_that_is_not_required():
-    rows = [line for line in licences.PAGE.read_text().splitlines() if line.startswith("| ")][1:]
-    assert len(rows) == len(licences.requirements())
+    lines = [line for line in licences.PAGE.read_text().splitlines() if line.startswith("| ")]
+    rows = [line for line in lines if not line.startswith("| package")]
+    assert len(rows) == len(licences.requirements()) + len(licences.transitive())
     assert all(line.split(" | ")[2].strip(" |") for line in rows)
 
 

@@ -13,8 +13,9 @@ from packaging.utils import canonicalize_name
 from bench.licences import ROOT
 
 LOCKS = {"requirements.txt": "requirements.lock", "requirements-dev.txt": "requirements-dev.lock"}
-# One version, many builds: the index decides which one is installed.
+# One version, many builds: it has a lock of its own.
 UNLOCKED = {"torch"}
+TORCH_LOCK = "requirements-torch.lock"
 
 
 def entries(lock):
@@ -36,12 +37,25 @@ def test_every_pin_is_locked_at_its_version(pins, lock):
     }
 
 
-@pytest.mark.parametrize("lock", LOCKS.values())
+@pytest.mark.parametrize("lock", [*LOCKS.values(), TORCH_LOCK])
 def test_every_entry_is_one_version_with_digests(lock):
     for requirement, digests in entries(lock):
         assert str(requirement.specifier).startswith("=="), requirement
         assert digests, requirement
     assert "://" not in (ROOT / lock).read_text()
+
+
+def test_torch_is_locked_in_all_its_builds():
+    ((torch, digests),) = entries(TORCH_LOCK)
+    assert f"{torch}" in (ROOT / "requirements.txt").read_text().splitlines()
+    assert len(set(digests)) == len(digests) > 20
+
+
+def test_no_index_answers_for_torch_beside_another():
+    """A second index could hand out its own file under the name."""
+    assert "extra-index-url" not in (ROOT / "Dockerfile").read_text()
+    lines = [line for line in (ROOT / "Makefile").read_text().splitlines() if "torch" in line and "$(PIP)" in line]
+    assert [("$(PIP) --no-index" in line, "|| $(PIP) --require-hashes" in line) for line in lines] == [(True, True)]
 
 
 def test_the_locks_agree():
