@@ -61,7 +61,7 @@ def owner(monkeypatch):
     monkeypatch.setattr(encoders, "for_row", lambda row: ColourEncoder())
     collection = CollectionFactory(name="Holidays")
     for number in range(3):
-        upload = images.Upload(io.BytesIO(png((number, 70, 90))), f"{number}.png")
+        upload = images.Upload(io.BytesIO(png((80 * number, 70, 90))), f"{number}.png")
         images.add(upload, user=collection.owner, collection=collection)
     jobs.embed()
     return collection.owner
@@ -215,7 +215,8 @@ def exchanged(folder):
 
     def alter(source, target):
         entries = members(source)
-        one, two = [number for number, (entry, _) in enumerate(entries) if entry.name.startswith(folder)][:2]
+        there = [number for number, (entry, _) in enumerate(entries) if entry.name.startswith(folder)]
+        one, two = next((a, b) for a in there for b in there if entries[a][1] != entries[b][1])
         (first, a), (second, b) = entries[one], entries[two]
         entries[one], entries[two] = (first, b), (second, a)
         written(target, entries)

@@ -41,7 +41,7 @@ from retrieval.models import (
     JobState,
     UserUsage,
 )
-from retrieval.services import askers, images, jobs
+from retrieval.services import askers, collections, images, jobs, purging
 from retrieval.services.images import ImageChanges, ImageFilters, Upload
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.ingest.pictures import encoded, sample, scene
@@ -451,3 +451,25 @@ def test_locks_are_free_after_the_transaction():
 def test_large_pictures_have_both_thumbnails(collection):
     image = put(collection, data=encoded(scene(1600, 900), "JPEG")).image
     assert [Pictures.open(images.thumbnail_path(image, size)).size for size in (320, 1280)] == [(320, 180), (1280, 720)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_large_collection_is_marked_alone_and_purged_in_batches(collection, monkeypatch):
+    """No picture of it is touched by the request; it is gone for everybody all the same, and every counter is right."""
+    monkeypatch.setattr(collections, "MARKED_AT_ONCE", 2)
+    monkeypatch.setattr(purging, "BATCH", 2)
+    for number in range(5):
+        put(collection, seed=number)
+    kept = put(CollectionFactory(owner=collection.owner), seed=9).image
+    before = set(Image.objects.values_list("pk", "updated_at", "deleted_at"))
+    collections.delete(collection, user=collection.owner)
+    assert set(Image.objects.values_list("pk", "updated_at", "deleted_at")) == before
+    assert list(images.listing(collection.owner, filters=ImageFilters())) == [kept]
+    assert images.purge_deleted() == 0
+    Collection.objects.filter(pk=collection.pk).update(deleted_at=timezone.now() - timedelta(minutes=5))
+    assert purging.more_to_purge()
+    assert images.purge_deleted(seconds=0) == 0
+    assert images.purge_deleted() == 5
+    assert not purging.more_to_purge()
+    assert not Collection.objects.filter(pk=collection.pk).exists()
+    assert usage(collection.owner) == (1, kept.bytes)
