@@ -27,11 +27,14 @@ def bom() -> Bom:
     site = Component(name="imagesearch", version=VERSION, type=ComponentType.APPLICATION, bom_ref="imagesearch")
     site.licenses.add(LicenseFactory().make_from_string("MIT"))
     made.metadata.component = site
-    parts = {canonicalize_name(each.name): _component(each) for each in [*_direct(), *licences.transitive()]}
-    made.components.update(parts.values())
-    made.register_dependency(site, [parts[canonicalize_name(each.name)] for each in _direct()])
-    for name, part in parts.items():
-        made.register_dependency(part, [parts[needed] for needed in sorted(_needs(name)) if needed in parts])
+    # Of some there are two versions, for different versions of Python.
+    parts = [_component(each) for each in [*_direct(), *licences.transitive()]]
+    made.components.update(parts)
+    direct = {canonicalize_name(each.name) for each in _direct()}
+    made.register_dependency(site, [part for part in parts if part.name in direct])
+    for part in parts:
+        needs = _needs(part.name)
+        made.register_dependency(part, [other for other in parts if other.name in needs])
     return made
 
 
@@ -42,7 +45,7 @@ def _direct() -> list[Requirement]:
 def _component(requirement: Requirement) -> Component:
     name, version = str(canonicalize_name(requirement.name)), licences.version(requirement)
     purl = PackageURL("pypi", None, name, version)
-    made = Component(name=name, version=version, type=ComponentType.LIBRARY, bom_ref=name, purl=purl)
+    made = Component(name=name, version=version, type=ComponentType.LIBRARY, bom_ref=str(purl), purl=purl)
     made.licenses.add(LicenseFactory().make_from_string(licences.known(requirement.name)))
     return made
 

@@ -6,7 +6,6 @@ import http.client
 import os
 import socket
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +13,8 @@ from django.conf import settings
 
 from imagesearch import servers
 from imagesearch.embedded.process import Service, StartError
-from retrieval import checks
 
 STOP_SECONDS = 14
-SCHEDULER_START_SECONDS = 60
 # Of this the web server has at least the time to end its requests; the databases have what nobody else used.
 WHOLE_STOP_SECONDS = 28
 THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
@@ -77,17 +74,6 @@ def web_answers() -> bool:
         return False
     finally:
         connection.close()
-
-
-def await_scheduler() -> None:
-    """Wait for its first sign of life, without which ``/readyz`` does not say ready; no longer than it should take.
-
-    Not as the others' answers, for which the supervisor waits at each restart, too: it could not start a database
-    again meanwhile, without which there is no sign of life.
-    """
-    deadline = time.monotonic() + SCHEDULER_START_SECONDS
-    while checks.scheduler() and time.monotonic() < deadline:
-        time.sleep(0.2)
 
 
 def require_free_port() -> None:

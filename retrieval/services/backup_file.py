@@ -104,7 +104,7 @@ def opened(source: Path, *, progress: Progress) -> Iterator[Checked]:
             sums = held.enter_context(tempfile.TemporaryFile())
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 manifest = _check(archive, sums, progress=progress)
-                _require_blank(source, archive.offset, source.stat().st_size)
+                _require_end(source, archive.offset)
         except (tarfile.TarError, EOFError, OSError) as error:
             raise InvalidInput.of("file", f"{source} cannot be read as a backup: {error}") from error
         yield Checked(manifest, file, sums)
@@ -180,6 +180,14 @@ def _require_header(source: Path, entry: tarfile.TarInfo) -> None:
         found = file.read(entry.offset_data - entry.offset)
     if found != _entry(entry.name, entry.size).tobuf():
         raise InvalidInput.of("file", f"The header of {entry.name} is damaged in the backup.")
+
+
+def _require_end(source: Path, begin: int) -> None:
+    """Behind the last member there are zeros up to a whole record, as ``tarfile`` writes them."""
+    size = source.stat().st_size
+    if size % tarfile.RECORDSIZE:
+        raise InvalidInput.of("file", "The backup is cut off, or something was added to it.")
+    _require_blank(source, begin, size)
 
 
 def _require_blank(source: Path, begin: int, end: int) -> None:
