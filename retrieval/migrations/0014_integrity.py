@@ -23,7 +23,7 @@ INSERT INTO retrieval_embeddingdigest (image_id, encoder_id, sha256)
 class Migration(migrations.Migration):
     """The digests of vectors are filled in here, those of thumbnails by the running site, a few at a time."""
 
-    dependencies = [("retrieval", "0012_archive_decode_seconds")]
+    dependencies = [("retrieval", "0013_people_and_sessions")]
 
     operations = [
         migrations.AddField(
