@@ -268,7 +268,7 @@ def test_a_run_does_not_train_on_what_its_owner_may_not_see_any_more(collection,
     row = started(collection, admin)
     collection.owner = UserFactory()
     collection.save()
-    assert training.run(row.pk)
+    assert not training.run(row.pk)  # it is not even begun
     row.refresh_from_db()
     assert (row.state, row.error_code) == (RunState.FAILED, "not_found")
     with pytest.raises(InvalidInput, match="at least 8"):
