@@ -37,12 +37,12 @@ def serving() -> Iterator[Elsewhere]:
 
 
 def allow_only_it(monkeypatch) -> None:
-    """Let the one address of the server count as public too; every other address is judged by the real guard."""
+    """Let the one address of the server count as public, and its port as the web's; all else is judged as ever."""
     from retrieval.services import addresses
 
     real = addresses.rules
     rule = lambda address: address == HOME or is_public(address)  # noqa: E731
-    monkeypatch.setattr(addresses, "rules", lambda: replace(real(), allowed=rule))
+    monkeypatch.setattr(addresses, "rules", lambda: replace(real(), allowed=rule, ports=range(65536), own_names=()))
 
 
 def _handler(here: Elsewhere) -> type[BaseHTTPRequestHandler]:
