@@ -19,7 +19,7 @@ class Bounds:
 
     threads: int = 16
     waiting: int = 64
-    waiting_seconds: float = 5
+    waiting_seconds: float = 10
     retry_after: int = 2
     head: int = 64 * KIB
     head_seconds: float = 10
