@@ -164,7 +164,9 @@ def test_two_hundred_searches_at_once_pass_exactly_the_limit(running_site, figur
 
     with ThreadPoolExecutor(50) as pool:
         answers = Counter(pool.map(search, range(200)))
-    assert answers == {415: 60, 429: 140}
+    looked_at = answers[415] + answers[503]  # of these, one person's share of decoders takes a few at a time
+    assert (looked_at, answers[429]) == (60, 140), answers
+    assert answers[415]
     figure(f"200 searches by a file at once with forged headers: {answers[415]} passed")
 
 
