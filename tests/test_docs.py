@@ -11,7 +11,13 @@ from django.core.management import get_commands
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 OWN = {name for name, app in get_commands().items() if app == "retrieval"}
-OF_DJANGO = {"shell", "migrate", "createsuperuser", "check"}
+ASVS, THREATS = ROOT / "docs" / "asvs.md", ROOT / "docs" / "threat-model.md"
+STATES = ("met", "partly", "not met", "does not apply")
+# How many requirements of level 1 and of level 2 each chapter of ASVS 5.0.0 has, from V1 to V17.
+REQUIRED = [(8, 19), (4, 7), (8, 11), (2, 8), (4, 5), (13, 22), (6, 12), (4, 3), (4, 3), (5, 24), (3, 11), (3, 6),
+            (1, 12), (2, 7), (3, 10), (0, 16), (0, 7)]  # fmt: skip
+FILE = re.compile(r"`([\w./-]+\.(?:py|html|js|md|yml|toml|lock|css|sh)|Dockerfile|Makefile)(?:::\w+)?`")
+OF_DJANGO = {"shell", "migrate", "createsuperuser", "changepassword", "check"}
 
 
 def test_every_variable_is_documented_and_none_is_made_up():
@@ -50,3 +56,48 @@ def test_every_test_named_exists(page):
 def _holds(file: Path, test: str) -> bool:
     """Whether there is this test in the file; with an empty name, whether there is the file."""
     return file.exists() and (not test or f"def {test}(" in file.read_text())
+
+
+def _requirements() -> list[list[str]]:
+    """The rows of the table: number, level, what is asked, state, where or why."""
+    lines = [line for line in ASVS.read_text().splitlines() if line.startswith("| v5")]
+    return [[part.strip() for part in line.strip("|").split(" | ")] for line in lines]
+
+
+def _missing(text: str) -> list[str]:
+    """The files that a text names and that are not there."""
+    return [name for name in FILE.findall(text) if not (ROOT / name).is_file()]
+
+
+def test_every_file_named_in_the_table_of_asvs_exists():
+    assert _missing(ASVS.read_text()) == []
+
+
+def test_a_file_that_is_not_there_is_noticed():
+    assert _missing("`docs/asvs.md`, `retrieval/nowhere.py`, `tests/nowhere.py::test_it`") == [
+        "retrieval/nowhere.py", "tests/nowhere.py"
+    ]  # fmt: skip
+
+
+def test_no_requirement_of_asvs_is_left_out_or_made_up():
+    rows = _requirements()
+    numbers = [tuple(map(int, row[0].removeprefix("v5.0.0-").split("."))) for row in rows]
+    assert numbers == sorted(set(numbers))
+    levels = [(number[0], row[1]) for number, row in zip(numbers, rows, strict=True)]
+    assert [(levels.count((chapter, "1")), levels.count((chapter, "2"))) for chapter in range(1, 18)] == REQUIRED
+
+
+def test_each_requirement_of_asvs_has_a_state_and_a_reason():
+    for row in _requirements():
+        assert len(list(filter(None, row))) == 5, row
+        assert row[3] in STATES, row
+        assert row[3] != "met" or FILE.search(row[4]), row
+
+
+def test_the_threat_model_counts_what_the_table_of_asvs_says():
+    rows, page = _requirements(), THREATS.read_text()
+    for title in re.findall(r"^## V(.+)$", ASVS.read_text(), re.M):
+        states = [row[3] for row in rows if row[0].startswith(f"v5.0.0-{title.split()[0]}.")]
+        assert f"| V{title} | {' | '.join(str(states.count(state)) for state in STATES)} |" in page
+    listed = re.findall(r"^\| (v5\.0\.0-[\d.]+) \|", page, re.M)
+    assert listed == [row[0] for row in rows if row[3] == "not met"]
