@@ -44,9 +44,14 @@ class Part:
         self.left = len(span)
 
     def __iter__(self) -> Iterator[bytes]:
-        while self.left and (block := self.file.read(min(BLOCK, self.left))):
-            self.left -= len(block)
+        while block := self.read(BLOCK):
             yield block
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes more; nothing at the end of the part. For servers that read the file themselves."""
+        block = self.file.read(min(size, self.left))
+        self.left -= len(block)
+        return block
 
     def fileno(self) -> int:
         """The open file, for a server that sends it by itself: from ``tell`` on, as many bytes as the head says."""
