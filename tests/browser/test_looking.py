@@ -26,8 +26,13 @@ def test_shared_and_seen_by_another_person(opens, owner, birds, library):
     window.check("input[value=shared]")
     window.click("text=Save")
     window.fill("[name=username]:visible", "guest")
-    window.click("button:has-text('Add')")
-    window.wait_for_selector("text=guest is in.")
+    window.click("text=Ask to join")
+    window.wait_for_selector(".people .badge:has-text('asked')")
+    other.goto("/?q=green")
+    assert shown(other) == []
+    other.goto("/collections/")
+    other.click("text=Accept")
+    other.wait_for_selector("h1:has-text('Birds')")
     other.goto("/?q=green")
     assert shown(other) == ["green"]
     other.click("[data-card]")
