@@ -9,6 +9,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_sa
 from django.dispatch import receiver
 
 from retrieval import caller
+from retrieval.models import ApiToken, Session
 from retrieval.services.accounts import record
 
 WATCHED = ("username", "is_active", "is_staff", "is_superuser")
@@ -35,6 +36,9 @@ def changed(instance: User, update_fields: Any = None, **_: Any) -> None:
     now = {name: getattr(instance, name) for name in watched}
     if before and (new := {name: value for name, value in now.items() if before[name] != value}):
         record(caller.current().person(), "account.changed", instance, **new)
+        if new.get("is_active") is False:  # what opened it does not come back to life with it
+            Session.objects.filter(user=instance).delete()
+            ApiToken.objects.filter(user=instance).delete()
 
 
 def rights_given(instance: Any, *, action: str, reverse: bool, pk_set: Any = None, **_: Any) -> None:

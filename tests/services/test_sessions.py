@@ -12,7 +12,7 @@ from django.utils import timezone
 from retrieval import tasks
 from retrieval.errors import NotFound
 from retrieval.models import Session
-from retrieval.services import sessions
+from retrieval.services import accounts, sessions
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +103,13 @@ def test_sessions_that_are_over_are_dropped(user):
     living = Session.objects.latest("seen_at")
     tasks.drop_expired()
     assert Session.objects.get() == living
+
+
+def test_what_opened_a_closed_account_does_not_come_back_with_it(user):
+    client, (secret, _) = signed_in(user), accounts.issue_token(user)
+    user.is_active = False
+    user.save()
+    user.is_active = True
+    user.save()
+    assert not opens(client)
+    assert accounts.user_of_token(secret) is None

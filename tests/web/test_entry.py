@@ -8,7 +8,8 @@ import pytest
 from django.contrib.auth import SESSION_KEY
 
 from retrieval import conf
-from retrieval.services import first_link
+from retrieval.models import Session
+from retrieval.services import accounts, first_link
 from tests.factories import UserFactory
 
 RIGHT = {"username": "owner", "password": "secret-pass-1"}
@@ -67,6 +68,14 @@ def test_the_first_link_works_once_and_lets_one_choose_a_password(sees, db):
     assert sees().post("/login/", {"username": "admin", "password": CHOSEN}).status_code == 302
     for again in (sees().get, sees().post):
         assert again(f"/first/{token}").status_code == 404
+
+
+def test_the_link_begins_a_new_session_for_whom_is_signed_in_already_too(sees, owner):
+    browser = sees(owner)
+    before = browser.session.session_key
+    browser.post(f"/first/{first_link.issue(owner)}")
+    assert browser.session.session_key not in {None, before}
+    assert not Session.objects.filter(session_key=accounts.digest(before)).exists()
 
 
 def test_the_link_needs_the_token_of_the_form(sees, db):

@@ -56,6 +56,7 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
     user = first_link.redeem(token)
     if user is None:
         raise LINK_USED
+    request.session.flush()  # else somebody who is signed in already keeps the old session's key
     login(request, user, backend=BACKEND)
     request.session[MAY_CHOOSE] = True
     return redirect("web:welcome")
