@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.views.debug import SafeExceptionReporterFilter
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 Policy = dict[str, tuple[str, ...]]
@@ -33,6 +35,14 @@ GRANTS: dict[str, Policy] = {
     },
     "/api/v1/docs/": {"style-src": ("'self'", DOCS_FRAME)},
 }
+
+
+class HiddenSettings(SafeExceptionReporterFilter):
+    """What an error page of a developer's site hides: addresses too, as those of database and broker hold passwords."""
+
+    hidden_settings = re.compile(
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|URL$|BROKER|^DATABASES$|^IMAGESEARCH$", re.IGNORECASE
+    )
 
 
 def policy_for(path: str) -> str:

@@ -10,7 +10,7 @@ from celery.schedules import crontab
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
-from imagesearch import datadir, env, logs, safety, servers
+from imagesearch import api_pages, datadir, env, logs, safety, servers
 from imagesearch.embedded import postgres
 from retrieval.conf import Conf, Limits
 
@@ -50,6 +50,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS] if HTTPS else []
 X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "imagesearch.security.HiddenSettings"
 if not HTTPS and safety.LOCAL_HOSTS.issuperset([*ALLOWED_HOSTS, HOST]):
     # A site for this machine alone has no HTTPS for `check --deploy` to miss.
     SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
@@ -233,26 +234,7 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "imagesearch",
-    "DESCRIPTION": "Put pictures in, find the ones that look alike.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "EvaluationStateEnum": "retrieval.models.EvaluationState",
-        "CompressionStateEnum": "retrieval.models.RunState",
-        "LabelsEnum": "retrieval.models.Labels",
-        "PictureLabelsEnum": "retrieval.models.PICTURE_LABELS",
-        "RoleEnum": "retrieval.models.Role",
-        "MemberRoleEnum": "retrieval.api.serializers.collections.ROLES",
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-}
+SPECTACULAR_SETTINGS = api_pages.SETTINGS
 
 # --- Administration site ---------------------------------------------------------------------------------------------
 UNFOLD = {

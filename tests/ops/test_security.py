@@ -8,6 +8,7 @@ import re
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.views.debug import SafeExceptionReporterFilter
 
 from imagesearch import security
 
@@ -61,3 +62,14 @@ def test_headers_that_go_with_it(client):
     assert response["Referrer-Policy"] == "same-origin"
     assert response["Cross-Origin-Opener-Policy"] == "same-origin"
     assert response["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_error_pages_of_developers_show_no_password(settings):
+    secret = "not-to-be-seen"
+    for name in ("DATABASE_URL", "REDIS_URL", "BROKER", "CELERY_BROKER_URL"):
+        setattr(settings, name, f"redis://:{secret}@here/0")
+    settings.IMAGESEARCH = secret
+    assert secret in str(SafeExceptionReporterFilter().get_safe_settings())
+    assert secret not in str(security.HiddenSettings().get_safe_settings())
+    assert security.HiddenSettings.hidden_settings.search("DATABASES")
+    assert settings.DEFAULT_EXCEPTION_REPORTER_FILTER == "imagesearch.security.HiddenSettings"

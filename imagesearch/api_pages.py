@@ -1,0 +1,26 @@
+"""What the schema of the JSON API and its pages are told about themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SETTINGS: dict[str, Any] = {
+    "TITLE": "imagesearch",
+    "DESCRIPTION": "Put pictures in, find the ones that look alike.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "EvaluationStateEnum": "retrieval.models.EvaluationState",
+        "CompressionStateEnum": "retrieval.models.RunState",
+        "LabelsEnum": "retrieval.models.Labels",
+        "PictureLabelsEnum": "retrieval.models.PICTURE_LABELS",
+        "RoleEnum": "retrieval.models.Role",
+        "MemberRoleEnum": "retrieval.api.serializers.collections.ROLES",
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
