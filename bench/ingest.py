@@ -1,8 +1,9 @@
 """What putting a 640x480 JPEG in costs, part by part: decoding, thumbnails, the sandbox around them, a child's start.
 
-Usage: python -m bench.ingest [--pictures 60] [--json FILE]
+Usage: python -m bench.ingest [--pictures 60] [--json FILE] [--against CHECKOUT [--rounds 5]]
 
 ``cpu`` is processor time of this process, which a busy machine does not change; ``wall`` is what a caller waits.
+With ``--against`` this checkout and another take turns; the medians stand beside each other, with their ratio.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import io
 import json
 import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,12 +112,36 @@ def starts() -> dict[str, float]:
     return {"child start wall": min(times) * 1000, "child start cpu": used / STARTS * 1000}
 
 
+def elsewhere(checkout: Path, pictures: int) -> dict[str, float]:
+    """The figures of a checkout, measured by its own bench in a process of its own."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        words = [sys.executable, "-m", "bench.ingest", "--pictures", str(pictures), "--json", file.name]
+        subprocess.run(words, cwd=checkout, check=True, stdout=subprocess.DEVNULL)
+        found: dict[str, float] = json.loads(Path(file.name).read_text())
+    return found
+
+
+def compare(other: Path, *, pictures: int, rounds: int) -> None:
+    """Print the median of so many rounds of both, taken in turns, for every figure that both know."""
+    here = Path(__file__).resolve().parents[1]
+    pairs = [(elsewhere(other, pictures), elsewhere(here, pictures)) for _ in range(rounds)]
+    print(f"medians of {rounds} rounds in turns; milliseconds {'there':>16} {'here':>8} {'ratio':>7}")
+    for name in (name for name in pairs[0][1] if name in pairs[0][0]):
+        there, ours = (statistics.median(pair[side][name] for pair in pairs) for side in (0, 1))
+        print(f"{name:42} {there:8.2f} {ours:8.2f} {ours / there:7.2f}")
+
+
 def main() -> None:
     """Measure, print a table, and write JSON when asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=60)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    if options.against:
+        compare(options.against, pictures=options.pictures, rounds=options.rounds)
+        return
     files = photographs(options.pictures)
     found = {**parts(files), **sandbox(files), **starts()}
     print(f"{len(files)} JPEGs of 640x480, {sum(map(len, files)) / len(files) / 1000:.0f} kB each; milliseconds")

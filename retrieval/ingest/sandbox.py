@@ -66,7 +66,10 @@ class Sandbox:
         ``decoder_memory`` among them); FileNotFoundError; and Unavailable (``decoders_busy``) when the line is long or
         no child becomes free in time, which never happens to a patient asker.
         """
-        future = self.submit(source, request, asker=asker)
+        job = self._job(source, request, asker)
+        if self._begin(job, here=True):
+            return self._run(job)
+        future = job.future
         try:
             return future.result(None if asker.patient else self._settings.patience)
         except TimeoutError:
@@ -76,27 +79,44 @@ class Sandbox:
 
     def submit(self, source: bytes | Path, request: DecodeRequest, *, asker: Asker) -> Future[Decoded]:
         """Put one file in line; returns what ``decode`` will return or raise. Files of one person begin in order."""
-        job = Job(asker, functools.partial(self._decode, source, request, asker))
-        with self._lock:
-            self._turns.add(job)
-        self._begin()
+        job = self._job(source, request, asker)
+        self._begin(job)
         return job.future
 
-    def _begin(self) -> None:
-        """Let everybody begin whose turn it is, and refuse those for whom the line is too long."""
+    def _job(self, source: bytes | Path, request: DecodeRequest, asker: Asker) -> Job:
+        return Job(asker, functools.partial(self._decode, source, request, asker))
+
+    def _begin(self, added: Job | None = None, *, here: bool = False) -> bool:
+        """Let everybody begin whose turn it is, and refuse those for whom the line is too long.
+
+        True if it is the turn of the ``added`` one and the caller runs it ``here``: a thread more costs half a
+        millisecond.
+        """
         with self._lock:
+            if added:
+                self._turns.add(added)
             jobs = list(iter(self._turns.take, None))
             leaving = list(iter(self._turns.leave, None))
         for job in leaving:
             if job.future.set_running_or_notify_cancel():
                 job.future.set_exception(busy())
         for job in jobs:
+            if here and job is added:
+                continue
             try:
                 ran = self._threads.submit(job.work)
                 ran.add_done_callback(functools.partial(self._end, job, time.monotonic()))
             except RuntimeError:  # closed, or the program ends
                 job.future.set_exception(Unavailable("The decoders stop.", code="decoder_unavailable"))
                 self._free(job, seconds=0)
+        return here and added in jobs
+
+    def _run(self, job: Job) -> Decoded:
+        began = time.monotonic()
+        try:
+            return job.work()
+        finally:
+            self._free(job, seconds=time.monotonic() - began)
 
     def _end(self, job: Job, began: float, ran: Future[Decoded]) -> None:
         self._free(job, seconds=time.monotonic() - began)
