@@ -19,6 +19,7 @@ test: .venv/test
 
 lint: .venv/test
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
 bench: .venv/test

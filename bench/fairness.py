@@ -97,9 +97,7 @@ def health(through: requests.Session, site: Site) -> float:
     return time.monotonic() - began
 
 
-def uploads(
-    greedy: tuple[Site, str], other: tuple[Site, str], *, count: int, ours: Iterator[bytes]
-) -> dict[str, Any]:
+def uploads(greedy: tuple[Site, str], other: tuple[Site, str], *, count: int, ours: Iterator[bytes]) -> dict[str, Any]:
     """Let one person send so many slow pictures at once; what another's uploads and /healthz take meanwhile."""
     theirs, waits, alive = [slow(100 * count + number) for number in range(count)], [], []
     with ThreadPoolExecutor(count) as threads, session(another=True) as apart:

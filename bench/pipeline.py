@@ -28,11 +28,13 @@ import django
 
 WARM = 64
 DATA_DIR = Path(tempfile.mkdtemp(prefix="isb-"))
-os.environ.update({
-    "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
-    "IMAGESEARCH_DATA_DIR": str(DATA_DIR),
-    "IMAGESEARCH_DATABASE_POOL": "0",
-})
+os.environ.update(
+    {
+        "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
+        "IMAGESEARCH_DATA_DIR": str(DATA_DIR),
+        "IMAGESEARCH_DATABASE_POOL": "0",
+    }
+)
 os.environ.pop("DATABASE_URL", None)
 django.setup()
 

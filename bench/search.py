@@ -29,11 +29,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 DATA_DIR = Path(tempfile.mkdtemp(prefix="isb-"))
-os.environ.update({
-    "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
-    "IMAGESEARCH_DATA_DIR": str(DATA_DIR),
-    "IMAGESEARCH_DATABASE_POOL": "0",
-})
+os.environ.update(
+    {
+        "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
+        "IMAGESEARCH_DATA_DIR": str(DATA_DIR),
+        "IMAGESEARCH_DATABASE_POOL": "0",
+    }
+)
 os.environ.pop("DATABASE_URL", None)
 django.setup()
 

@@ -268,9 +268,7 @@ IMAGESEARCH = Conf(
     limits=Limits(
         user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),
-        archive_decode_seconds=env.integer(
-            "IMAGESEARCH_ARCHIVE_DECODE_SECONDS", default=1_800, low=1, high=1_000_000
-        ),
+        archive_decode_seconds=env.integer("IMAGESEARCH_ARCHIVE_DECODE_SECONDS", default=1_800, low=1, high=1_000_000),
         decode_seconds=env.integer("IMAGESEARCH_DECODE_SECONDS", default=60, low=1, high=1_000_000),
     ),
     x_accel_prefix=env.location("IMAGESEARCH_X_ACCEL_PREFIX"),

@@ -38,19 +38,21 @@ def pytest_configure() -> None:
     TEMPORARY.mkdir(exist_ok=True)
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(TEMPORARY)
     folder = Path(os.environ.get(STARTED) or _start())
-    os.environ.update({
-        # The run has as many workers as cores: more threads of torch would only wait for each other.
-        "OMP_NUM_THREADS": "1",
-        STARTED: str(folder),
-        "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
-        "IMAGESEARCH_DATA_DIR": str(folder),
-        "IMAGESEARCH_DATABASE_POOL": "0",
-        "IMAGESEARCH_SECRET_KEY": "for tests only " + string.ascii_letters,
-        "IMAGESEARCH_STATIC_HASHED": "off",
-        "IMAGESEARCH_ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
-        "IMAGESEARCH_LOG_LEVEL": "WARNING",
-        "REDIS_URL": f"{servers.valkey(folder).url()}?db={_worker_number()}",
-    })
+    os.environ.update(
+        {
+            # The run has as many workers as cores: more threads of torch would only wait for each other.
+            "OMP_NUM_THREADS": "1",
+            STARTED: str(folder),
+            "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
+            "IMAGESEARCH_DATA_DIR": str(folder),
+            "IMAGESEARCH_DATABASE_POOL": "0",
+            "IMAGESEARCH_SECRET_KEY": "for tests only " + string.ascii_letters,
+            "IMAGESEARCH_STATIC_HASHED": "off",
+            "IMAGESEARCH_ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+            "IMAGESEARCH_LOG_LEVEL": "WARNING",
+            "REDIS_URL": f"{servers.valkey(folder).url()}?db={_worker_number()}",
+        }
+    )
     for name in ("DATABASE_URL", "IMAGESEARCH_DEBUG", "IMAGESEARCH_ENCODER", "IMAGESEARCH_WEIGHTS_DIR"):
         os.environ.pop(name, None)
     django.setup()

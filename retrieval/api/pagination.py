@@ -62,7 +62,10 @@ class CursorPages(BasePagination):
     """``?cursor=`` and ``?page_size=`` up to 200; ordered by the queryset's first ordering field, ties by id."""
 
     def paginate_queryset(
-        self, queryset: Any, request: Request, view: APIView | None = None  # noqa: ARG002
+        self,
+        queryset: Any,
+        request: Request,
+        view: APIView | None = None,  # noqa: ARG002
     ) -> list[Any]:
         """Return the page's rows and remember the links around it. Raises InvalidInput for a bad size or cursor."""
         order = str((queryset.query.order_by or queryset.model._meta.ordering)[0])

@@ -25,7 +25,10 @@ class JsonParser(BaseParser):
     renderer_class = JSONRenderer
 
     def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None  # noqa: ARG002
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,  # noqa: ARG002
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> Any:
         """Return the decoded body. Raises TooLarge, ParseError."""
         limit = conf.get().limits.json_bytes

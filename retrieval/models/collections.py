@@ -50,9 +50,7 @@ def visible_condition(user: Person | Any) -> Q:
         return alive & Q(visibility=Visibility.PUBLIC) if conf.get().public_search else Q(pk__in=[])
     member = Membership.objects.filter(user_id=user.pk or 0).values("collection_id")
     return alive & (
-        Q(owner_id=user.pk)
-        | Q(visibility=Visibility.PUBLIC)
-        | Q(visibility=Visibility.SHARED, pk__in=member)
+        Q(owner_id=user.pk) | Q(visibility=Visibility.PUBLIC) | Q(visibility=Visibility.SHARED, pk__in=member)
     )
 
 

@@ -64,9 +64,7 @@ class Image(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
     collection = models.ForeignKey(Collection, models.PROTECT, related_name="images")
-    uploader = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="images", db_constraint=False
-    )
+    uploader = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="images", db_constraint=False)
     title = models.CharField(max_length=300, blank=True)
     caption = models.TextField(blank=True, max_length=5000)
     tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)

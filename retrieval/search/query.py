@@ -212,11 +212,13 @@ def bounded() -> Iterator[Callable[[], None]]:
 
 def _widen(length: int) -> None:
     """Set how far the index scan looks, for this transaction only: connections are pooled."""
-    _set(**{
-        "hnsw.ef_search": str(length),
-        "hnsw.iterative_scan": "relaxed_order",
-        "hnsw.max_scan_tuples": str(MOST_VISITED),
-    })
+    _set(
+        **{
+            "hnsw.ef_search": str(length),
+            "hnsw.iterative_scan": "relaxed_order",
+            "hnsw.max_scan_tuples": str(MOST_VISITED),
+        }
+    )
 
 
 def _set(**values: str) -> None:

@@ -46,9 +46,7 @@ class CollectionChanges:
     visibility: str | None = None
 
 
-def create(
-    *, owner: User, name: str, description: str = "", visibility: str = Visibility.PRIVATE
-) -> Collection:
+def create(*, owner: User, name: str, description: str = "", visibility: str = Visibility.PRIVATE) -> Collection:
     """Make a collection that belongs to ``owner``. Raises InvalidInput naming the field."""
     if not owner.is_authenticated:
         raise Forbidden("Sign in to make a collection.")
@@ -236,9 +234,7 @@ def _found(rows: QuerySet[Collection], collection_id: UUID | str) -> Collection:
 
 def _count_of(rows: QuerySet[Any]) -> Coalesce:
     """Count rows of the outer collection in a subquery of its own, so that two counts do not multiply."""
-    counted = (
-        rows.filter(collection=OuterRef("pk")).order_by().values("collection").annotate(n=Count("*")).values("n")
-    )
+    counted = rows.filter(collection=OuterRef("pk")).order_by().values("collection").annotate(n=Count("*")).values("n")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 

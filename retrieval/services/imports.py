@@ -159,9 +159,7 @@ def _begin(sources: Sequence[Source], *, place: Place, asker: Asker) -> Batch:
     digests = ["" if source.error else fingerprint.sha256(source.data) for source in sources]
     known = store.known(place.collection, digests)
     data = {digest: source.data for digest, source in zip(digests, sources, strict=True) if digest}
-    decoding = {
-        digest: sandbox.begin_upload(data[digest], asker=asker) for digest in data if digest not in known
-    }
+    decoding = {digest: sandbox.begin_upload(data[digest], asker=asker) for digest in data if digest not in known}
     return Batch(sources, digests, known, decoding)
 
 

@@ -129,8 +129,7 @@ def _is_final(error: RetrievalError) -> bool:
 
 
 def _decoded(batch: Batch) -> tuple[dict[uuid.UUID, NDArray[Any]], dict[uuid.UUID, RetrievalError]]:
-    """Wait for the pictures; one that takes too long is tried again, alone. Those that waited behind it are in neither.
-    """
+    """Wait for the pictures; one that takes too long is tried again alone; what waited behind it is in neither."""
     alone = len(batch.pixels) == 1
     wait(batch.pixels.values(), timeout=conf.get().limits.decode_wall + 5 if alone else BATCH_DECODE_SECONDS)
     pictures: dict[uuid.UUID, NDArray[Any]] = {}

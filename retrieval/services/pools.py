@@ -158,9 +158,7 @@ def _drawn(request: PoolRequest, encoders: Sequence[Encoder], *, user: User) -> 
     return list(images.order_by(order, "pk").values_list("pk", flat=True)[: request.queries])
 
 
-def _answers(
-    encoder: Encoder, drawn: Sequence[UUID], *, request: PoolRequest, user: User
-) -> dict[UUID, list[UUID]]:
+def _answers(encoder: Encoder, drawn: Sequence[UUID], *, request: PoolRequest, user: User) -> dict[UUID, list[UUID]]:
     """Ask one encoder every query, as a search in the collection would, by cosine and without the query itself."""
     stored = Embedding.objects.filter(encoder=encoder, image_id__in=drawn).values_list("image_id", "vector", "length")
     found = {}

@@ -134,9 +134,7 @@ def similar(
     collections: tuple[UUID, ...] | None = None,
 ) -> SearchAnswer:
     """Return the pictures most similar to a stored one, without itself. Raises what ``run`` raises."""
-    request = SearchRequest(
-        images=(image_id,), k=k, measure=measure, collections=collections, exclude=(image_id,)
-    )
+    request = SearchRequest(images=(image_id,), k=k, measure=measure, collections=collections, exclude=(image_id,))
     return run(request, user=user)
 
 
@@ -172,9 +170,7 @@ def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Perso
     )
 
 
-def _vector(
-    request: SearchRequest, fresh: Pixels | None, *, encoder: Encoder, watch: Stopwatch
-) -> QueryVector | None:
+def _vector(request: SearchRequest, fresh: Pixels | None, *, encoder: Encoder, watch: Stopwatch) -> QueryVector | None:
     """The query of all pictures together, the decoded one among them; None when only words were given."""
     cut = request.region is not None and request.file is None
     wanted = _stored([] if cut else request.wanted, encoder=encoder)

@@ -95,9 +95,7 @@ def beat(name: str, *, kind: str, detail: dict[str, Any] | None = None) -> None:
     if now - _beaten.get(name, -BEAT_EVERY) < BEAT_EVERY:
         return
     _beaten[name] = now
-    Heartbeat.objects.update_or_create(
-        name=name, defaults={"kind": kind, "at": timezone.now(), "detail": detail or {}}
-    )
+    Heartbeat.objects.update_or_create(name=name, defaults={"kind": kind, "at": timezone.now(), "detail": detail or {}})
 
 
 def take_turn(name: str, *, every: timedelta) -> bool:

@@ -51,8 +51,7 @@ ICONS = {
     "people": '<circle cx="9" cy="9" r="3.5"/><path d="M2.5 20c.6-3.2 3.2-5 6.5-5s5.9 1.8 6.5 5"/><path d="M15.5 '
     '5.8a3.3 3.3 0 0 1 0 6.4m2.3 3.3c2 .6 3.3 2.1 3.7 4.5"/>',
     "globe": '<circle cx="12" cy="12" r="8.5"/><path d="M3.5 12h17M12 3.5c5 5.5 5 11.5 0 17-5-5.5-5-11.5 0-17Z"/>',
-    "help": '<circle cx="12" cy="12" r="8.5"/><path d="M9.5 9.5a2.5 2.5 0 1 1 3.6 2.3c-.8.4-1.1.9-1.1 1.7m0 '
-    '2.7v.2"/>',
+    "help": '<circle cx="12" cy="12" r="8.5"/><path d="M9.5 9.5a2.5 2.5 0 1 1 3.6 2.3c-.8.4-1.1.9-1.1 1.7m0 2.7v.2"/>',
 }
 VISIBILITY_ICONS = {"private": "lock", "shared": "people", "public": "globe"}
 NARROWEST, WIDEST, STEP = 40, 300, 5

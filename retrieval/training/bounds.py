@@ -70,4 +70,3 @@ def bounded(kind: Any, value: Any) -> Iterator[tuple[Between, float]]:
 def plain(kind: Any) -> Any:
     """The type that an annotation names, without its bounds."""
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
-

@@ -53,7 +53,14 @@ def test_from_line_to_table(client, body, woken):
     assert asked.status_code == 202
     row = asked.json()
     assert [row[name] for name in ("state", "user", "labels", "dimensions", "int8", "keep", "steps", "error")] == [
-        "queued", "admin", "tags", [4], True, 1.0, 100, None,
+        "queued",
+        "admin",
+        "tags",
+        [4],
+        True,
+        1.0,
+        100,
+        None,
     ]
     assert [(name, str(pk)) for name, pk in woken] == [("retrieval.tasks.compress", row["id"])]
     assert client.get(f"{BASE}{row['id']}/").json() == {**row, "rows": [], "unreadable": []}
@@ -61,7 +68,9 @@ def test_from_line_to_table(client, body, woken):
     found = client.get(f"{BASE}{row['id']}/").json()
     assert (found["state"], found["unreadable"]) == ("done", ["a picture"])
     assert [(each["name"], each["adoptable"]) for each in found["rows"]] == [
-        ("full", False), ("half", False), ("int8", True),
+        ("full", False),
+        ("half", False),
+        ("int8", True),
     ]
     line = found["rows"][2]
     assert line["map"] == line["figures"]["mAP"] == {"mean": 0.897, "low": 0.886, "high": 0.907}
@@ -99,9 +108,17 @@ def test_one_that_failed_says_why(client, done):
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"encoder": "nobody"}, "encoder"), ({"dimensions": [1]}, "dimensions"), ({"dimensions": [63]}, "dimensions"),
-     ({"keep": 2}, "keep"), ({"keep": 0.5}, "keep"), ({"steps": 0}, "steps"), ({"labels": "title"}, "labels"),
-     ({"collection": "odd"}, "collection"), ({"calibration": "odd"}, "calibration")],
+    [
+        ({"encoder": "nobody"}, "encoder"),
+        ({"dimensions": [1]}, "dimensions"),
+        ({"dimensions": [63]}, "dimensions"),
+        ({"keep": 2}, "keep"),
+        ({"keep": 0.5}, "keep"),
+        ({"steps": 0}, "steps"),
+        ({"labels": "title"}, "labels"),
+        ({"collection": "odd"}, "collection"),
+        ({"calibration": "odd"}, "calibration"),
+    ],
 )
 def test_what_cannot_be_made_is_refused_by_field(client, body, woken, change, field):
     answer = client.post(BASE, {**body, **change}, format="json")

@@ -101,9 +101,7 @@ def test_the_page_names_no_draft_of_a_hidden_collection(others, owner, made, cli
         assert (made[0].name in client.get("/encoders/").content.decode()) == named
 
 
-def test_a_refusal_names_no_collection_that_the_administrator_does_not_see(
-    others, active, collection, calls
-):
+def test_a_refusal_names_no_collection_that_the_administrator_does_not_see(others, active, collection, calls):
     name = f"collection {collection.pk} by tags"
     scores = {name: {"map": 0.125, "digest": "x"}}
     other = EncoderFactory(name="next", dimension=3, state="building", scores=scores)

@@ -52,14 +52,20 @@ def test_from_line_to_result(client, body, woken):
     assert asked.status_code == 202
     row = asked.json()
     assert (row["state"], row["user"], row["labels"], row["measure"], row["groups"], row["error"]) == (
-        "queued", "admin", "tags", "cosine", "ignore", None,
+        "queued",
+        "admin",
+        "tags",
+        "cosine",
+        "ignore",
+        None,
     )
     assert [(name, str(pk)) for name, pk in woken] == [("retrieval.tasks.evaluate", row["id"])]
     assert client.get(f"{BASE}{row['id']}/").json() == {**row, "result": {}}
     evaluations.run(row["id"])
     found = client.get(f"{BASE}{row['id']}/").json()
     assert (found["state"], [each["subject"]["encoder"] for each in found["result"]["reports"]]) == (
-        "done", ["first", "second"],
+        "done",
+        ["first", "second"],
     )
     assert set(found["result"]["differences"]) == {"second"}
     (listed,) = client.get(BASE).json()["results"]
@@ -75,9 +81,15 @@ def test_one_that_failed_says_why(client, body):
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"encoders": []}, "encoders"), ({"encoders": ["nobody"]}, "encoders"), ({"encoders": ["first"] * 7}, "encoders"),
-     ({"labels": "title"}, "labels"), ({"groups": "odd"}, "groups"), ({"measure": "odd"}, "measure"),
-     ({"collection": "odd"}, "collection")],
+    [
+        ({"encoders": []}, "encoders"),
+        ({"encoders": ["nobody"]}, "encoders"),
+        ({"encoders": ["first"] * 7}, "encoders"),
+        ({"labels": "title"}, "labels"),
+        ({"groups": "odd"}, "groups"),
+        ({"measure": "odd"}, "measure"),
+        ({"collection": "odd"}, "collection"),
+    ],
 )
 def test_what_cannot_be_measured_is_refused_by_field(client, body, woken, change, field):
     answer = client.post(BASE, {**body, **change}, format="json")

@@ -147,5 +147,3 @@ def test_where_bytes_are_known_everywhere_a_copy_is_told_apart(collection, stran
     )
     assert answer.status_code != 201
     assert decoded == []
-
-

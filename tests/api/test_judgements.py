@@ -80,8 +80,13 @@ def test_pools_that_cannot_be_drawn_are_refused_by_field(client, body, change, f
 
 def test_odd_judgements_are_refused(client, pictures):
     one, two = str(pictures[0].pk), str(pictures[1].pk)
-    for said in ([], [{"query": one, "answer": two, "grade": 3}], [{"query": one, "answer": one, "grade": 1}],
-                 [{"query": one, "answer": two}], [{"query": "odd", "answer": two, "grade": 1}]):
+    for said in (
+        [],
+        [{"query": one, "answer": two, "grade": 3}],
+        [{"query": one, "answer": one, "grade": 1}],
+        [{"query": one, "answer": two}],
+        [{"query": "odd", "answer": two, "grade": 1}],
+    ):
         assert client.post(BASE, {"judgements": said}, format="json").status_code == 400
     assert not Judgement.objects.exists()
 
@@ -97,8 +102,12 @@ def test_only_administrators_who_see_the_pictures(client, body, pictures, calls,
     pictures[0].collection.visibility = "public"
     pictures[0].collection.save()
     person = calls(stranger)
-    for answer in (person.get(f"{POOLS}{pool['id']}/"), person.get(POOLS), person.post(POOLS, body, format="json"),
-                   person.post(BASE, said, format="json")):
+    for answer in (
+        person.get(f"{POOLS}{pool['id']}/"),
+        person.get(POOLS),
+        person.post(POOLS, body, format="json"),
+        person.post(BASE, said, format="json"),
+    ):
         assert answer.status_code == 403
     assert other.get(f"{POOLS}{pool['id']}/").status_code == 200
     assert other.post(BASE, said, format="json").status_code == 204

@@ -17,9 +17,12 @@ DROP = """(files) => {
     document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }))
   }
 }"""
-PASTE = DROP.split("for (const type", maxsplit=1)[0] + """
+PASTE = (
+    DROP.split("for (const type", maxsplit=1)[0]
+    + """
   document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }))
 }"""
+)
 
 
 def files(**contents):

@@ -150,8 +150,10 @@ def test_a_list_of_tensors_is_no_state_dict(tmp_path):
         (lambda state: state.pop("backbone.features.0.0.weight"), "lacks backbone.features.0.0.weight"),
         (lambda state: state.update({"extra": torch.zeros(1)}), "holds unknown extra"),
         (lambda state: state.update({"backbone.features.0.0.weight": torch.zeros(1)}), "has other shapes for"),
-        (lambda state: state.update({"backbone.features.0.0.weight": torch.zeros(8, 3, 3, 3, dtype=torch.int8)}),
-         "has another kind of numbers for"),
+        (
+            lambda state: state.update({"backbone.features.0.0.weight": torch.zeros(8, 3, 3, 3, dtype=torch.int8)}),
+            "has another kind of numbers for",
+        ),
         (lambda state: state["backbone.features.0.0.weight"].fill_(torch.nan), "not finite"),
     ],
 )

@@ -83,13 +83,15 @@ def test_each_figure_agrees_with_its_definition(name):
 
 def test_a_worked_example():
     found = judged.figures(np.array([[2, NAN, 1, 0, NAN]]), plan=Plan(ks=(3,)))
-    assert {name: float(score[0]) for name, score in found.items()} == pytest.approx({
-        "mAP": (1 + 2 / 3) / 2,
-        "MRR": 1,
-        "P@3": 2 / 3,
-        "nDCG@3": (2 + 1 / 2) / (2 + 1 / math.log2(3)),
-        "unjudged@3": 1 / 3,
-    })
+    assert {name: float(score[0]) for name, score in found.items()} == pytest.approx(
+        {
+            "mAP": (1 + 2 / 3) / 2,
+            "MRR": 1,
+            "P@3": 2 / 3,
+            "nDCG@3": (2 + 1 / 2) / (2 + 1 / math.log2(3)),
+            "unjudged@3": 1 / 3,
+        }
+    )
 
 
 def test_a_better_grade_first_is_better_only_for_the_graded_figure():

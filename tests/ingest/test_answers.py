@@ -172,9 +172,7 @@ def test_a_refusal_for_another_reason_or_without_a_sentence_is_none(refusal):
         answers.read(wire.Message(header), UPLOAD)
 
 
-@pytest.mark.parametrize(
-    ("kind", "code"), [(TooLarge, "image_too_large"), (UnsupportedPicture, "format_not_allowed")]
-)
+@pytest.mark.parametrize(("kind", "code"), [(TooLarge, "image_too_large"), (UnsupportedPicture, "format_not_allowed")])
 def test_a_refusal_is_given_on(kind, code):
     with pytest.raises(kind, match="Why") as caught:
         answers.read(wire.refusal_message(kind("Why.", code=code)), UPLOAD)

@@ -289,7 +289,9 @@ def public(monkeypatch):
     return asked
 
 
-@pytest.mark.parametrize("url", ["http://a.example/", "https://a.example/", "http://a.example:443/", "https://a.example:80/"])
+@pytest.mark.parametrize(
+    "url", ["http://a.example/", "https://a.example/", "http://a.example:443/", "https://a.example:80/"]
+)
 def test_the_two_ports_of_the_web_are_asked(public, url):
     assert refusal(url, FetchRules()) == "url_unreachable"
     assert public[0][0] == PUBLIC

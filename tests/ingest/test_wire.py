@@ -79,8 +79,16 @@ def test_an_answer_is_read():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"shape": [1, 1, 3]}, {"shape": [2, 3]}, {"shape": None}, {"sizes": []}, {"width": "x"}, {"sizes": [1, 2]},
-        {"width": float("inf")}, {"width": float("nan")}, {"shape": [2**70, 1, 3]}, {"sizes": [[]]},
+        {"shape": [1, 1, 3]},
+        {"shape": [2, 3]},
+        {"shape": None},
+        {"sizes": []},
+        {"width": "x"},
+        {"sizes": [1, 2]},
+        {"width": float("inf")},
+        {"width": float("nan")},
+        {"shape": [2**70, 1, 3]},
+        {"sizes": [[]]},
     ],
 )
 def test_an_answer_that_does_not_hold_together_is_refused(changes):

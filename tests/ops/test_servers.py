@@ -25,13 +25,20 @@ def test_database_by_socket():
     [
         ("redis://h:1/2", "redis://h:1/2", "redis://h:1/2"),
         ("rediss://h:1/2", "rediss://h:1/2?ssl_cert_reqs=required", "rediss://h:1/2"),
-        ("rediss://h/2?ssl_ca_certs=/ca.pem", "rediss://h/2?ssl_ca_certs=/ca.pem&ssl_cert_reqs=required",
-         "rediss://h/2?ssl_ca_certs=/ca.pem"),
+        (
+            "rediss://h/2?ssl_ca_certs=/ca.pem",
+            "rediss://h/2?ssl_ca_certs=/ca.pem&ssl_cert_reqs=required",
+            "rediss://h/2?ssl_ca_certs=/ca.pem",
+        ),
         ("rediss://h/2?ssl_cert_reqs=none", "rediss://h/2?ssl_cert_reqs=none", "rediss://h/2?ssl_cert_reqs=none"),
         ("unix:///run/v.sock", "redis+socket:///run/v.sock", "unix:///run/v.sock"),
         ("unix://:p%40ss@/run/v.sock", "redis+socket://:p%40ss@/run/v.sock", "unix://:p%40ss@/run/v.sock"),
         ("unix:///run/v.sock?db=3", "redis+socket:///run/v.sock?virtual_host=3", "unix:///run/v.sock?db=3"),
-        ("redis+socket:///run/v.sock?virtual_host=3", "redis+socket:///run/v.sock?virtual_host=3", "unix:///run/v.sock?db=3"),
+        (
+            "redis+socket:///run/v.sock?virtual_host=3",
+            "redis+socket:///run/v.sock?virtual_host=3",
+            "unix:///run/v.sock?db=3",
+        ),
     ],
 )
 def test_broker(url, for_kombu, for_client):

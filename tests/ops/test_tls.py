@@ -93,8 +93,9 @@ def passed_on(closed, server):
 def fronts(certificates):
     """The test servers behind TLS: database, broker."""
     sockets = servers.postgres(settings.DATA_DIR).sockets
-    found = Front(sockets / ".s.PGSQL.5432", certificates, asked=True), Front(
-        sockets / "valkey.sock", certificates, asked=False
+    found = (
+        Front(sockets / ".s.PGSQL.5432", certificates, asked=True),
+        Front(sockets / "valkey.sock", certificates, asked=False),
     )
     for front in found:
         front.start()

@@ -36,8 +36,12 @@ def embed(images: Sequence[Image], *, encoder: Encoder, raw: NDArray[np.float32]
     unit = vectors.unit(raw)
     Embedding.objects.bulk_create(
         Embedding(
-            image=image, encoder=encoder, collection_id=image.collection_id, vector=unit.vectors[row],
-            length=unit.lengths[row], centred_length=unit.centred_lengths[row],
+            image=image,
+            encoder=encoder,
+            collection_id=image.collection_id,
+            vector=unit.vectors[row],
+            length=unit.lengths[row],
+            centred_length=unit.centred_lengths[row],
         )
         for row, image in enumerate(images)
     )

@@ -124,9 +124,9 @@ def check(world: World, search: Asked) -> None:
         images += put(rows[picture.collection], raw[number : number + 1], encoder=encoder, each=[fields])
     index(encoder)
     filters = Filters(
-        collections=None if search.collections is None else tuple(
-            rows[each].pk for each in search.collections if each < len(rows)
-        ),
+        collections=None
+        if search.collections is None
+        else tuple(rows[each].pk for each in search.collections if each < len(rows)),
         tags=search.tags,
         words=Words.of(search.title) if search.title else None,
         exclude=tuple(images[each].pk for each in search.excluded if each < len(images)),

@@ -100,8 +100,14 @@ def test_deleted_pictures_are_gone_at_once(collection, encoder):
 
 def test_filters_keep_what_was_asked_for(collection, encoder):
     raw = clustered(6, seed=6)
-    each = [{"tags": ["red", "old"], "title": "Castle", "group_key": "a"}, {"tags": ["red"]}, {"caption": "castles"},
-            {"group_key": "a"}, {}, {"tags": ["old"], "title": "the CASTLE"}]
+    each = [
+        {"tags": ["red", "old"], "title": "Castle", "group_key": "a"},
+        {"tags": ["red"]},
+        {"caption": "castles"},
+        {"group_key": "a"},
+        {},
+        {"tags": ["old"], "title": "the CASTLE"},
+    ]
     images = put(collection, raw, encoder=encoder, each=each)
     other = put(CollectionFactory(owner=collection.owner), raw[:1], encoder=encoder)
     cases = [
@@ -163,7 +169,9 @@ def test_index_search_uses_the_index_and_exact_search_does_not(collection, encod
     index(encoder)
     plans = []
     for exact in (False, True):
-        with CaptureQueriesContext(connection, ) as seen:
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
             nearest(Question(encoder, asked(raw[0]), exact=exact), user=collection.owner)
         statement = next(each["sql"] for each in seen if "<=>" in each["sql"])
         with connection.cursor() as cursor:

@@ -41,9 +41,7 @@ def test_who_sees_a_collection(visibility, owner, member, stranger, visitor):
 def test_visitors_see_public_collections_only_where_the_operator_says_so(settings):
     CollectionFactory(visibility="public")
     CollectionFactory(visibility="shared")
-    settings.IMAGESEARCH = type(settings.IMAGESEARCH)(
-        **{**settings.IMAGESEARCH.__dict__, "public_search": True}
-    )
+    settings.IMAGESEARCH = type(settings.IMAGESEARCH)(**{**settings.IMAGESEARCH.__dict__, "public_search": True})
     assert Collection.objects.visible_to(VISITOR).count() == 1
 
 
@@ -84,9 +82,7 @@ def test_an_invisible_collection_answers_like_an_absent_one():
     assert str(one.value) == str(other.value)
 
 
-@pytest.mark.parametrize(
-    ("role", "allowed"), [("viewer", False), ("contributor", False), ("manager", True)]
-)
+@pytest.mark.parametrize(("role", "allowed"), [("viewer", False), ("contributor", False), ("manager", True)])
 def test_a_manager_edits_and_shares_and_lesser_roles_do_not(role, allowed):
     collection = CollectionFactory(visibility="shared")
     user, friend = with_role(collection, role), UserFactory()
@@ -136,15 +132,11 @@ def test_a_member_may_leave_and_then_sees_nothing():
     assert not Collection.objects.visible_to(user).exists()
 
 
-@pytest.mark.parametrize(
-    ("username", "role", "field"), [("no spaces", "viewer", "username"), (None, "owner", "role")]
-)
+@pytest.mark.parametrize(("username", "role", "field"), [("no spaces", "viewer", "username"), (None, "owner", "role")])
 def test_a_wrong_member_is_refused(username, role, field):
     collection = CollectionFactory(visibility="shared")
     with pytest.raises(InvalidInput) as caught:
-        members.ask(
-            collection, user=collection.owner, member=Member(username or UserFactory().username, role)
-        )
+        members.ask(collection, user=collection.owner, member=Member(username or UserFactory().username, role))
     assert field in caught.value.fields
 
 

@@ -48,6 +48,7 @@ def put(collection, data=DATA):
 
 def crashing(act, *, after):
     """The same act, with an end before it or after it."""
+
     def both(*args, **kwargs):
         if after:
             act(*args, **kwargs)

@@ -205,9 +205,7 @@ def test_a_picture_is_not_changed_by_a_role_where_it_was(shared):
 def test_asking_one_name_at_once_asks_once(shared, nth):
     managers = [put_in(shared) for _ in range(AT_ONCE)]
     roles = ["viewer", "contributor", "manager"]
-    found = at_once(
-        lambda n: members.ask(shared, user=managers[n], member=Member("nobody-yet", roles[n % 3])), AT_ONCE
-    )
+    found = at_once(lambda n: members.ask(shared, user=managers[n], member=Member("nobody-yet", roles[n % 3])), AT_ONCE)
     assert [each for each in found if isinstance(each, Exception)] == []
     assert shared.memberships.filter(user=None).count() == 1
 

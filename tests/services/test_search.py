@@ -73,7 +73,11 @@ def stored(collection, encoder, *colours, **fields):
     raw = Colours().encode([np.array(Pictures.open(io.BytesIO(data)))])
     unit = vectors.unit(raw)
     Embedding.objects.create(
-        image=image, encoder=encoder, collection=collection, vector=unit.vectors[0], length=unit.lengths[0],
+        image=image,
+        encoder=encoder,
+        collection=collection,
+        vector=unit.vectors[0],
+        length=unit.lengths[0],
         centred_length=unit.centred_lengths[0],
     )
     return image
@@ -187,8 +191,12 @@ def test_rows_are_loaded_at_once(images, collection, django_assert_max_num_queri
 def test_hidden_and_absent_pictures_are_refused_alike(images):
     stranger, refusals = UserFactory(), []
     for pk in (images["red"].pk, uuid.uuid4()):
-        for fields in ({"images": (pk,)}, {"positives": (pk,)}, {"file": picture("red"), "negatives": (pk,)},
-                       {"images": (pk,), "region": Region(0, 0, 1, 1)}):
+        for fields in (
+            {"images": (pk,)},
+            {"positives": (pk,)},
+            {"file": picture("red"), "negatives": (pk,)},
+            {"images": (pk,), "region": Region(0, 0, 1, 1)},
+        ):
             with pytest.raises(NotFound) as caught:
                 ask(stranger, **fields)
             refusals.append((caught.value.code, caught.value.message, caught.value.fields))

@@ -129,6 +129,7 @@ def test_where_stops_count_as_bad_ends_a_picture_is_recorded_as_failed(monkeypat
 
 def elsewhere(act):
     """Do it in another thread by another connection, as another process does."""
+
     def then_close():
         act()
         connections.close_all()
@@ -180,5 +181,3 @@ class Wider:
 
     def encode(self, pictures):
         return np.ones((len(pictures), 5), dtype=np.float32)
-
-

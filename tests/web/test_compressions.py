@@ -35,8 +35,14 @@ def asked(boss):
     tables.labelled(mine)
     EncoderFactory(name="whole", spec=tables.TINY.to_dict(), dimension=64)
     return {
-        "encoder": "whole", "collection": mine.pk, "labels": "tags", "calibration": "", "int8": "on",
-        "dimensions": "7, 4", "keep": "1", "steps": "10",
+        "encoder": "whole",
+        "collection": mine.pk,
+        "labels": "tags",
+        "calibration": "",
+        "int8": "on",
+        "dimensions": "7, 4",
+        "keep": "1",
+        "steps": "10",
     }
 
 

@@ -186,7 +186,7 @@ def test_hidden_and_absent_pictures_answer_alike(sees, stranger, four):
     browser = sees(stranger)
     answers = [browser.get(f"/?image={key}") for key in (four["red"].id, uuid4())]
     assert [answer.status_code for answer in answers] == [404, 404]
-    bodies = [re.sub(r'[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9]{64}', "*", answer.content.decode()) for answer in answers]
+    bodies = [re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9]{64}", "*", answer.content.decode()) for answer in answers]
     assert bodies[0] == bodies[1]
     assert cards(browser.get("/")) == []
 

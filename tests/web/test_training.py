@@ -34,8 +34,12 @@ def test_the_example_starts_as_it_stands(admin, mine):
 
 @pytest.mark.parametrize(
     ("config", "said"),
-    [("not toml [", "config"), (EXAMPLE.replace("arcface", "magic"), "recipe"), (EXAMPLE + "\n[odd]\n", "odd"),
-     (EXAMPLE.replace("compact-v1.", "lost."), "start.weights")],
+    [
+        ("not toml [", "config"),
+        (EXAMPLE.replace("arcface", "magic"), "recipe"),
+        (EXAMPLE + "\n[odd]\n", "odd"),
+        (EXAMPLE.replace("compact-v1.", "lost."), "start.weights"),
+    ],
 )
 def test_a_wrong_config_is_told_beside_its_field(admin, mine, config, said):
     answer = admin.post("/training/", {"collection": mine.pk, "by": "tags", "config": config})

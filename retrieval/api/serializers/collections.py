@@ -31,7 +31,15 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
     class Meta:
         model = Collection
         fields = [
-            "id", "name", "description", "visibility", "owner", "role", "image_count", "ready_count", "created_at"
+            "id",
+            "name",
+            "description",
+            "visibility",
+            "owner",
+            "role",
+            "image_count",
+            "ready_count",
+            "created_at",
         ]
         read_only_fields = fields
 

@@ -51,8 +51,24 @@ class CompressionSerializer(serializers.ModelSerializer[Compression]):
     class Meta:
         model = Compression
         fields = [
-            "id", "user", "encoder", "collection", "labels", "calibration", "dimensions", "int8", "keep", "steps",
-            "state", "stage", "done", "total", "error", "created_at", "started_at", "finished_at",
+            "id",
+            "user",
+            "encoder",
+            "collection",
+            "labels",
+            "calibration",
+            "dimensions",
+            "int8",
+            "keep",
+            "steps",
+            "state",
+            "stage",
+            "done",
+            "total",
+            "error",
+            "created_at",
+            "started_at",
+            "finished_at",
         ]
         read_only_fields = fields
 

@@ -31,8 +31,21 @@ class EncoderSerializer(serializers.ModelSerializer[Encoder]):
     class Meta:
         model = Encoder
         fields = [
-            "id", "name", "state", "trained", "dimension", "measure", "spec", "weights_sha256", "scores", "origin",
-            "note", "progress", "created_at", "activated_at", "retired_at",
+            "id",
+            "name",
+            "state",
+            "trained",
+            "dimension",
+            "measure",
+            "spec",
+            "weights_sha256",
+            "scores",
+            "origin",
+            "note",
+            "progress",
+            "created_at",
+            "activated_at",
+            "retired_at",
         ]
         read_only_fields = fields
 

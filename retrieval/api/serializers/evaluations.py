@@ -33,8 +33,20 @@ class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
     class Meta:
         model = Evaluation
         fields = [
-            "id", "user", "collection", "labels", "encoders", "measure", "groups", "state", "done", "total", "error",
-            "created_at", "started_at", "finished_at",
+            "id",
+            "user",
+            "collection",
+            "labels",
+            "encoders",
+            "measure",
+            "groups",
+            "state",
+            "done",
+            "total",
+            "error",
+            "created_at",
+            "started_at",
+            "finished_at",
         ]
         read_only_fields = fields
 

@@ -98,8 +98,24 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
     class Meta:
         model = Image
         fields = [
-            "id", "collection", "title", "caption", "tags", "group_key", "source_url", "metadata", "width", "height",
-            "format", "bytes", "sha256", "status", "error", "thumbnail_url", "file_url", "created_at",
+            "id",
+            "collection",
+            "title",
+            "caption",
+            "tags",
+            "group_key",
+            "source_url",
+            "metadata",
+            "width",
+            "height",
+            "format",
+            "bytes",
+            "sha256",
+            "status",
+            "error",
+            "thumbnail_url",
+            "file_url",
+            "created_at",
         ]
         read_only_fields = fields
 

@@ -34,8 +34,20 @@ class TrainingSerializer(serializers.ModelSerializer[TrainingRun]):
     class Meta:
         model = TrainingRun
         fields = [
-            "id", "user", "name", "recipe", "collection", "by", "state", "step", "steps", "encoder", "error",
-            "created_at", "started_at", "finished_at",
+            "id",
+            "user",
+            "name",
+            "recipe",
+            "collection",
+            "by",
+            "state",
+            "step",
+            "steps",
+            "encoder",
+            "error",
+            "created_at",
+            "started_at",
+            "finished_at",
         ]
         read_only_fields = fields
 

@@ -34,7 +34,6 @@ class EncoderView(ApiView):
         """Show an encoder; while it is being built also how far it is."""
         return Response(self.shown(EncoderSerializer, encoders.get(encoder_id, seen_by=self.person)))
 
-
     @extend_schema(responses={204: None})
     def delete(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
         """Drop an encoder that is not active, with its vectors and its index. Administrators only."""

@@ -52,9 +52,7 @@ class ImagesView(ApiView):
     largest_file = "image_bytes"
     more_failures = frozenset({409, 429, 507})
 
-    @extend_schema(
-        operation_id="images_list", parameters=[ImageQuery], responses=ImageSerializer(many=True)
-    )
+    @extend_schema(operation_id="images_list", parameters=[ImageQuery], responses=ImageSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List the visible pictures, newest first."""
         wanted = asked(ImageQuery, request)

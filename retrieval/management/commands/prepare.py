@@ -53,4 +53,3 @@ def require_known_weights() -> None:
             if error.code == weight_files.ALTERED:
                 which = f"{row.name} of IMAGESEARCH_ENCODER" if row.name == wish else f"The active encoder {row.name}"
                 raise CommandError(f"{which} cannot be used: {error.message}") from None
-

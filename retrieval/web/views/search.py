@@ -80,9 +80,12 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
 def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
     """Collect what the search panel offers: where to look, which tags, by which measure."""
     values, usual = question.values, browse.default_measure()
-    chosen = {image.id: image for image in images.listing(request.user, filters=ImageFilters()).filter(
-        pk__in=[*values["image"], *values["no"]]
-    )}
+    chosen = {
+        image.id: image
+        for image in images.listing(request.user, filters=ImageFilters()).filter(
+            pk__in=[*values["image"], *values["no"]]
+        )
+    }
     return {
         "question": question,
         "liked": [chosen[key] for key in values["image"] if key in chosen],
