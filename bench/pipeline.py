@@ -45,12 +45,15 @@ from django.db import connection  # noqa: E402
 from bench.ingest import photographs  # noqa: E402
 from imagesearch import servers  # noqa: E402
 from imagesearch.embedded import lending  # noqa: E402
-from retrieval import encoders  # noqa: E402
+from retrieval import live_encoders  # noqa: E402
 from retrieval.embedding.encoder import Encoder as LiveEncoder  # noqa: E402
 from retrieval.ingest import sandbox, store  # noqa: E402
 from retrieval.ingest.store import Place  # noqa: E402
 from retrieval.models import Collection, Embedding  # noqa: E402
-from retrieval.services import first_link, imports, jobs, weights  # noqa: E402
+from retrieval.services.encoders import weights  # noqa: E402
+from retrieval.services.images import imports  # noqa: E402
+from retrieval.services.people import sign_in_link  # noqa: E402
+from retrieval.work import jobs  # noqa: E402
 
 
 class Clock:
@@ -144,13 +147,13 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     settings.IMAGESEARCH = replace(settings.IMAGESEARCH, encoder=options.encoder)
     call_command("migrate", verbosity=0)
     weights.first_encoder()
-    user = first_link.prepare_admin()
+    user = sign_in_link.prepare_admin()
     place = Place(Collection.objects.create(name="bench", owner=user), user, imports.PRIORITY_BULK)
     made = photographs(options.pictures + WARM)
     put_in(made[:WARM], place)
     embedded(WARM)
     results = {"import_images": put_in(made[WARM:], place), "worker": embedded(options.pictures)}
-    return {"runtime": encoders.runtime_name(), "pictures": options.pictures, **results}
+    return {"runtime": live_encoders.runtime_name(), "pictures": options.pictures, **results}
 
 
 def main() -> None:

@@ -61,6 +61,7 @@ SPOOL = FILE_UPLOAD_TEMP_DIR = datadir.inside(DATA_DIR, "spool")
 
 # --- Parts -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "imagesearch",
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
@@ -180,12 +181,12 @@ CELERY_BEAT_SCHEDULE = {
 # --- People ----------------------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "retrieval.services.passwords.LongEnough", "OPTIONS": {"min_length": 10}},
+    {"NAME": "retrieval.services.people.passwords.LongEnough", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-AUTHENTICATION_BACKENDS = ["retrieval.services.passwords.Door"]
-SESSION_ENGINE = "retrieval.services.sessions"
+AUTHENTICATION_BACKENDS = ["retrieval.services.people.passwords.Door"]
+SESSION_ENGINE = "retrieval.services.people.sessions"
 SESSION_IDLE_HOURS = env.integer("IMAGESEARCH_SESSION_IDLE_HOURS", default=72, low=1, high=8760)
 SESSION_DAYS = env.integer("IMAGESEARCH_SESSION_DAYS", default=30, low=1, high=365)
 SESSION_COOKIE_AGE = SESSION_DAYS * 24 * 3600

@@ -14,14 +14,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagesearch.settings")
 
 application = get_wsgi_application()
 
-from retrieval import encoders  # noqa: E402  (its models need the application)
+from retrieval import live_encoders  # noqa: E402  (its models need the application)
 from retrieval.errors import RetrievalError  # noqa: E402
 
 
 def load_encoder() -> None:
     """Load the active encoder; when that is not possible now, the first search tries again and says why."""
     try:
-        encoders.active()
+        live_encoders.active()
     except (RetrievalError, DatabaseError) as error:
         structlog.get_logger(__name__).warning("encoder_not_loaded", reason=str(error))
     finally:

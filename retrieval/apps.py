@@ -16,4 +16,4 @@ class RetrievalConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks and the watch over accounts; only now, as they need the models."""
         import_module("retrieval.checks")
-        import_module("retrieval.services.account_changes")
+        import_module("retrieval.services.people.account_changes")

@@ -15,8 +15,7 @@ from django.db import DatabaseError, connection
 
 from retrieval import conf, weight_files
 from retrieval.errors import WeightsError
-from retrieval.ingest import process
-from retrieval.ingest.protection import SETTING
+from retrieval.ingest import SETTING, process
 from retrieval.models import Encoder, Heartbeat
 
 # 0.8.0 brought iterative scans, without which a filtered search starves; 0.8.7 mended a rare race of INSERT and VACUUM.

@@ -18,30 +18,16 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db import OperationalError as DatabaseAway
 from kombu.exceptions import OperationalError
 
-from retrieval import encoders, weight_files
+from retrieval import live_encoders, weight_files
 from retrieval.errors import RetrievalError, Unavailable, WeightsError
 from retrieval.models import Compression, Encoder, Evaluation, TrainingRun
-from retrieval.services import (
-    accounts,
-    archives,
-    clocks,
-    compressions,
-    derived,
-    evaluations,
-    idempotency,
-    images,
-    indexes,
-    jobs,
-    ledger,
-    leftovers,
-    lines,
-    purging,
-    sessions,
-    status,
-    thumbnails,
-    training,
-)
-from retrieval.services import encoders as encoder_life
+from retrieval.services.encoders import compressions, indexes, training
+from retrieval.services.encoders import encoders as encoder_life
+from retrieval.services.evaluation import evaluations
+from retrieval.services.images import archives, idempotency, images, leftovers, lines, purging, thumbnails
+from retrieval.services.operations import clocks, status
+from retrieval.services.people import accounts, sessions
+from retrieval.work import derived, jobs, ledger
 
 log = structlog.get_logger(__name__)
 
@@ -129,7 +115,7 @@ def load_encoder(**_: Any) -> None:
     next owner of that number, such as the broker, is sent our queries.
     """
     try:
-        encoders.active()
+        live_encoders.active()
         _beat()
     except (Unavailable, WeightsError) as error:
         log.error("encoder_unusable", code=error.code, reason=error.message)
@@ -296,4 +282,4 @@ def _give_back_at_the_end() -> None:
 
 
 def _beat() -> None:
-    status.beat(ledger.worker_name(), kind="worker", detail={"runtime": encoders.runtime_name()})
+    status.beat(ledger.worker_name(), kind="worker", detail={"runtime": live_encoders.runtime_name()})

@@ -97,4 +97,4 @@ def _worker_number() -> int:
 @pytest.fixture(autouse=True)
 def an_archive_is_one_turn(monkeypatch):
     """On a slow machine a turn would be over in the midst of an archive; what tests turns makes its own."""
-    monkeypatch.setattr("retrieval.services.archives.TURN_SECONDS", 3600.0)
+    monkeypatch.setattr("retrieval.services.images.archives.TURN_SECONDS", 3600.0)

@@ -38,7 +38,7 @@ def serving() -> Iterator[Elsewhere]:
 
 def allow_only_it(monkeypatch) -> None:
     """Let the one address of the server count as public, and its port as the web's; all else is judged as ever."""
-    from retrieval.services import addresses
+    from retrieval.services.images import addresses
 
     real = addresses.rules
     rule = lambda address: address == HOME or is_public(address)  # noqa: E731

@@ -6,8 +6,8 @@ from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from retrieval.evaluation.bootstrap import Interval
 from retrieval.evaluation.protocol import Plan
 from retrieval.evaluation.report import Report, Sizes, Subject
-from retrieval.services import compression
-from retrieval.services.compression import Row, Table
+from retrieval.services.encoders import compression
+from retrieval.services.encoders.compression import Row, Table
 from tests.web.library import put
 
 TINY = EncoderSpec("mobilenet_v2", image_size=32, widths=(32, *[16] * 16, 64))

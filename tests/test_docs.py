@@ -10,7 +10,7 @@ from django.core.management import get_commands
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-OWN = {name for name, app in get_commands().items() if app == "retrieval"}
+OWN = {name for name, app in get_commands().items() if app in {"retrieval", "imagesearch"}}
 ASVS, THREATS = ROOT / "docs" / "asvs.md", ROOT / "docs" / "threat-model.md"
 STATES = ("met", "partly", "not met", "does not apply")
 # How many requirements of level 1 and of level 2 each chapter of ASVS 5.0.0 has, from V1 to V17.

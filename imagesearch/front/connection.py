@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from imagesearch.front.watch import Watch, network
 from retrieval import conf
-from retrieval.services import limits
+from retrieval.services.people import limits
 
 KEY = "imagesearch.connection"
 

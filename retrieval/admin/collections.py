@@ -13,8 +13,8 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from retrieval.admin.base import actor, choice
 from retrieval.models import Collection, Membership
-from retrieval.services import moderation
-from retrieval.services.collections import CollectionChanges
+from retrieval.services.images import moderation
+from retrieval.services.images.collections import CollectionChanges
 
 
 class MembershipInline(TabularInline):

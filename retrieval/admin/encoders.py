@@ -17,7 +17,8 @@ from retrieval import tasks
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.errors import RetrievalError
 from retrieval.models import Encoder, EncoderState, RecallFigure, TrainingRun
-from retrieval.services import encoders, rights
+from retrieval.services.encoders import encoders
+from retrieval.services.people import rights
 
 
 @admin.register(Encoder)

@@ -23,7 +23,8 @@ from unfold.forms import ActionForm
 from retrieval import conf, tasks
 from retrieval.admin.base import actor
 from retrieval.models import Collection, Image, Status
-from retrieval.services import accounts, images, moderation
+from retrieval.services.images import images, moderation
+from retrieval.services.people import accounts
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from retrieval import tasks
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice, link
 from retrieval.models import ArchiveImport, EmbeddingJob, ImportIssue, JobOverview
-from retrieval.services import moderation, rights
+from retrieval.services.images import moderation
+from retrieval.services.people import rights
 
 
 @admin.register(JobOverview)

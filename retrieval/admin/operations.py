@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from retrieval.services import rights, status, totals
+from retrieval.services.operations import status, totals
+from retrieval.services.people import rights
 
 HEIGHT, WIDTH, GAP = 96, 18, 4
 

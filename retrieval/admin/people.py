@@ -16,7 +16,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.models import ApiToken, AuditEvent
-from retrieval.services import moderation, rights
+from retrieval.services.images import moderation
+from retrieval.services.people import rights
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from retrieval import conf
 from retrieval.errors import Forbidden
 from retrieval.models import ApiToken
-from retrieval.services import accounts
+from retrieval.services.people import accounts
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView

@@ -19,7 +19,7 @@ from retrieval.api.pagination import CursorPages
 from retrieval.api.parsers import JsonParser
 from retrieval.api.schema import Schema
 from retrieval.errors import InvalidInput, TooLarge
-from retrieval.services import limits
+from retrieval.services.people import limits
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -4,8 +4,26 @@
 from retrieval.embedding import vision  # isort: skip
 from retrieval.embedding import checkpoint
 from retrieval.embedding.choice import use_quickest
+from retrieval.embedding.codes import Codes
+from retrieval.embedding.composing import Step
 from retrieval.embedding.encoder import Encoder
+from retrieval.embedding.openvino_cpu import OpenVINORuntime, precisions
+from retrieval.embedding.preprocessing import Pixels, resized
 from retrieval.embedding.spec import EncoderSpec
 from retrieval.embedding.whitening import Whitening, fit_pca_whitening
 
-__all__ = ["Encoder", "EncoderSpec", "Whitening", "checkpoint", "fit_pca_whitening", "use_quickest", "vision"]
+__all__ = [
+    "Codes",
+    "Encoder",
+    "EncoderSpec",
+    "OpenVINORuntime",
+    "Pixels",
+    "Step",
+    "Whitening",
+    "checkpoint",
+    "fit_pca_whitening",
+    "precisions",
+    "resized",
+    "use_quickest",
+    "vision",
+]

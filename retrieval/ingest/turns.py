@@ -30,6 +30,14 @@ class Asker:
     patient: bool = False
     charge: Callable[[float], None] = _nothing
 
+    @classmethod
+    def behind(cls, user_id: int, *, charge: Callable[[float], None] = _nothing) -> Asker:
+        """Return the person for whom a worker decodes: takes turns with others, and is never refused.
+
+        ``charge`` is told the seconds in the thread that decodes.
+        """
+        return cls(f"user:{user_id}", patient=True, charge=charge)
+
 
 @dataclass(eq=False)
 class Job:

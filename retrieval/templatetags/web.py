@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from retrieval import conf
 from retrieval.models import Image
-from retrieval.services import rights
+from retrieval.services.people import rights
 from retrieval.web import words
 
 register = template.Library()

@@ -1,13 +1,41 @@
 """Pictures to better encoders: torch only, no Django. What the rest of the app uses of it is named here."""
 
-from retrieval.training.config import RunConfig
+from retrieval.training.config import AugmentConfig, OptimiserConfig, RunConfig, SamplingConfig, ScheduleConfig
 from retrieval.training.data import PictureSet, from_arrays, from_folder, from_manifest
-from retrieval.training.loop import Diverged, Hooks, Progress
+from retrieval.training.distill import Distill, DistillOptions
+from retrieval.training.drawing import Artist, Inversion
+from retrieval.training.loop import CHECKPOINT, Diverged, Hooks, Job, Progress, averaged, fit
+from retrieval.training.prune import prune
 from retrieval.training.recipes import RECIPES, require_recipe
 from retrieval.training.record import Record
 from retrieval.training.runs import Places, Result, run
 
 __all__ = [
-    "RECIPES", "Diverged", "Hooks", "PictureSet", "Places", "Progress", "Record", "Result", "RunConfig",
-    "from_arrays", "from_folder", "from_manifest", "require_recipe", "run",
-]  # fmt: skip
+    "CHECKPOINT",
+    "RECIPES",
+    "Artist",
+    "AugmentConfig",
+    "Distill",
+    "DistillOptions",
+    "Diverged",
+    "Hooks",
+    "Inversion",
+    "Job",
+    "OptimiserConfig",
+    "PictureSet",
+    "Places",
+    "Progress",
+    "Record",
+    "Result",
+    "RunConfig",
+    "SamplingConfig",
+    "ScheduleConfig",
+    "averaged",
+    "fit",
+    "from_arrays",
+    "from_folder",
+    "from_manifest",
+    "prune",
+    "require_recipe",
+    "run",
+]

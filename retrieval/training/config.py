@@ -8,7 +8,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
-from retrieval.embedding.spec import EncoderSpec
+from retrieval.embedding import EncoderSpec
 from retrieval.errors import InvalidInput
 from retrieval.training import bounds
 from retrieval.training.bounds import MOST_ENTRIES, MOST_STEPS, Between, PartOf, Share, Side, Steps

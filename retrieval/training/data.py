@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from retrieval.embedding.preprocessing import Pixels, resized
+from retrieval.embedding import Pixels, resized
 from retrieval.errors import InvalidInput, UnsupportedPicture
 
 UNLABELLED = "_"  # the class folder (or part of one) that means: no label

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from retrieval.embedding.encoder import Encoder
+from retrieval.embedding import Encoder
 from retrieval.training.bounds import Rate, Scale, Share, Side, Stages, Weight
 from retrieval.training.losses.distillation import cosine_loss, logit_loss, relation_loss
 from retrieval.training.losses.metric import CosineClassifier

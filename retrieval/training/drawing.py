@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from retrieval.embedding import checkpoint
-from retrieval.embedding.encoder import Encoder
-from retrieval.embedding.preprocessing import Pixels
+from retrieval.embedding import Encoder, Pixels, checkpoint
 from retrieval.errors import InvalidInput
 from retrieval.training import generator
 from retrieval.training.generator import FILE_ENDING, Generator

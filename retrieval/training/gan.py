@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from retrieval.embedding.encoder import Encoder
+from retrieval.embedding import Encoder
 from retrieval.training.bounds import Channels, Rate, Side, Width
 from retrieval.training.generator import FILE_ENDING, Generator, save
 from retrieval.training.losses.adversarial import discriminator_loss, generator_loss

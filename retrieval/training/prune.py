@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from retrieval.embedding.encoder import Encoder
+from retrieval.embedding import Encoder
 from retrieval.errors import InvalidInput
 
 WIDTH_STEP = 8  # vector units work on eight channels at a time

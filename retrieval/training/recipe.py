@@ -10,8 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from retrieval.embedding import backbones
-from retrieval.embedding.encoder import Encoder
+from retrieval.embedding import Encoder, backbones
 from retrieval.errors import InvalidInput
 from retrieval.training.stem import Stem
 

@@ -12,10 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from retrieval.embedding import checkpoint
-from retrieval.embedding.encoder import Encoder
-from retrieval.embedding.spec import EncoderSpec
-from retrieval.embedding.whitening import Whitening
+from retrieval.embedding import Encoder, EncoderSpec, Whitening, checkpoint
 from retrieval.errors import InvalidInput
 from retrieval.training.config import RunConfig, build
 from retrieval.training.data import PictureSet

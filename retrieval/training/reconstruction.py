@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from retrieval.embedding.encoder import Encoder
+from retrieval.embedding import Encoder
 from retrieval.training.bounds import Channels, Side, Stages
 from retrieval.training.generator import Generator
 from retrieval.training.recipe import Batch, FineTuned, Recipe

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retrieval.embedding import checkpoint
-from retrieval.embedding.encoder import Encoder
+from retrieval.embedding import Encoder, checkpoint
 from retrieval.errors import InvalidInput
-from retrieval.evaluation.protocol import LabelledSet, evaluate
+from retrieval.evaluation import LabelledSet, evaluate
 from retrieval.training.augment import plain
 from retrieval.training.config import RunConfig
 from retrieval.training.data import NO_LABEL, PictureSet

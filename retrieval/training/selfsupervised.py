@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from retrieval.embedding.encoder import Encoder
+from retrieval.embedding import Encoder
 from retrieval.training.bounds import Between, Steps, Temperature, Weight, Width
 from retrieval.training.losses.selfsupervised import nt_xent, swav, vicreg
 from retrieval.training.recipe import Batch, Recipe

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-from retrieval.embedding.encoder import Encoder
-from retrieval.embedding.openvino_cpu import OpenVINORuntime, precisions
+from retrieval.embedding import Encoder, OpenVINORuntime, precisions
 
 
 class Stem:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from retrieval.embedding.encoder import Encoder
+from retrieval.embedding import Encoder
 from retrieval.training.augment import mixup
 from retrieval.training.bounds import Between, Margin, PartOf, Rate, Scale, Stages
 from retrieval.training.losses.metric import CosineClassifier, contrastive_loss, triplet_loss

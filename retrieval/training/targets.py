@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from retrieval.embedding.whitening import Whitening, fit_pca_whitening
+from retrieval.embedding import Whitening, fit_pca_whitening
 
 Floats = NDArray[np.float32]
 POWER = 0.1  # of the eigenvalues: best of 0, 0.1 and 0.25 over 13 labelled sources of the training corpus

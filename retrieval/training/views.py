@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from retrieval.embedding.encoder import Encoder
-from retrieval.embedding.preprocessing import Pixels
+from retrieval.embedding import Encoder, Pixels
 from retrieval.training.augment import plain
 from retrieval.training.stem import Stem
 

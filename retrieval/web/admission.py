@@ -16,7 +16,7 @@ from django.urls import Resolver404, resolve
 
 from retrieval import conf
 from retrieval.models import ApiToken
-from retrieval.services import accounts
+from retrieval.services.people import accounts
 from retrieval.web import bodies
 from retrieval.web.bodies import UNREAD
 

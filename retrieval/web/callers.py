@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject, empty
 
 from retrieval import caller
-from retrieval.services import accounts, limits
+from retrieval.services.people import accounts, limits
 
 AGENT_LENGTH = 300
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from retrieval.models import Image
-from retrieval.services.search import SearchAnswer
+from retrieval.services.searching.search import SearchAnswer
 
 TOP = 5
 

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from retrieval import checks, conf, telemetry
-from retrieval.services import accounts, limits, rights, status
+from retrieval.services.operations import status
+from retrieval.services.people import accounts, limits, rights
 
 PUBLICLY = "The {} does not work; administrators read here why, as does manage.py check --database default."
 

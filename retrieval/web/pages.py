@@ -20,7 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from retrieval import conf
 from retrieval.errors import RetrievalError, TooMany, Unavailable
 from retrieval.models import Collection, Role
-from retrieval.services import limits
+from retrieval.services.people import limits
 from retrieval.web import words
 
 View = Callable[..., HttpResponseBase]

@@ -8,10 +8,12 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from retrieval import encoders as live_encoders
+from retrieval import live_encoders
 from retrieval.admin import operations
 from retrieval.models import AuditEvent, Collection, EmbeddingJob, Encoder, Image, JobState
-from retrieval.services import images, jobs, totals
+from retrieval.services.images import images
+from retrieval.services.operations import totals
+from retrieval.work import jobs
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
 from tests.services.test_jobs import ColourEncoder, png
 

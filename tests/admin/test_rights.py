@@ -15,11 +15,12 @@ from django.db import models
 from django.test import RequestFactory
 from django.urls import reverse
 
-from retrieval import encoders as live_encoders
+from retrieval import live_encoders
 from retrieval.admin.images import ImageAdmin
 from retrieval.errors import Forbidden
 from retrieval.models import Collection, EmbeddingJob, Encoder, Image, JobOverview, JobState
-from retrieval.services import indexes, moderation
+from retrieval.services.encoders import indexes
+from retrieval.services.images import moderation
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
 from tests.services.test_jobs import ColourEncoder
 

@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 
 from retrieval.admin.collections import CollectionAdmin
 from retrieval.models import ApiToken, AuditEvent, Collection, Image
-from retrieval.services import accounts
+from retrieval.services.people import accounts
 from tests.factories import CollectionFactory, ImageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

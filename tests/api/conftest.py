@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 def fresh_limits():
     """Forget what other tests counted; the counts of this process too."""
     from retrieval import conf
-    from retrieval.services import limits
+    from retrieval.services.people import limits
 
     redis.Redis.from_url(conf.get().broker).flushdb()
     limits._local.windows.clear()
@@ -25,7 +25,7 @@ def calls():
     """Make a client that calls as a person, by token; without a person a visitor."""
     from rest_framework.test import APIClient
 
-    from retrieval.services import accounts
+    from retrieval.services.people import accounts
 
     def make(user=None, scope="write"):
         client = APIClient()

@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractUser
 from django.test import Client
 from rest_framework.test import APIClient
 
-from retrieval.services.jobs import RATE_MINUTES
+from retrieval.work.jobs import RATE_MINUTES
 
 PICTURE = re.compile(r"/pictures/([0-9a-f-]{36})/")
 THUMBNAIL = re.compile(r"/media/thumbnails/([0-9a-f-]{36})/")

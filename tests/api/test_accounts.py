@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from retrieval.api.auth import MayCall
 from retrieval.models import ApiToken, FirstLink
-from retrieval.services import accounts, collections, first_link
+from retrieval.services.images import collections
+from retrieval.services.people import accounts, sign_in_link
 
 TOKEN = "/api/v1/auth/token/"
 PASSWORD = "secret-pass-1"
@@ -39,12 +40,12 @@ def dumped():
 
 def opening(values):
     """Those of the values that open anything as a token or as a first link."""
-    return [value for value in values if accounts.user_of_token(value) or first_link.redeem(value)]
+    return [value for value in values if accounts.user_of_token(value) or sign_in_link.redeem(value)]
 
 
 def test_a_stolen_dump_of_the_tables_opens_nothing(owner, calls, figure):
     secret = calls().post(TOKEN, {"username": "owner", "password": PASSWORD}, format="json").json()["token"]
-    link = first_link.issue(owner)
+    link = sign_in_link.issue(owner)
     values = dumped()
     assert not {secret, link} & set(values)
     assert opening(values) == []

@@ -9,7 +9,7 @@ import pytest
 
 from retrieval import conf
 from retrieval.models import Image, Membership
-from retrieval.services import addresses
+from retrieval.services.images import addresses
 from tests.elsewhere import allow_only_it, serving
 from tests.factories import CollectionFactory, EncoderFactory
 

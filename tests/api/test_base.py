@@ -117,7 +117,7 @@ def test_an_answer_is_json_whatever_accept_says(owner, calls):
 def test_a_database_that_is_away_answers_503(owner, calls, monkeypatch):
     from django.db import OperationalError
 
-    from retrieval.services import collections
+    from retrieval.services.images import collections
 
     def gone(user):
         raise OperationalError("server closed the connection")

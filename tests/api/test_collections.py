@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from retrieval.errors import InvalidInput
 from retrieval.models import Membership
-from retrieval.services import members as members_service
+from retrieval.services.images import members as members_service
 from tests.factories import UserFactory
 
 BASE = "/api/v1/collections/"

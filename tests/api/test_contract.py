@@ -59,16 +59,16 @@ def site(db):
 @pytest.fixture
 def callers(site, settings, tmp_path, monkeypatch):
     """Tokens of an owner who is an administrator and of a stranger; the first of each kind is ``HERE``."""
-    from retrieval import encoders
+    from retrieval import live_encoders
     from retrieval.models import ArchiveImport
-    from retrieval.services import accounts
+    from retrieval.services.people import accounts
     from tests.factories import CollectionFactory, EncoderFactory, UserFactory
     from tests.web.library import MeanColour, put
 
     settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path, fetch=False)  # made-up addresses are not asked
     owner = UserFactory(username="owner", is_staff=True, is_superuser=True)
     collection = CollectionFactory(id=HERE, owner=owner, visibility="public")
-    monkeypatch.setattr(encoders, "for_row", lambda row: MeanColour())
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: MeanColour())
     encoder = EncoderFactory(id=HERE, dimension=3)
     put(collection, "red", encoder=encoder, id=HERE, tags=["known"])
     put(collection, "pink", encoder=encoder, tags=["known"])  # to be found
@@ -93,7 +93,7 @@ def test_every_call_keeps_its_word(site, callers, record_property):
 
 @pytest.mark.long
 def test_a_call_that_fails_on_the_server_is_found(site, callers, monkeypatch):
-    from retrieval.services import collections
+    from retrieval.services.images import collections
 
     description = schemathesis.openapi.from_wsgi("/api/v1/schema/", site)
     (listed,) = (found.ok() for found in description.get_all_operations()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.models import Compression, TrainingRun
-from retrieval.services import encoders, indexes, origins
+from retrieval.services.encoders import encoders, indexes, origins
 from tests.factories import EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 

@@ -53,7 +53,7 @@ def test_an_encoder_is_built_then_activated(admin, active, calls):
 
 
 def test_an_encoder_that_is_not_active_is_dropped(admin, active, calls, monkeypatch):
-    from retrieval.services import indexes
+    from retrieval.services.encoders import indexes
 
     monkeypatch.setattr(indexes, "drop", lambda encoder: None)
     other = EncoderFactory(name="old", dimension=3, state="retired")
@@ -65,7 +65,7 @@ def test_an_encoder_that_is_not_active_is_dropped(admin, active, calls, monkeypa
 
 
 def test_a_worse_encoder_needs_a_reason(admin, active, calls, collection, monkeypatch):
-    from retrieval.services import indexes
+    from retrieval.services.encoders import indexes
 
     monkeypatch.setattr(indexes, "ensure", lambda encoder: None)
     ImageFactory(collection=collection)
@@ -99,7 +99,7 @@ def test_jobs_say_what_failed_and_try_it_again(owner, active, collection, calls)
 
 
 def test_a_projection_becomes_a_draft(admin, active, calls, collection, monkeypatch):
-    from retrieval.services import projections
+    from retrieval.services.encoders import projections
 
     seen = []
 
@@ -161,7 +161,7 @@ def test_an_archive_is_taken_in_and_followed(owner, stranger, collection, calls,
 
 @pytest.mark.usefixtures("own_folder", "active")
 def test_an_archive_that_failed_as_a_whole_says_why(owner, collection, calls, picture):
-    from retrieval.services import archives
+    from retrieval.services.images import archives
 
     body = {"file": archive(("a.png", picture().getvalue())), "collection": str(collection.pk)}
     started = calls(owner).post("/api/v1/archives/", body, format="multipart").json()

@@ -7,7 +7,7 @@ import pytest
 
 from retrieval import tasks
 from retrieval.models import Evaluation, EvaluationState
-from retrieval.services import evaluations
+from retrieval.services.evaluation import evaluations
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 

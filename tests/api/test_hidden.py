@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from retrieval import conf, tasks
 from retrieval.ingest import sandbox, store
 from retrieval.models import Image
-from retrieval.services import images
+from retrieval.services.images import images
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory
 from tests.ingest.pictures import sample
 

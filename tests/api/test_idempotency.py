@@ -18,8 +18,8 @@ from retrieval import conf, tasks
 from retrieval.errors import Conflict
 from retrieval.ingest import sandbox
 from retrieval.models import IdempotencyKey, Image
-from retrieval.services import idempotency
-from retrieval.services.idempotency import Key
+from retrieval.services.images import idempotency
+from retrieval.services.images.idempotency import Key
 from tests.ingest.pictures import sample
 
 BASE = "/api/v1/images/"

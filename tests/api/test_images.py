@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from retrieval import conf
 from retrieval.models import Image, Membership
-from retrieval.services.picture_fields import METADATA_BYTES
+from retrieval.services.images.image_fields import METADATA_BYTES
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory
 
 BASE = "/api/v1/images/"
@@ -101,7 +101,7 @@ def test_a_key_that_cannot_be_kept_is_refused(client, collection, picture, key):
 
 def test_an_upload_that_failed_may_be_tried_again_with_its_key(client, collection, picture, monkeypatch):
     from retrieval.errors import StorageFull
-    from retrieval.services import images
+    from retrieval.services.images import images
 
     def full(*_, **__):
         raise StorageFull("The disk is full.")

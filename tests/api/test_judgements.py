@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.models import Judgement, Pool
-from retrieval.services import evaluations
+from retrieval.services.evaluation import evaluations
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 

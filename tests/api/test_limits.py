@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from retrieval import conf
 from retrieval.errors import TooMany
-from retrieval.services import limits
+from retrieval.services.people import limits
 
 
 def allowed(scope, *, key="somebody", limit=10):

@@ -14,7 +14,8 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from retrieval import conf
-from retrieval.services import indexes, rights
+from retrieval.services.encoders import indexes
+from retrieval.services.people import rights
 from tests.api.rules import ACTORS, RULES, Rule
 from tests.api.world import World
 

@@ -28,7 +28,7 @@ from retrieval.ingest import store
 from retrieval.models import Visibility
 from retrieval.models.collections import CollectionQuerySet
 from retrieval.models.images import ImageQuerySet
-from retrieval.services import indexes
+from retrieval.services.encoders import indexes
 from tests.api.surfaces import COUNTS, SHOWS, Eyes, Library, wrong
 from tests.factories import EncoderFactory, ImageFactory, UserFactory, job
 from tests.search.rows import embed
@@ -228,7 +228,7 @@ class Sharing(RuleBasedStateMachine):
 
 
 def paths(image):
-    from retrieval.services import images
+    from retrieval.services.images import images
 
     return (images.file_path(image), images.thumbnail_path(image, 320), images.thumbnail_path(image, 1280))
 

@@ -24,9 +24,9 @@ class Live:
 @pytest.fixture
 def encoder(db, monkeypatch):
     """The active encoder of three dimensions."""
-    from retrieval import encoders
+    from retrieval import live_encoders
 
-    monkeypatch.setattr(encoders, "for_row", lambda row: Live())
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: Live())
     return EncoderFactory(name="tiny", dimension=3)
 
 

@@ -14,7 +14,8 @@ from django.utils import timezone
 from retrieval import conf
 from retrieval.api.serializers.images import ImageSerializer
 from retrieval.models import Embedding, Image
-from retrieval.services import images, indexes
+from retrieval.services.encoders import indexes
+from retrieval.services.images import images
 from tests.api.rules import RULES
 from tests.api.world import World
 from tests.factories import EncoderFactory, ImageFactory
@@ -121,7 +122,7 @@ def test_vectors_go_with_their_picture(world):
 
 
 def test_without_the_purge_vectors_of_deleted_pictures_stay(world, monkeypatch):
-    from retrieval.services import purging
+    from retrieval.services.images import purging
 
     monkeypatch.setattr(purging, "may_purge", lambda: False)
     past(world.image)

@@ -15,7 +15,8 @@ from django.http import HttpResponseBase
 from rest_framework.test import APIClient
 
 from retrieval.models import ArchiveImport, Heartbeat, Membership
-from retrieval.services import accounts, images
+from retrieval.services.images import images
+from retrieval.services.people import accounts
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 

@@ -39,11 +39,11 @@ def chromium():
 @pytest.fixture
 def site(live_server, monkeypatch):
     """The live site with an encoder that sees the mean colour; people are made in its database."""
-    from retrieval import encoders
+    from retrieval import live_encoders
     from tests.factories import EncoderFactory
     from tests.web.library import MeanColour
 
-    monkeypatch.setattr(encoders, "for_row", lambda row: MeanColour())
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: MeanColour())
     live_server.encoder = EncoderFactory(name="colours", dimension=3, trained=True)
     return live_server
 

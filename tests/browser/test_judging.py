@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from retrieval.models import Judgement
-from retrieval.services import pools
-from retrieval.services.pools import PoolRequest
+from retrieval.services.evaluation import pools
+from retrieval.services.evaluation.pools import PoolRequest
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.search.rows import embed
 from tests.web.library import put

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrieval.services import first_link
+from retrieval.services.people import sign_in_link
 from tests.browser.acts import choose, shown
 from tests.factories import UserFactory
 
@@ -124,7 +124,7 @@ def test_everything_by_keys(opens, owner, library):
 
 
 def test_the_first_link_leads_to_a_password_and_the_search(opens, site):
-    token = first_link.issue(UserFactory(username="admin"))
+    token = sign_in_link.issue(UserFactory(username="admin"))
     window = opens()
     window.goto(f"/first/{token}")
     window.click("button:has-text('Sign in with this link')")

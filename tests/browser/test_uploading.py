@@ -8,7 +8,7 @@ import json
 from PIL import Image as Picture
 
 from retrieval.models import Collection, Image
-from retrieval.services import jobs
+from retrieval.work import jobs
 from tests.browser.acts import drop, paste, shown
 from tests.elsewhere import allow_only_it, serving
 from tests.web.library import png

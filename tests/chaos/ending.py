@@ -7,7 +7,7 @@ import signal
 import threading
 
 from retrieval.ingest import files, store
-from retrieval.services import images
+from retrieval.services.images import images
 
 MARK = b"ends after: "
 upload = threading.local()

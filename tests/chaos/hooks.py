@@ -66,7 +66,7 @@ class Hooks(AppConfig):
         """Wrap what is to fail."""
         from retrieval import conf
         from retrieval.models.jobs import EmbeddingJobQuerySet
-        from retrieval.services import ledger
+        from retrieval.work import ledger
         from tests.chaos import ending
 
         folder = conf.get().data_dir

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from retrieval import conf
 from retrieval.models import EmbeddingJob, JobEvent, JobState
-from retrieval.services import audit, jobs, ledger
+from retrieval.services.operations import audit
+from retrieval.work import jobs, ledger
 from tests.chaos.soak import Soak
 from tests.chaos.work import PER_SECOND, Filled, Searches
 from tests.factories import EncoderFactory, ImageFactory, job

@@ -19,8 +19,8 @@ from retrieval import checks, tasks, telemetry, weight_files
 from retrieval.ingest import process
 from retrieval.ingest.protection import FLOOR, SETTING, Protection
 from retrieval.models import Encoder, Heartbeat, RecallFigure
-from retrieval.services import accounts, limits
-from retrieval.services.status import services
+from retrieval.services.operations.status import services
+from retrieval.services.people import accounts, limits
 from retrieval.web import health
 from tests.powers import as_operator
 

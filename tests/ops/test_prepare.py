@@ -11,8 +11,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError, SystemCheckError
 
+from imagesearch.management.commands.collect_static import collect_static
 from retrieval import checks, weight_files
-from retrieval.management.commands.collect_static import collect_static
 from retrieval.models import Encoder
 
 

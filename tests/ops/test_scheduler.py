@@ -14,7 +14,8 @@ from imagesearch import scheduler
 from imagesearch.scheduler import Post, Scheduler
 from retrieval import checks
 from retrieval.models import EmbeddingJob, Encoder, Heartbeat
-from retrieval.services import clocks, jobs, status
+from retrieval.services.operations import clocks, status
+from retrieval.work import jobs
 from tests.factories import EncoderFactory, ImageFactory, job
 
 YEAR = timedelta(days=365)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from retrieval import caller
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.models import ApiToken, AuditEvent
-from retrieval.services import accounts
+from retrieval.services.people import accounts
 from tests.factories import CollectionFactory, UserFactory
 from tests.racing import at_once
 

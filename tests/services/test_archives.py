@@ -17,7 +17,7 @@ from retrieval import conf
 from retrieval.errors import Forbidden, NotFound, StorageFull, TooLarge, UnsupportedPicture
 from retrieval.ingest import sandbox, store
 from retrieval.models import ArchiveImport, EmbeddingJob, Image, ImportIssue
-from retrieval.services import archives, imports
+from retrieval.services.images import archives, imports
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.ingest.pictures import sample
 

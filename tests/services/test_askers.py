@@ -10,9 +10,10 @@ from django.contrib.auth.models import AnonymousUser
 
 from retrieval import conf
 from retrieval.errors import TooMany
-from retrieval.ingest import sandbox
-from retrieval.services import askers, images, limits
-from retrieval.services.images import Upload
+from retrieval.ingest import Asker, sandbox
+from retrieval.services.images import images
+from retrieval.services.images.images import Upload
+from retrieval.services.people import askers, limits
 from tests.factories import CollectionFactory, UserFactory
 from tests.ingest.pictures import sample
 
@@ -77,7 +78,7 @@ def test_all_addresses_of_one_network_of_ipv6_are_one_visitor():
 def test_what_workers_decode_is_not_charged_and_never_refused():
     user = UserFactory()
     used_up(user)
-    behind = askers.behind(user.pk)
+    behind = Asker.behind(user.pk)
     behind.charge(100)
     assert behind.patient
     assert behind.name == f"user:{user.pk}"

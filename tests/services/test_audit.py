@@ -18,12 +18,15 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import F
 
-from retrieval import conf, encoders
+from retrieval import conf, live_encoders
 from retrieval.ingest import files
 from retrieval.models import ArchiveImport, Embedding, EmbeddingDigest, Encoder, Image, UserUsage
 from retrieval.search import indexes as room
 from retrieval.search import stored
-from retrieval.services import audit, audit_vectors, findings, images, indexes, jobs, purging, thumbnails
+from retrieval.services.encoders import indexes
+from retrieval.services.images import images, purging, thumbnails
+from retrieval.services.operations import audit, audit_vectors, findings
+from retrieval.work import jobs
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.powers import as_operator
 from tests.search.rows import index
@@ -37,7 +40,7 @@ pytestmark = pytest.mark.django_db
 def sound(monkeypatch):
     """Three ready pictures."""
     EncoderFactory(dimension=3)
-    monkeypatch.setattr(encoders, "for_row", lambda row: ColourEncoder())
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: ColourEncoder())
     collection = CollectionFactory()
     for number in range(3):
         upload = images.Upload(io.BytesIO(png((80 * number, 50, 90))), f"{number}.png")

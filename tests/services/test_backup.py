@@ -24,11 +24,13 @@ from django.db import connection
 from django.utils import timezone
 
 from imagesearch import servers
-from retrieval import conf, encoders
+from retrieval import conf, live_encoders
 from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable
 from retrieval.ingest import files
 from retrieval.models import ArchiveImport, Collection, Embedding, EmbeddingJob, Evaluation, Image
-from retrieval.services import archives, audit, backup, backup_file, collections, images, jobs, purging
+from retrieval.services.images import archives, collections, images, purging
+from retrieval.services.operations import audit, backup, backup_file
+from retrieval.work import jobs
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.services.test_jobs import ColourEncoder, png
 
@@ -58,7 +60,7 @@ def quiet(what, done, total):
 def owner(monkeypatch):
     """Somebody with three ready pictures."""
     EncoderFactory(dimension=3)
-    monkeypatch.setattr(encoders, "for_row", lambda row: ColourEncoder())
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: ColourEncoder())
     collection = CollectionFactory(name="Holidays")
     for number in range(3):
         upload = images.Upload(io.BytesIO(png((80 * number, 70, 90))), f"{number}.png")

@@ -7,9 +7,9 @@ from django.contrib.auth.models import AnonymousUser
 
 from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import AuditEvent, Collection, Embedding, Image, ImageDigest, Role
-from retrieval.services import collections, members
-from retrieval.services.collections import CollectionChanges
-from retrieval.services.members import Member
+from retrieval.services.images import collections, members
+from retrieval.services.images.collections import CollectionChanges
+from retrieval.services.images.members import Member
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

@@ -14,15 +14,15 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from PIL import Image as Pillow
 
-from retrieval import encoders, training
+from retrieval import live_encoders, training
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint, codes
 from retrieval.errors import Conflict, InvalidInput, WeightsError
 from retrieval.evaluation import metrics
 from retrieval.models import Encoder as Row
-from retrieval.services import compression, storing, variants
-from retrieval.services.compression import Table, Workshop
-from retrieval.services.labelled import Folder
-from retrieval.services.variants import Wanted
+from retrieval.services.encoders import compression, storing, variants
+from retrieval.services.encoders.compression import Table, Workshop
+from retrieval.services.encoders.variants import Wanted
+from retrieval.services.evaluation.labelled import Folder
 
 pytestmark = pytest.mark.django_db
 
@@ -143,7 +143,7 @@ def literal_map(vectors, labels, order_of):
 
 def test_re_ranked_signs_score_what_searching_so_finds(folder, unsaved, monkeypatch):
     monkeypatch.setattr(storing, "CANDIDATES", 9)
-    live = encoders.load(unsaved).to("cpu")
+    live = live_encoders.load(unsaved).to("cpu")
     bench = seen_by(folder, live)
     seen = bench.measurable.galleries[0]
     shrunk = [compression._shrunk(live, each) for each in Folder(folder).sample(most=1024, progress=silent)]
@@ -169,7 +169,7 @@ def test_an_adopted_row_is_a_draft_encoder_that_scores_what_the_table_says(table
     assert row.origin == {"compressed_from": "whole", "row": name, "calibrated_on": "stripes"}
     measured = table.row(name).report
     assert row.scores["stripes"]["map"] == measured.overall["mAP"].mean
-    again = seen_by(folder, encoders.plain(row)).trial(network(), codes.to_half).outcome
+    again = seen_by(folder, live_encoders.plain(row)).trial(network(), codes.to_half).outcome
     assert float(again.scores[:, 0].mean()) == pytest.approx(measured.overall["mAP"].mean, abs=1e-6)
     with pytest.raises(Conflict):
         compression.adopt(table, name, folder=kept)

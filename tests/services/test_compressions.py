@@ -12,30 +12,23 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from retrieval import conf, encoders, tasks
+from retrieval import conf, live_encoders, tasks
 from retrieval.embedding import checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.ingest import files, sandbox
 from retrieval.management import scenes
 from retrieval.models import AuditEvent, Compression, Encoder, Image, Labels, RunState
-from retrieval.services import (
-    audit_files,
-    collections,
-    compression,
-    compressions,
-    evaluation,
-    indexes,
-    jobs,
-    ledger,
-    lines,
-    search,
-    storing,
-)
-from retrieval.services import encoders as life
-from retrieval.services.compressions import CompressionRequest
-from retrieval.services.labelled import CollectionLabels
-from retrieval.services.search_request import SearchRequest
-from retrieval.services.variants import Wanted
+from retrieval.services.encoders import compression, compressions, indexes, storing
+from retrieval.services.encoders import encoders as life
+from retrieval.services.encoders.compressions import CompressionRequest
+from retrieval.services.encoders.variants import Wanted
+from retrieval.services.evaluation import evaluation
+from retrieval.services.evaluation.labelled import CollectionLabels
+from retrieval.services.images import collections, lines
+from retrieval.services.operations import audit_files
+from retrieval.services.searching import search
+from retrieval.services.searching.search_request import SearchRequest
+from retrieval.work import jobs, ledger
 from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
@@ -227,7 +220,7 @@ def test_a_row_becomes_a_draft_encoder(row, admin):
     assert (made.name, made.state, made.dimension) == ("whole-int8", "draft", 64)
     assert made.origin["compression"] == str(row.pk)
     assert made.scores[f"collection {row.collection_id} by tags"]["map"] == 0.897
-    assert encoders.weights_path(made.weights_name).is_file()
+    assert live_encoders.weights_path(made.weights_name).is_file()
     assert compressions.adopted(done) == {"int8": "whole-int8"}
     assert compressions.suggested(compressions.table(done)) == {"int8": "whole-int8-2"}
     assert AuditEvent.objects.filter(action="encoder.adopted", object_id=str(made.pk)).exists()
@@ -258,7 +251,7 @@ def test_removed_with_its_weights_but_not_with_what_was_adopted(row, admin, djan
         compressions.remove(row, user=admin)
     assert not Compression.objects.exists()
     assert kept(row) == []
-    assert encoders.weights_path("mine.safetensors").is_file()
+    assert live_encoders.weights_path("mine.safetensors").is_file()
 
 
 def test_weights_go_after_their_row_went_with_its_collection(row, admin, monkeypatch):
@@ -351,7 +344,7 @@ def drawn(admin):
 @pytest.fixture
 def compact():
     """The encoder that ships with the product, at a size that is quick, run by torch."""
-    file = encoders.weights_path("compact-v1.safetensors")
+    file = live_encoders.weights_path("compact-v1.safetensors")
     spec = replace(checkpoint.read_spec(file), image_size=32)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return EncoderFactory(
@@ -397,6 +390,6 @@ def found_by_search(user):
 def own_cosines(row):
     """The cosine of each picture to the first, from pixels, by the encoder alone."""
     pictures = list(Image.objects.order_by("pk"))
-    vectors = encoders.plain(row).encode([sandbox.pixels(files.original(each.sha256)) for each in pictures])
+    vectors = live_encoders.plain(row).encode([sandbox.pixels(files.original(each.sha256)) for each in pictures])
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return dict(zip([each.pk for each in pictures], units @ units[0], strict=True))

@@ -8,10 +8,12 @@ import io
 
 import pytest
 
-from retrieval import conf, encoders
+from retrieval import conf, live_encoders
 from retrieval.ingest import files, sandbox, store
 from retrieval.models import Embedding, EmbeddingJob, Image, UserUsage
-from retrieval.services import audit, images, jobs
+from retrieval.services.images import images
+from retrieval.services.operations import audit
+from retrieval.work import jobs
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.ingest.pictures import sample
 from tests.services.test_jobs import ColourEncoder
@@ -37,7 +39,7 @@ def media(settings, tmp_path):
 
 @pytest.fixture
 def collection(db, monkeypatch):
-    monkeypatch.setattr(encoders, "for_row", lambda row: ColourEncoder())
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: ColourEncoder())
     EncoderFactory(dimension=3)
     return CollectionFactory()
 

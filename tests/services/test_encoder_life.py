@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from retrieval.errors import Conflict, Forbidden, NotFound
 from retrieval.models import AuditEvent, Embedding, Encoder, EncoderState, JobState
-from retrieval.services import encoders
+from retrieval.services.encoders import encoders
 from tests.factories import EncoderFactory, ImageFactory, UserFactory, job
 
 pytestmark = pytest.mark.django_db

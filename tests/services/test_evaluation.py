@@ -10,12 +10,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image as Pillow
 
-from retrieval import encoders
+from retrieval import live_encoders
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.evaluation.protocol import Plan
-from retrieval.services import encoders as life
-from retrieval.services import evaluation
-from retrieval.services.evaluation import Folder
+from retrieval.services.encoders import encoders as life
+from retrieval.services.evaluation import evaluation
+from retrieval.services.evaluation.evaluation import Folder
 from tests.factories import EncoderFactory
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +52,7 @@ def folder(tmp_path):
 def rows(monkeypatch):
     seeing, blind = EncoderFactory(name="seeing", state="building"), EncoderFactory(name="blind")
     live = {seeing.pk: MeanColour(), blind.pk: Blind()}
-    monkeypatch.setattr(encoders, "for_row", lambda row: live[row.pk])
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: live[row.pk])
     return seeing, blind
 
 

@@ -12,9 +12,11 @@ from django.utils import timezone
 from retrieval import tasks
 from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import AuditEvent, Encoder, Evaluation, EvaluationState, GroupRule, Labels, Measure
-from retrieval.services import collections, evaluation, evaluations, ledger, lines
-from retrieval.services import encoders as life
-from retrieval.services.evaluations import EvaluationRequest
+from retrieval.services.encoders import encoders as life
+from retrieval.services.evaluation import evaluation, evaluations
+from retrieval.services.evaluation.evaluations import EvaluationRequest
+from retrieval.services.images import collections, lines
+from retrieval.work import ledger
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 

@@ -29,7 +29,7 @@ from retrieval.errors import (
     TooMany,
     UnsupportedPicture,
 )
-from retrieval.ingest import files, store
+from retrieval.ingest import Asker, files, store
 from retrieval.models import (
     AuditEvent,
     Collection,
@@ -41,8 +41,10 @@ from retrieval.models import (
     JobState,
     UserUsage,
 )
-from retrieval.services import askers, collections, images, jobs, purging
-from retrieval.services.images import ImageChanges, ImageFilters, Upload
+from retrieval.services.images import collections, images, purging
+from retrieval.services.images.images import ImageChanges, ImageFilters, Upload
+from retrieval.services.people import askers
+from retrieval.work import jobs
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.ingest.pictures import encoded, sample, scene
 
@@ -376,7 +378,7 @@ def together(*acts):
 @pytest.fixture
 def patient(monkeypatch):
     """Nobody is refused for the decoders' line, which is not what is raced for."""
-    monkeypatch.setattr(askers, "waiting", lambda user: askers.behind(user.pk))
+    monkeypatch.setattr(askers, "waiting", lambda user: Asker.behind(user.pk))
 
 
 @pytest.mark.usefixtures("patient")

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from retrieval import conf, tasks
 from retrieval.models import Collection, EmbeddingJob, Image
-from retrieval.services import imports
+from retrieval.services.images import imports
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.ingest.pictures import sample
 

@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from retrieval.models import Collection, RecallFigure
 from retrieval.search import indexes as room
 from retrieval.search import query
-from retrieval.services import indexes
-from retrieval.services.indexes import IndexState
+from retrieval.services.encoders import indexes
+from retrieval.services.encoders.indexes import IndexState
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.powers import as_operator
 from tests.search.rows import DIMENSION, clustered, drop_indexes, put

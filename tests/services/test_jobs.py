@@ -14,11 +14,12 @@ from django.db import OperationalError
 from django.utils import timezone
 from PIL import Image as Picture
 
-from retrieval import conf, encoders
+from retrieval import conf, live_encoders
 from retrieval.errors import WeightsError
 from retrieval.ingest import store
 from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState
-from retrieval.services import images, jobs, ledger, pipeline
+from retrieval.services.images import images
+from retrieval.work import jobs, ledger, pipeline
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +46,7 @@ def encoder():
 @pytest.fixture
 def live(monkeypatch, encoder):
     fake = ColourEncoder()
-    monkeypatch.setattr(encoders, "for_row", lambda row: fake)
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: fake)
     return fake
 
 
@@ -141,7 +142,7 @@ def test_wrong_weights_blame_no_picture(live, monkeypatch):
     def broken(row):
         raise WeightsError("Altered.")
 
-    monkeypatch.setattr(encoders, "for_row", broken)
+    monkeypatch.setattr(live_encoders, "for_row", broken)
     with pytest.raises(WeightsError):
         jobs.embed()
     row = EmbeddingJob.objects.get(image_id=image.pk)
@@ -176,7 +177,7 @@ def test_the_active_encoder_comes_before_the_one_being_built(live, encoder, monk
     other = EncoderFactory(dimension=3, state=EncoderState.BUILDING)
     jobs.add_missing(other, limit=10)
     order = []
-    monkeypatch.setattr(encoders, "for_row", lambda row: order.append(row) or live)
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: order.append(row) or live)
     jobs.embed()
     assert order == [encoder, other]
 

@@ -26,12 +26,14 @@ from retrieval.models import (
     Labels,
     Pool,
 )
-from retrieval.services import collections, evaluation, evaluations, images, indexes, judgements, pools, purging
-from retrieval.services import encoders as life
-from retrieval.services.evaluations import EvaluationRequest
-from retrieval.services.judged import CollectionJudgements
-from retrieval.services.judgements import Said
-from retrieval.services.pools import PoolRequest, Standing
+from retrieval.services.encoders import encoders as life
+from retrieval.services.encoders import indexes
+from retrieval.services.evaluation import evaluation, evaluations, judgements, pools
+from retrieval.services.evaluation.evaluations import EvaluationRequest
+from retrieval.services.evaluation.judged import CollectionJudgements
+from retrieval.services.evaluation.judgements import Said
+from retrieval.services.evaluation.pools import PoolRequest, Standing
+from retrieval.services.images import collections, images, purging
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 

@@ -10,8 +10,9 @@ from retrieval.errors import InvalidInput
 from retrieval.evaluation.protocol import ALONE
 from retrieval.ingest import sandbox
 from retrieval.models import Embedding
-from retrieval.services import decoding, labelled
-from retrieval.services.labelled import CollectionLabels, Folder
+from retrieval.services.evaluation import labelled
+from retrieval.services.evaluation.labelled import CollectionLabels, Folder
+from retrieval.services.images import decoding
 from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 

@@ -12,7 +12,8 @@ import pytest
 from retrieval import conf, tasks
 from retrieval.ingest import files, store
 from retrieval.models import Image
-from retrieval.services import audit, leftovers, purging
+from retrieval.services.images import leftovers, purging
+from retrieval.services.operations import audit
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.ingest.pictures import sample
 from tests.services.test_crashes import put

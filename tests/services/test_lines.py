@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from retrieval import tasks
 from retrieval.models import Collection, Compression, Evaluation, RunState, TrainingRun
-from retrieval.services import evaluations, ledger, lines
+from retrieval.services.evaluation import evaluations
+from retrieval.services.images import lines
+from retrieval.work import ledger
 from tests.factories import CollectionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -237,7 +239,9 @@ def test_each_task_writes_down_why_it_broke_off(task, monkeypatch):
 
 
 SERVICES = {
-    TrainingRun: "training._train", Evaluation: "evaluations._measured", Compression: "compressions._measured",
+    TrainingRun: "encoders.training._train",
+    Evaluation: "evaluation.evaluations._measured",
+    Compression: "encoders.compressions._measured",
 }  # fmt: skip
 
 

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from retrieval import conf, encoders
+from retrieval import conf, live_encoders
 from retrieval.ingest import decode as decoder
 from retrieval.ingest.decode import decode
 from retrieval.ingest.picture import DecodeRequest
 from retrieval.models import Embedding
-from retrieval.services import images, jobs, search, weights
-from retrieval.services.search import SearchRequest
+from retrieval.services.encoders import weights
+from retrieval.services.images import images
+from retrieval.services.searching import search
+from retrieval.services.searching.search import SearchRequest
+from retrieval.work import jobs
 from tests.factories import CollectionFactory
 from tests.ingest.pictures import encoded, scene
 
@@ -52,7 +55,9 @@ ODD = {
 def collection(settings, tmp_path, monkeypatch):
     """The odd pictures, ready, in somebody's collection beside ordinary ones."""
     settings.IMAGESEARCH = dataclasses.replace(conf.get(), data_dir=tmp_path)
-    monkeypatch.setattr(encoders, "load", encoders.plain)  # to prepare the quickest runtime takes longer than all this
+    monkeypatch.setattr(
+        live_encoders, "load", live_encoders.plain
+    )  # to prepare the quickest runtime takes longer than all this
     weights.first_encoder()
     collection = CollectionFactory()
     files = ODD | {f"ordinary {seed}": encoded(scene(90, 60, seed=seed)) for seed in range(20, 28)}

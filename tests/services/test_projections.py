@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from PIL import Image as Picture
 
-from retrieval import encoders as live
+from retrieval import live_encoders as live
 from retrieval import tasks
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound, WeightsError
@@ -22,10 +22,13 @@ from retrieval.ingest import sandbox, store
 from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState
 from retrieval.models import Encoder as Row
 from retrieval.search import vectors
-from retrieval.services import derived, encoders, evaluation, images, jobs, ledger, projections, weights
-from retrieval.services.labelled import CollectionLabels
-from retrieval.services.picture_fields import ImageChanges
-from retrieval.services.projections import ProjectionRequest
+from retrieval.services.encoders import encoders, projections, weights
+from retrieval.services.encoders.projections import ProjectionRequest
+from retrieval.services.evaluation import evaluation
+from retrieval.services.evaluation.labelled import CollectionLabels
+from retrieval.services.images import images
+from retrieval.services.images.image_fields import ImageChanges
+from retrieval.work import derived, jobs, ledger
 from tests.factories import CollectionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

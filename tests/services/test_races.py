@@ -22,10 +22,12 @@ from retrieval.models import (
     ImageDigest,
     Membership,
 )  # fmt: skip
-from retrieval.services import accounts, collections, encoders, images, indexes, members
-from retrieval.services.collections import CollectionChanges
-from retrieval.services.images import ImageChanges, Upload
-from retrieval.services.members import Member
+from retrieval.services.encoders import encoders, indexes
+from retrieval.services.images import collections, images, members
+from retrieval.services.images.collections import CollectionChanges
+from retrieval.services.images.images import ImageChanges, Upload
+from retrieval.services.images.members import Member
+from retrieval.services.people import accounts
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.racing import at_once, in_turn
 

@@ -11,13 +11,13 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from PIL import Image as Pictures
 
-from retrieval import encoders
+from retrieval import live_encoders
 from retrieval.errors import Conflict, InvalidInput, NotFound, Unavailable, UnsupportedPicture
 from retrieval.ingest import files
 from retrieval.models import Embedding, Encoder, EncoderState, Image, JobState
 from retrieval.search import vectors
-from retrieval.services import search
-from retrieval.services.search import Region, SearchRequest
+from retrieval.services.searching import search
+from retrieval.services.searching.search import Region, SearchRequest
 from tests import factories
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
@@ -38,7 +38,7 @@ class Colours:
 
 @pytest.fixture(autouse=True)
 def encoder(db, monkeypatch):
-    monkeypatch.setattr(encoders, "for_row", lambda row: Colours())
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: Colours())
     monkeypatch.setattr(Colours, "calls", 0)
     return EncoderFactory(dimension=3, name="colours", trained=True)
 
@@ -249,7 +249,7 @@ def test_one_encoder_answers_even_while_another_is_made_active(images, collectio
         assert row == encoder
         return Colours()
 
-    monkeypatch.setattr(encoders, "for_row", switch_then_encode)
+    monkeypatch.setattr(live_encoders, "for_row", switch_then_encode)
     answer = ask(collection.owner, file=picture("red"))
     assert (answer.encoder, titles(answer)[0]) == ("colours", "red")
 

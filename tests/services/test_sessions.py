@@ -12,7 +12,7 @@ from django.utils import timezone
 from retrieval import tasks
 from retrieval.errors import NotFound
 from retrieval.models import Session
-from retrieval.services import accounts, sessions
+from retrieval.services.people import accounts, sessions
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from redis import Redis
 
 from retrieval.ingest.protection import FLOOR
 from retrieval.models import Embedding, Heartbeat, JobState
-from retrieval.services import status
+from retrieval.services.operations import status
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
 
 pytestmark = pytest.mark.django_db

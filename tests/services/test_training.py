@@ -12,16 +12,18 @@ import torch
 from django.utils import timezone
 from PIL import Image as Picture
 
-from retrieval import encoders, tasks
+from retrieval import live_encoders, tasks
 from retrieval import training as room
 from retrieval.embedding import checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.models import Encoder, EncoderState, Image, RunState, TrainingRun
-from retrieval.services import images, ledger, lines, training
-from retrieval.services.picture_fields import ImageChanges
-from retrieval.services.training import TrainingRequest
+from retrieval.services.encoders import training
+from retrieval.services.encoders.training import TrainingRequest
+from retrieval.services.images import images, lines
+from retrieval.services.images.image_fields import ImageChanges
 from retrieval.training.state import Point
 from retrieval.web.forms.training import EXAMPLE
+from retrieval.work import ledger
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -91,8 +93,8 @@ def test_the_example_of_the_page_runs_from_the_bundled_weights_to_a_draft(collec
     training.run(row.pk)
     row.refresh_from_db()
     assert (row.state, row.error_text) == (RunState.DONE, "")
-    bundled = checkpoint.load(encoders.weights_path("compact-v1.safetensors")).state_dict()
-    trained = encoders.load(row.encoder).state_dict()
+    bundled = checkpoint.load(live_encoders.weights_path("compact-v1.safetensors")).state_dict()
+    trained = live_encoders.load(row.encoder).state_dict()
     assert row.encoder.state == EncoderState.DRAFT
     assert all(torch.allclose(trained[name], bundled[name], atol=1e-3) for name in bundled)
 

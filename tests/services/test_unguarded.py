@@ -15,12 +15,15 @@ import pytest
 from django.db import DataError, OperationalError, connections, transaction
 from django.utils import timezone
 
-from retrieval import conf, encoders, tasks
+from retrieval import conf, live_encoders, tasks
 from retrieval.errors import InvalidInput, RetrievalError
 from retrieval.ingest import files
 from retrieval.models import Collection, EmbeddingJob, Encoder, EncoderState, Image, JobState
-from retrieval.services import audit, backup, collections, images, jobs, ledger, pipeline, purging, search
-from retrieval.services.search import SearchRequest
+from retrieval.services.images import collections, images, purging
+from retrieval.services.operations import audit, backup
+from retrieval.services.searching import search
+from retrieval.services.searching.search import SearchRequest
+from retrieval.work import jobs, ledger, pipeline
 from tests.factories import EncoderFactory, ImageFactory, job
 from tests.services.test_jobs import ColourEncoder, png, put_in
 
@@ -36,7 +39,7 @@ def media(settings, tmp_path):
 def live(monkeypatch):
     """A network that gives the mean colour."""
     fake = ColourEncoder()
-    monkeypatch.setattr(encoders, "for_row", lambda row: fake)
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: fake)
     return EncoderFactory(dimension=3)
 
 
@@ -168,7 +171,7 @@ def test_where_the_encoder_is_read_twice_an_answer_mixes_two(live, monkeypatch):
     def switched(request, pictures, *, encoder, watch):
         Encoder.objects.filter(pk=live.pk).update(state=EncoderState.RETIRED)
         EncoderFactory(dimension=5, name="next")
-        monkeypatch.setattr(encoders, "for_row", lambda row: Wider())
+        monkeypatch.setattr(live_encoders, "for_row", lambda row: Wider())
         return real(request, pictures, encoder=search._active_encoder(), watch=watch)
 
     monkeypatch.setattr(search, "_vector", switched)

@@ -16,10 +16,10 @@ from kombu.exceptions import OperationalError
 from structlog.testing import capture_logs
 
 from imagesearch.celery import schedule
-from retrieval import encoders, tasks, weight_files
+from retrieval import live_encoders, tasks, weight_files
 from retrieval.errors import WeightsError
 from retrieval.models import Encoder
-from retrieval.services import status
+from retrieval.services.operations import status
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def test_wrong_weights_are_one_line_of_a_child(monkeypatch):
     def broken():
         raise WeightsError("The weights file x.safetensors was altered.")
 
-    monkeypatch.setattr(encoders, "active", broken)
+    monkeypatch.setattr(live_encoders, "active", broken)
     with capture_logs() as said:
         tasks.load_encoder()
     assert [entry["reason"] for entry in said] == ["The weights file x.safetensors was altered."]
@@ -111,7 +111,7 @@ def test_wrong_weights_are_one_line_of_a_child(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_that_is_ready_shows_a_sign_of_life_before_its_first_task(monkeypatch):
-    monkeypatch.setattr(encoders, "active", lambda: None)
+    monkeypatch.setattr(live_encoders, "active", lambda: None)
     monkeypatch.setattr(status, "_beaten", {})
     assert not status.services()["worker"]
     tasks.load_encoder()
@@ -123,7 +123,7 @@ def test_a_database_that_is_away_is_one_line_when_a_worker_starts(monkeypatch):
     def away():
         raise DatabaseAway("no route")
 
-    monkeypatch.setattr(encoders, "active", away)
+    monkeypatch.setattr(live_encoders, "active", away)
     with capture_logs() as said:
         tasks.load_encoder()
     assert [(entry["event"], entry["reason"]) for entry in said] == [("database_away", "no route")]

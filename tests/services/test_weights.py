@@ -19,12 +19,12 @@ import torch
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connections
 
-from retrieval import conf, encoders, weight_files
+from retrieval import conf, live_encoders, weight_files
 from retrieval.embedding import Encoder as LiveEncoder
 from retrieval.embedding import EncoderSpec, backbones, checkpoint
 from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable, WeightsError
 from retrieval.models import Encoder, EncoderState
-from retrieval.services import weights
+from retrieval.services.encoders import weights
 
 pytestmark = pytest.mark.django_db
 TINY = EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))
@@ -162,10 +162,10 @@ def test_fetch_command_makes_a_trained_draft(published, capsys):
     made = Encoder.objects.get(name="r18")
     assert (made.trained, made.state, made.dimension) == (True, EncoderState.DRAFT, 512)
     assert EncoderSpec.from_dict(made.spec) == EncoderSpec("resnet18", pooling="gem", image_size=96)
-    assert encoders.weights_path(made.weights_name).is_file()
+    assert live_encoders.weights_path(made.weights_name).is_file()
     assert "r18: 512 dimensions" in capsys.readouterr().out
     call_command("fetch_weights", "resnet18", "--name", "signed", "--mean", ".5", ".5", ".5", "--std", ".5", ".5", ".5")
-    fed = encoders.for_row(Encoder.objects.get(name="signed"))
+    fed = live_encoders.for_row(Encoder.objects.get(name="signed"))
     assert (fed.mean.unique().tolist(), fed.std.unique().tolist()) == ([0.5], [0.5])
     with pytest.raises(CommandError, match="std must be three numbers"):
         call_command("fetch_weights", "resnet18", "--name", "other", "--mean", ".5", ".5", ".5")
@@ -190,8 +190,8 @@ def test_projection_that_is_not_in_the_file_is_kept_with_the_rest(folders):
     spec = EncoderSpec("resnet18", projection="linear", dimension=32, image_size=64)
     torch.save(LiveEncoder(spec).backbone.state_dict(), folders / "plain.pth")
     made = weights.register("head", folders / "plain.pth", spec=spec)
-    assert checkpoint.read_spec(encoders.weights_path(made.weights_name)) == spec
-    checkpoint.load(encoders.weights_path(made.weights_name), sha256=made.weights_sha256)
+    assert checkpoint.read_spec(live_encoders.weights_path(made.weights_name)) == spec
+    checkpoint.load(live_encoders.weights_path(made.weights_name), sha256=made.weights_sha256)
 
 
 def test_file_that_does_not_fit_leaves_no_row(folders):
@@ -292,7 +292,7 @@ def test_two_that_take_one_name_at_once_make_one_encoder_of_one_file(folders, mo
         together(*[lambda file=file: weights.register("mine", file) for file in files]),
         key=lambda one: isinstance(one, Exception),
     )
-    stored = hashlib.sha256(encoders.weights_path(made.weights_name).read_bytes()).hexdigest()
+    stored = hashlib.sha256(live_encoders.weights_path(made.weights_name).read_bytes()).hexdigest()
     assert isinstance(refused, Conflict if guarded else IntegrityError)
     if guarded:
         assert stored == made.weights_sha256

@@ -11,7 +11,7 @@ def fresh_limits():
     import redis
 
     from retrieval import conf
-    from retrieval.services import limits
+    from retrieval.services.people import limits
 
     redis.Redis.from_url(conf.get().broker).flushdb()
     limits._local.windows.clear()
@@ -55,11 +55,11 @@ def page(sees, owner):
 @pytest.fixture
 def encoder(db, monkeypatch):
     """The active encoder: a picture's vector is its mean colour."""
-    from retrieval import encoders
+    from retrieval import live_encoders
     from tests.factories import EncoderFactory
     from tests.web.library import MeanColour
 
-    monkeypatch.setattr(encoders, "for_row", lambda row: MeanColour())
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: MeanColour())
     return EncoderFactory(name="colours", dimension=3, trained=True)
 
 

@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from retrieval.models import ApiToken
-from retrieval.services import accounts
+from retrieval.services.people import accounts
 
 NEW = "quiet-gallery-7"
 

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.test import RequestFactory
 
 from retrieval import conf
-from retrieval.services import accounts
+from retrieval.services.people import accounts
 from retrieval.web import admission
 from retrieval.web.admission import SMALL, UNREAD, allowance
 from tests.web.test_bodies import Unread

@@ -8,7 +8,7 @@ import pytest
 
 from retrieval import conf
 from retrieval.models import Compression, Encoder, RunState
-from retrieval.services import compression, compressions
+from retrieval.services.encoders import compression, compressions
 from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 

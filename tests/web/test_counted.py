@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrieval import conf
-from retrieval.services import limits
+from retrieval.services.people import limits
 from tests.web.library import put
 
 EDGES = Path(__file__).parents[2] / "retrieval"

@@ -110,7 +110,7 @@ def test_build_and_drop(admin, encoder):
 @pytest.fixture
 def learned(monkeypatch):
     """What the service was asked for; it makes a draft at once."""
-    from retrieval.services import projections
+    from retrieval.services.encoders import projections
 
     seen = []
 

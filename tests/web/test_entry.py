@@ -9,7 +9,7 @@ from django.contrib.auth import SESSION_KEY
 
 from retrieval import conf
 from retrieval.models import Session
-from retrieval.services import accounts, first_link
+from retrieval.services.people import accounts, sign_in_link
 from tests.factories import UserFactory
 
 RIGHT = {"username": "owner", "password": "secret-pass-1"}
@@ -54,7 +54,7 @@ def test_signing_out_is_a_post(page):
 
 
 def test_the_first_link_works_once_and_lets_one_choose_a_password(sees, db):
-    token = first_link.issue(UserFactory(username="admin"))
+    token = sign_in_link.issue(UserFactory(username="admin"))
     browser = sees()
     for looks in (browser.head, browser.get, browser.get):
         assert looks(f"/first/{token}").status_code == 200
@@ -73,15 +73,15 @@ def test_the_first_link_works_once_and_lets_one_choose_a_password(sees, db):
 def test_the_link_begins_a_new_session_for_whom_is_signed_in_already_too(sees, owner):
     browser = sees(owner)
     before = browser.session.session_key
-    browser.post(f"/first/{first_link.issue(owner)}")
+    browser.post(f"/first/{sign_in_link.issue(owner)}")
     assert browser.session.session_key not in {None, before}
     assert not Session.objects.filter(session_key=accounts.digest(before)).exists()
 
 
 def test_the_link_needs_the_token_of_the_form(sees, db):
-    token = first_link.issue(UserFactory())
+    token = sign_in_link.issue(UserFactory())
     assert sees(enforce_csrf_checks=True).post(f"/first/{token}").status_code == 403
-    assert first_link.is_good(token)
+    assert sign_in_link.is_good(token)
 
 
 def test_a_made_up_link_opens_nothing(sees, db):

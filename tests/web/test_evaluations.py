@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.models import Evaluation, EvaluationState, Image
-from retrieval.services import evaluations
+from retrieval.services.evaluation import evaluations
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.search.rows import embed
 from tests.web.library import put

@@ -12,7 +12,8 @@ from rest_framework.test import APIClient
 from retrieval import conf, downloads, tasks
 from retrieval.api.views import images as image_views
 from retrieval.models import Image
-from retrieval.services import accounts, images, picture_fields
+from retrieval.services.images import image_fields, images
+from retrieval.services.people import accounts
 from retrieval.web.views import media
 from tests.web.library import png
 
@@ -92,7 +93,7 @@ def test_so_it_is_whichever_edge_it_came_by(page, calls, collection, tmp_path, k
 
 def test_without_the_cleaning_a_name_keeps_its_signs(page, calls, collection, tmp_path, monkeypatch):
     monkeypatch.setattr(images, "title_of", lambda name: name[:300])
-    monkeypatch.setattr(picture_fields, "shown_name", lambda name: name)
+    monkeypatch.setattr(image_fields, "shown_name", lambda name: name)
     image = kept(NAMES["right to left"], collection, mark=1)
     assert "title" in harm(image, page, calls, tmp_path)
 

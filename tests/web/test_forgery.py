@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from retrieval import conf
 from retrieval.models import Collection, Encoder, Image
-from retrieval.services import indexes
+from retrieval.services.encoders import indexes
 from tests.api.rules import RULES
 from tests.api.world import World
 

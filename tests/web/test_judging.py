@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.models import Evaluation, Image, Judgement, Labels, Pool
-from retrieval.services import evaluations, pools
+from retrieval.services.evaluation import evaluations, pools
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.search.rows import embed
 from tests.web.library import put

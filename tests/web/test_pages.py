@@ -19,7 +19,7 @@ from retrieval.errors import (
     UnsupportedPicture,
     WeightsError,
 )
-from retrieval.services import collections
+from retrieval.services.images import collections
 
 ERRORS = [
     (InvalidInput("x"), 400),

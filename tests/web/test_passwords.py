@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, path
 
 from retrieval import conf
 from retrieval.models import ApiToken, AuditEvent
-from retrieval.services import accounts, limits, passwords
+from retrieval.services.people import accounts, limits, passwords
 from tests.factories import UserFactory
 
 RIGHT, WRONG = "secret-pass-1", "a-wrong-guess-9"
@@ -27,7 +27,7 @@ LOOKING = {"check_password", "acheck_password", "authenticate", "aauthenticate"}
 FORMS = {"AuthenticationForm", "PasswordChangeForm", "AdminAuthenticationForm", "PasswordChangeView", "LoginView"}
 # Who may: the door itself, and those who ask it.
 KNOWN = {
-    "retrieval/services/passwords.py", "retrieval/api/views/accounts.py", "retrieval/web/forms/people.py",
+    "retrieval/services/people/passwords.py", "retrieval/api/views/accounts.py", "retrieval/web/forms/people.py",
 }  # fmt: skip
 FILLED_IN = {"uuid": UUID(int=1), "int": 320, "str": "made-up", "username": "owner", "path": "x"}
 
@@ -166,7 +166,7 @@ def test_such_a_module_is_noticed(line):
 
 
 def test_django_asks_no_other_backend():
-    assert django_settings.AUTHENTICATION_BACKENDS == ["retrieval.services.passwords.Door"]
+    assert django_settings.AUTHENTICATION_BACKENDS == ["retrieval.services.people.passwords.Door"]
 
 
 @pytest.mark.parametrize("said", ["boss", " boss", "boss\u00a0", "ｂｏｓｓ", "BOSS", "\u3000Ｂoss", "boss\u2003"])

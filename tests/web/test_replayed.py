@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from retrieval.api import base
 from retrieval.models import Image, Membership
 from retrieval.models.images import ImageQuerySet
-from retrieval.services import accounts
+from retrieval.services.people import accounts
 from retrieval.web import pages as html
 from tests.factories import UserFactory
 from tests.web.library import put

@@ -11,7 +11,7 @@ import pytest
 from retrieval import conf, tasks
 from retrieval.errors import Unavailable
 from retrieval.models import ArchiveImport, Collection, Image
-from retrieval.services import archives, images
+from retrieval.services.images import archives, images
 from tests.elsewhere import allow_only_it, serving
 from tests.web.library import png, put, upload
 

@@ -14,7 +14,8 @@ from rest_framework.test import APIClient
 
 from retrieval import conf, downloads, tasks
 from retrieval.models import ArchiveImport, Image
-from retrieval.services import accounts, archives, images
+from retrieval.services.images import archives, images
+from retrieval.services.people import accounts
 from tests.elsewhere import allow_only_it, serving
 from tests.ingest.pictures import encoded, sample, scene
 from tests.ingest.test_decode import SECRET, with_secrets

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from retrieval.models import ApiToken, Session
-from retrieval.services import sessions
+from retrieval.services.people import sessions
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):

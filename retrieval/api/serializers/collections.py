@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from retrieval.models import Collection, Membership, Role, Visibility
-from retrieval.services.collections import DESCRIPTION_LENGTH, NAME_LENGTH
+from retrieval.services.images.collections import DESCRIPTION_LENGTH, NAME_LENGTH
 
 ROLES = [choice for choice in Role.choices if choice[0] != Role.OWNER]
 

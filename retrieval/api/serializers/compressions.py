@@ -9,9 +9,10 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.fields import Problem
 from retrieval.models import PICTURE_LABELS, Compression, Labels
-from retrieval.services import collections, compressions
-from retrieval.services.compressions import LEAST_KEPT, MOST_DIMENSIONS, MOST_STEPS
-from retrieval.services.variants import Wanted
+from retrieval.services.encoders import compressions
+from retrieval.services.encoders.compressions import LEAST_KEPT, MOST_DIMENSIONS, MOST_STEPS
+from retrieval.services.encoders.variants import Wanted
+from retrieval.services.images import collections
 
 
 class CompressionInput(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from retrieval.models import Encoder, EncoderState
-from retrieval.services import encoders, origins, projections
+from retrieval.services.encoders import encoders, origins, projections
 
 
 class ProgressSerializer(serializers.Serializer[Any]):

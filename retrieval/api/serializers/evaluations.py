@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.fields import Problem
 from retrieval.models import Evaluation, GroupRule, Labels, Measure
-from retrieval.services.evaluations import MOST_ENCODERS
+from retrieval.services.evaluation.evaluations import MOST_ENCODERS
 
 
 class EvaluationInput(serializers.Serializer[Any]):

@@ -8,10 +8,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from retrieval.models import Grade, Pool
-from retrieval.services import pools
-from retrieval.services.evaluations import MOST_ENCODERS
-from retrieval.services.judgements import MOST_AT_ONCE
-from retrieval.services.pools import HIGHEST_SEED, MOST_QUERIES, USUAL_QUERIES
+from retrieval.services.evaluation import pools
+from retrieval.services.evaluation.evaluations import MOST_ENCODERS
+from retrieval.services.evaluation.judgements import MOST_AT_ONCE
+from retrieval.services.evaluation.pools import HIGHEST_SEED, MOST_QUERIES, USUAL_QUERIES
 
 
 class PoolInput(serializers.Serializer[Any]):

@@ -10,7 +10,7 @@ from rest_framework.fields import empty
 from retrieval.api.serializers.fields import Many, json_value
 from retrieval.api.serializers.images import ThumbnailUrl
 from retrieval.models import Image, Measure
-from retrieval.services.search_request import (
+from retrieval.services.searching.search_request import (
     FARTHEST,
     MOST_AT_ONCE,
     MOST_COLLECTIONS,

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.fields import JsonObject, Problem
 from retrieval.models import TrainingRun
-from retrieval.services.training import Labels
+from retrieval.services.encoders.training import Labels
 
 TABLE = {"type": "object", "additionalProperties": True}
 

@@ -23,7 +23,7 @@ from retrieval.api.serializers.accounts import (
     TokenSerializer,
 )
 from retrieval.models import ApiToken
-from retrieval.services import accounts, sessions
+from retrieval.services.people import accounts, sessions
 
 
 class TokenView(ApiView):

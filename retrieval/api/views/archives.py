@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from retrieval import tasks
 from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.images import ArchiveUpload, ImportSerializer
-from retrieval.services import archives, collections
+from retrieval.services.images import archives, collections
 
 
 class ArchivesView(ApiView):

@@ -17,9 +17,9 @@ from retrieval.api.serializers.collections import (
     MemberSerializer,
     RoleInput,
 )
-from retrieval.services import collections, members
-from retrieval.services.collections import CollectionChanges
-from retrieval.services.members import Member
+from retrieval.services.images import collections, members
+from retrieval.services.images.collections import CollectionChanges
+from retrieval.services.images.members import Member
 
 
 class CollectionsView(ApiView):

@@ -11,8 +11,9 @@ from rest_framework.response import Response
 from retrieval import tasks
 from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.encoders import ActivationInput, EncoderSerializer, ProjectionInput
-from retrieval.services import collections, encoders, projections
-from retrieval.services.projections import ProjectionRequest
+from retrieval.services.encoders import encoders, projections
+from retrieval.services.encoders.projections import ProjectionRequest
+from retrieval.services.images import collections
 
 
 class EncodersView(ApiView):

@@ -11,8 +11,9 @@ from rest_framework.response import Response
 from retrieval import tasks
 from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.evaluations import EvaluationInput, EvaluationResultSerializer, EvaluationSerializer
-from retrieval.services import collections, evaluations
-from retrieval.services.evaluations import EvaluationRequest
+from retrieval.services.evaluation import evaluations
+from retrieval.services.evaluation.evaluations import EvaluationRequest
+from retrieval.services.images import collections
 
 
 class EvaluationsView(ApiView):

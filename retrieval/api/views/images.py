@@ -28,9 +28,9 @@ from retrieval.api.serializers.images import (
     ThumbnailQuery,
 )
 from retrieval.errors import Conflict, NotFound
-from retrieval.services import addresses, collections, idempotency, images
-from retrieval.services.idempotency import Key
-from retrieval.services.images import Added, ImageChanges, ImageFilters, Upload
+from retrieval.services.images import addresses, collections, idempotency, images
+from retrieval.services.images.idempotency import Key
+from retrieval.services.images.images import Added, ImageChanges, ImageFilters, Upload
 
 if TYPE_CHECKING:
     from retrieval.models import Collection, Image

@@ -10,9 +10,10 @@ from rest_framework.response import Response
 
 from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.judgements import JudgementsInput, PoolInput, PoolSerializer, WholePoolSerializer
-from retrieval.services import collections, judgements, pools
-from retrieval.services.judgements import Said
-from retrieval.services.pools import PoolRequest
+from retrieval.services.evaluation import judgements, pools
+from retrieval.services.evaluation.judgements import Said
+from retrieval.services.evaluation.pools import PoolRequest
+from retrieval.services.images import collections
 
 
 class JudgementsView(ApiView):

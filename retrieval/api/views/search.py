@@ -15,8 +15,9 @@ from retrieval.api.base import ApiView, asked, checked
 from retrieval.api.parsers import JsonParser
 from retrieval.api.serializers.search import AnswerSerializer, SearchForm, SearchInput, SimilarQuery
 from retrieval.errors import TooLarge
-from retrieval.services import limits, search
-from retrieval.services.search import Region, SearchRequest
+from retrieval.services.people import limits
+from retrieval.services.searching import search
+from retrieval.services.searching.search import Region, SearchRequest
 
 
 class SearchView(ApiView):

@@ -14,7 +14,8 @@ from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.encoders import StatusSerializer
 from retrieval.api.serializers.jobs import JobsSerializer, RetriedSerializer, RetryInput
 from retrieval.errors import NotFound
-from retrieval.services import jobs, status
+from retrieval.services.operations import status
+from retrieval.work import jobs
 
 
 class StatusView(ApiView):

@@ -12,8 +12,9 @@ from retrieval import tasks
 from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.training import TrainingInput, TrainingSerializer, WholeTrainingSerializer
 from retrieval.errors import InvalidInput
-from retrieval.services import collections, training
-from retrieval.services.training import TrainingRequest
+from retrieval.services.encoders import training
+from retrieval.services.encoders.training import TrainingRequest
+from retrieval.services.images import collections
 
 
 class TrainingsView(ApiView):

@@ -12,8 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from retrieval.management.progress import bars
-from retrieval.services import audit
-from retrieval.services.findings import MENDS, REPAIR, Finding
+from retrieval.services.operations import audit
+from retrieval.services.operations.findings import MENDS, REPAIR, Finding
 
 SHOWN = 5
 

@@ -13,8 +13,8 @@ from django.db import connection
 from tqdm import tqdm
 
 from retrieval.models import Encoder
-from retrieval.services import indexes
-from retrieval.services.indexes import IndexReport, IndexState
+from retrieval.services.encoders import indexes
+from retrieval.services.encoders.indexes import IndexReport, IndexState
 
 LOOK_EVERY = 0.5
 

@@ -12,10 +12,11 @@ from django.core.management.base import BaseCommand, CommandError
 from retrieval import training
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
-from retrieval.services import compression, evaluation
-from retrieval.services.compression import Table, Workshop
-from retrieval.services.evaluation import Folder
-from retrieval.services.variants import Wanted
+from retrieval.services.encoders import compression
+from retrieval.services.encoders.compression import Table, Workshop
+from retrieval.services.encoders.variants import Wanted
+from retrieval.services.evaluation import evaluation
+from retrieval.services.evaluation.evaluation import Folder
 
 HEAD = ("row", "mAP %", "difference", "dim.", "bytes/vector", "weights MB", "pictures/s", "ms/query", "runs by")
 

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
-from retrieval.services import drawings
-from retrieval.services.drawings import DrawingRequest
+from retrieval.services.encoders import drawings
+from retrieval.services.encoders.drawings import DrawingRequest
 
 ARGUMENTS = {"run_folder": "RUN_FOLDER", "out": "OUT"}  # the others are options
 

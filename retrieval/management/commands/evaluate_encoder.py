@@ -10,12 +10,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.errors import RetrievalError
-from retrieval.evaluation import markdown, plots
-from retrieval.evaluation.protocol import GROUP_RULES
-from retrieval.evaluation.ranking import MEASURES
+from retrieval.evaluation import GROUP_RULES, MEASURES, markdown, plots
 from retrieval.management.bars import Bars
-from retrieval.services import collections, evaluation
-from retrieval.services.evaluation import CollectionJudgements, Folder, Plan, Result
+from retrieval.services.evaluation import evaluation
+from retrieval.services.evaluation.evaluation import CollectionJudgements, Folder, Plan, Result
+from retrieval.services.images import collections
 
 SHOWN_UNREADABLE = 5
 

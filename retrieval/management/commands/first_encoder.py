@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.errors import RetrievalError
-from retrieval.services import weights
+from retrieval.services.encoders import weights
 
 
 class Command(BaseCommand):

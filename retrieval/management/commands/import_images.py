@@ -16,9 +16,10 @@ from tqdm import tqdm
 
 from retrieval import conf, tasks
 from retrieval.errors import InvalidInput, RetrievalError, TooLarge
+from retrieval.ingest import store
 from retrieval.models import Collection, Role
-from retrieval.services import collections, imports
-from retrieval.services.imports import Outcome, Place, Source
+from retrieval.services.images import collections, imports
+from retrieval.services.images.imports import Outcome, Source
 
 REASONS_SHOWN = 20
 
@@ -85,7 +86,7 @@ class Command(BaseCommand):
         tasks.wait_until_sent()
         self._print(summary, seconds=time.monotonic() - began)
 
-    def _import(self, sources: _Sources, *, place: Place, summary: Summary) -> None:
+    def _import(self, sources: _Sources, *, place: store.Place, summary: Summary) -> None:
         with tqdm(total=len(sources.paths), unit=" pictures", smoothing=0.05) as bar:
             for batch in imports.batches(sources, place=place):
                 outcomes = imports.finish(batch, place=place)
@@ -121,7 +122,7 @@ def _text(option: str, value: str) -> str:
     return value.strip()
 
 
-def _place(name: str, *, username: str) -> Place:
+def _place(name: str, *, username: str) -> store.Place:
     """Find who imports, and the collection: one in which that person may add pictures, or a new one."""
     people = get_user_model().objects.filter(is_active=True)
     found = people.filter(username=username) if username else people.filter(is_superuser=True)
@@ -132,7 +133,9 @@ def _place(name: str, *, username: str) -> Place:
     if len(named) > 1:
         raise CommandError(f"{user} may add to several collections named {name!r}; rename one.")
     try:
-        return Place(named[0] if named else collections.create(owner=user, name=name), user, imports.PRIORITY_BULK)
+        return store.Place(
+            named[0] if named else collections.create(owner=user, name=name), user, imports.PRIORITY_BULK
+        )
     except InvalidInput as error:
         raise CommandError(f"--collection {name!r}: {error.message}") from error
 

@@ -8,8 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.errors import RetrievalError
-from retrieval.services import collections, evaluation, projections
-from retrieval.services.projections import LABELS, METHODS, ProjectionRequest
+from retrieval.services.encoders import projections
+from retrieval.services.encoders.projections import LABELS, METHODS, ProjectionRequest
+from retrieval.services.evaluation import evaluation
+from retrieval.services.images import collections
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.errors import RetrievalError
 from retrieval.management import encoder_options
-from retrieval.services import weights
+from retrieval.services.encoders import weights
 
 
 class Command(BaseCommand):

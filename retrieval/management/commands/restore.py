@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.errors import RetrievalError
 from retrieval.management.progress import bars
-from retrieval.services import backup
+from retrieval.services.operations import backup
 
 
 class Command(BaseCommand):

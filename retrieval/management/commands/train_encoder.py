@@ -10,11 +10,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval import conf, encoders, training
+from retrieval import conf, live_encoders, training
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
-from retrieval.services import weights
-from retrieval.training.loop import CHECKPOINT
+from retrieval.services.encoders import weights
+from retrieval.training import CHECKPOINT
 
 
 class Command(BaseCommand):
@@ -51,7 +51,7 @@ def _train(config: training.RunConfig, options: dict[str, Any]) -> training.Resu
     output = options["output"] or conf.get().data_dir / "training" / config.name
     places = training.Places(
         pictures=_pictures(_data(config, options), side=config.data.stored_size),
-        weights=options["weights"].joinpath if options["weights"] else encoders.weights_path,
+        weights=options["weights"].joinpath if options["weights"] else live_encoders.weights_path,
         output=output,
     )
     with Bars(quiet=options["verbosity"] == 0) as bars:

@@ -8,7 +8,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from retrieval.models import Collection, Encoder, Grade
-from retrieval.services.pools import HIGHEST_SEED, MOST_QUERIES, USUAL_QUERIES
+from retrieval.services.evaluation.pools import HIGHEST_SEED, MOST_QUERIES, USUAL_QUERIES
 
 
 class PoolForm(forms.Form):

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import ApiToken, Visibility
-from retrieval.services import passwords
-from retrieval.services.collections import CollectionChanges
+from retrieval.services.images.collections import CollectionChanges
+from retrieval.services.people import passwords
 from retrieval.web import words
 
 

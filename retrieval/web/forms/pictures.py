@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import Image
-from retrieval.services.images import ImageChanges
+from retrieval.services.images.images import ImageChanges
 
 
 class PictureForm(forms.Form):

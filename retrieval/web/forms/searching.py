@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from retrieval import conf
 from retrieval.errors import TooLarge
 from retrieval.models import Measure
-from retrieval.services.search import Region, SearchRequest
+from retrieval.services.searching.search import Region, SearchRequest
 from retrieval.web.forms import refusal
 
 MOST = 50

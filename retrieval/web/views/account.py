@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from retrieval import conf
 from retrieval.errors import InvalidInput
-from retrieval.services import accounts, members, sessions
+from retrieval.services.images import members
+from retrieval.services.people import accounts, sessions
 from retrieval.web import agents
 from retrieval.web.forms.people import PasswordForm, TokenForm
 from retrieval.web.pages import for_anyone, for_people, person

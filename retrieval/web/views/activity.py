@@ -11,9 +11,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from retrieval import tasks
-from retrieval.services import images, jobs, status
-from retrieval.services.images import ImageFilters
+from retrieval.services.images import images
+from retrieval.services.images.images import ImageFilters
+from retrieval.services.operations import status
 from retrieval.web.pages import for_people, person
+from retrieval.work import jobs
 
 FAILED_SHOWN = 50
 

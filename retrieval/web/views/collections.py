@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from retrieval.errors import InvalidInput
 from retrieval.models import Collection, Role
-from retrieval.services import browse, collections, images, members
-from retrieval.services.images import ImageFilters
-from retrieval.services.members import Member
+from retrieval.services.images import browse, collections, images, members
+from retrieval.services.images.images import ImageFilters
+from retrieval.services.images.members import Member
 from retrieval.web import paging, words
 from retrieval.web.forms.people import CollectionForm, MemberForm, SettingsForm
 from retrieval.web.pages import for_people, for_readers, person

@@ -15,9 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from retrieval import tasks
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Compression, Labels
-from retrieval.services import collections, compression, compressions, encoders, lines
-from retrieval.services.compressions import CompressionRequest
-from retrieval.services.variants import Wanted
+from retrieval.services.encoders import compression, compressions, encoders
+from retrieval.services.encoders.compressions import CompressionRequest
+from retrieval.services.encoders.variants import Wanted
+from retrieval.services.images import collections, lines
 from retrieval.web import words
 from retrieval.web.forms.compressions import CompressionForm
 from retrieval.web.pages import for_people, person

@@ -16,9 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import tasks
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Encoder, EncoderState
-from retrieval.services import collections, encoders, origins, projections, rights
-from retrieval.services.encoders import Progress
-from retrieval.services.projections import ProjectionRequest
+from retrieval.services.encoders import encoders, origins, projections
+from retrieval.services.encoders.encoders import Progress
+from retrieval.services.encoders.projections import ProjectionRequest
+from retrieval.services.images import collections
+from retrieval.services.people import rights
 from retrieval.web import words
 from retrieval.web.forms.encoders import ProjectionForm
 from retrieval.web.pages import for_people, person

@@ -13,11 +13,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from retrieval.errors import NotFound
-from retrieval.services import first_link
+from retrieval.services.people import sign_in_link
 from retrieval.web.forms.people import SignInForm
 from retrieval.web.pages import for_anyone, for_people
 
-BACKEND = "retrieval.services.passwords.Door"
+BACKEND = "retrieval.services.people.passwords.Door"
 MAY_CHOOSE = "may_choose_password"
 LINK_USED = NotFound("This link was used already, or it is too old.", code="link_used")
 
@@ -50,10 +50,10 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 def first(request: HttpRequest, token: str) -> HttpResponse:
     """Show the button of the one-time link; only pressing it signs in, as mail and chat programs open links too."""
     if request.method != "POST":
-        if not first_link.is_good(token):
+        if not sign_in_link.is_good(token):
             raise LINK_USED
         return render(request, "web/first.html", {"token": token})
-    user = first_link.redeem(token)
+    user = sign_in_link.redeem(token)
     if user is None:
         raise LINK_USED
     request.session.flush()  # else somebody who is signed in already keeps the old session's key

@@ -14,10 +14,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from retrieval import tasks
 from retrieval.errors import InvalidInput
-from retrieval.evaluation.report import Report
+from retrieval.evaluation import Report
 from retrieval.models import EncoderState, Evaluation, EvaluationState, Image, Labels, Measure
-from retrieval.services import collections, encoders, evaluations
-from retrieval.services.evaluations import EvaluationRequest
+from retrieval.services.encoders import encoders
+from retrieval.services.evaluation import evaluations
+from retrieval.services.evaluation.evaluations import EvaluationRequest
+from retrieval.services.images import collections
 from retrieval.web.forms.evaluations import EvaluationForm
 from retrieval.web.pages import for_people, person
 

@@ -12,9 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.models import EncoderState, Pool
-from retrieval.services import collections, encoders, judgements, pools
-from retrieval.services.judgements import Said
-from retrieval.services.pools import PoolRequest
+from retrieval.services.encoders import encoders
+from retrieval.services.evaluation import judgements, pools
+from retrieval.services.evaluation.judgements import Said
+from retrieval.services.evaluation.pools import PoolRequest
+from retrieval.services.images import collections
 from retrieval.web.forms.judging import GradeForm, PoolForm
 from retrieval.web.pages import for_people, person
 

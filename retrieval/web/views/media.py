@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from retrieval import conf, downloads
 from retrieval.errors import NotFound
 from retrieval.models import Image
-from retrieval.services import images
+from retrieval.services.images import images
 from retrieval.web.pages import for_anyone
 
 A_DAY = 24 * 3600

@@ -13,8 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import tasks
 from retrieval.errors import Conflict, NotFound
 from retrieval.models import Image, Measure, Role
-from retrieval.services import collections, images, limits, search
-from retrieval.services.search import SearchAnswer
+from retrieval.services.images import collections, images
+from retrieval.services.people import limits
+from retrieval.services.searching import search
+from retrieval.services.searching.search import SearchAnswer
 from retrieval.web import comparing
 from retrieval.web.forms import refusal
 from retrieval.web.forms.pictures import PictureForm

@@ -10,8 +10,10 @@ from django.views.decorators.http import require_http_methods
 
 from retrieval import conf
 from retrieval.errors import RetrievalError, TooMany, Unavailable
-from retrieval.services import browse, collections, images, limits, search
-from retrieval.services.images import ImageFilters
+from retrieval.services.images import browse, collections, images
+from retrieval.services.images.images import ImageFilters
+from retrieval.services.people import limits
+from retrieval.services.searching import search
 from retrieval.web import paging, words
 from retrieval.web.forms.searching import SIZES, Asked, asked
 from retrieval.web.pages import address, for_readers

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from retrieval import tasks
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import RunState
-from retrieval.services import collections, training
-from retrieval.services.training import TrainingRequest
+from retrieval.services.encoders import training
+from retrieval.services.encoders.training import TrainingRequest
+from retrieval.services.images import collections
 from retrieval.web.curves import HEIGHT, WIDTH, curves
 from retrieval.web.forms.training import EXAMPLE, TrainingForm
 from retrieval.web.pages import for_people, person

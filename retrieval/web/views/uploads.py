@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from retrieval import conf, tasks
 from retrieval.errors import Forbidden, InvalidInput, NotFound, RetrievalError, Unavailable
 from retrieval.models import Collection, ImportState
-from retrieval.services import addresses, archives, collections, images
-from retrieval.services.images import ImageFilters, Upload
+from retrieval.services.images import addresses, archives, collections, images
+from retrieval.services.images.images import ImageFilters, Upload
 from retrieval.web import words
 from retrieval.web.pages import for_people, may_add, person
 

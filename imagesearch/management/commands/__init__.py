@@ -1,0 +1,1 @@
+"""Commands of the project: the programs of a site, and the way in."""

@@ -1,0 +1,55 @@
+"""Brings database, static files, encoder and administrator into the state that this version needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
+
+from retrieval import conf, weight_files
+from retrieval.errors import InvalidInput, WeightsError
+from retrieval.models import Encoder, EncoderState
+from retrieval.services.people import sign_in_link
+
+
+class Command(BaseCommand):
+    """``manage.py prepare``: what each start needs done once, before the programs run. Safe to repeat."""
+
+    help = "Migrate the database, collect static files, make administrator and encoder on the first start."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *, verbosity: int, **_options: Any) -> None:
+        """Do it all; raises CommandError when a check fails."""
+        call_command("migrate", verbosity=verbosity, interactive=False, skip_checks=True)
+        call_command("collect_static")
+        prepare_admin()
+        if Encoder.objects.active() is None:
+            call_command("first_encoder")
+        require_known_weights()
+        self.check(tags=["database", "retrieval", "security"], databases=["default"])
+
+
+def prepare_admin() -> None:
+    """Make the administrator on the first start. Raises CommandError for a password that nobody may have."""
+    try:
+        sign_in_link.prepare_admin(settings.ADMIN_PASSWORD)
+    except InvalidInput as error:
+        raise CommandError(f"IMAGESEARCH_ADMIN_PASSWORD cannot be used: {error.message}") from None
+
+
+def require_known_weights() -> None:
+    """Raise CommandError when the weights of the active encoder, or of the one wished for, are not the registered ones.
+
+    A file that is missing stops no start: whatever needs no encoder goes on, and the worker waits for the file.
+    """
+    wish = conf.get().encoder
+    for row in Encoder.objects.filter(Q(state=EncoderState.ACTIVE) | Q(name=wish)):
+        try:
+            weight_files.require(row.weights_name, sha256=row.weights_sha256)
+        except WeightsError as error:
+            if error.code == weight_files.ALTERED:
+                which = f"{row.name} of IMAGESEARCH_ENCODER" if row.name == wish else f"The active encoder {row.name}"
+                raise CommandError(f"{which} cannot be used: {error.message}") from None

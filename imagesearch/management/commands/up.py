@@ -1,0 +1,97 @@
+"""Runs the whole site: servers, migrations, worker, scheduler and web server, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from types import FrameType
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from imagesearch import external
+from imagesearch.embedded import lending, site
+from imagesearch.embedded.process import StartError
+from imagesearch.embedded.supervisor import Supervisor
+from retrieval import checks
+from retrieval.services.people import sign_in_link
+
+SCHEDULER_START_SECONDS = 60
+
+
+class Stopped(BaseException):
+    """A signal asked us to stop. Not an ``Exception``: whatever is going on must not swallow it."""
+
+
+class Command(BaseCommand):
+    """``manage.py up``: everything in one command."""
+
+    help = "Start everything: database, broker, worker, scheduler and web server. Ctrl-C stops it."
+    requires_system_checks: list[str] = []
+
+    def handle(self, **_options: Any) -> None:
+        """Start, say Ready, keep running; stop in order at the first signal."""
+        supervisor = Supervisor(self.stderr.write)
+        try:
+            with _signals(), lending.own(settings.DATA_DIR, title="manage.py up"):
+                self._run(supervisor)
+        except lending.OwnedElsewhere as owner:
+            raise CommandError(f"{settings.DATA_DIR} is in use by {owner}; wait until it ends, or stop it.") from None
+        except StartError as error:
+            raise CommandError(str(error)) from None
+
+    def _run(self, supervisor: Supervisor) -> None:
+        try:
+            site.require_free_port()
+            external.require_database()
+            external.require_broker()
+            supervisor.start(*site.embedded_servers())
+            supervisor.run(site.preparation())
+            programs = site.programs()
+            supervisor.start(programs.pop("web"))
+            supervisor.start(*programs.values())
+            _await_scheduler()
+            token = sign_in_link.issue(sign_in_link.prepare_admin())
+            self.stdout.write(f"Ready: {site.address()}  (sign in: {site.address()}first/{token})")
+            self.stdout.flush()
+            supervisor.watch()
+        except Stopped:
+            self.stderr.write("Stopping.")
+        finally:
+            _ignore_signals()
+            supervisor.stop(within=site.WHOLE_STOP_SECONDS)
+
+
+def _await_scheduler() -> None:
+    """Wait for its first sign of life, without which ``/readyz`` does not say ready; no longer than it should take.
+
+    Not as the others' answers, for which the supervisor waits at each restart, too: it could not start a database
+    again meanwhile, without which there is no sign of life.
+    """
+    deadline = time.monotonic() + SCHEDULER_START_SECONDS
+    while checks.scheduler() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def _signals() -> Any:
+    """Turn SIGINT and SIGTERM into Stopped while the block runs."""
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    _ignore_signals()
+    raise Stopped
+
+
+def _ignore_signals() -> None:
+    """Stopping has begun; a second Ctrl-C must not break it off halfway."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,1 @@
+"""Encoders: registered, built, trained, made smaller, and switched."""

@@ -1,0 +1,158 @@
+"""The smaller encoders that compression tries: whole numbers, fewer dimensions, fewer channels fine-tuned."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from retrieval.embedding import Encoder, EncoderSpec, preprocessing, smaller
+from retrieval.errors import InvalidInput
+from retrieval.services.evaluation.labelled import Source
+from retrieval.services.images.decoding import Progress
+from retrieval.training import (
+    AugmentConfig,
+    Distill,
+    DistillOptions,
+    Hooks,
+    Job,
+    OptimiserConfig,
+    RunConfig,
+    SamplingConfig,
+    ScheduleConfig,
+    averaged,
+    fit,
+    from_arrays,
+    prune,
+)
+
+Pixels = NDArray[np.uint8]
+
+RANGES = 128  # pictures that the ranges of activations, and the worth of channels, are read from
+BATCH = 16
+FEWEST_TO_TUNE = BATCH
+TUNED = AugmentConfig(smallest_crop=0.5, flip=0.5, brightness=0.1)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which variants: numbers of dimensions, whole numbers, and the share of hidden channels that pruning leaves.
+
+    ``keep`` 1 means no pruning; ``steps`` is the length of the fine-tune after it, in batches of 16 pictures.
+    ``calibration`` holds ordinary pictures, labels unused; without it the measured pictures calibrate as well, which
+    flatters a little.
+    """
+
+    dimensions: tuple[int, ...] = (512, 256, 128)
+    int8: bool = True
+    keep: float = 1.0
+    steps: int = 100
+    calibration: Source | None = None
+
+    def names(self, spec: EncoderSpec) -> list[str]:
+        """What ``build`` makes of an encoder of this spec."""
+        names = ["int8"] if self.int8 and spec.precision != "int8" else []
+        names += [_shorter(dimension) for dimension in self.fewer(spec.dimension)]
+        return names + ([_pruned(self.keep)] if self.keep < 1 else [])
+
+    def fewer(self, than: int) -> list[int]:
+        """The numbers of dimensions that make vectors shorter."""
+        return [dimension for dimension in self.dimensions if dimension < than]
+
+
+def build(
+    full: Encoder, *, pictures: Sequence[Pixels], wanted: Wanted, progress: Progress = lambda *_: None
+) -> dict[str, Encoder]:
+    """Each variant by its name, on the CPU, run by torch; ``pictures`` (H, W, 3) calibrate, rotate and fine-tune.
+
+    What the encoder already is (8 bits, as few dimensions) is passed over. ``progress`` is told "building" and the
+    name, for a fine-tune at each step. Raises InvalidInput when pictures are too few for a dimension, or the backbone
+    cannot be pruned.
+    """
+    made: dict[str, Encoder] = {}
+    some = _batches(full, pictures[:RANGES])
+    if wanted.int8 and full.spec.precision != "int8":
+        progress("building int8", 0, 1)
+        made["int8"] = smaller.in_int8(full, batches=some)
+    fewer = wanted.fewer(full.spec.dimension)
+    vectors = full.encode(pictures) if fewer else np.empty((0, 0), np.float32)
+    for dimension in fewer:
+        name = _shorter(dimension)
+        progress(f"building {name}", 0, 1)
+        made[name] = smaller.in_fewer_dimensions(full, vectors=vectors, dimension=dimension)
+    if wanted.keep < 1:
+        name = _pruned(wanted.keep)
+        progress(f"building {name}", 0, wanted.steps)
+        narrow = prune(full, keep=wanted.keep, pictures=some)
+        hooks = _told(lambda step: progress(f"building {name}", step, wanted.steps))
+        made[name] = _tuned(_Pair(narrow, full), pictures=pictures, steps=wanted.steps, hooks=hooks)
+    return made
+
+
+def _shorter(dimension: int) -> str:
+    return f"pca-{dimension}"
+
+
+def _pruned(keep: float) -> str:
+    return f"pruned-{keep:.0%}"
+
+
+def _batches(encoder: Encoder, pictures: Sequence[Pixels]) -> list[Tensor]:
+    """Float batches (N, 3, H, W) in 0..1 at the encoder's input size."""
+    spec = encoder.spec
+    grouped = preprocessing.batches(pictures, side=spec.image_size, resize=spec.resize, most=BATCH)
+    stacks = [np.stack([preprocessing.resized(pictures[at], size) for at in positions]) for positions, size in grouped]
+    return [torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255 for stack in stacks]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A pruned encoder and the whole one that it is to be like."""
+
+    narrow: Encoder
+    whole: Encoder
+
+
+def _told(tell: Callable[[int], None]) -> Hooks:
+    """Hooks that tell the number of steps done, before each step; what ``tell`` raises ends the training."""
+    steps = count()
+
+    def stop() -> bool:
+        tell(next(steps))
+        return False
+
+    return Hooks(stop=stop)
+
+
+def _tuned(pair: _Pair, *, pictures: Sequence[Pixels], steps: int, hooks: Hooks) -> Encoder:
+    """Teach a pruned encoder to give the vectors of the whole one again: distillation on a few pictures."""
+    if len(pictures) < FEWEST_TO_TUNE:
+        raise InvalidInput.of("pictures", f"A fine-tune after pruning needs at least {FEWEST_TO_TUNE} pictures.")
+    side = pair.whole.spec.image_size
+    squares = from_arrays(pictures, [""] * len(pictures), side=side)
+    config = RunConfig(
+        name="pruned",
+        recipe="distill",
+        encoder=pair.narrow.spec,
+        optimiser=OptimiserConfig(steps=steps, lr=5e-4, warmup_steps=steps // 10),
+        sampling=SamplingConfig(batch=BATCH),
+        augment=TUNED,
+        schedule=ScheduleConfig(sizes=((0.0, side),), report_every=0),
+    )
+    recipe = Distill(
+        pair.narrow,
+        targets=pair.whole.encode(list(squares.pixels)),
+        scopes=torch.empty(0, dtype=torch.int64),
+        options=DistillOptions(),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        state = fit(recipe, job=Job(config, squares, Path(folder)), hooks=hooks)
+        with averaged(state) as tuned:
+            return tuned.exported()

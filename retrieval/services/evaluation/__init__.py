@@ -1,0 +1,1 @@
+"""How well encoders find, by labels and by judgements."""

@@ -1,0 +1,211 @@
+"""Evaluation inside the product: encoders measured beside each other on a collection, as rows that people follow."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from retrieval.errors import InvalidInput, NotFound, RetrievalError
+from retrieval.evaluation import Report, protocol, ranking
+from retrieval.models import (
+    Collection,
+    Encoder,
+    EncoderState,
+    Evaluation,
+    EvaluationState,
+    Grade,
+    GroupRule,
+    Image,
+    Judgement,
+    Labels,
+    Measure,
+)
+from retrieval.services.evaluation import evaluation
+from retrieval.services.evaluation.evaluation import CollectionJudgements, CollectionLabels, Plan, Result
+from retrieval.services.evaluation.labelled import LabelSource
+from retrieval.services.images import collections, lines
+from retrieval.services.people import accounts, rights
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+MOST_ENCODERS = 6
+MOST_CLASSES = 200  # whose figures are kept, the hardest first
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What to measure: encoders by name, the first of which the others are compared with, on a collection."""
+
+    collection: Collection
+    encoders: tuple[str, ...]
+    labels: Labels = Labels.TAGS
+    measure: Measure = Measure.COSINE
+    groups: GroupRule = GroupRule.IGNORE
+
+
+def start(request: EvaluationRequest, *, user: User) -> Evaluation:
+    """Put an evaluation in line; the edge wakes the worker for long work. Administrators may.
+
+    Raises Forbidden, NotFound for a collection that they do not see, and InvalidInput naming the field.
+    """
+    rights.require_administrator(user, to="measure encoders")
+    collections.find(request.collection.pk, user=user)
+    require_vectors(request.encoders)
+    _require_answers(request)
+    row = Evaluation.objects.create(
+        user=user,
+        collection=request.collection,
+        labels=request.labels,
+        encoders=_to_measure(request),
+        measure=request.measure,
+        groups=request.groups,
+    )
+    accounts.record(user, "evaluation.started", row, encoders=row.encoders, collection=str(row.collection_id))
+    return row
+
+
+def listing(user: User) -> QuerySet[Evaluation]:
+    """Return the evaluations of the collections that this administrator sees, newest first, without their results."""
+    rights.require_administrator(user, to="measure encoders")
+    visible = Evaluation.objects.filter(collection__in=Collection.objects.visible_to(user))
+    return visible.select_related("user", "collection").defer("result")
+
+
+def get(evaluation_id: UUID | str, *, user: User) -> Evaluation:
+    """Return one evaluation with its result. Raises Forbidden, and NotFound when its collection is not visible."""
+    found = listing(user).defer(None).filter(pk=evaluation_id).first()
+    if found is None:
+        raise NotFound("There is no such evaluation.")
+    return found
+
+
+def unfinished() -> list[UUID]:
+    """Return what is not over, first come first; ``run`` finds out whether somebody alive is at it."""
+    return lines.unfinished(Evaluation)
+
+
+def run(evaluation_id: UUID) -> bool:
+    """Measure, keep the scorecards on the encoders and the result on the row; False when there was nothing to do.
+
+    May be asked twice: one worker at a time has it, and one that died or fell silent loses it to the next, which
+    begins anew. Every expected error ends up on the row.
+    """
+    row = lines.claim(Evaluation, evaluation_id)
+    if row is None:
+        return False
+    try:
+        result = _measured(row)
+    except lines.StoppedError:
+        pass  # it is somebody else's now, or nobody's
+    except RetrievalError as error:
+        lines.fail(row, error)
+    else:
+        lines.end(row, EvaluationState.DONE, result=_kept(result))
+    return True
+
+
+def reports(row: Evaluation) -> list[Report]:
+    """Return the reports of an evaluation that is done, in the order of its encoders; else none."""
+    return [Report.from_dict(each) for each in row.result.get("reports", [])]
+
+
+def require_labels(collection: Collection, labels: Labels) -> None:
+    """Raise InvalidInput when no picture of the collection has such a label."""
+    pictures = Image.objects.alive().filter(collection=collection)
+    by_tags = labels == Labels.TAGS
+    if not (pictures.exclude(tags=[]) if by_tags else pictures.exclude(group_key="")).exists():
+        what = "has a tag" if by_tags else "says what it belongs to"
+        raise InvalidInput.of("collection", f"No picture of this collection {what}, so nothing tells right from wrong.")
+
+
+def require_vectors(names: tuple[str, ...], *, least: int = 1) -> None:
+    """Raise InvalidInput unless these are names of so many encoders that may have stored vectors."""
+    if not least <= len(names) <= MOST_ENCODERS or len(set(names)) != len(names):
+        raise InvalidInput.of("encoders", f"Name {least} to {MOST_ENCODERS} encoders, each only once.")
+    states = dict(Encoder.objects.filter(name__in=names).values_list("name", "state"))
+    for name in names:
+        if name not in states:
+            raise InvalidInput.of("encoders", f"There is no encoder named {name!r}.")
+        if states[name] == EncoderState.DRAFT:
+            raise InvalidInput.of("encoders", f"{name} is a draft without vectors: build it first.")
+
+
+def _to_measure(request: EvaluationRequest) -> list[str]:
+    """By judgements the active encoder is measured along: each new grade makes it impossible to compare old cards."""
+    active = Encoder.objects.active() if request.labels == Labels.JUDGEMENTS else None
+    return list(dict.fromkeys([*request.encoders, *([active.name] if active else [])]))
+
+
+def _measured(row: Evaluation) -> Result:
+    """Measure on the collection as the person who asked sees it now; scorecards are committed."""
+    collection = collections.find(row.collection_id, user=row.user)
+    encoders = [evaluation.named(name) for name in row.encoders]
+    source = _source(row, collection)
+    plan = Plan(measure=cast(ranking.Measure, row.measure), group_rule=cast(protocol.GroupRule, row.groups))
+    result = evaluation.run(encoders, source=source, plan=plan, progress=_Notes(lines.Teller(row), len(encoders)))
+    evaluation.save_scorecards(encoders, result=result)
+    return result
+
+
+def _source(row: Evaluation, collection: Collection) -> CollectionLabels | CollectionJudgements:
+    if row.labels == Labels.JUDGEMENTS:
+        return CollectionJudgements(collection, row.user)
+    return CollectionLabels(collection, row.user, by=cast(LabelSource, row.labels))
+
+
+def _kept(result: Result) -> dict[str, Any]:
+    """Return what the row keeps as JSON: of many classes the hardest, in the order of the first encoder."""
+    ranked = sorted(result.reports[0].classes, key=lambda each: each.figures["mAP"].mean)
+    names = [each.name for each in ranked[:MOST_CLASSES]]
+    return {
+        "reports": [_narrowed(report, names).to_dict() for report in result.reports],
+        "differences": {
+            name: {figure: asdict(each) for figure, each in figures.items()}
+            for name, figures in result.differences.items()
+        },
+        "classes": len(ranked),
+    }
+
+
+def _narrowed(report: Report, names: list[str]) -> Report:
+    by_name = {each.name: each for each in report.classes}
+    return replace(report, classes=tuple(by_name[name] for name in names))
+
+
+@dataclass
+class _Notes:
+    """Writes how far it is to the row; the queries of all encoders are counted together.
+
+    Raises StoppedError when there is nobody to tell.
+    """
+
+    tell: lines.Teller[Evaluation]
+    encoders: int
+    ranked: int = 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        so_far: dict[str, int] = {}
+        if what == "ranking":
+            so_far = {"done": self.ranked + done, "total": self.encoders * total}
+            self.ranked += total if done == total else 0
+        if not self.tell(**so_far):
+            raise lines.StoppedError
+
+
+def _require_answers(request: EvaluationRequest) -> None:
+    """Raise InvalidInput where nothing tells right from wrong."""
+    if request.labels == Labels.JUDGEMENTS:
+        _require_judgements(request)
+    else:
+        require_labels(request.collection, request.labels)
+
+
+def _require_judgements(request: EvaluationRequest) -> None:
+    if request.groups != GroupRule.IGNORE:
+        raise InvalidInput.of("groups", "Judgements heed no groups.")
+    if not Judgement.objects.filter(collection=request.collection, grade__gte=Grade.SOMEWHAT).exists():
+        raise InvalidInput.of("collection", "Nobody judged that an answer in this collection suits its query.")

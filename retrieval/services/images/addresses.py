@@ -1,0 +1,74 @@
+"""Pictures by their web address: fetched for those who may add them, then put in like an uploaded file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
+
+from retrieval import conf
+from retrieval.errors import Forbidden, InvalidInput, Unavailable
+from retrieval.ingest import fetch
+from retrieval.models import Collection, Role
+from retrieval.services.images import collections, images
+from retrieval.services.images.image_fields import checked
+from retrieval.services.images.images import Added, ImageChanges, Upload
+from retrieval.services.people import limits
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+NOTHING_SAID = ImageChanges()
+
+
+def add(url: str, *, user: User, collection: Collection, texts: ImageChanges = NOTHING_SAID) -> Added:
+    """Fetch a picture and add it; the address becomes its source unless another one is given. A contributor may.
+
+    Nothing is asked of any server before the rights are known. Raises what ``images.add`` raises, InvalidInput naming
+    ``url``, Forbidden when the operator has switched fetching off, TooMany, and Unavailable when many fetch at once.
+    """
+    collections.require(collection, user=user, role=Role.CONTRIBUTOR)
+    _check(url)
+    limits.fetch(user)
+    with _place():
+        found: fetch.Fetched = fetch.fetch(url, rules())
+    if texts.source_url is None:
+        texts = replace(texts, source_url=url)
+    upload = Upload(io.BytesIO(found.data), name=found.name, texts=texts)
+    return images.add(upload, user=user, collection=collection)
+
+
+def rules() -> fetch.FetchRules:
+    """The bounds of one fetch; which addresses may be connected is left as strict as it is."""
+    bounds = conf.get().limits
+    return fetch.FetchRules(most_bytes=bounds.image_bytes, seconds=bounds.fetch_seconds, own_names=conf.get().own_names)
+
+
+def _check(url: str) -> None:
+    if not conf.get().fetch:
+        raise Forbidden("Fetching from addresses is switched off here.", code="fetching_off")
+    try:
+        checked(ImageChanges(source_url=url))
+    except InvalidInput as error:
+        raise InvalidInput.of("url", error.message, code="url_not_allowed") from error
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """Hold one of the few places: slow servers must not keep every thread of this one waiting."""
+    places = _places()
+    if not places.acquire(blocking=False):
+        raise Unavailable("Many addresses are being fetched just now; try again in a moment.", code="fetchers_busy")
+    try:
+        yield
+    finally:
+        places.release()
+
+
+@cache
+def _places() -> BoundedSemaphore:
+    return BoundedSemaphore(conf.get().limits.fetches_at_once)

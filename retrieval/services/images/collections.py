@@ -1,0 +1,260 @@
+"""Collections: making, sharing and deleting them, and the question of who may do what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Case, CharField, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
+from retrieval.ingest import store
+from retrieval.models import (
+    Collection,
+    Embedding,
+    Encoder,
+    Image,
+    ImageDigest,
+    Membership,
+    Role,
+    Visibility,
+)
+from retrieval.services.people import accounts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from retrieval.models.collections import Person
+
+NAME_LENGTH = 200
+DESCRIPTION_LENGTH = 2000
+# To mark each picture of a collection takes its time, above all for the index of vectors. Beyond so many the mark on
+# the collection is enough: nobody sees it, and the purge removes the pictures in batches.
+MARKED_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class CollectionChanges:
+    """What to change; None leaves a field as it is."""
+
+    name: str | None = None
+    description: str | None = None
+    visibility: str | None = None
+
+
+def create(*, owner: User, name: str, description: str = "", visibility: str = Visibility.PRIVATE) -> Collection:
+    """Make a collection that belongs to ``owner``. Raises InvalidInput naming the field."""
+    if not owner.is_authenticated:
+        raise Forbidden("Sign in to make a collection.")
+    wanted = _checked(CollectionChanges(name, description, visibility))
+    return Collection.objects.create(owner=owner, **wanted)
+
+
+def get(collection_id: UUID | str, *, user: Person | Any) -> Collection:
+    """Return the collection with its role and counts, or raise NotFound, be it hidden or absent."""
+    return _found(listing(user), collection_id)
+
+
+def find(collection_id: UUID | str, *, user: Person | Any) -> Collection:
+    """Return the bare collection, for work that does not show it: nothing is counted. Raises NotFound as ``get``."""
+    return _found(Collection.objects.visible_to(user), collection_id)
+
+
+def is_seen(collection_id: UUID | str, *, user: Person | Any) -> bool:
+    """Tell whether there is such a collection and the person sees it."""
+    return Collection.objects.visible_to(user).filter(pk=collection_id).exists()
+
+
+def named(text: str) -> Collection:
+    """Return the collection of this name or id, for the operator at the terminal.
+
+    Raises NotFound, and Conflict when several have the name.
+    """
+    rows = Collection.objects.filter(deleted_at=None)
+    try:
+        found = list(rows.filter(pk=UUID(text)))
+    except ValueError:
+        found = list(rows.filter(name=text)[:2])
+    if len(found) > 1:
+        raise Conflict(f"There are several collections named {text!r}; give the id.")
+    if not found:
+        raise NotFound(f"There is no collection {text!r}.")
+    return found[0]
+
+
+def listing(user: Person | Any) -> QuerySet[Collection]:
+    """Return the visible collections with ``role`` (text or None), ``image_count`` and ``ready_count``."""
+    owner_id = user.pk or 0
+    membership = Membership.objects.filter(collection=OuterRef("pk"), user_id=owner_id)
+    encoder = Encoder.objects.active()
+    return (
+        Collection.objects.visible_to(user)
+        .select_related("owner")
+        .annotate(
+            role=Case(
+                When(owner_id=owner_id, then=Value(Role.OWNER.value)),
+                default=Subquery(membership.values("role")[:1]),
+                output_field=CharField(null=True),
+            ),
+            image_count=_count_of(Image.objects.alive()),
+            ready_count=_count_of(Embedding.objects.filter(encoder=encoder)),
+        )
+    )
+
+
+def edit(collection: Collection, *, user: User, changes: CollectionChanges) -> Collection:
+    """Change name, description or visibility; a manager may, the visibility only the owner.
+
+    Held against the row as it is now, and only what differs is written. Raises NotFound, Forbidden, InvalidInput.
+    """
+    with transaction.atomic():
+        row = changing(collection.pk, user=user, role=Role.MANAGER)
+        changed = differing(row, changes)
+        if "visibility" in changed:
+            require(row, user=user, role=Role.OWNER)
+        write(row, changed, actor=user)
+    return row
+
+
+def differing(row: Collection, changes: CollectionChanges) -> dict[str, str]:
+    """Return those of the changes that the row has not got yet, checked. Raises InvalidInput naming the field."""
+    return {field: value for field, value in _checked(changes).items() if getattr(row, field) != value}
+
+
+def write(row: Collection, changed: dict[str, str], *, actor: User) -> None:
+    """Write these fields of a row that the caller has locked, and who sees it now on the trail."""
+    if "visibility" in changed:
+        accounts.record(actor, "collection.visibility", row, before=row.visibility, to=changed["visibility"])
+    for field, value in changed.items():
+        setattr(row, field, value)
+    if changed:
+        row.save(update_fields=[*changed, "updated_at"])
+
+
+def delete(collection: Collection, *, user: User) -> None:
+    """Delete the collection with its pictures; only the owner may.
+
+    It is gone for everybody at once; the purge removes rows and files afterwards (``images.purge_deleted``), of a large
+    one batch by batch, during which its pictures still count as their uploaders'.
+    """
+    with transaction.atomic():
+        take_away(changing(collection.pk, user=user, role=Role.OWNER), actor=user)
+
+
+def take_away(collection: Collection, *, actor: User) -> None:
+    """Do what ``delete`` does, whoever may ask: the caller has looked at rights. Raises NotFound when it is gone."""
+    now = timezone.now()
+    with transaction.atomic():
+        row = locked(collection.pk)
+        images = Image.objects.filter(collection=row, deleted_at=None)
+        count = images.count()
+        if count <= MARKED_AT_ONCE:
+            ImageDigest.objects.filter(collection=row).delete()
+            Embedding.objects.filter(collection=row).update(collection=None)
+            store.release_usage(images)
+            images.update(deleted_at=now)
+        Collection.objects.filter(pk=row.pk).update(deleted_at=now)
+        accounts.record(actor, "collection.deleted", row, name=row.name, images=count)
+
+
+def locked(collection_id: UUID | str) -> Collection:
+    """Return the row as it is now, alone with it until the transaction ends. Raises NotFound when it is deleted.
+
+    Whoever changes what decides who may do what here (visibility, owner, members, deletion) comes through this door.
+    """
+    rows = Collection.objects.select_for_update(no_key=True)
+    return _found(rows.filter(deleted_at=None), collection_id)
+
+
+def changing(collection_id: UUID | str, *, user: Person | Any, role: Role) -> Collection:
+    """Return ``locked`` for somebody who has at least this role at that moment. Raises as ``require``."""
+    row = locked(collection_id)
+    require(row, user=user, role=role)
+    return row
+
+
+def hold(*collection_ids: UUID) -> None:
+    """Keep ``locked`` waiting until the transaction ends, for those who act by a role that they have now.
+
+    They share the hold, so uploads do not wait for each other; in order, so that two never lock up.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM retrieval_collection WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(collection_ids)]
+        )
+
+
+def acting(*collection_ids: UUID, user: Person | Any, role: Role = Role.CONTRIBUTOR) -> None:
+    """Hold the collections for somebody who has at least this role in each at that moment.
+
+    Raises as ``require``, and Forbidden when the account was closed meanwhile.
+    """
+    hold(*collection_ids)
+    accounts.require_active(user)
+    rows = Collection.objects.in_bulk(collection_ids)
+    for collection_id in collection_ids:
+        if collection_id not in rows:
+            raise NotFound("There is no such collection.")
+        require(rows[collection_id], user=user, role=role)
+
+
+def role_of(collection: Collection, user: Person | Any) -> Role | None:
+    """Return the person's role, or None for one who only sees the collection or does not even see it."""
+    if not user.is_authenticated:
+        return None
+    if collection.owner_id == user.pk:
+        return Role.OWNER
+    if collection.visibility == Visibility.PRIVATE:
+        return None
+    membership = Membership.objects.filter(collection=collection, user_id=user.pk or 0).first()
+    return Role(membership.role) if membership else None
+
+
+def require(collection: Collection, *, user: Person | Any, role: Role) -> None:
+    """Raise unless the person has at least this role: NotFound when they may not even see it, else Forbidden."""
+    if not is_seen(collection.pk, user=user):
+        raise NotFound("There is no such collection.")
+    held = role_of(collection, user)
+    if role is Role.VIEWER:
+        return
+    if held is None or held.rank < role.rank:
+        raise Forbidden(f"This needs the role {role.value} in the collection.")
+
+
+def _found(rows: QuerySet[Collection], collection_id: UUID | str) -> Collection:
+    found = rows.filter(pk=collection_id).first()
+    if found is None:
+        raise NotFound("There is no such collection.")
+    return found
+
+
+def _count_of(rows: QuerySet[Any]) -> Coalesce:
+    """Count rows of the outer collection in a subquery of its own, so that two counts do not multiply."""
+    counted = rows.filter(collection=OuterRef("pk")).order_by().values("collection").annotate(n=Count("*")).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
+def _checked(changes: CollectionChanges) -> dict[str, str]:
+    """Return the fields to write, or raise InvalidInput naming the first that is wrong."""
+    wanted: dict[str, str] = {}
+    if changes.name is not None:
+        wanted["name"] = _text("name", changes.name.strip(), limit=NAME_LENGTH)
+        if not wanted["name"]:
+            raise InvalidInput.of("name", "A collection needs a name.")
+    if changes.description is not None:
+        wanted["description"] = _text("description", changes.description, limit=DESCRIPTION_LENGTH)
+    if changes.visibility is not None:
+        if changes.visibility not in Visibility.values:
+            raise InvalidInput.of("visibility", f"The visibility is one of {', '.join(Visibility.values)}.")
+        wanted["visibility"] = changes.visibility
+    return wanted
+
+
+def _text(field: str, value: str, *, limit: int) -> str:
+    if len(value) > limit or "\x00" in value:
+        raise InvalidInput.of(field, f"At most {limit} characters, without null characters.")
+    return value

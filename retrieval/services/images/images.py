@@ -1,0 +1,258 @@
+"""Pictures: put in, seen, changed, moved, deleted, brought back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from retrieval import conf
+from retrieval.errors import Conflict, NotFound
+from retrieval.ingest import fingerprint, sandbox, store
+from retrieval.models import Collection, Embedding, Image, ImageDigest, Role, Status
+from retrieval.models.images import ImageQuerySet
+from retrieval.search import words
+from retrieval.services.images import collections, purging
+from retrieval.services.images.image_fields import ImageChanges, checked, title_of
+from retrieval.services.people import accounts, askers
+from retrieval.work import jobs
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from retrieval.models.collections import Person
+
+__all__ = [
+    "Added", "ImageChanges", "ImageFilters", "Upload", "add", "delete", "edit", "file_path", "get", "listing", "move",
+    "purge_deleted", "put_into", "restore", "retry", "take_away", "thumbnail_path",
+]  # fmt: skip
+
+purge_deleted = purging.purge_deleted
+
+
+class Readable(Protocol):
+    """An open binary file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to be added, the name that it had, and what its uploader says about it."""
+
+    file: Readable
+    name: str = ""
+    texts: ImageChanges = field(default_factory=ImageChanges)
+
+
+@dataclass(frozen=True)
+class Added:
+    """The picture, and whether it is new; the same bytes in the same collection are not kept twice."""
+
+    image: Image
+    created: bool
+
+
+@dataclass(frozen=True)
+class ImageFilters:
+    """What to keep of a list; None keeps all."""
+
+    collection: UUID | None = None
+    status: str | None = None
+    tag: str | None = None
+    group_key: str | None = None
+    q: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def add(upload: Upload, *, user: User, collection: Collection) -> Added:
+    """Check, decode and keep one picture; its embedding waits in the ledger. A contributor may.
+
+    Raises NotFound and Forbidden, InvalidInput, TooLarge, UnsupportedPicture, TooMany (quota, ``decoding_used_up``),
+    Unavailable (``decoders_busy``) and StorageFull; nothing is kept then. The edge wakes a worker after the commit.
+    """
+    collections.require(collection, user=user, role=Role.CONTRIBUTOR)
+    columns = {"title": title_of(upload.name), **checked(upload.texts)}
+    data = upload.file.read(conf.get().limits.image_bytes + 1)
+    digest = fingerprint.sha256(data)
+    known = store.known(collection, [digest])
+    if digest in known:
+        return Added(get(known[digest].pk, user=user), created=False)
+    picture = store.NewPicture(data, digest, sandbox.upload(data, asker=askers.waiting(user)), columns)
+    still = partial(collections.acting, collection.pk, user=user)  # decoding took a while
+    (saved,) = store.save([picture], place=store.Place(collection, user), check=still)
+    return Added(_as_made(saved.image), True) if saved.created else Added(get(saved.image.pk, user=user), False)
+
+
+def get(image_id: UUID | str, *, user: Person | Any) -> Image:
+    """Return the picture with its status and collection, or raise NotFound, be it hidden or absent."""
+    found = Image.objects.visible_to(user).with_status().select_related("collection").filter(pk=image_id).first()
+    if found is None:
+        raise NotFound("There is no such picture.")
+    return found
+
+
+def listing(user: Person | Any, *, filters: ImageFilters) -> ImageQuerySet:
+    """Return the visible pictures that pass the filters, with their status, newest first."""
+    wanted = {
+        "collection_id": filters.collection,
+        "status": filters.status,
+        "tags__contains": [filters.tag] if filters.tag else None,
+        "group_key": filters.group_key,
+        "words": words.forgiving(filters.q) if filters.q else None,
+        "created_at__gt": filters.created_after,
+        "created_at__lt": filters.created_before,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return Image.objects.visible_to(user).with_status().filter(**given).order_by("-created_at", "-id")
+
+
+def edit(image: Image, *, user: User, changes: ImageChanges) -> Image:
+    """Write what people say about the picture, where it differs; a contributor may.
+
+    Raises InvalidInput naming the field, and as ``delete``.
+    """
+    with transaction.atomic():
+        row = _mine(image, user=user)
+        changed = {name: value for name, value in checked(changes).items() if getattr(row, name) != value}
+        for name, value in changed.items():
+            setattr(row, name, value)
+        if changed:
+            row.save(update_fields=[*changed, "updated_at"])
+    return get(image.pk, user=user)
+
+
+def move(image: Image, *, user: User, collection: Collection) -> Image:
+    """Put the picture into another collection; a contributor of both may. Raises Conflict when it is there already."""
+    with transaction.atomic():
+        collections.acting(image.collection_id, collection.pk, user=user)
+        put_into(collection, image=image, actor=user)
+    return get(image.pk, user=user)
+
+
+def put_into(collection: Collection, *, image: Image, actor: User) -> None:
+    """Do what ``move`` does, whoever may ask: the caller has looked at rights.
+
+    Raises NotFound, and Conflict when the collection has it already or when it was moved since ``image`` was read.
+    """
+    with transaction.atomic():
+        collections.hold(image.collection_id, collection.pk)
+        store.lock([image.sha256])
+        row = _locked(image.pk, deleted=False)
+        _require_unmoved(row, image)
+        if row.collection_id != collection.pk:
+            _claim_digest(row, collection)
+            ImageDigest.objects.filter(collection=row.collection_id, sha256=row.sha256).delete()
+            row.collection = collection
+            row.save(update_fields=["collection", "updated_at"])
+            Embedding.objects.filter(image=row).update(collection=collection)
+            accounts.record(actor, "image.moved", row, source=str(image.collection_id), goal=str(collection.pk))
+
+
+def delete(image: Image, *, user: User) -> None:
+    """Take the picture away from everybody at once; it can be brought back for a short time. A contributor may.
+
+    Raises NotFound, Forbidden, and Conflict when it was moved since ``image`` was read.
+    """
+    with transaction.atomic():
+        collections.acting(image.collection_id, user=user)
+        _require_unmoved(take_away(image, actor=user), image)
+
+
+def take_away(image: Image, *, actor: User) -> Image:
+    """Do what ``delete`` does, whoever may ask: the caller has looked at rights. Return the row; raises NotFound."""
+    with transaction.atomic():
+        store.lock([image.sha256])
+        row = _locked(image.pk, deleted=False)
+        row.deleted_at = timezone.now()
+        row.save(update_fields=["deleted_at", "updated_at"])
+        ImageDigest.objects.filter(image=row).delete()
+        Embedding.objects.filter(image=row).update(collection=None)
+        store.release_usage(Image.objects.filter(pk=row.pk))
+        accounts.record(actor, "image.deleted", row, collection=str(row.collection_id))
+    return row
+
+
+def restore(image_id: UUID, *, user: User) -> Image:
+    """Bring back a picture that was deleted a moment ago; a contributor may.
+
+    Raises NotFound when it is gone for good or not the caller's to see, Conflict when the same bytes were put in again
+    meanwhile, TooMany when the quota was used up meanwhile.
+    """
+    seen = Image.objects.filter(collection__in=Collection.objects.visible_to(user))
+    gone = seen.select_related("collection").exclude(deleted_at=None).filter(pk=image_id).first()
+    if gone is None:
+        raise NotFound("There is no such picture.")
+    with transaction.atomic():
+        collections.acting(gone.collection_id, user=user)
+        store.lock([gone.sha256])
+        row = _locked(image_id, deleted=True)
+        _claim_digest(row, row.collection)
+        row.deleted_at = None
+        row.save(update_fields=["deleted_at", "updated_at"])
+        Embedding.objects.filter(image=row).update(collection_id=row.collection_id)
+        store.add_usage(row.uploader, images=1, size=row.bytes)
+        accounts.record(user, "image.restored", row, collection=str(row.collection_id))
+    return get(image_id, user=user)
+
+
+def retry(image: Image, *, user: User) -> None:
+    """Try again to embed the picture; a contributor may."""
+    with transaction.atomic():
+        _mine(image, user=user)
+        jobs.embed_again(Image.objects.filter(pk=image.pk))
+
+
+def thumbnail_path(image: Image, size: int) -> Path:
+    """Where the thumbnail of that long side lies, a JPEG; ``size`` is one of the configured ones."""
+    return store.thumbnail(image.pk, image.sha256, size=size)
+
+
+def file_path(image: Image) -> Path:
+    """Where the uploaded bytes lie."""
+    return store.original(image.sha256)
+
+
+def _as_made(image: Image) -> Image:
+    """Give a picture that was just made the status that ``get`` would read: no worker can have failed it yet."""
+    for name, value in (("status", Status.PENDING.value), ("error_code", None), ("error_text", None)):
+        setattr(image, name, value)
+    return image
+
+
+def _locked(image_id: UUID, *, deleted: bool) -> Image:
+    """Lock the row, so that what the ledger writes at the same moment comes before or after."""
+    rows = Image.objects.select_for_update(no_key=True, of=("self",)).select_related("collection", "uploader")
+    found = rows.filter(pk=image_id, deleted_at__isnull=not deleted).first()
+    if found is None:
+        raise NotFound("There is no such picture.")
+    return found
+
+
+def _mine(image: Image, *, user: User) -> Image:
+    """Lock the row for somebody who may change it where it is now. Raises NotFound, Forbidden, Conflict (moved)."""
+    collections.acting(image.collection_id, user=user)
+    row = _locked(image.pk, deleted=False)
+    _require_unmoved(row, image)
+    return row
+
+
+def _require_unmoved(row: Image, seen: Image) -> None:
+    """Raise Conflict unless the picture still is where it was when rights were asked for that place."""
+    if row.collection_id != seen.collection_id:
+        raise Conflict("The picture was moved at this moment; look again.", code="image_moved")
+
+
+def _claim_digest(image: Image, collection: Collection) -> None:
+    """Write down that the collection has these bytes. The caller holds the digest's lock."""
+    if store.known(collection, [image.sha256]):
+        raise Conflict("The collection has this very picture already.", code="same_picture")
+    ImageDigest.objects.create(collection=collection, sha256=image.sha256, image=image)

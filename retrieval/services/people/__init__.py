@@ -1,0 +1,1 @@
+"""Who a person is, what they may, and how much: accounts, passwords, sessions, limits."""

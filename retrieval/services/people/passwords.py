@@ -1,0 +1,94 @@
+"""The one door through which every password goes: counted before it is looked at, and written into the trail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import MinimumLengthValidator
+from django.db import transaction
+
+from retrieval import caller
+from retrieval.errors import TooMany
+from retrieval.models import ApiToken, FirstLink, Session
+from retrieval.services.people import accounts, limits
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.http import HttpRequest
+
+
+class Door(ModelBackend):
+    """Django's names, passwords and rights; whoever asks it with a password is counted, whichever page it came from."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,  # noqa: ARG002
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
+    ) -> User | None:
+        """Return the account that name and password open, or None. Raises TooMany beyond the limits."""
+        if username is None or password is None:
+            return None
+        user: User | None = get_user_model().objects.filter(username=username).first()
+        if not _looked_at(username, user=user, password=password):
+            return None
+        accounts.record(user, "sign_in", user)
+        return user
+
+
+class LongEnough(MinimumLengthValidator):
+    """A least length; and the end of what hung on the old one, as Django tells validators of each that was set."""
+
+    def password_changed(self, password: str, user: Any) -> None:  # noqa: ARG002
+        """End sessions, tokens and links of the person, and write it into the trail, whichever way it was set."""
+        with transaction.atomic():
+            for kind in (Session, ApiToken, FirstLink):
+                kind.objects.filter(user=user).delete()
+            accounts.record(caller.current().person(), "password.set", user)
+
+
+def confirm(user: User, password: str) -> bool:
+    """Tell whether this is the password of somebody who is signed in. Raises TooMany beyond the limits."""
+    return _looked_at(user.get_username(), user=user, password=password)
+
+
+def _looked_at(name: str, *, user: User | None, password: str) -> bool:
+    """Count, then look; what was right is not counted. Names without an account stay out of the trail.
+
+    People type passwords into the field of the name, and those have no place there.
+    """
+    asking = caller.current()
+    try:
+        limits.sign_in(name, address=asking.address)
+    except TooMany:
+        accounts.note(asking.person(), "password.limited", user)
+        raise
+    if not _fits(user, password):
+        accounts.note(asking.person(), "password.wrong", user)
+        return False
+    limits.signed_in(name, address=asking.address)
+    return True
+
+
+def _fits(user: User | None, password: str) -> bool:
+    """Hold a password against the account, taking as long when there is none."""
+    if user is None:
+        make_password(password)
+        return False
+    before = user.password
+    if not user.check_password(password):
+        return False
+    if user.password != before:
+        _keep_what_hangs_on(before, user=user)
+    return user.is_active
+
+
+def _keep_what_hangs_on(before: str, *, user: User) -> None:
+    """Let tokens and links live on when the same password was only hashed anew, with a stronger setting."""
+    for kind in (ApiToken, FirstLink):
+        rows = kind.objects.filter(user=user, password=accounts.digest(before))
+        rows.update(password=accounts.digest(user.password))

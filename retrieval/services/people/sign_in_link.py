@@ -1,0 +1,97 @@
+"""The one-time sign-in link for the person who runs the site: issued on the terminal, good for one use."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils import timezone
+
+from retrieval import caller
+from retrieval.errors import InvalidInput
+from retrieval.models import FirstLink
+from retrieval.services.people.accounts import digest, note, record
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+ADMIN = "admin"
+GOOD_FOR = timedelta(hours=12)
+# Any number that nobody else uses: whoever makes the administrator holds it until the commit.
+PREPARE_LOCK = 0x61646D696E
+
+
+def prepare_admin(password: str = "") -> User:
+    """Return the administrator; on the first start make it, with this password or one that nobody knows.
+
+    A site that has a superuser already is left alone: the password counts only once. Raises InvalidInput for one that
+    nobody may have.
+    """
+    users = get_user_model().objects
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PREPARE_LOCK])
+        found = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
+        if found is None and password:
+            _require_good(password)
+        return found or users.create_superuser(ADMIN, password=password or secrets.token_urlsafe(32))
+
+
+def _require_good(password: str) -> None:
+    try:
+        validate_password(password, user=get_user_model()(username=ADMIN))
+    except ValidationError as error:
+        raise InvalidInput.of("password", " ".join(error.messages)) from None
+
+
+def issue(user: User) -> str:
+    """Make a link for the user and return its token, which is never to be seen again; links before it end.
+
+    Commits one row; only a digest of the token is kept. Of two who ask at once, the later one's link is good.
+    """
+    token = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
+        FirstLink.objects.filter(user=user).delete()
+        FirstLink.objects.create(
+            user=user, digest=digest(token), password=digest(user.password), expires_at=timezone.now() + GOOD_FOR
+        )
+    return token
+
+
+def is_good(token: str) -> bool:
+    """Tell whether the link would sign somebody in, and leave it as it is: programs look at links before people do."""
+    link = _good(token).select_related("user").first()
+    return link is not None and _may_sign_in(link)
+
+
+def redeem(token: str) -> User | None:
+    """Return whom the link signs in, and use it up; None when it is unknown, used or too old.
+
+    One statement on the row itself decides, so of all who come at once one gets in. A condition on another table must
+    not stand in it: the database would ask that first, before it waits for the others.
+    """
+    with transaction.atomic():
+        if not _good(token).update(used_at=timezone.now()):
+            note(caller.current().person(), "first_link.refused")
+            return None
+        link = FirstLink.objects.select_related("user").get(digest=digest(token))
+        if not _may_sign_in(link):
+            return None
+        user: User = link.user
+        record(user, "first_link.redeemed", user)
+    return user
+
+
+def _may_sign_in(link: FirstLink) -> bool:
+    """Tell whether the account is open and its password still the one of that moment."""
+    return link.user.is_active and link.password == digest(link.user.password)
+
+
+def _good(token: str) -> QuerySet[FirstLink]:
+    return FirstLink.objects.filter(digest=digest(token), used_at=None, expires_at__gt=timezone.now())

@@ -1,0 +1,218 @@
+"""Searching: from pictures, parts of them or words to the most similar pictures that the person may see."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval import live_encoders, telemetry
+from retrieval.errors import Conflict, NotFound, Unavailable
+from retrieval.ingest import Asker, Region, files, sandbox
+from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, Image, JobState, Measure
+from retrieval.search import Filters, Hit, QueryVector, Question, Words, query, vectors
+from retrieval.services.people import askers
+from retrieval.services.searching.search_request import SearchRequest
+
+if TYPE_CHECKING:
+    from retrieval.models.collections import Person
+
+__all__ = ["Found", "Region", "SearchAnswer", "SearchRequest", "Took", "run", "similar"]
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Took:
+    """Where the time went, in milliseconds."""
+
+    decode: float
+    encode: float
+    search: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """One picture found; ``rank`` counts from 1, ``distance`` is the measure's own, ``score`` is for people."""
+
+    rank: int
+    distance: float
+    score: float
+    image: Image
+
+
+@dataclass(frozen=True)
+class SearchAnswer:
+    """What was found, how, and among how many.
+
+    ``candidates`` is exact unless a filter on the pictures leaves more than an exact search takes; then it is one more
+    than that, and means "at least".
+    """
+
+    query_kind: str
+    region: Region | None
+    encoder: str
+    trained: bool
+    measure: str
+    exact: bool
+    candidates: int
+    took: Took
+    hits: list[Found]
+
+
+class Stopwatch:
+    """Adds up what the parts of one search take."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._spent: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count the time inside to this part."""
+        start = time.perf_counter()
+        yield
+        self._spent[name] += time.perf_counter() - start
+
+    def took(self) -> Took:
+        """The parts so far, and all of it, in milliseconds."""
+        spent = {**self._spent, "total": time.perf_counter() - self._started}
+        return Took(**{name: round(1000 * spent.get(name, 0.0), 2) for name in ("decode", "encode", "search", "total")})
+
+
+def run(request: SearchRequest, *, user: Person | Any, address: str = "") -> SearchAnswer:
+    """Answer a search. Query pictures are decoded and encoded, and not kept; stored ones are asked by their vectors.
+
+    ``address`` tells visitors apart: each has a share of the decoders, as each person has.
+    Raises InvalidInput naming the field; NotFound for a picture or collection that is not there or not visible;
+    Conflict (image_pending, image_failed) for a stored picture without a vector; what decoding and the encoder raise;
+    Unavailable when no encoder is active or the search takes too long.
+    """
+    request.check()
+    watch, encoder = Stopwatch(), _active_encoder()
+    pictures = _visible_pictures(request, user)
+    filters = _filters(request, pictures, user=user)
+    fresh = _pixels(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
+    question = Question(
+        encoder,
+        _vector(request, fresh, encoder=encoder, watch=watch),
+        measure=Measure(request.measure or encoder.measure),
+        filters=filters,
+        k=request.k, offset=request.offset, group=request.group, exact=request.exact, min_score=request.min_score,
+    )  # fmt: skip
+    with watch.part("search"):
+        ranked = query.nearest(question, user=user)
+        hits = _rows(ranked.hits, user=user, first=request.offset + 1)
+    telemetry.searched(request.kind, seconds=watch.took().total / 1000)
+    return SearchAnswer(
+        request.kind, request.region, encoder.name, encoder.trained, question.measure.value,
+        exact=ranked.exact, candidates=ranked.candidates, took=watch.took(), hits=hits,
+    )  # fmt: skip
+
+
+def similar(
+    image_id: UUID,
+    *,
+    user: Person | Any,
+    k: int = 24,
+    measure: str | None = None,
+    collections: tuple[UUID, ...] | None = None,
+) -> SearchAnswer:
+    """Return the pictures most similar to a stored one, without itself. Raises what ``run`` raises."""
+    request = SearchRequest(images=(image_id,), k=k, measure=measure, collections=collections, exclude=(image_id,))
+    return run(request, user=user)
+
+
+def _active_encoder() -> Encoder:
+    """Read once per search, so that an answer never mixes two encoders."""
+    encoder = Encoder.objects.active()
+    if encoder is None:
+        raise Unavailable("No encoder is active yet.", code="no_encoder")
+    return encoder
+
+
+def _visible_pictures(request: SearchRequest, user: Person | Any) -> dict[UUID, Image]:
+    """The stored pictures of the query. Hidden and absent ones are refused in the same way."""
+    ids = {*request.wanted, *request.negatives}
+    found = Image.objects.visible_to(user).in_bulk(ids) if ids else {}
+    if len(found) < len(ids):
+        raise NotFound("There is no such picture.")
+    return found
+
+
+def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Person | Any) -> Filters:
+    """What narrows the search. Raises NotFound for a collection that is hidden or absent."""
+    asked = set(request.collections or ())
+    if asked and Collection.objects.visible_to(user).filter(pk__in=asked).count() < len(asked):
+        raise NotFound("There is no such collection.")
+    groups = {pictures[pk].group_key for pk in request.wanted} - {""} if request.exclude_group else set()
+    return Filters(
+        collections=request.collections,
+        tags=request.tags,
+        words=Words.of(request.text) if request.text else None,
+        exclude=request.exclude,
+        exclude_groups=tuple(groups),
+    )
+
+
+def _vector(request: SearchRequest, fresh: Pixels | None, *, encoder: Encoder, watch: Stopwatch) -> QueryVector | None:
+    """The query of all pictures together, the decoded one among them; None when only words were given."""
+    cut = request.region is not None and request.file is None
+    wanted = _stored([] if cut else request.wanted, encoder=encoder)
+    if fresh is not None:
+        with watch.part("encode"):
+            unit = vectors.unit(live_encoders.for_row(encoder).encode([fresh]))
+        wanted.append(QueryVector.of(unit.vectors[0], length=float(unit.lengths[0])))
+    return vectors.combine(wanted, negatives=_stored(request.negatives, encoder=encoder)) if wanted else None
+
+
+def _pixels(
+    request: SearchRequest, pictures: dict[UUID, Image], *, asker: Callable[[], Asker], watch: Stopwatch
+) -> Pixels | None:
+    """The decoded picture that was uploaded, or the asked part of the stored one; None when there is neither."""
+    if request.file is None and request.region is None:
+        return None
+    with watch.part("decode"):
+        data = _original(pictures[request.wanted[0]]) if request.file is None else request.file
+        return sandbox.query(data, region=request.region, asker=asker()).pixels
+
+
+def _original(image: Image) -> bytes:
+    try:
+        return files.original(image.sha256).read_bytes()
+    except FileNotFoundError:
+        raise Conflict("The original file of this picture is missing.", code="original_missing") from None
+
+
+def _stored(ids: Iterable[UUID], *, encoder: Encoder) -> list[QueryVector]:
+    """The vectors of stored pictures, in the order asked for. Raises Conflict where there is none yet."""
+    ordered = list(dict.fromkeys(ids))
+    rows = Embedding.objects.filter(encoder=encoder, image_id__in=ordered).values_list("image_id", "vector", "length")
+    found = {
+        image_id: QueryVector.of(np.array(vector, dtype=np.float32), length=length) for image_id, vector, length in rows
+    }
+    for missing in (pk for pk in ordered if pk not in found):
+        failed = EmbeddingJob.objects.filter(image_id=missing, encoder=encoder, state=JobState.FAILED)
+        if failed.exists():
+            raise Conflict("This picture could not be read, so nothing can be compared with it.", code="image_failed")
+        raise Conflict("This picture is still being read; try again in a moment.", code="image_pending")
+    return [found[pk] for pk in ordered]
+
+
+def _rows(hits: list[Hit], *, user: Person | Any, first: int) -> list[Found]:
+    """The pictures of the hits, order kept; one that was hidden or deleted this very moment is left out."""
+    images = Image.objects.visible_to(user).defer("words").in_bulk([hit.image_id for hit in hits])
+    return [
+        Found(rank, hit.distance, hit.score, images[hit.image_id])
+        for rank, hit in enumerate(hits, first)
+        if hit.image_id in images
+    ]

@@ -1,0 +1,118 @@
+"""What may be asked of the search, and within which bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sized
+from dataclasses import dataclass
+from uuid import UUID
+
+from retrieval.errors import InvalidInput
+from retrieval.ingest import Region
+from retrieval.models import Measure
+
+MOST_AT_ONCE = 200
+FARTHEST = 10_000
+MOST_PICTURES = 100
+MOST_TAGS = 50
+MOST_COLLECTIONS = 200
+MOST_EXCLUDED = 1_000
+TEXT_LENGTH = 500
+TAG_LENGTH = 100
+# A region drawn to the edge may pass it by so much, by rounding.
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """One search. ``images`` and ``positives`` are both looked for; ``measure`` None is the encoder's own.
+
+    ``region`` cuts the uploaded picture, else the only stored one. ``collections`` None means all that are visible.
+    ``exclude_group`` leaves out the groups of the stored pictures asked with; ``group`` gives the best of each group.
+    """
+
+    file: bytes | None = None
+    images: tuple[UUID, ...] = ()
+    positives: tuple[UUID, ...] = ()
+    negatives: tuple[UUID, ...] = ()
+    text: str | None = None
+    region: Region | None = None
+    measure: str | None = None
+    k: int = 24
+    offset: int = 0
+    collections: tuple[UUID, ...] | None = None
+    tags: tuple[str, ...] = ()
+    exclude_group: bool = False
+    group: bool = False
+    exact: bool = False
+    min_score: float | None = None
+    exclude: tuple[UUID, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[UUID, ...]:
+        """The stored pictures to look for, each once."""
+        return tuple(dict.fromkeys((*self.images, *self.positives)))
+
+    @property
+    def kind(self) -> str:
+        """What the query is made of: ``file``, ``image``, ``several`` or ``text``."""
+        pictures = len(self.wanted) + len(set(self.negatives)) + (self.file is not None)
+        if pictures > 1:
+            return "several"
+        if self.file is not None:
+            return "file"
+        return "image" if pictures else "text"
+
+    def check(self) -> None:
+        """Raise InvalidInput naming the first field that is out of bounds."""
+        self._check_query()
+        self._check_sizes()
+        _check_text("text", self.text or "", limit=TEXT_LENGTH)
+        for tag in self.tags:
+            _check_text("tags", tag, limit=TAG_LENGTH)
+        if self.measure is not None and self.measure not in Measure.values:
+            raise InvalidInput.of("measure", f"The measure is one of {', '.join(Measure.values)}.")
+        if self.min_score is not None and not math.isfinite(self.min_score):
+            raise InvalidInput.of("min_score", "The least score is a finite number.")
+
+    def _check_query(self) -> None:
+        pictures = self.file is not None or bool(self.wanted)
+        if not pictures and self.negatives:
+            raise InvalidInput.of("negatives", "Give at least one picture to look for beside those to avoid.")
+        if not pictures and not self.text:
+            raise InvalidInput.of("file", "Give a picture or words to look for.")
+        if self.region:
+            _check_region(self.region)
+            if self.file is None and len(self.wanted) != 1:
+                raise InvalidInput.of("region", "A region needs exactly one picture, uploaded or stored.")
+
+    def _check_sizes(self) -> None:
+        if not 1 <= self.k <= MOST_AT_ONCE:
+            raise InvalidInput.of("k", f"Between 1 and {MOST_AT_ONCE}.")
+        if not 0 <= self.offset <= FARTHEST:
+            raise InvalidInput.of("offset", f"Between 0 and {FARTHEST}.")
+        _check_number("positives", self.wanted, most=MOST_PICTURES)
+        _check_number("negatives", self.negatives, most=MOST_PICTURES)
+        _check_number("tags", self.tags, most=MOST_TAGS)
+        _check_number("collections", self.collections or (), most=MOST_COLLECTIONS)
+        _check_number("exclude", self.exclude, most=MOST_EXCLUDED)
+
+
+def _check_region(region: Region) -> None:
+    for start, length in ((region.x, region.w), (region.y, region.h)):
+        # Comparisons with NaN are false, so this refuses it too.
+        if not (0 <= start < 1 and length > 0 and start + length <= 1 + ROUNDING):
+            raise InvalidInput.of("region", "The region must lie inside the picture and not be empty.")
+
+
+def _check_number(field: str, values: Sized, *, most: int) -> None:
+    if len(values) > most:
+        raise InvalidInput.of(field, f"At most {most}.")
+
+
+def _check_text(field: str, text: str, *, limit: int) -> None:
+    """Refuse what is too long or what the database cannot hold: null characters, halves of surrogate pairs."""
+    if len(text) > limit:
+        raise InvalidInput.of(field, f"At most {limit} characters.")
+    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InvalidInput.of(field, "This holds characters that are not text.")
