@@ -36,6 +36,10 @@ log = structlog.get_logger(__name__)
 # time. What is too many is not sent; the reconciler finds the work all the same.
 MESSAGES_WAITING = 8
 PAUSE_BETWEEN_MESSAGES = 0.15  # seconds
+# Upkeep comes before any number of pictures: the broker hands out the low numbers first. Messages that only wake end by
+# themselves, so that those which send themselves again stay few; the reconciler wakes whoever is needed after that.
+BEHIND = 9
+MESSAGE_SECONDS = 300
 NIGHT = timedelta(hours=20)  # asked for each night and at each start, done once
 PURGE_SECONDS = 5.0  # of one task
 DIGESTS_AT_ONCE = 1_000  # pictures
@@ -125,7 +129,7 @@ def load_encoder(**_: Any) -> None:
         connections.close_all()
 
 
-@shared_task
+@shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
 def embed(image_id: str | None = None) -> None:
     """Embed this picture and whatever else is due."""
     if image_id and not jobs.is_due(uuid.UUID(image_id)):
@@ -161,7 +165,7 @@ def reconcile() -> None:
         _publish(compress, (compression_id,))
 
 
-@shared_task
+@shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
 def derive() -> None:
     """Compute vectors that follow from stored ones."""
     _beat()

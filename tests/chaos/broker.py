@@ -11,7 +11,7 @@ import redis
 
 from tests.chaos import hooks
 from tests.chaos.hooks import Fault
-from tests.chaos.site import QUEUE, Pictures, Site
+from tests.chaos.site import WAKING, Pictures, Site
 from tests.chaos.work import seconds_until
 
 LIMIT = "8mb"
@@ -54,11 +54,11 @@ def lose(site: Site, pictures: Pictures, *, popped: int, unsent: int) -> None:
     broker = site.broker()
     site.wait_ready(site.kept(), hurry=True)
     broker.delete("unacked", "unacked_index")  # what workers had in hand that were killed before; it is all done by now
-    seconds_until(lambda: not broker.llen(QUEUE) and not broker.hlen("unacked"), most=60)
+    seconds_until(lambda: not broker.llen(WAKING) and not broker.hlen("unacked"), most=60)
     with unread(site):
         for _ in range(popped):
             site.upload_all([pictures.next()])
-            found = broker.brpop([QUEUE], timeout=8)
+            found = broker.brpop([WAKING], timeout=8)
             assert found is not None, "no message to lose"
             assert json.loads(found[1])["headers"]["task"] == "retrieval.tasks.embed"
         already = hooks.times(site.folder, Fault.UNSENT)
@@ -66,4 +66,4 @@ def lose(site: Site, pictures: Pictures, *, popped: int, unsent: int) -> None:
             for number in range(1, unsent + 1):
                 site.upload_all([pictures.next()])
                 seconds_until(lambda: hooks.times(site.folder, Fault.UNSENT) == already + number, most=10)  # noqa: B023
-        assert broker.llen(QUEUE) == 0
+        assert broker.llen(WAKING) == 0

@@ -31,6 +31,7 @@ from imagesearch import servers
 from imagesearch.embedded.roles import SITE
 
 QUEUE = "embedding"
+WAKING = "embedding\x06\x169"  # where the broker keeps the messages that come after upkeep
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"^Ready: (http://127\.0\.0\.1:\d+/)  ")
 # By what the command line of each program is known.

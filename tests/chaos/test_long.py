@@ -17,7 +17,7 @@ import requests
 from tests.chaos import hooks
 from tests.chaos.broker import full, lose, unread
 from tests.chaos.hooks import Fault
-from tests.chaos.site import QUEUE, Pictures, Site, free_port
+from tests.chaos.site import WAKING, Pictures, Site, free_port
 from tests.chaos.test_quick import cut_off_upload
 from tests.chaos.work import PER_SECOND, Filled, Searches, cut_short, queue, seconds_until, working_child
 
@@ -240,10 +240,10 @@ def test_the_same_task_is_delivered_five_times(site, pictures, figure):
     with unread(site):
         for number in range(8):
             site.upload_all([pictures.next() for _ in range(5)])
-            seconds_until(lambda sent=number: broker.llen(QUEUE) > sent, most=10)
-        messages = [message for message in broker.lrange(QUEUE, 0, -1) if b"retrieval.tasks.embed" in message]
+            seconds_until(lambda sent=number: broker.llen(WAKING) > sent, most=10)
+        messages = [message for message in broker.lrange(WAKING, 0, -1) if b"retrieval.tasks.embed" in message]
         for message in messages * 4:
-            broker.lpush(QUEUE, message)
+            broker.lpush(WAKING, message)
     assert len(messages) >= 5
     site.wait_ready(site.kept(), hurry=True)
     log = site.folder / "log" / "worker.log"

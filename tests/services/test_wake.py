@@ -143,6 +143,28 @@ def test_a_scheduler_that_starts_asks_for_a_reconcile_at_once():
         assert nightly == ["retrieval.tasks.guard_recall", "retrieval.tasks.drop_expired"]
 
 
+def test_upkeep_comes_before_any_number_of_pictures():
+    with schedule.connection() as broker:
+        channel = broker.default_channel
+        channel.queue_purge("embedding")
+        for _ in range(50):
+            tasks.embed.apply_async(args=[])
+        schedule.send_task("retrieval.tasks.reconcile")
+        schedule.send_task("retrieval.tasks.purge")
+        first = [channel.basic_get("embedding", no_ack=True).headers["task"] for _ in range(3)]
+        channel.queue_purge("embedding")
+    assert first == [f"retrieval.tasks.{name}" for name in ("reconcile", "purge", "embed")]
+
+
+@pytest.mark.parametrize("task", [tasks.embed, tasks.derive], ids=lambda task: task.name)
+def test_a_message_that_sends_itself_again_ends_by_itself(task):
+    with schedule.connection() as broker:
+        channel = broker.default_channel
+        channel.queue_purge("embedding")
+        task.apply_async(args=[])
+        assert channel.basic_get("embedding", no_ack=True).headers["expires"]
+
+
 @pytest.fixture
 def weights(settings, tmp_path):
     """The file of the active encoder's weights."""
