@@ -27,7 +27,7 @@ from retrieval.services.evaluation import evaluations
 from retrieval.services.images import archives, idempotency, images, leftovers, lines, purging, thumbnails
 from retrieval.services.operations import clocks, status
 from retrieval.services.people import accounts, sessions
-from retrieval.work import derived, jobs, ledger
+from retrieval.work import derived, jobs, leases
 
 log = structlog.get_logger(__name__)
 
@@ -286,4 +286,4 @@ def _give_back_at_the_end() -> None:
 
 
 def _beat() -> None:
-    status.beat(ledger.worker_name(), kind="worker", detail={"runtime": live_encoders.runtime_name()})
+    status.beat(leases.worker_name(), kind="worker", detail={"runtime": live_encoders.runtime_name()})

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
-import socket
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +29,7 @@ from retrieval.models import (
 )
 from retrieval.search import stored as stored_vectors
 from retrieval.search import vectors
+from retrieval.work import leases
 
 EXHAUSTED = RetrievalError(
     "Embedding this picture ended the worker every time it was tried.", code="attempts_exhausted"
@@ -65,53 +62,28 @@ def stored(raw: NDArray[np.float32]) -> list[Vector]:
     return [Vector(unit, float(length), float(centred)) for unit, length, centred in parts]
 
 
-@cache
-def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text()[:8] if Path("/proc").is_dir() else "-"
-
-
-def worker_name() -> str:
-    """Name this process so that it can never be taken for another: host, boot, process id, its start time."""
-    return f"{socket.gethostname()[:60]}/{_boot()}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def is_dead(worker: str) -> bool:
-    """Tell whether that worker ran on this very host and is gone; about other hosts nothing is known: False."""
-    if not is_here(worker):
-        return False
-    _, boot, pid, started = worker.rsplit("/", 3)
-    return boot != _boot() or _started(int(pid)) != started
-
-
-def is_here(worker: str) -> bool:
-    """Tell whether that worker runs or ran on this very host."""
-    return worker.count("/") >= 3 and worker.rsplit("/", 3)[0] == socket.gethostname()[:60]
-
-
-def _started(pid: int) -> str:
-    """Return the start time of a process in clock ticks since boot, or nothing when it is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in {"Z", "X"} else fields[19]
-
-
 def claim(encoder: Encoder, *, first: uuid.UUID | None = None) -> Claim | None:
     """Take a batch of due jobs, the attempt counted and the lease set in this commit; None when nothing is due.
 
     Every person with work gets a fair share of the batch. A job whose earlier attempt ended badly is taken alone, so
     that a picture which kills its worker takes no others down with it.
     """
+    while found := _claim(encoder, first=first):
+        if isinstance(found, Claim):
+            return found
+        first = None
+    return None
+
+
+def _claim(encoder: Encoder, *, first: uuid.UUID | None) -> Claim | int:
+    """Take a batch; where all of it was tried too often, end these jobs and return how many there were, 0 for none."""
     with transaction.atomic():
         jobs = _due(encoder, first=first)
         spent = [job for job in jobs if job.attempts >= conf.get().ledger.claims]
         taken = [job for job in jobs if job.attempts < conf.get().ledger.claims]
         for job in spent:
             _end(job, JobState.FAILED, error=EXHAUSTED)
-        if taken:
-            return _lease(encoder, taken)
-    return claim(encoder) if spent else None
+        return _lease(encoder, taken) if taken else len(spent)
 
 
 def _due(encoder: Encoder, *, first: uuid.UUID | None) -> list[EmbeddingJob]:
@@ -141,7 +113,7 @@ def _due(encoder: Encoder, *, first: uuid.UUID | None) -> list[EmbeddingJob]:
 
 
 def _lease(encoder: Encoder, jobs: Sequence[EmbeddingJob]) -> Claim:
-    token, now, me = uuid.uuid4(), timezone.now(), worker_name()
+    token, now, me = uuid.uuid4(), timezone.now(), leases.worker_name()
     again = any(job.attempts for job in jobs)
     for job in jobs:
         job.lease_token, job.worker = token, me
@@ -165,7 +137,7 @@ def begin(encoder: Encoder, image_ids: Sequence[uuid.UUID]) -> Claim:
     """
     claim = Claim(encoder, uuid.uuid4(), tuple(image_ids))
     held = {
-        "state": JobState.RUNNING, "attempts": 1, "worker": worker_name(), "lease_token": claim.token,
+        "state": JobState.RUNNING, "attempts": 1, "worker": leases.worker_name(), "lease_token": claim.token,
         "lease_until": timezone.now() + timedelta(seconds=conf.get().ledger.lease),
     }  # fmt: skip
     EmbeddingJob.objects.bulk_create(new_jobs(encoder, image_ids, **held), ignore_conflicts=True)
@@ -225,7 +197,7 @@ def give_back(claim: Claim, image_ids: Sequence[uuid.UUID]) -> None:
 def free_dead_leases() -> int:
     """Make the jobs of workers that died on this host due at once, without waiting for their leases."""
     running = EmbeddingJob.objects.filter(state=JobState.RUNNING, lease_until__gt=timezone.now())
-    dead = [name for name in running.values_list("worker", flat=True).distinct() if is_dead(name)]
+    dead = [name for name in running.values_list("worker", flat=True).distinct() if leases.is_dead(name)]
     return running.filter(worker__in=dead).update(lease_until=timezone.now())
 
 
@@ -266,7 +238,7 @@ def _event(job: EmbeddingJob, kind: JobEventKind) -> JobEvent:
         kind=kind,
         round=job.round,
         attempt=job.attempts,
-        worker=job.worker or worker_name(),
+        worker=job.worker or leases.worker_name(),
     )
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from retrieval import conf
 from retrieval.models import EmbeddingJob, JobEvent, JobState
 from retrieval.services.operations import audit
-from retrieval.work import jobs, ledger
+from retrieval.work import jobs, leases, ledger
 from tests.chaos.soak import Soak
 from tests.chaos.work import PER_SECOND, Filled, Searches
 from tests.factories import EncoderFactory, ImageFactory, job
@@ -29,14 +29,14 @@ def claim():
     encoder = EncoderFactory(dimension=3)
     job(ImageFactory(), encoder)
     found = ledger.claim(encoder)
-    host, boot, pid, _ = ledger.worker_name().rsplit("/", 3)
+    host, boot, pid, _ = leases.worker_name().rsplit("/", 3)
     EmbeddingJob.objects.update(worker=f"{host}/{boot}/{pid}/1")
     return found
 
 
 def test_without_the_look_for_dead_workers_a_lease_has_to_run_out(claim, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "is_dead", lambda _worker: False)
+        patch.setattr(leases, "is_dead", lambda _worker: False)
         assert jobs.reconcile() == []
     left = EmbeddingJob.objects.get().lease_until - timezone.now()
     assert left > timedelta(seconds=conf.get().ledger.lease - 30)

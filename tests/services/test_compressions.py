@@ -28,7 +28,7 @@ from retrieval.services.images import collections, lines
 from retrieval.services.operations import audit_files
 from retrieval.services.searching import search
 from retrieval.services.searching.search_request import SearchRequest
-from retrieval.work import jobs, ledger
+from retrieval.work import jobs, leases
 from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
@@ -80,7 +80,7 @@ def held_by(row, worker, *, minutes=0):
 
 
 def dead():
-    host, boot, pid, _ = ledger.worker_name().rsplit("/", 3)
+    host, boot, pid, _ = leases.worker_name().rsplit("/", 3)
     return f"{host}/{boot}/{pid}/1"
 
 
@@ -120,7 +120,7 @@ def test_what_was_asked_for_is_what_is_measured(admin, whole, collection, monkey
 
 
 def test_one_that_somebody_alive_has_is_left_alone(row):
-    held_by(row, ledger.worker_name())
+    held_by(row, leases.worker_name())
     assert not compressions.run(row.pk)
 
 

@@ -16,7 +16,7 @@ from retrieval.services.encoders import encoders as life
 from retrieval.services.evaluation import evaluation, evaluations
 from retrieval.services.evaluation.evaluations import EvaluationRequest
 from retrieval.services.images import collections, lines
-from retrieval.work import ledger
+from retrieval.work import leases
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 
@@ -74,7 +74,7 @@ def held_by(row, worker, *, minutes=0):
 
 
 def dead():
-    host, boot, pid, _ = ledger.worker_name().rsplit("/", 3)
+    host, boot, pid, _ = leases.worker_name().rsplit("/", 3)
     return f"{host}/{boot}/{pid}/1"
 
 
@@ -135,7 +135,7 @@ def test_delivered_twice_it_is_measured_once(row, monkeypatch):
 
 
 def test_one_that_somebody_alive_has_is_left_alone(row):
-    held_by(row, ledger.worker_name())
+    held_by(row, leases.worker_name())
     assert not evaluations.run(row.pk)
     row.refresh_from_db()
     assert row.state == EvaluationState.RUNNING
@@ -162,7 +162,7 @@ def test_one_that_ends_its_worker_every_time_fails(row):
 def test_one_at_a_time_first_come_first(row, collection, admin):
     second = evaluations.start(EvaluationRequest(collection, ("seeing",)), user=admin)
     assert evaluations.unfinished() == [row.pk, second.pk]
-    held_by(row, ledger.worker_name())
+    held_by(row, leases.worker_name())
     assert not evaluations.run(second.pk)
     second.refresh_from_db()
     assert (second.state, second.attempts) == (EvaluationState.QUEUED, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import uuid
 from datetime import timedelta
@@ -14,7 +15,7 @@ from django.utils import timezone
 from retrieval import conf
 from retrieval.errors import RetrievalError, UnsupportedPicture
 from retrieval.models import Embedding, EmbeddingCount, EmbeddingJob, Image, JobEvent, JobState
-from retrieval.work import ledger
+from retrieval.work import leases, ledger
 from retrieval.work.ledger import Vector
 from tests.factories import EncoderFactory, ImageFactory, UserFactory, job
 
@@ -128,6 +129,22 @@ def test_a_picture_that_ends_every_worker_fails_with_a_reason(encoder):
     assert row.error_text
 
 
+def test_a_thousand_spent_jobs_end_one_by_one_and_not_the_worker(encoder, monkeypatch):
+    """Each claim takes one job that was tried before; a call for each would go too deep."""
+    make_jobs(5, encoder)
+    EmbeddingJob.objects.update(attempts=conf.get().ledger.claims)
+    depths, real = [], ledger._due
+
+    def due(*args, **options):
+        depths.append(len(inspect.stack(0)))
+        return real(*args, **options)
+
+    monkeypatch.setattr(ledger, "_due", due)
+    assert ledger.claim(encoder) is None
+    assert EmbeddingJob.objects.filter(state=JobState.FAILED).count() == 5
+    assert (len(depths), len(set(depths))) == (6, 1)
+
+
 def test_finish_writes_vector_state_event_and_count_in_one_go(encoder):
     (row,) = make_jobs(1, encoder)
     claim = ledger.claim(encoder)
@@ -218,18 +235,18 @@ def test_the_log_only_grows(encoder):
 
 
 def test_a_dead_process_is_known_and_a_living_one_is_not():
-    assert not ledger.is_dead(ledger.worker_name())
-    host, boot, pid, _ = ledger.worker_name().rsplit("/", 3)
-    assert ledger.is_dead(f"{host}/{boot}/{pid}/1")
-    assert not ledger.is_dead(f"elsewhere/{boot}/{pid}/1")
-    assert not ledger.is_dead("")
+    assert not leases.is_dead(leases.worker_name())
+    host, boot, pid, _ = leases.worker_name().rsplit("/", 3)
+    assert leases.is_dead(f"{host}/{boot}/{pid}/1")
+    assert not leases.is_dead(f"elsewhere/{boot}/{pid}/1")
+    assert not leases.is_dead("")
 
 
 def test_the_leases_of_a_dead_worker_end_at_once(encoder):
     make_jobs(2, encoder)
     ledger.claim(encoder)
     assert ledger.free_dead_leases() == 0
-    host, boot, pid, _ = ledger.worker_name().rsplit("/", 3)
+    host, boot, pid, _ = leases.worker_name().rsplit("/", 3)
     EmbeddingJob.objects.update(worker=f"{host}/{boot}/{pid}/1")
     assert ledger.free_dead_leases() == 2
     assert ledger.claim(encoder)

@@ -17,7 +17,7 @@ from retrieval import tasks
 from retrieval.models import Collection, Compression, Evaluation, RunState, TrainingRun
 from retrieval.services.evaluation import evaluations
 from retrieval.services.images import lines
-from retrieval.work import ledger
+from retrieval.work import leases
 from tests.factories import CollectionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +97,7 @@ def test_one_of_each_kind_may_go_on_beside_the_others():
 @pytest.mark.parametrize("guarded", [True, False])
 def test_orderly_ends_cost_no_attempts(row, guarded):
     """Without it three restarts take healthy work for work that ends its worker."""
-    kind, host = type(row), ledger.worker_name().rpartition("/")[0]
+    kind, host = type(row), leases.worker_name().rpartition("/")[0]
     for _ in range(lines.ATTEMPTS):
         assert lines.claim(kind, row.pk)
         if guarded:
@@ -118,7 +118,7 @@ def test_what_was_given_back_is_nobody_s_to_write(row, monkeypatch):
     lines.give_back()
     assert not lines.Teller(before)()
     assert not lines.end(before, RunState.DONE)
-    monkeypatch.setattr(ledger, "worker_name", lambda: "elsewhere/boot/1/1")
+    monkeypatch.setattr(leases, "worker_name", lambda: "elsewhere/boot/1/1")
     after = lines.claim(kind, row.pk)
     assert after.attempts == before.attempts
     assert not lines.Teller(before)()
@@ -158,7 +158,7 @@ def test_the_signal_to_end_gives_back_what_is_going_on(evaluation):
 def test_only_elsewhere_silence_means_that_a_worker_is_lost(evaluation, worker, minutes, lost):
     """A living process has its row, however long one step takes."""
     heard = timezone.now() - timedelta(minutes=minutes)
-    worker = ledger.worker_name() if worker == "here" else worker
+    worker = leases.worker_name() if worker == "here" else worker
     Evaluation.objects.update(state=RunState.RUNNING, worker=worker, heard_at=heard)
     assert bool(lines.claim(Evaluation, evaluation.pk)) == lost
 

@@ -23,7 +23,7 @@ from retrieval.services.images import images, lines
 from retrieval.services.images.image_fields import ImageChanges
 from retrieval.training.state import Point
 from retrieval.web.forms.training import EXAMPLE
-from retrieval.work import ledger
+from retrieval.work import leases
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -145,13 +145,13 @@ def held_by(row, worker, *, minutes=0, **fields):
 
 
 def dead():
-    host, boot, pid, _ = ledger.worker_name().rsplit("/", 3)
+    host, boot, pid, _ = leases.worker_name().rsplit("/", 3)
     return f"{host}/{boot}/{pid}/1"
 
 
 def test_one_that_somebody_alive_has_is_left_alone(collection, admin):
     row = started(collection, admin)
-    for worker, minutes in ((ledger.worker_name(), 60), ("elsewhere/boot/1/1", 14)):
+    for worker, minutes in ((leases.worker_name(), 60), ("elsewhere/boot/1/1", 14)):
         held_by(row, worker, minutes=minutes)
         assert not training.run(row.pk)
 
@@ -279,7 +279,7 @@ def test_a_run_does_not_train_on_what_its_owner_may_not_see_any_more(collection,
 
 def test_one_run_at_a_time(collection, admin):
     first, second = started(collection, admin), started(collection, admin, name="other")
-    held_by(first, ledger.worker_name())
+    held_by(first, leases.worker_name())
     training.run(second.pk)
     second.refresh_from_db()
     assert second.state == RunState.QUEUED

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from retrieval.errors import RetrievalError
 from retrieval.models import Compression, Evaluation, RunState, TrainingRun
 from retrieval.services.images import collections
 from retrieval.services.people import rights
-from retrieval.work import faults, ledger
+from retrieval.work import faults, leases
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ def claim(kind: type[Row], pk: UUID) -> Row | None:
         if refused := EXHAUSTED if row.attempts >= ATTEMPTS else refusal(row):
             fail(row, refused)
             return None
-        row.state, row.worker, row.attempts = RunState.RUNNING, ledger.worker_name(), row.attempts + 1
+        row.state, row.worker, row.attempts = RunState.RUNNING, leases.worker_name(), row.attempts + 1
         row.heard_at = timezone.now()
         row.started_at = row.started_at or row.heard_at
         row.save(update_fields=["state", "worker", "attempts", "heard_at", "started_at"])
@@ -163,7 +163,7 @@ def _mine(row: Work) -> QuerySet[Any]:
 
 
 def _running_here(kind: type[Work]) -> QuerySet[Any]:
-    return kind.objects.filter(state=RunState.RUNNING, worker=ledger.worker_name())
+    return kind.objects.filter(state=RunState.RUNNING, worker=leases.worker_name())
 
 
 def _back_in_line(rows: QuerySet[Any]) -> int:
@@ -191,17 +191,12 @@ def _hold(kind: type[Work]) -> None:
 
 
 def _is_free(row: Work) -> bool:
-    return row.state == RunState.QUEUED or (row.state == RunState.RUNNING and _is_lost(row.worker, row.heard_at))
-
-
-def _is_lost(worker: str, heard_at: datetime | None) -> bool:
-    """Tell whether the worker of a running one is gone: here that can be seen, elsewhere it is silent for a while."""
-    if ledger.is_here(worker):
-        return ledger.is_dead(worker)
-    return heard_at is None or heard_at < timezone.now() - SILENCE
+    return row.state == RunState.QUEUED or (
+        row.state == RunState.RUNNING and leases.is_lost(row.worker, row.heard_at, silence=SILENCE)
+    )
 
 
 def _busy(kind: type[Work]) -> bool:
     """Tell whether one of this kind is being worked on; one at a time leaves room for everything else."""
     running = kind.objects.filter(state=RunState.RUNNING).values_list("worker", "heard_at")
-    return any(not _is_lost(worker, heard_at) for worker, heard_at in running)
+    return any(not leases.is_lost(worker, heard_at, silence=SILENCE) for worker, heard_at in running)
