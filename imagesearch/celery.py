@@ -6,7 +6,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init
+from celery.signals import beat_init, worker_ready
+
+from imagesearch import ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagesearch.settings")
 
@@ -27,3 +29,4 @@ def reconcile_now(**_: Any) -> None:
 
 
 beat_init.connect(reconcile_now)
+worker_ready.connect(ready.say)

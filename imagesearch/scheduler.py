@@ -13,6 +13,8 @@ from celery import beat
 from django.db import connection
 from psycopg.types.json import Jsonb
 
+from imagesearch import ready
+
 log = structlog.get_logger(__name__)
 
 # Any number that nobody else uses: whoever holds this lock of the database is the scheduler.
@@ -45,6 +47,7 @@ class Post:
             log.warning("database_away", reason=str(error).strip())
             self.leave()
             return False
+        ready.say()
         return held is not None
 
     def leave(self) -> None:

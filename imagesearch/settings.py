@@ -160,7 +160,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 # A new child loads torch and the encoder before it answers. On a busy machine Celery's 4 s are too few: it would kill
 # one child after the other, for ever.
-CELERY_WORKER_PROC_ALIVE_TIMEOUT = 300
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 3600
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"

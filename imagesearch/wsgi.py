@@ -1,4 +1,4 @@
-"""The WSGI application of the web server; the encoder is loaded beside it, so that the first search need not wait."""
+"""The WSGI application of the web server, with the code of all pages loaded; the encoder is loaded once it listens."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import structlog
 from django.core.wsgi import get_wsgi_application
 from django.db import DatabaseError, connection
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagesearch.settings")
 
@@ -16,6 +17,8 @@ application = get_wsgi_application()
 
 from retrieval import live_encoders  # noqa: E402  (its models need the application)
 from retrieval.errors import RetrievalError  # noqa: E402
+
+get_resolver().url_patterns  # noqa: B018  (loads every page's code: the first page would wait for it)
 
 
 def load_encoder() -> None:
@@ -30,4 +33,6 @@ def load_encoder() -> None:
         gc.freeze()
 
 
-threading.Thread(target=load_encoder, name="load-encoder", daemon=True).start()
+def load_encoder_beside() -> None:
+    """Begin to load it in a thread of its own, so that the first search need not wait, nor the first page."""
+    threading.Thread(target=load_encoder, name="load-encoder", daemon=True).start()

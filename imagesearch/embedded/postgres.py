@@ -24,6 +24,7 @@ from imagesearch.embedded.roles import OPERATOR, SITE
 
 DATABASE = "imagesearch"
 ORPHAN_SECONDS = 20
+OPERATOR_SECONDS = 60  # to be let in where the machine is slow
 STOP_SECONDS = 60  # its last checkpoint waits for the disk, and one that is killed has to recover at the next start
 PROC = Path("/proc")
 ACCESS = "pg_hba.conf"
@@ -68,7 +69,9 @@ class Postgres:
 
     def operator_dsn(self, database: str = "postgres") -> str:
         """The same for the superuser, who never finds anything that the site's role put in PostgreSQL's place."""
-        return make_conninfo(self.dsn(database, role=OPERATOR), options="-c search_path=pg_catalog")
+        return make_conninfo(
+            self.dsn(database, role=OPERATOR), options="-c search_path=pg_catalog", connect_timeout=OPERATOR_SECONDS
+        )
 
     def url(self) -> str:
         """Where the site's role finds its database, as DATABASE_URL takes it."""

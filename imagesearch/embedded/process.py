@@ -34,8 +34,10 @@ class Service:
 
     ``ready`` tells another process that all of this is over.
 
-    Times in seconds. ``stop_signal`` asks it to end; the same signal reaches it when its parent dies. It then has
-    ``stop_seconds``, or less where the whole stop has a deadline, but the ``stop_least`` are kept free for it.
+    Times in seconds. One that does not answer yet is waited for as long as it gets on: only one that ended, or showed
+    no sign of life for ``silent_seconds``, does not start. ``stop_signal`` asks it to end; the same signal reaches it
+    when its parent dies. It then has ``stop_seconds``, or less where the whole stop has a deadline, but the
+    ``stop_least`` are kept free for it.
     """
 
     name: str
@@ -46,7 +48,7 @@ class Service:
     answers: Callable[[], bool] = always
     settle: Callable[[], None] = nothing
     ready: Callable[[], bool] = always
-    start_seconds: float = 60
+    silent_seconds: float = 180
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10
     stop_least: float = 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from imagesearch import servers
+from imagesearch import datadir, ready, servers
 from imagesearch.embedded.process import Service, StartError
 
 STOP_SECONDS = 14
@@ -66,7 +66,7 @@ def preparation() -> Service:
 
 def web_answers() -> bool:
     """Does the web server answer /healthz?"""
-    connection = http.client.HTTPConnection(_reachable(settings.HOST), settings.PORT, timeout=2)
+    connection = http.client.HTTPConnection(_reachable(settings.HOST), settings.PORT, timeout=5)
     try:
         connection.request("GET", "/healthz", headers={"Host": "localhost"})
         return connection.getresponse().status == http.HTTPStatus.OK
@@ -104,7 +104,8 @@ def _reachable(host: str) -> str:
 def _celery(name: str, start: Sequence[str], *words: str) -> Service:
     title = name.replace("-", " ").capitalize()
     argv = [sys.executable, "-m", "celery", "--app", *start, *words]
-    return Service(title, argv, log=_log(name), env=CELERY_ENV, stop_seconds=STOP_SECONDS)
+    program = Service(title, argv, log=_log(name), env=CELERY_ENV, stop_seconds=STOP_SECONDS)
+    return ready.told_by(program, datadir.inside(settings.DATA_DIR, "ready") / name)
 
 
 def _log(name: str) -> Path:

@@ -7,11 +7,15 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from imagesearch.embedded.process import Service, StartError, end, end_orphans, launch
+from imagesearch.embedded.signs import Signs
 
-POLL_SECONDS = 0.05
+# Between two looks at what starts: a slow machine has better things to do than to be asked all the time.
+FIRST_LOOK, LONGEST_LOOK = 0.05, 1.0
+SAY_SECONDS = 15.0
 WATCH_SECONDS = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY_SECONDS = 60.0
@@ -24,14 +28,37 @@ class Running:
 
     service: Service
     process: subprocess.Popen[bytes]
-    since: float
     pause: float = FIRST_PAUSE
     due: float | None = None
+    serves: bool = False
+    signs: Signs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.signs = Signs(self.process, self.service.log)
 
     @property
     def ended(self) -> bool:
         """Has the process ended?"""
         return self.process.poll() is not None
+
+    @property
+    def mute(self) -> bool:
+        """Does it not serve, and has it shown no sign of life for too long?"""
+        return not self.serves and self.signs.silent() > self.service.silent_seconds
+
+    def launch(self) -> None:
+        """Start the process anew."""
+        self.due, self.serves = None, False
+        self.service.prepare()
+        self.process = launch(self.service)
+        self.signs = Signs(self.process, self.service.log)
+
+    def look(self) -> bool:
+        """Does it serve by now? The first time that it answers, it is settled. Raises StartError."""
+        if not self.serves and self.service.answers():
+            self.service.settle()
+            self.serves = True
+        return self.serves
 
 
 class Supervisor:
@@ -42,21 +69,25 @@ class Supervisor:
         self.groups: list[list[Running]] = []
 
     def start(self, *services: Service) -> None:
-        """Start a group side by side and wait until all of it answers. Raises StartError; ``stop`` is then due."""
+        """Start a group side by side and wait until all of it answers, as long as it gets on.
+
+        Raises StartError when one of it ends or falls silent; ``stop`` is then due.
+        """
         group: list[Running] = []
         self.groups.append(group)
         for service in services:
             service.prepare()
-            group.append(Running(service, launch(service), time.monotonic()))
-        for running in group:
-            self._await(running)
+            group.append(Running(service, launch(service)))
+        self._await(lambda: [running for running in group if not running.look()])
 
     def run(self, service: Service) -> None:
-        """Run a process that ends by itself; raises StartError when it fails."""
-        running = Running(service, launch(service), time.monotonic())
+        """Run a process that ends by itself; raises StartError when it fails.
+
+        It may be silent for long: a database at work for it shows in no process of its own.
+        """
+        running = Running(replace(service, silent_seconds=math.inf), launch(service))
         self.groups.append([running])
-        if running.process.wait():
-            raise StartError(f"{service.name} failed: {service.last_words()} More in {service.log}")
+        self._await(lambda: _unfinished(running))
         self.groups.pop()
 
     def watch(self) -> None:
@@ -71,11 +102,12 @@ class Supervisor:
         """Start one service again when it has ended and its pause is over; each failure doubles the pause."""
         _keep_short(running.service)
         if not running.ended:
+            self._see_it_start(running)
             return
         now = time.monotonic()
         if running.due is None:
             end_orphans(running.process)
-            running.pause = FIRST_PAUSE if now - running.since > STEADY_SECONDS else running.pause
+            running.pause = FIRST_PAUSE if running.signs.waited > STEADY_SECONDS else running.pause
             running.due = now + running.pause
             self.say(
                 f"{running.service.name} ended with status {running.process.returncode}; it starts again in "
@@ -109,25 +141,62 @@ class Supervisor:
                 self.say(f"{running.service.name} was killed, as it did not stop by itself.")
 
     def _restart(self, running: Running) -> None:
-        running.due = None
         try:
-            running.service.prepare()
-            running.process = launch(running.service)
-            running.since = time.monotonic()
-            self._await(running)
+            running.launch()
         except StartError as error:
             self.say(str(error))
 
-    def _await(self, running: Running) -> None:
-        """Return when the service answers; raise StartError when it ends first or its time is over."""
-        service, deadline = running.service, time.monotonic() + running.service.start_seconds
-        while not service.answers():
-            if running.ended:
-                raise StartError(f"{service.name} does not start. Its last words: {service.last_words()}")
-            if time.monotonic() > deadline:
-                raise StartError(f"{service.name} did not answer within {service.start_seconds:g} s; see {service.log}")
-            time.sleep(POLL_SECONDS)
-        service.settle()
+    def _see_it_start(self, running: Running) -> None:
+        """Settle one that was started again, once it answers; end it when it falls silent before."""
+        try:
+            running.look()
+        except StartError as error:
+            self.say(str(error))
+        if running.mute:
+            self.say(_silence(running))
+            running.process.kill()
+
+    def _await(self, missing: Callable[[], list[Running]]) -> None:
+        """Return when none is missing, and say meanwhile who is; keep the groups before the last one running."""
+        pause, say_at = FIRST_LOOK, time.monotonic() + SAY_SECONDS
+        while late := missing():
+            for running in late:
+                _require_life(running)
+            for running in chain(*self.groups[:-1]):
+                self.look_after(running)
+            if time.monotonic() > say_at:
+                say_at += SAY_SECONDS
+                self.say(_waiting(late))
+            time.sleep(pause)
+            pause = min(pause * 1.2, LONGEST_LOOK)
+
+
+def _unfinished(running: Running) -> list[Running]:
+    if running.process.poll():
+        raise StartError(f"{running.service.name} failed. {_last_words(running)}")
+    return [] if running.ended else [running]
+
+
+def _require_life(running: Running) -> None:
+    """Raise StartError for one that ended, or fell silent, before it served."""
+    if running.ended:
+        raise StartError(f"{running.service.name} does not start. {_last_words(running)}")
+    if running.mute:
+        raise StartError(_silence(running))
+
+
+def _silence(running: Running) -> str:
+    service = running.service
+    return f"{service.name} does not start: no sign of life for {service.silent_seconds:g} s. {_last_words(running)}"
+
+
+def _waiting(late: list[Running]) -> str:
+    names = ", ".join(f"{running.service.name} ({running.signs.waited:.0f} s)" for running in late)
+    return f"Still waiting for {names}. {_last_words(late[0])}"
+
+
+def _last_words(running: Running) -> str:
+    return f"Its last words: {running.service.last_words().rstrip('.')}. More in {running.service.log}"
 
 
 def _keep_short(service: Service) -> None:

@@ -37,9 +37,7 @@ class Valkey:
         words += ["--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         words += ["--dir", str(self.folder), "--appendonly", "yes" if self.durable else "no", "--save", ""]
         words += ["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"]
-        return Service(
-            "Valkey", words, log=self.log, prepare=self.prepare, answers=self.answers, start_seconds=30, stop_seconds=60
-        )
+        return Service("Valkey", words, log=self.log, prepare=self.prepare, answers=self.answers, stop_seconds=60)
 
     def prepare(self) -> None:
         """Make the folder; end an orphan, which can only be one (``lending``), so that two never write one log."""

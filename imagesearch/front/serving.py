@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -29,7 +30,9 @@ SWEEP_SECONDS = 1.0
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with an eye on connections whose time is over."""
+    """uvicorn, with an eye on connections whose time is over. ``listens`` is called once it serves."""
+
+    listens: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
         super().__init__(config)
@@ -40,6 +43,7 @@ class Server(uvicorn.Server):
         gc.freeze()
         await super().startup(*arguments, **options)
         self.sweeping = asyncio.create_task(self._sweep())
+        self.listens()
 
     async def _sweep(self) -> None:
         while True:
@@ -69,14 +73,19 @@ def room_for_files() -> int:
     return max(soft - OTHER_FILES, soft // 2)
 
 
-def serve(application: Wsgi) -> None:
-    """Serve until asked to stop. Threads that still work after the time for that are left behind with the process."""
+def serve(application: Wsgi, *, listens: Callable[[], None]) -> None:
+    """Serve until asked to stop; ``listens`` is called once it does.
+
+    Threads that still work after the time for stopping are left behind with the process.
+    """
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     bounds = Bounds()
     bounds = replace(bounds, connections=min(bounds.connections, room_for_files()))
     status = 0
     try:
-        server(application, bounds, host=settings.HOST, port=settings.PORT).run()
+        site = server(application, bounds, host=settings.HOST, port=settings.PORT)
+        site.listens = listens
+        site.run()
     except KeyboardInterrupt:
         status = 130
     finally:

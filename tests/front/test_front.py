@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from django.test import override_settings
 
-from imagesearch.front import connection, early, seats, watch
+from imagesearch.front import connection, early, seats, serving, watch
 from imagesearch.front.bounds import Bounds
 from imagesearch.front.bridge import Answer, Handed, call, environment
 from imagesearch.front.spool import Body, Spool, SpoolFull
@@ -17,6 +20,7 @@ from retrieval import conf
 from retrieval.web.admission import UNREAD, Allowance
 from tests.front.fronted import PATIENCE, Client, asked, many, plain, request, running
 
+ROOT = Path(__file__).parents[2]
 FEW = replace(Bounds(), threads=2)
 
 
@@ -414,3 +418,28 @@ def test_seats_go_to_the_next_and_come_back(monkeypatch):
 
 def test_an_answer_without_a_file_closes_nothing():
     Answer().close()
+
+
+# --- The start --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_loaded_beside_begins_once_the_server_listens():
+    server = serving.server(plain, FEW, host="127.0.0.1", port=0)
+    listening = []
+
+    def listens():
+        listening.append(bool(server.servers))
+        server.should_exit = True
+
+    server.listens = listens
+    server.run()
+    assert listening == [True]
+
+
+def test_the_pages_are_loaded_before_the_server_listens_and_the_encoder_is_not():
+    script = (
+        "import sys, threading; from imagesearch import wsgi; "
+        "print('retrieval.web.views.search' in sys.modules, 'load-encoder' in [t.name for t in threading.enumerate()])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

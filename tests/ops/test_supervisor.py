@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from imagesearch import servers
+from imagesearch import ready, servers
 from imagesearch.embedded import site
 from imagesearch.embedded import supervisor as module
-from imagesearch.embedded.process import Service, StartError
+from imagesearch.embedded.process import Service, StartError, end, launch
+from imagesearch.embedded.signs import Signs
 from imagesearch.embedded.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
@@ -78,9 +80,98 @@ def test_a_service_that_ends_at_once_stops_the_start_with_its_last_words(supervi
         supervisor.start(shell("broken", "echo no such thing; exit 3", tmp_path, answers=lambda: False))
 
 
-def test_a_service_that_never_answers_stops_the_start(supervisor, tmp_path):
-    with pytest.raises(StartError, match=r"mute did not answer within 0\.2 s"):
-        supervisor.start(shell("mute", "exec sleep 60", tmp_path, answers=lambda: False, start_seconds=0.2))
+def test_a_service_that_is_silent_stops_the_start(supervisor, tmp_path):
+    with pytest.raises(StartError, match=r"mute does not start: no sign of life for 0\.2 s\."):
+        supervisor.start(shell("mute", "exec sleep 60", tmp_path, answers=lambda: False, silent_seconds=0.2))
+
+
+@pytest.mark.parametrize(
+    "work", ["echo word", "(i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done)", "head -c 2000000 /dev/zero >/dev/null"]
+)
+def test_words_a_child_at_work_and_bytes_are_signs_of_life_and_to_be_there_is_none(tmp_path, monkeypatch, work):
+    monkeypatch.setattr("imagesearch.embedded.signs.LOOK_SECONDS", 0.0)
+    go, log = tmp_path / "go", tmp_path / "log"
+    os.mkfifo(go)
+    process = launch(Service("slow", ["/bin/sh", "-c", f"read -r line < {go}; {work}; exec sleep 60"], log))
+    signs = Signs(process, log)
+    signs.silent()
+    before = signs.last
+    assert signs.silent() > 0
+    assert signs.last == before
+    go.write_text("now\n")
+    wait_for(lambda: signs.silent() < SECONDS and signs.last > before)
+    process.kill()
+    end(process, seconds=SECONDS)
+
+
+def test_a_slow_service_is_waited_for_as_long_as_it_gets_on(supervisor, tmp_path, monkeypatch):
+    monkeypatch.setattr(Signs, "silent", lambda self: 0.0)
+    flag = tmp_path / "flag"
+    script = f"sleep 1; touch {flag}; exec sleep 60"
+    supervisor.start(shell("slow", script, tmp_path, answers=flag.exists, silent_seconds=0.1))
+
+
+def test_while_it_waits_it_says_for_whom(supervisor, tmp_path, said, monkeypatch):
+    monkeypatch.setattr(module, "SAY_SECONDS", 0.0)
+    flag = tmp_path / "flag"
+    script = f"echo loading; sleep 0.5; touch {flag}; exec sleep 60"
+    supervisor.start(shell("slow", script, tmp_path, answers=flag.exists), shell("quick", "exec sleep 60", tmp_path))
+    assert said[-1].startswith("Still waiting for slow (")
+    assert "Its last words: loading" in said[-1]
+
+
+def test_a_service_of_a_group_that_ends_is_named_while_another_is_still_awaited(supervisor, tmp_path):
+    dies = shell("dies", "echo no room; exit 3", tmp_path, answers=lambda: False)
+    with pytest.raises(StartError, match=r"dies does not start\. Its last words: no room"):
+        supervisor.start(shell("slow", "exec sleep 60", tmp_path, answers=lambda: False), dies)
+
+
+def test_what_serves_already_is_kept_running_while_the_next_starts(supervisor, tmp_path, said, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    starts, flag = tmp_path / "starts", tmp_path / "flag"
+    supervisor.start(shell("database", f"echo x >> {starts}; exec sleep 60", tmp_path, answers=starts.exists))
+    database = supervisor.groups[0][0]
+    database.pause = 0.01
+    database.process.kill()
+    script = f"while [ $(wc -l < {starts}) -lt 2 ]; do sleep 0.05; done; touch {flag}; exec sleep 60"
+    supervisor.start(shell("web", script, tmp_path, answers=flag.exists))
+    assert said[0].startswith("database ended with status -9;")
+
+
+def test_a_service_that_falls_silent_when_started_again_is_ended_and_tried_anew(supervisor, tmp_path, said):
+    flag = tmp_path / "flag"
+    flag.touch()
+    supervisor.start(shell("fragile", "exec sleep 60", tmp_path, answers=flag.exists, silent_seconds=0.1))
+    running = supervisor.groups[0][0]
+    flag.unlink()
+    running.process.kill()
+    running.process.wait()
+    running.due = 0.0
+    supervisor.look_after(running)
+
+    def ended():
+        supervisor.look_after(running)
+        return any("starts again" in sentence for sentence in said)
+
+    wait_for(ended)
+    assert said[0].startswith("fragile does not start: no sign of life for 0.1 s.")
+
+
+def test_a_preparation_that_fails_is_named_and_a_silent_one_is_waited_for(supervisor, tmp_path):
+    supervisor.run(shell("silent", "sleep 0.5", tmp_path, silent_seconds=0.1))
+    with pytest.raises(StartError, match=r"Preparation failed\. Its last words: no such table"):
+        supervisor.run(shell("Preparation", "echo no such table; exit 1", tmp_path))
+
+
+def test_a_program_without_an_address_says_itself_that_it_works(supervisor, tmp_path):
+    file = tmp_path / "ready"
+    file.touch()  # of the last start
+    words = [sys.executable, "-c", "from imagesearch import ready; ready.say(); input()"]
+    service = replace(Service("worker", ["/bin/sh", "-c", "exit 3"], tmp_path / "log"), env={"PYTHONPATH": str(ROOT)})
+    with pytest.raises(StartError, match="worker does not start"):
+        supervisor.start(ready.told_by(service, file))
+    supervisor.start(ready.told_by(replace(service, argv=["/bin/sh", "-c", f"{shlex.join(words)}; sleep 60"]), file))
+    assert file.exists()
 
 
 def test_later_groups_stop_first(tmp_path, said):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import time
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -13,12 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from imagesearch import external
 from imagesearch.embedded import lending, site
-from imagesearch.embedded.process import StartError
+from imagesearch.embedded.process import Service, StartError
 from imagesearch.embedded.supervisor import Supervisor
-from retrieval import checks
 from retrieval.services.people import sign_in_link
-
-SCHEDULER_START_SECONDS = 60
 
 
 class Stopped(BaseException):
@@ -47,12 +43,12 @@ class Command(BaseCommand):
             site.require_free_port()
             external.require_database()
             external.require_broker()
-            supervisor.start(*site.embedded_servers())
+            self._start(supervisor, *site.embedded_servers())
+            self.stderr.write("Preparing the database.")
             supervisor.run(site.preparation())
             programs = site.programs()
-            supervisor.start(programs.pop("web"))
-            supervisor.start(*programs.values())
-            _await_scheduler()
+            self._start(supervisor, programs.pop("web"))
+            self._start(supervisor, *programs.values())
             token = sign_in_link.issue(sign_in_link.prepare_admin())
             self.stdout.write(f"Ready: {site.address()}  (sign in: {site.address()}first/{token})")
             self.stdout.flush()
@@ -63,16 +59,10 @@ class Command(BaseCommand):
             _ignore_signals()
             supervisor.stop(within=site.WHOLE_STOP_SECONDS)
 
-
-def _await_scheduler() -> None:
-    """Wait for its first sign of life, without which ``/readyz`` does not say ready; no longer than it should take.
-
-    Not as the others' answers, for which the supervisor waits at each restart, too: it could not start a database
-    again meanwhile, without which there is no sign of life.
-    """
-    deadline = time.monotonic() + SCHEDULER_START_SECONDS
-    while checks.scheduler() and time.monotonic() < deadline:
-        time.sleep(0.2)
+    def _start(self, supervisor: Supervisor, *services: Service) -> None:
+        if services:
+            self.stderr.write(f"Starting {', '.join(service.name for service in services)}.")
+        supervisor.start(*services)
 
 
 @contextlib.contextmanager
