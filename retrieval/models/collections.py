@@ -14,7 +14,7 @@ from retrieval import conf
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-    Person = User | AnonymousUser
+    Viewer = User | AnonymousUser  # who looks: every right is asked of one of these
 
 
 class Visibility(models.TextChoices):
@@ -39,7 +39,7 @@ class Role(models.TextChoices):
         return list(Role).index(self)
 
 
-def visible_condition(user: Person | Any) -> Q:
+def visible_condition(user: Viewer) -> Q:
     """Return the condition on ``Collection`` that every surface uses: private, shared, public.
 
     Private: the owner. Shared: the owner and the members. Public: everyone signed in, and visitors where the
@@ -57,7 +57,7 @@ def visible_condition(user: Person | Any) -> Q:
 class CollectionQuerySet(models.QuerySet["Collection"]):
     """Filters on collections."""
 
-    def visible_to(self, user: Person | Any) -> CollectionQuerySet:
+    def visible_to(self, user: Viewer) -> CollectionQuerySet:
         """Keep the collections that this person may see."""
         return self.filter(visible_condition(user))
 

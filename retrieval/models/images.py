@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uuid6
 from django.conf import settings
@@ -19,7 +19,7 @@ from retrieval.models.encoders import Encoder
 from retrieval.models.jobs import EmbeddingJob, JobState
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 
 class Status(models.TextChoices):
@@ -37,7 +37,7 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """Leave out what was deleted and only waits for its undo time to end."""
         return self.filter(deleted_at=None)
 
-    def visible_to(self, user: Person | Any) -> ImageQuerySet:
+    def visible_to(self, user: Viewer) -> ImageQuerySet:
         """Keep the living pictures of the collections that this person may see."""
         return self.alive().filter(collection__in=Collection.objects.visible_to(user))
 

@@ -25,7 +25,7 @@ from retrieval.search.scope import Filters, Scope
 from retrieval.search.vectors import QueryVector
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 SECONDS = 5
 # The longest list HNSW keeps while it searches; whoever wants more is answered by the exact scan.
@@ -92,7 +92,7 @@ class Ranked:
 Row = tuple[UUID, float]
 
 
-def nearest(question: Question, *, user: Person | Any) -> Ranked:
+def nearest(question: Question, *, user: Viewer) -> Ranked:
     """Return the ``k`` nearest pictures after ``offset`` among those the person may see; fewer only if there are fewer.
 
     Raises Unavailable (code search_timeout) when all of it takes the database longer than 5 s.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models import Q, QuerySet, Sum
@@ -12,7 +12,7 @@ from retrieval.models import Collection, Embedding, EmbeddingCount, Encoder
 from retrieval.search.words import Words
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 # Up to here collections are named by id, so that the planner sees how many rows there are; beyond, by a subquery.
 FEW_COLLECTIONS = 1_000
@@ -50,7 +50,7 @@ class Scope:
     more: bool = False
 
 
-def resolve(filters: Filters, *, encoder: Encoder, user: Person | Any, bound: int) -> Scope:
+def resolve(filters: Filters, *, encoder: Encoder, user: Viewer, bound: int) -> Scope:
     """Find the rows; count them by the collections' counters where that is enough, else up to ``bound`` + 1."""
     visible = Collection.objects.visible_to(user)
     if filters.collections is not None:

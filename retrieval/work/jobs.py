@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from django.db.models import Count, F, Q, QuerySet
@@ -19,7 +19,7 @@ from retrieval.work.pipeline import embed
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 __all__ = [
     "CollectionJobs", "JobsOverview", "Reason", "add_missing", "all_back_in_line", "ask_again", "embed", "embed_again",
@@ -113,7 +113,7 @@ def retry_failed(user: User, *, code: str | None = None) -> int:
     return ask_again(failed.filter(error_code=code) if code else failed)
 
 
-def overview(user: Person | Any) -> JobsOverview:
+def overview(user: Viewer) -> JobsOverview:
     """Return what is waiting, running and failed among the pictures this person may see."""
     jobs = _jobs_of(user)
     counts = dict(jobs.order_by().values_list("state").annotate(n=Count("*")))
@@ -130,7 +130,7 @@ def overview(user: Person | Any) -> JobsOverview:
     )
 
 
-def rate_per_minute(encoder: Encoder | None = None, *, seen_by: Person | Any | None) -> float:
+def rate_per_minute(encoder: Encoder | None = None, *, seen_by: Viewer | None) -> float:
     """Return how many pictures that this person sees were embedded per minute of late, by one encoder or all.
 
     ``seen_by`` None counts everybody's, for operators.
@@ -163,7 +163,7 @@ def all_back_in_line() -> int:
     )  # fmt: skip
 
 
-def _jobs_of(user: Person | Any) -> QuerySet[EmbeddingJob]:
+def _jobs_of(user: Viewer) -> QuerySet[EmbeddingJob]:
     visible = Image.objects.visible_to(user)
     return EmbeddingJob.objects.filter(encoder__in=Encoder.objects.wanted(), image__in=visible)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -20,7 +20,7 @@ from retrieval.work import jobs
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 # Differences of mAP below this are noise on sets of a few hundred pictures.
 TOLERATED_DROP = 0.005
@@ -42,14 +42,14 @@ class Progress:
         return self.done + self.failed >= self.total
 
 
-def listing(*, seen_by: Person | Any | None = None) -> EncoderQuerySet:
+def listing(*, seen_by: Viewer | None = None) -> EncoderQuerySet:
     """Return the encoders that this person may know of, newest first; None: all, for operators and the work itself."""
     if seen_by is None:
         return Encoder.objects.all()
     return Encoder.objects.exclude(pk__in=origins.hidden_drafts(seen_by))
 
 
-def get(encoder_id: UUID | str, *, seen_by: Person | Any | None = None) -> Encoder:
+def get(encoder_id: UUID | str, *, seen_by: Viewer | None = None) -> Encoder:
     """Return one encoder or raise NotFound, be it absent or not this person's to know of."""
     found = listing(seen_by=seen_by).filter(pk=encoder_id).first()
     if found is None:
@@ -57,7 +57,7 @@ def get(encoder_id: UUID | str, *, seen_by: Person | Any | None = None) -> Encod
     return found
 
 
-def progress(encoder: Encoder, *, seen_by: Person | Any | None = None) -> Progress:
+def progress(encoder: Encoder, *, seen_by: Viewer | None = None) -> Progress:
     """Count what this encoder has done of the pictures that this person sees; None: of all, for operators."""
     alive, done_of = Image.objects.alive(), Embedding.objects.filter(encoder=encoder, collection__isnull=False)
     if seen_by is not None:

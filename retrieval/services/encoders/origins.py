@@ -10,7 +10,7 @@ from retrieval.models import Collection, Compression, Encoder, EncoderState, Tra
 from retrieval.services.people import rights
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 # How services.labelled and services.judged call a collection, wherever a scorecard or an origin names one.
 NAMED = re.compile(r"collection ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
@@ -20,7 +20,7 @@ NOBODYS = "nobody's"
 """The home of what was made from pictures of which no collection is written down any more: nobody sees it."""
 
 
-def as_seen_by(user: Person | Any, encoder: Encoder) -> Encoder:
+def as_seen_by(user: Viewer, encoder: Encoder) -> Encoder:
     """Return a copy to be read, never saved, without the scores and the origins that tell of a hidden collection.
 
     What was learned on pictures of everywhere tells nobody how many they were, nor their digest.
@@ -37,7 +37,7 @@ def as_seen_by(user: Person | Any, encoder: Encoder) -> Encoder:
     return read
 
 
-def hidden_drafts(user: Person | Any) -> list[Any]:
+def hidden_drafts(user: Viewer) -> list[Any]:
     """Return the ids of the drafts whose very names tell of a collection that this person does not see.
 
     A draft has its run's name. Administrators see all drafts, as they decide what becomes of them; once one is built it
@@ -50,7 +50,7 @@ def hidden_drafts(user: Person | Any) -> list[Any]:
     return [pk for pk, home in homes.items() if home not in seen]
 
 
-def _seen(user: Person | Any, homes: set[str]) -> set[str]:
+def _seen(user: Viewer, homes: set[str]) -> set[str]:
     """Return those that this person sees, and the empty one."""
     asked = homes - {"", NOBODYS}
     rows = Collection.objects.visible_to(user).filter(pk__in=asked) if asked else Collection.objects.none()

@@ -28,7 +28,7 @@ from retrieval.training import CHECKPOINT
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 FEWEST = 8
 Labels = Literal["tags", "group_key"]
@@ -69,7 +69,7 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     return row
 
 
-def listing(user: Person | Any) -> QuerySet[TrainingRun]:
+def listing(user: Viewer) -> QuerySet[TrainingRun]:
     """Return the runs on the collections that this person sees, newest first."""
     collection = Cast(KT("config__collection"), UUIDField())
     visible = Collection.objects.visible_to(user).values("pk")
@@ -77,7 +77,7 @@ def listing(user: Person | Any) -> QuerySet[TrainingRun]:
     return runs.alias(collection=collection).filter(collection__in=visible)
 
 
-def get(run_id: UUID | str, *, user: Person | Any) -> TrainingRun:
+def get(run_id: UUID | str, *, user: Viewer) -> TrainingRun:
     """Return one run or raise NotFound, also when its collection is not visible."""
     found = listing(user).filter(pk=run_id).first()
     if found is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db.models import Avg
@@ -17,7 +17,7 @@ from retrieval.services.evaluation.labelled import Measurable, stored_vectors
 from retrieval.services.images.decoding import Progress
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 Pairs = dict[tuple[str, str], float]
 """The mean grade by the ids of query and answer."""
@@ -32,7 +32,7 @@ class CollectionJudgements:
     """
 
     collection: Collection
-    user: Person | Any | None
+    user: Viewer | None
 
     def load(self, rows: Sequence[Encoder], *, progress: Progress) -> Measurable:
         """Read stored vectors and grades. Raises InvalidInput when no embedded picture was judged to suit another."""

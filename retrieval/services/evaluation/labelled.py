@@ -20,7 +20,7 @@ from retrieval.services.images import decoding
 from retrieval.services.images.decoding import Encodes, Floats, Pixels, Progress
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 LabelSource = Literal["tags", "group_key"]
 
@@ -129,7 +129,7 @@ class CollectionLabels:
     """
 
     collection: Collection
-    user: Person | Any
+    user: Viewer
     by: LabelSource = "tags"
 
     @property

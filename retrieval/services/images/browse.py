@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, F, Func, OuterRef
@@ -12,7 +12,7 @@ from django.db.models import Count, F, Func, OuterRef
 from retrieval.models import Collection, Encoder, Image, Measure
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 COVER = 4
 TAGS = 24
@@ -35,7 +35,7 @@ class Tag:
     count: int
 
 
-def cards(collections: Sequence[Collection], *, user: Person | Any) -> list[Card]:
+def cards(collections: Sequence[Collection], *, user: Viewer) -> list[Card]:
     """Return each collection with its cover; two queries, however many collections there are.
 
     Only pictures that the person may see are taken, whatever collections are handed in.
@@ -47,7 +47,7 @@ def cards(collections: Sequence[Collection], *, user: Person | Any) -> list[Card
     return [Card(row, [images[key] for key in ids.get(row.pk, ()) if key in images]) for row in collections]
 
 
-def tags(user: Person | Any, *, keep: Iterable[str] = ()) -> list[Tag]:
+def tags(user: Viewer, *, keep: Iterable[str] = ()) -> list[Tag]:
     """Return the most used tags of the newest 20,000 visible pictures, those in ``keep`` always among them."""
     looked_at = Image.objects.visible_to(user).order_by("-created_at", "-id").values("pk")[:LOOKED_AT]
     found = (

@@ -28,7 +28,7 @@ from retrieval.services.people import accounts
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 NAME_LENGTH = 200
 DESCRIPTION_LENGTH = 2000
@@ -54,17 +54,17 @@ def create(*, owner: User, name: str, description: str = "", visibility: str = V
     return Collection.objects.create(owner=owner, **wanted)
 
 
-def get(collection_id: UUID | str, *, user: Person | Any) -> Collection:
+def get(collection_id: UUID | str, *, user: Viewer) -> Collection:
     """Return the collection with its role and counts, or raise NotFound, be it hidden or absent."""
     return _found(listing(user), collection_id)
 
 
-def find(collection_id: UUID | str, *, user: Person | Any) -> Collection:
+def find(collection_id: UUID | str, *, user: Viewer) -> Collection:
     """Return the bare collection, for work that does not show it: nothing is counted. Raises NotFound as ``get``."""
     return _found(Collection.objects.visible_to(user), collection_id)
 
 
-def is_seen(collection_id: UUID | str, *, user: Person | Any) -> bool:
+def is_seen(collection_id: UUID | str, *, user: Viewer) -> bool:
     """Tell whether there is such a collection and the person sees it."""
     return Collection.objects.visible_to(user).filter(pk=collection_id).exists()
 
@@ -86,7 +86,7 @@ def named(text: str) -> Collection:
     return found[0]
 
 
-def listing(user: Person | Any) -> QuerySet[Collection]:
+def listing(user: Viewer) -> QuerySet[Collection]:
     """Return the visible collections with ``role`` (text or None), ``image_count`` and ``ready_count``."""
     owner_id = user.pk or 0
     membership = Membership.objects.filter(collection=OuterRef("pk"), user_id=owner_id)
@@ -170,7 +170,7 @@ def locked(collection_id: UUID | str) -> Collection:
     return _found(rows.filter(deleted_at=None), collection_id)
 
 
-def changing(collection_id: UUID | str, *, user: Person | Any, role: Role) -> Collection:
+def changing(collection_id: UUID | str, *, user: Viewer, role: Role) -> Collection:
     """Return ``locked`` for somebody who has at least this role at that moment. Raises as ``require``."""
     row = locked(collection_id)
     require(row, user=user, role=role)
@@ -188,7 +188,7 @@ def hold(*collection_ids: UUID) -> None:
         )
 
 
-def acting(*collection_ids: UUID, user: Person | Any, role: Role = Role.CONTRIBUTOR) -> None:
+def acting(*collection_ids: UUID, user: Viewer, role: Role = Role.CONTRIBUTOR) -> None:
     """Hold the collections for somebody who has at least this role in each at that moment.
 
     Raises as ``require``, and Forbidden when the account was closed meanwhile.
@@ -202,7 +202,7 @@ def acting(*collection_ids: UUID, user: Person | Any, role: Role = Role.CONTRIBU
         require(rows[collection_id], user=user, role=role)
 
 
-def role_of(collection: Collection, user: Person | Any) -> Role | None:
+def role_of(collection: Collection, user: Viewer) -> Role | None:
     """Return the person's role, or None for one who only sees the collection or does not even see it."""
     if not user.is_authenticated:
         return None
@@ -214,7 +214,7 @@ def role_of(collection: Collection, user: Person | Any) -> Role | None:
     return Role(membership.role) if membership else None
 
 
-def require(collection: Collection, *, user: Person | Any, role: Role) -> None:
+def require(collection: Collection, *, user: Viewer, role: Role) -> None:
     """Raise unless the person has at least this role: NotFound when they may not even see it, else Forbidden."""
     if not is_seen(collection.pk, user=user):
         raise NotFound("There is no such collection.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from django.db import transaction
@@ -26,7 +26,7 @@ from retrieval.work import jobs
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 __all__ = [
     "Added", "ImageChanges", "ImageFilters", "Upload", "add", "delete", "edit", "file_path", "get", "listing", "move",
@@ -92,7 +92,7 @@ def add(upload: Upload, *, user: User, collection: Collection) -> Added:
     return Added(_as_made(saved.image), True) if saved.created else Added(get(saved.image.pk, user=user), False)
 
 
-def get(image_id: UUID | str, *, user: Person | Any) -> Image:
+def get(image_id: UUID | str, *, user: Viewer) -> Image:
     """Return the picture with its status and collection, or raise NotFound, be it hidden or absent."""
     found = Image.objects.visible_to(user).with_status().select_related("collection").filter(pk=image_id).first()
     if found is None:
@@ -100,7 +100,7 @@ def get(image_id: UUID | str, *, user: Person | Any) -> Image:
     return found
 
 
-def listing(user: Person | Any, *, filters: ImageFilters) -> ImageQuerySet:
+def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
     """Return the visible pictures that pass the filters, with their status, newest first."""
     wanted = {
         "collection_id": filters.collection,

@@ -83,10 +83,10 @@ def refusal(row: Work) -> RetrievalError | None:
 
     They are read anew: the account may be closed, the right taken, the collection hidden since it began.
     """
-    person = get_user_model().objects.filter(pk=row.user_id).first()
+    person = get_user_model().objects.filter(pk=row.user_id).first() or AnonymousUser()
     home = row.config["collection"] if isinstance(row, TrainingRun) else row.collection_id
     try:
-        rights.require_administrator(person or AnonymousUser(), to="have this done")
+        rights.require_administrator(person, to="have this done")
         collections.find(home, user=person)
     except RetrievalError as error:
         return error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 ROLES = frozenset({Role.VIEWER, Role.CONTRIBUTOR, Role.MANAGER})
 MOST_ASKED = 200  # in one collection, who have not accepted
@@ -85,7 +85,7 @@ def take_out(collection: Collection, *, user: User, username: str) -> None:
         accounts.record(user, "collection.unshared", row, username=username)
 
 
-def asked(user: Person | Any) -> QuerySet[Membership]:
+def asked(user: Viewer) -> QuerySet[Membership]:
     """Return what this person is asked into and has not answered, newest first."""
     open_ = Membership.objects.filter(user=None, declined_at=None, username=user.get_username())
     there = open_.filter(collection__deleted_at=None).exclude(collection__owner_id=user.pk or 0)

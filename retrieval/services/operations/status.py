@@ -26,7 +26,7 @@ from retrieval.models import (
 from retrieval.services.people import limits, rights
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 VERSION = conf.VERSION
 BEAT_EVERY = 10.0  # seconds
@@ -54,7 +54,7 @@ class StatusOverview:
     decoder: dict[str, Any] | None
 
 
-def overview(user: Person | Any) -> StatusOverview:
+def overview(user: Viewer) -> StatusOverview:
     """Return the state of things; the counts are of pictures visible to ``user`` only."""
     encoder = Encoder.objects.active()
     images = _counts(user)
@@ -109,7 +109,7 @@ def take_turn(name: str, *, every: timedelta) -> bool:
     return created or bool(Heartbeat.objects.filter(pk=row.pk).exclude(**of_late).update(at=now))
 
 
-def _counts(user: Person | Any) -> dict[str, int]:
+def _counts(user: Viewer) -> dict[str, int]:
     """Count by state without touching each picture: vectors have a counter, and failures are few."""
     visible, encoder = Collection.objects.visible_to(user), Encoder.objects.active()
     images = Image.objects.alive().filter(collection__in=visible)

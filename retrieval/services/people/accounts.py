@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 LAST_USED_STEP = timedelta(minutes=5)
 TOKENS_PER_USER = 50
@@ -94,7 +94,7 @@ def user_of_token(secret: str) -> ApiToken | None:
     return row
 
 
-def require_active(user: Person | Any) -> None:
+def require_active(user: Viewer) -> None:
     """Ask the database whether the account is still open: work goes on longer than a request. Raises Forbidden."""
     if not get_user_model().objects.filter(pk=user.pk or 0, is_active=True).exists():
         raise Forbidden("The account is closed.", code="account_closed")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from retrieval.ingest import Asker
 from retrieval.services.people import limits
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 
-def waiting(user: Person | Any, *, address: str = "") -> Asker:
+def waiting(user: Viewer, *, address: str = "") -> Asker:
     """Return the person, or the visitor from this address, who waits for a picture.
 
     Raises TooMany (``decoding_used_up``) when their pictures have taken the decoders long enough in this minute.

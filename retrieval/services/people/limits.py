@@ -16,7 +16,7 @@ import time
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 from redis import Redis, RedisError
@@ -29,7 +29,7 @@ from retrieval.errors import TooMany
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +88,7 @@ def hit(scope: str, *, key: str, limit: int, per_seconds: int) -> None:
         raise TooMany(f"Too many requests; try again in {wait} s.", retry_after=wait)
 
 
-def search(user: Person | Any, *, address: str, uploaded: bool) -> None:
+def search(user: Viewer, *, address: str, uploaded: bool) -> None:
     """Count one search: a visitor by address, a person by account, searches by an uploaded picture also apart."""
     limits = conf.get().limits
     if not user.is_authenticated:

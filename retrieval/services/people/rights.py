@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from retrieval.errors import Forbidden
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 
 class Right(StrEnum):
@@ -27,33 +27,33 @@ class Right(StrEnum):
     TOKENS = "retrieval.delete_apitoken"
 
 
-def staff(user: Person | Any) -> bool:
+def staff(user: Viewer) -> bool:
     """Tell whether the administration opens to them at all; what they may do there is up to ``may``."""
     return bool(user.is_active and user.is_staff)
 
 
-def may(user: Person | Any, right: Right) -> bool:
+def may(user: Viewer, right: Right) -> bool:
     """Tell whether they are staff and were given this right."""
     return staff(user) and bool(user.has_perm(right))
 
 
-def administrator(user: Person | Any) -> bool:
+def administrator(user: Viewer) -> bool:
     """Tell whether they steer the site: encoders, and the long work that makes and measures them; its figures."""
     return may(user, Right.ENCODERS)
 
 
-def require(user: Person | Any, right: Right, *, to: str = "do this to what is other people's") -> None:
+def require(user: Viewer, right: Right, *, to: str = "do this to what is other people's") -> None:
     """Raise Forbidden without the right; ``to`` says what it would be for."""
     if not may(user, right):
         raise Forbidden(f"Only administrators {to}.")
 
 
-def require_administrator(user: Person | Any, *, to: str = "change encoders") -> None:
+def require_administrator(user: Viewer, *, to: str = "change encoders") -> None:
     """Raise Forbidden for anyone else."""
     require(user, Right.ENCODERS, to=to)
 
 
-def may_change_person(user: Person | Any, person: User) -> bool:
+def may_change_person(user: Viewer, person: User) -> bool:
     """Tell whether an account is within reach: those with powers of their own are for superusers alone.
 
     Who could set the password of somebody with more rights would have those rights.

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
@@ -23,7 +23,7 @@ from retrieval.services.people import askers
 from retrieval.services.searching.search_request import SearchRequest
 
 if TYPE_CHECKING:
-    from retrieval.models.collections import Person
+    from retrieval.models.collections import Viewer
 
 __all__ = ["Found", "Region", "SearchAnswer", "SearchRequest", "Took", "run", "similar"]
 
@@ -89,7 +89,7 @@ class Stopwatch:
         return Took(**{name: round(1000 * spent.get(name, 0.0), 2) for name in ("decode", "encode", "search", "total")})
 
 
-def run(request: SearchRequest, *, user: Person | Any, address: str = "") -> SearchAnswer:
+def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAnswer:
     """Answer a search. Query pictures are decoded and encoded, and not kept; stored ones are asked by their vectors.
 
     ``address`` tells visitors apart: each has a share of the decoders, as each person has.
@@ -122,7 +122,7 @@ def run(request: SearchRequest, *, user: Person | Any, address: str = "") -> Sea
 def similar(
     image_id: UUID,
     *,
-    user: Person | Any,
+    user: Viewer,
     k: int = 24,
     measure: str | None = None,
     collections: tuple[UUID, ...] | None = None,
@@ -140,7 +140,7 @@ def _active_encoder() -> Encoder:
     return encoder
 
 
-def _visible_pictures(request: SearchRequest, user: Person | Any) -> dict[UUID, Image]:
+def _visible_pictures(request: SearchRequest, user: Viewer) -> dict[UUID, Image]:
     """The stored pictures of the query. Hidden and absent ones are refused in the same way."""
     ids = {*request.wanted, *request.negatives}
     found = Image.objects.visible_to(user).in_bulk(ids) if ids else {}
@@ -149,7 +149,7 @@ def _visible_pictures(request: SearchRequest, user: Person | Any) -> dict[UUID, 
     return found
 
 
-def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Person | Any) -> Filters:
+def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewer) -> Filters:
     """What narrows the search. Raises NotFound for a collection that is hidden or absent."""
     asked = set(request.collections or ())
     if asked and Collection.objects.visible_to(user).filter(pk__in=asked).count() < len(asked):
@@ -208,7 +208,7 @@ def _stored(ids: Iterable[UUID], *, encoder: Encoder) -> list[QueryVector]:
     return [found[pk] for pk in ordered]
 
 
-def _rows(hits: list[Hit], *, user: Person | Any, first: int) -> list[Found]:
+def _rows(hits: list[Hit], *, user: Viewer, first: int) -> list[Found]:
     """The pictures of the hits, order kept; one that was hidden or deleted this very moment is left out."""
     images = Image.objects.visible_to(user).defer("words").in_bulk([hit.image_id for hit in hits])
     return [
