@@ -1,11 +1,13 @@
-"""Words to SQL: prefixes of the indexed words, and substrings for scripts that put no spaces between words."""
+"""Words to SQL: beginnings and stems of the indexed words, substrings for scripts without spaces between words."""
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from dataclasses import dataclass
 
-from django.contrib.postgres.search import SearchQuery, SearchRank
+from django.contrib.postgres.search import SearchQuery, SearchQueryCombinable, SearchRank
 from django.db.models import Case, Expression, F, FloatField, Func, Q, TextField, Value, When
 from django.db.models.lookups import IContains
 
@@ -36,7 +38,10 @@ def forgiving(text: str) -> SearchQuery:
 
 @dataclass(frozen=True)
 class Words:
-    """All must be in a picture's title, tags or caption: ``prefixes`` begin a word, ``parts`` are anywhere."""
+    """All must be in a picture's title, tags or caption.
+
+    ``prefixes`` begin a word there or have the English stem of one; ``parts`` are anywhere.
+    """
 
     prefixes: tuple[str, ...]
     parts: tuple[str, ...]
@@ -66,16 +71,28 @@ class Words:
         """1 / (1 + rank): small for pictures that have the words often and in their titles; between 0 and 1."""
         terms: list[Expression] = [Value(1.0, FloatField())]
         if self.prefixes:
-            terms.append(SearchRank(F("image__words"), self._query()))
+            # Apart: PostgreSQL takes a beginning and a stem of the same letters for one, and ranks by the stem alone.
+            queries = _begun(*self.prefixes), _inflected(*self.prefixes)
+            terms += [SearchRank(F("image__words"), query) for query in queries]
         for part in self.parts:
             for place, weight in PLACES:
                 found = When(_contains(place, part), then=Value(weight))
                 terms.append(Case(found, default=Value(0.0), output_field=FloatField()))
         return Value(1.0, FloatField()) / Sum(*terms)
 
-    def _query(self) -> SearchQuery:
-        quoted = ("'" + word.replace("\\", "\\\\").replace("'", "''") + "':*" for word in self.prefixes)
-        return SearchQuery(" & ".join(quoted), config="simple", search_type="raw")
+    def _query(self) -> SearchQueryCombinable:
+        return functools.reduce(operator.and_, (_begun(word) | _inflected(word) for word in self.prefixes))
+
+
+def _begun(*words: str) -> SearchQuery:
+    """Words that begin so."""
+    quoted = ("'" + word.replace("\\", "\\\\").replace("'", "''") + "':*" for word in words)
+    return SearchQuery(" & ".join(quoted), config="simple", search_type="raw")
+
+
+def _inflected(*words: str) -> SearchQuery:
+    """Other forms of the same English words."""
+    return SearchQuery(" ".join(words), config="english", search_type="plain")
 
 
 def _contains(place: str, part: str) -> IContains:
