@@ -11,12 +11,13 @@ from typing import Any
 
 import redis
 from django.core import checks
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from retrieval import conf, weight_files
 from retrieval.errors import WeightsError
 from retrieval.ingest import SETTING, process
 from retrieval.models import Encoder, Heartbeat
+from retrieval.search import integrity
 
 # 0.8.0 brought iterative scans, without which a filtered search starves; 0.8.7 mended a rare race of INSERT and VACUUM.
 NEEDED_VECTOR = (0, 8, 0)
@@ -130,10 +131,7 @@ def problems() -> dict[str, str]:
 
 def vector_version() -> tuple[int, ...] | None:
     """Return the version of pgvector in the database, or None where it is not installed."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-        row = cursor.fetchone()
-    return tuple(int(part) for part in row[0].split(".")) if row else None
+    return integrity.extension_version()
 
 
 @checks.register("retrieval")

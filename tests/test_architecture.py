@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ BESIDE = {
 }  # fmt: skip
 WITHOUT_DJANGO = {"embedding", "training", "evaluation"}
 WITHOUT_TORCH = {"ingest", "search", "models", "api", "web", "admin"}
+VECTOR_TABLES = re.compile(r"\bretrieval_embedding(?:count|digest)?\b")
 LONGEST_FILE, LONGEST_FUNCTION = 300, 50
 
 SOURCES = sorted(path for path in (ROOT / "retrieval").rglob("*.py") if "migrations" not in path.parts)
@@ -70,6 +72,33 @@ def test_imports_go_downwards_only(path):
     wrong = [module for module, _ in imported(path) if forbidden(room(path), module)]
     hidden = [module for module, inside in imported(path) if inside and module.startswith("retrieval")]
     assert (wrong, hidden if room(path) != "apps" else []) == ([], [])
+
+
+def past_the_door(text: str) -> list[str]:
+    """What a module names of stored vectors: their models, their tables in SQL, pgvector."""
+    tree = ast.parse(text)
+    strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    found = sorted(names & {"Embedding", "EmbeddingCount", "EmbeddingDigest"})
+    found += [table for text in strings for table in VECTOR_TABLES.findall(text)]
+    return found + [module for module in modules if module and module.split(".")[0] == "pgvector"]
+
+
+def test_the_door_to_stored_vectors_is_looked_through():
+    assert past_the_door("from retrieval.models import Embedding, Image") == ["Embedding"]
+    assert past_the_door("SQL = 'SELECT 1 FROM retrieval_embedding e'") == ["retrieval_embedding"]
+    assert past_the_door("SQL = f'UPDATE retrieval_embeddingcount {x}'") == ["retrieval_embeddingcount"]
+    assert past_the_door("from pgvector.django import L2Distance") == ["pgvector.django"]
+    assert past_the_door("from retrieval.models import EmbeddingJob\nSQL = 'FROM retrieval_embeddingjob'") == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_stored_vectors_have_one_door(path):
+    """The room ``search`` alone touches them and pgvector, beside the models that declare them."""
+    if room(path) not in {"search", "models"}:
+        assert past_the_door(path.read_text()) == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, Sum
 
 from retrieval.models import Collection, Embedding, EmbeddingCount, Encoder
+from retrieval.search import counts
 from retrieval.search.words import Words
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ def resolve(filters: Filters, *, encoder: Encoder, user: Viewer, bound: int) -> 
     if filters.left_out:
         total -= rows.filter(filters.left_out).count()
     return Scope(_without(rows, filters), total)
+
+
+def everything(encoder: Encoder) -> Scope:
+    """Return all that anybody may find by this encoder."""
+    return Scope(Embedding.objects.filter(encoder=encoder, collection__isnull=False), counts.total(encoder))
 
 
 def _collections(visible: QuerySet[Collection], *, encoder: Encoder) -> tuple[Q, int]:

@@ -1,26 +1,45 @@
-"""The door by which vectors are stored: each with a digest that tells later whether the row is still what was put."""
+"""The one door to stored vectors: put, placed, read, counted, removed; nothing outside this room names their table."""
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection as Several
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
+import numpy as np
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet, TextField
+from django.db.models.functions import MD5, Cast
+from django.utils import timezone
 from pgvector import HalfVector
 
-from retrieval.models import Embedding, EmbeddingDigest
+from retrieval.models import Collection, Embedding, EmbeddingDigest, Encoder, Image
+from retrieval.search.vectors import Floats, QueryVector, Vector, raw
 
-# The same as ``digest``, computed by PostgreSQL over the row ``e`` of retrieval_embedding, so that a million vectors
-# are checked without leaving it.
-DIGEST_SQL = (
-    "sha256(uuid_send(e.image_id) || uuid_send(e.encoder_id) || halfvec_send(e.vector)"
-    " || float8send(e.length) || float8send(e.centred_length))"
-)
+READ_AT_ONCE = 1_000
 
 
-def put(rows: Sequence[Embedding]) -> None:
-    """Store vectors, or new ones in the place of old ones, each with its digest; both or neither are committed."""
+class Sampled(NamedTuple):
+    """One picture's raw vector (D,), with what labels the picture."""
+
+    image_id: UUID
+    sha256: str
+    tags: list[str]
+    group_key: str
+    raw: Floats
+
+
+def put(encoder: Encoder, found: Mapping[UUID, Vector], *, places: Mapping[UUID, UUID | None]) -> None:
+    """Store pictures' vectors, or new ones in the place of old ones, each with its digest; both or neither are there.
+
+    ``places`` tells each picture's collection, None while it is deleted.
+    """
+    rows = [_row(encoder, image_id, vector, places[image_id]) for image_id, vector in found.items()]
+    digests = [EmbeddingDigest(image_id=row.image_id, encoder_id=row.encoder_id, sha256=digest(row)) for row in rows]
     with transaction.atomic():
         Embedding.objects.bulk_create(
             rows,
@@ -29,10 +48,7 @@ def put(rows: Sequence[Embedding]) -> None:
             update_fields=["collection", "vector", "length", "centred_length", "created_at"],
         )
         EmbeddingDigest.objects.bulk_create(
-            [EmbeddingDigest(image_id=row.image_id, encoder_id=row.encoder_id, sha256=digest(row)) for row in rows],
-            update_conflicts=True,
-            unique_fields=["image", "encoder"],
-            update_fields=["sha256"],
+            digests, update_conflicts=True, unique_fields=["image", "encoder"], update_fields=["sha256"]
         )
 
 
@@ -44,3 +60,85 @@ def digest(row: Embedding) -> bytes:
     vector = row.vector if isinstance(row.vector, HalfVector) else HalfVector(row.vector)
     lengths = struct.pack(">dd", row.length, row.centred_length)
     return hashlib.sha256(row.image_id.bytes + row.encoder_id.bytes + vector.to_binary() + lengths).digest()
+
+
+def place(image_id: UUID, collection_id: UUID | None) -> None:
+    """Let the picture's vectors be found in this collection, or None: nowhere, as while the picture is deleted."""
+    Embedding.objects.filter(image=image_id).update(collection=collection_id)
+
+
+def hide_collection(collection_id: UUID) -> None:
+    """Let no search find a vector of this collection any more."""
+    Embedding.objects.filter(collection=collection_id).update(collection=None)
+
+
+def remove(encoder_id: UUID, image_ids: Several[UUID]) -> None:
+    """Take away what the encoder gave for these pictures."""
+    Embedding.objects.filter(encoder=encoder_id, image_id__in=image_ids).delete()
+
+
+def has_vector(encoder: Encoder | None) -> Exists:
+    """Return the condition on pictures that they have a vector by this encoder; None has made none."""
+    return Exists(Embedding.objects.filter(encoder=encoder, image_id=OuterRef("pk")))
+
+
+def count(
+    encoder: Encoder | None = None, *, within: QuerySet[Collection] | None = None, since: datetime | None = None
+) -> int:
+    """Count the rows that a search may find, by one encoder or all, in these collections, stored since then.
+
+    It is a count of rows: ``counts`` tells the same of whole encoders and collections at once.
+    """
+    wanted = {"encoder": encoder, "collection__in": within, "created_at__gte": since}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return Embedding.objects.filter(collection__isnull=False, **given).count()
+
+
+def queries(encoder: Encoder, image_ids: Several[UUID]) -> dict[UUID, QueryVector]:
+    """Read the vectors of those pictures that have one, as they are searched with."""
+    rows = Embedding.objects.filter(encoder=encoder, image_id__in=image_ids)
+    return {image_id: _query(unit, length) for image_id, unit, length in rows.values_list(*_STORED)}
+
+
+def some_queries(encoder: Encoder, *, most: int) -> list[QueryVector]:
+    """Read vectors that a search may find, drawn at random."""
+    rows = Embedding.objects.filter(encoder=encoder, collection__isnull=False).order_by("?")
+    return [_query(unit, length) for unit, length in rows.values_list("vector", "length")[:most]]
+
+
+def read(encoder: Encoder, image_ids: Several[UUID]) -> tuple[list[UUID], Floats]:
+    """Read the raw vectors (n, D) of those pictures that have one, and which pictures these are."""
+    rows = list(Embedding.objects.filter(encoder=encoder, image_id__in=image_ids).values_list(*_STORED))
+    if not rows:
+        return [], np.empty((0, encoder.dimension), np.float32)
+    ids, units, lengths = zip(*rows, strict=True)
+    return list(ids), raw(units, lengths)
+
+
+def sample(encoder: Encoder, *, images: QuerySet[Image], most: int, whole_groups: bool = False) -> Iterator[Sampled]:
+    """Read raw vectors of some of these pictures, in an order that only their ids decide; or first their group keys."""
+    by_id = MD5(Cast("image_id", TextField()))
+    order = (MD5("image__group_key"), by_id) if whole_groups else (by_id,)
+    fields = ("image_id", "image__sha256", "image__tags", "image__group_key", "vector", "length")
+    rows = Embedding.objects.filter(encoder=encoder, image__in=images).order_by(*order).values_list(*fields)[:most]
+    for image_id, sha256, tags, group_key, unit, length in rows.iterator(READ_AT_ONCE):
+        yield Sampled(image_id, sha256, tags, group_key, raw([unit], [length])[0])
+
+
+_STORED = ("image_id", "vector", "length")
+
+
+def _query(unit: Sequence[float], length: float) -> QueryVector:
+    return QueryVector.of(np.array(unit, dtype=np.float32), length=length)
+
+
+def _row(encoder: Encoder, image_id: UUID, vector: Vector, collection_id: UUID | None) -> Embedding:
+    return Embedding(
+        image_id=image_id,
+        encoder_id=encoder.pk,
+        collection_id=collection_id,
+        vector=vector.unit,
+        length=vector.length,
+        centred_length=vector.centred_length,
+        created_at=timezone.now(),
+    )

@@ -30,6 +30,15 @@ class Units:
 
 
 @dataclass(frozen=True)
+class Vector:
+    """One of ``Units``, on its way into its row: ``unit`` (D,), |x|, and |u - mean(u)|."""
+
+    unit: Floats
+    length: float
+    centred_length: float
+
+
+@dataclass(frozen=True)
 class QueryVector:
     """What is searched for: ``unit`` (D,), the ``length`` it had, and ``centred`` (D,), its centred unit vector.
 
@@ -61,6 +70,13 @@ def unit(raw: Floats) -> Units:
     vectors[lengths == 0] = 1 / np.sqrt(raw.shape[1])
     vectors = vectors.astype(np.float16).astype(np.float32)
     return Units(vectors, lengths, _lengths(vectors - vectors.mean(axis=1, keepdims=True)))
+
+
+def one_by_one(raw: Floats) -> list[Vector]:
+    """Raw vectors (N, D) -> N of what is stored, in the same order. Raises as ``unit``."""
+    units = unit(raw)
+    parts = zip(units.vectors, units.lengths, units.centred_lengths, strict=True)
+    return [Vector(vector, float(length), float(centred)) for vector, length, centred in parts]
 
 
 def raw(units: ArrayLike, lengths: ArrayLike) -> Floats:

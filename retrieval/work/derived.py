@@ -13,15 +13,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from retrieval import live_encoders
 from retrieval.embedding import Step, composing
 from retrieval.errors import RetrievalError
-from retrieval.models import Embedding, EmbeddingJob, Encoder, EncoderState, Image
-from retrieval.search import vectors
+from retrieval.models import EmbeddingJob, Encoder, EncoderState, Image
+from retrieval.search import Vector, stored, vectors
 from retrieval.work import ledger
-from retrieval.work.ledger import Vector
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-STORED = ("image_id", "vector", "length")
 WORK_SECONDS = 8.0  # of one task, so that uploads do not wait behind a large build
 
 
@@ -40,13 +38,13 @@ def source_of(encoder: Encoder) -> Encoder | None:
 def untouched(encoder: Encoder) -> QuerySet[Image]:
     """Return the living pictures that have neither a job nor a vector by this encoder."""
     job = EmbeddingJob.objects.filter(encoder=encoder, image_id=OuterRef("pk"))
-    return Image.objects.alive().filter(~Exists(job), ~_vector_by(encoder))
+    return Image.objects.alive().filter(~Exists(job), ~stored.has_vector(encoder))
 
 
 def has_source(encoder: Encoder) -> Q | Exists:
     """Return the condition on pictures that their vector by this encoder follows from a stored one."""
     source = source_of(encoder)
-    return _vector_by(source) if source else Q(pk__in=[])
+    return stored.has_vector(source) if source else Q(pk__in=[])
 
 
 def waiting() -> bool:
@@ -72,10 +70,6 @@ def work() -> bool:
         if total:
             log.info("vectors_derived", encoder=encoder.name, vectors=total)
     return time.monotonic() > ends and waiting()
-
-
-def _vector_by(encoder: Encoder) -> Exists:
-    return Exists(Embedding.objects.filter(encoder=encoder, image_id=OuterRef("pk")))
 
 
 def _step(encoder: Encoder) -> Step | None:
@@ -108,8 +102,7 @@ def _batch(encoder: Encoder, step: Step, *, after: uuid.UUID) -> list[uuid.UUID]
 
 
 def _computed(source: Encoder | None, step: Step, images: Sequence[uuid.UUID]) -> dict[uuid.UUID, Vector]:
-    rows = list(Embedding.objects.filter(encoder=source, image_id__in=images).values_list(*STORED))
-    if not rows:
+    if source is None:
         return {}
-    ids, units, lengths = zip(*rows, strict=True)
-    return dict(zip(ids, ledger.stored(step(vectors.raw(units, lengths))), strict=True))
+    ids, read = stored.read(source, images)
+    return dict(zip(ids, vectors.one_by_one(step(read)), strict=True))

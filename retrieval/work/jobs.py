@@ -12,7 +12,8 @@ from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, Image, JobState
+from retrieval.models import Collection, EmbeddingJob, Encoder, Image, JobState
+from retrieval.search import stored
 from retrieval.work import derived, ledger
 from retrieval.work.pipeline import embed
 
@@ -135,10 +136,9 @@ def rate_per_minute(encoder: Encoder | None = None, *, seen_by: Viewer | None) -
 
     ``seen_by`` None counts everybody's, for operators.
     """
-    recent = Embedding.objects.filter(created_at__gte=timezone.now() - timedelta(minutes=RATE_MINUTES))
-    if seen_by is not None:
-        recent = recent.filter(collection__in=Collection.objects.visible_to(seen_by))
-    return (recent.filter(encoder=encoder) if encoder else recent).count() / RATE_MINUTES
+    seen = None if seen_by is None else Collection.objects.visible_to(seen_by)
+    since = timezone.now() - timedelta(minutes=RATE_MINUTES)
+    return stored.count(encoder, within=seen, since=since) / RATE_MINUTES
 
 
 def ask_again(jobs: QuerySet[EmbeddingJob]) -> int:

@@ -9,26 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 from django.db import transaction
 from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from numpy.typing import NDArray
 
 from retrieval import conf
 from retrieval.errors import RetrievalError
-from retrieval.models import (
-    Embedding,
-    EmbeddingJob,
-    Encoder,
-    Image,
-    JobEvent,
-    JobEventKind,
-    JobState,
-)
-from retrieval.search import stored as stored_vectors
-from retrieval.search import vectors
+from retrieval.models import EmbeddingJob, Encoder, Image, JobEvent, JobEventKind, JobState
+from retrieval.search import Vector, stored
 from retrieval.work import leases
 
 EXHAUSTED = RetrievalError(
@@ -44,22 +33,6 @@ class Claim:
     token: uuid.UUID
     image_ids: tuple[uuid.UUID, ...]
     again: bool = False
-
-
-@dataclass(frozen=True)
-class Vector:
-    """What the worker computed for one picture: the unit vector as halves, |x|, and |u - mean(u)|."""
-
-    unit: Sequence[float]
-    length: float
-    centred_length: float
-
-
-def stored(raw: NDArray[np.float32]) -> list[Vector]:
-    """Raw vectors (N, D) as rows hold them, in the same order."""
-    units = vectors.unit(raw)
-    parts = zip(units.vectors, units.lengths, units.centred_lengths, strict=True)
-    return [Vector(unit, float(length), float(centred)) for unit, length, centred in parts]
 
 
 def claim(encoder: Encoder, *, first: uuid.UUID | None = None) -> Claim | None:
@@ -165,7 +138,7 @@ def finish(claim: Claim, found: Mapping[uuid.UUID, Vector]) -> int:
         jobs = _ours(claim, found)
         images = Image.objects.select_for_update(no_key=True).filter(pk__in=[job.image_id for job in jobs])
         scope = {image.pk: None if image.deleted_at else image.collection_id for image in images.order_by("pk")}
-        stored_vectors.put([_embedding(job, found[job.image_id], scope[job.image_id]) for job in jobs])
+        stored.put(claim.encoder, {job.image_id: found[job.image_id] for job in jobs}, places=scope)
         EmbeddingJob.objects.filter(encoder=claim.encoder, image_id__in=scope).update(
             state=JobState.DONE, lease_until=None, finished_at=timezone.now(), error_code="", error_text=""
         )
@@ -226,7 +199,7 @@ def _end(job: EmbeddingJob, state: JobState, *, error: RetrievalError) -> None:
     event = _event(job, JobEventKind.FAILED if failed else JobEventKind.RETRY)
     event.error_code = error.code
     if failed:
-        Embedding.objects.filter(image_id=job.image_id, encoder_id=job.encoder_id).delete()
+        stored.remove(job.encoder_id, [job.image_id])
     JobEvent.objects.bulk_create([event], ignore_conflicts=True)
 
 
@@ -239,16 +212,4 @@ def _event(job: EmbeddingJob, kind: JobEventKind) -> JobEvent:
         round=job.round,
         attempt=job.attempts,
         worker=job.worker or leases.worker_name(),
-    )
-
-
-def _embedding(job: EmbeddingJob, vector: Vector, collection_id: uuid.UUID | None) -> Embedding:
-    return Embedding(
-        image_id=job.image_id,
-        encoder_id=job.encoder_id,
-        collection_id=collection_id,
-        vector=vector.unit,
-        length=vector.length,
-        centred_length=vector.centred_length,
-        created_at=timezone.now(),
     )

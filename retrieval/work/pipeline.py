@@ -18,8 +18,9 @@ from retrieval.embedding import Encoder as LiveEncoder
 from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable, WeightsError
 from retrieval.ingest import Asker, Decoded, sandbox, store
 from retrieval.models import Encoder, Image
+from retrieval.search import Vector, vectors
 from retrieval.work import ledger
-from retrieval.work.ledger import Claim, Vector
+from retrieval.work.ledger import Claim
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,4 +153,4 @@ def _decoded(batch: Batch) -> tuple[dict[uuid.UUID, NDArray[Any]], dict[uuid.UUI
 def _encoded(encoder: LiveEncoder, pictures: dict[uuid.UUID, NDArray[Any]]) -> dict[uuid.UUID, Vector]:
     if not pictures:
         return {}
-    return dict(zip(pictures, ledger.stored(encoder.encode(list(pictures.values()))), strict=True))
+    return dict(zip(pictures, vectors.one_by_one(encoder.encode(list(pictures.values()))), strict=True))

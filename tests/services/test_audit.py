@@ -22,10 +22,10 @@ from retrieval import conf, live_encoders
 from retrieval.ingest import files
 from retrieval.models import ArchiveImport, Embedding, EmbeddingDigest, Encoder, Image, UserUsage
 from retrieval.search import indexes as room
-from retrieval.search import stored
+from retrieval.search import integrity, stored
 from retrieval.services.encoders import indexes
 from retrieval.services.images import images, purging, thumbnails
-from retrieval.services.operations import audit, audit_vectors, findings
+from retrieval.services.operations import audit, findings
 from retrieval.work import jobs
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.powers import as_operator
@@ -192,7 +192,7 @@ def test_a_thumbnail_from_before_digests_were_kept_is_looked_at_as_far_as_can_be
 
 def test_without_digests_exchanged_thumbnails_and_vectors_pass(planted, monkeypatch):
     """The control."""
-    monkeypatch.setattr(audit_vectors, "CHANGED", "SELECT 1, 1, true WHERE %s < 0")
+    monkeypatch.setattr(integrity, "CHANGED", "SELECT 1, 1, true WHERE %s < 0")
     Image.objects.update(thumbnail_digests=None)
     for name in ("two thumbnails exchanged", "another picture's vector"):
         with planted(name):

@@ -15,8 +15,8 @@ from django.utils import timezone
 from retrieval import conf
 from retrieval.errors import RetrievalError, UnsupportedPicture
 from retrieval.models import Embedding, EmbeddingCount, EmbeddingJob, Image, JobEvent, JobState
+from retrieval.search import Vector
 from retrieval.work import leases, ledger
-from retrieval.work.ledger import Vector
 from tests.factories import EncoderFactory, ImageFactory, UserFactory, job
 
 pytestmark = pytest.mark.django_db

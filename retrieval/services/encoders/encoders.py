@@ -11,8 +11,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from retrieval.errors import Conflict, NotFound
-from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, EncoderState, Image, JobState
+from retrieval.models import Collection, EmbeddingJob, Encoder, EncoderState, Image, JobState
 from retrieval.models.encoders import EncoderQuerySet
+from retrieval.search import stored
 from retrieval.services.encoders import indexes, origins
 from retrieval.services.people import accounts, rights
 from retrieval.work import jobs
@@ -59,11 +60,11 @@ def get(encoder_id: UUID | str, *, seen_by: Viewer | None = None) -> Encoder:
 
 def progress(encoder: Encoder, *, seen_by: Viewer | None = None) -> Progress:
     """Count what this encoder has done of the pictures that this person sees; None: of all, for operators."""
-    alive, done_of = Image.objects.alive(), Embedding.objects.filter(encoder=encoder, collection__isnull=False)
-    if seen_by is not None:
-        seen = Collection.objects.visible_to(seen_by)
-        alive, done_of = alive.filter(collection__in=seen), done_of.filter(collection__in=seen)
-    done = done_of.count()
+    alive = Image.objects.alive()
+    seen = None if seen_by is None else Collection.objects.visible_to(seen_by)
+    if seen is not None:
+        alive = alive.filter(collection__in=seen)
+    done = stored.count(encoder, within=seen)
     failed = EmbeddingJob.objects.filter(encoder=encoder, state=JobState.FAILED, image__in=alive).count()
     total, rate = alive.count(), jobs.rate_per_minute(encoder, seen_by=seen_by)
     waiting = max(0, total - done - failed)

@@ -7,12 +7,11 @@ from enum import StrEnum
 
 import numpy as np
 import structlog
-from django.db.models import Sum
 
 from retrieval import conf
 from retrieval.errors import Conflict
-from retrieval.models import Embedding, EmbeddingCount, Encoder, RecallFigure
-from retrieval.search import Progress, QueryVector, Question, Scope, indexes, query
+from retrieval.models import Encoder, RecallFigure
+from retrieval.search import counts, indexes, recall
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +46,7 @@ def overview() -> list[IndexReport]:
 
 def report(encoder: Encoder) -> IndexReport:
     """Return the state of one encoder's index."""
-    index, vectors = indexes.find(encoder), _vectors(encoder)
+    index, vectors = indexes.find(encoder), counts.total(encoder)
     return IndexReport(encoder, _state(encoder, index, vectors), vectors, index.size if index else 0)
 
 
@@ -77,7 +76,7 @@ def rebuild(encoder: Encoder) -> IndexReport:
     return report(encoder)
 
 
-def progress() -> Progress | None:
+def progress() -> indexes.Progress | None:
     """Return how far the running build is; to be asked from another connection than the builder's."""
     return indexes.progress()
 
@@ -122,36 +121,12 @@ def guard(*, queries: int = GUARD_QUERIES, k: int = GUARD_K) -> RecallFigure | N
     encoder = Encoder.objects.active()
     if encoder is None or report(encoder).state != IndexState.READY:
         return None
-    everything = Scope(Embedding.objects.filter(encoder=encoder, collection__isnull=False), _vectors(encoder))
-    shares = [_share(question, everything) for question in _sample(encoder, queries, k=k)]
-    found = [share for share in shares if share is not None]
+    found = recall.shares(encoder, queries=queries, k=k)
     if not found:
         return None
     figure = RecallFigure.objects.create(encoder=encoder, recall=float(np.mean(found)), queries=len(found), k=k)
     log.info("recall_measured", encoder=encoder.name, recall=figure.recall, queries=figure.queries, k=k)
     return figure
-
-
-def _sample(encoder: Encoder, queries: int, *, k: int) -> list[Question]:
-    """Questions by stored vectors drawn at random."""
-    rows = Embedding.objects.filter(encoder=encoder, collection__isnull=False).order_by("?")
-    drawn = rows.values_list("vector", "length")[:queries]
-    return [
-        Question(encoder, QueryVector.of(np.array(vector, dtype=np.float32), length=length), k=k)
-        for vector, length in drawn
-    ]
-
-
-def _share(question: Question, everything: Scope) -> float | None:
-    """The share of the exact nearest that the index found; None when it gave too few, as then exact search follows."""
-    with query.bounded():
-        near = query.approximate(question, everything)
-        if near is None:
-            return None
-        # A picture as near as the last exact one is as right as that one.
-        exact = query.exact(question, everything)
-        farthest = exact[-1][1]
-        return sum(distance <= farthest for _, distance in near) / len(exact)
 
 
 def _state(encoder: Encoder, index: indexes.Index | None, vectors: int) -> IndexState:
@@ -163,8 +138,3 @@ def _state(encoder: Encoder, index: indexes.Index | None, vectors: int) -> Index
         return IndexState.INVALID
     worth_it = vectors > conf.get().exact_candidates and encoder.dimension <= indexes.MOST_DIMENSIONS
     return IndexState.MISSING if worth_it else IndexState.UNNEEDED
-
-
-def _vectors(encoder: Encoder) -> int:
-    total: int | None = EmbeddingCount.objects.filter(encoder=encoder).aggregate(total=Sum("images"))["total"]
-    return total or 0

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 from django.db import transaction
-from django.db.models import QuerySet, TextField
-from django.db.models.functions import MD5, Cast
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from retrieval import live_encoders
 from retrieval.embedding import Whitening, checkpoint, composing, whitening
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import Entry, sets
-from retrieval.models import Collection, Embedding, Encoder, Image
-from retrieval.search import vectors
+from retrieval.models import Collection, Encoder, Image
+from retrieval.search import stored
 from retrieval.services.encoders import weights
 from retrieval.services.images import collections
 from retrieval.services.people import accounts, rights
@@ -32,7 +31,6 @@ METHODS: tuple[Method, ...] = get_args(Method)
 LABELS: tuple[Labels, ...] = get_args(Labels)
 
 MOST_VECTORS = 20_000  # far more than a covariance needs, and still read in seconds
-READ_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -104,21 +102,18 @@ def _images(request: ProjectionRequest, *, user: User | None) -> QuerySet[Image]
 def _sample(source: Encoder, request: ProjectionRequest, *, images: QuerySet[Image]) -> _Sample:
     if request.method == "supervised":
         images = images.exclude(tags=[]) if request.by == "tags" else images.exclude(group_key="")
-    stored = Embedding.objects.filter(encoder=source, image__in=images)
-    drawn = MD5(Cast("image_id", TextField()))
-    order = (MD5("image__group_key"), drawn) if request.by == "group_key" else (drawn,)
-    fields = ("image_id", "image__sha256", "image__tags", "image__group_key", "vector", "length")
-    rows = stored.order_by(*order).values_list(*fields)[:MOST_VECTORS]
-    found, entries, contents = [], [], []
-    for pk, sha256, tags, group, unit, length in rows.iterator(READ_AT_ONCE):
-        label = "" if request.method == "pca" else tags[0] if request.by == "tags" else group
-        found.append(vectors.raw([unit], [length])[0])
-        entries.append(Entry(str(pk), label))
-        contents.append(sha256)
+    found = list(stored.sample(source, images=images, most=MOST_VECTORS, whole_groups=request.by == "group_key"))
     if len(found) <= request.dimension:
         text = f"{len(found)} such pictures have a vector by {source.name}; {request.dimension} dimensions need more."
         raise InvalidInput.of("dimension", text)
-    return _Sample(np.stack(found), entries, contents)
+    entries = [Entry(str(one.image_id), _label(one, request)) for one in found]
+    return _Sample(np.stack([one.raw for one in found]), entries, [one.sha256 for one in found])
+
+
+def _label(one: stored.Sampled, request: ProjectionRequest) -> str:
+    if request.method == "pca":
+        return ""
+    return one.tags[0] if request.by == "tags" else one.group_key
 
 
 def _fitted(sample: _Sample, request: ProjectionRequest) -> Whitening:

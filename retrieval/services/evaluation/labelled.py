@@ -15,7 +15,8 @@ from retrieval import live_encoders
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import Entry, Grades, LabelledSet, report, sets
 from retrieval.ingest import files
-from retrieval.models import Collection, Embedding, Encoder, Image
+from retrieval.models import Collection, Encoder, Image
+from retrieval.search import stored
 from retrieval.services.images import decoding
 from retrieval.services.images.decoding import Encodes, Floats, Pixels, Progress
 
@@ -26,7 +27,7 @@ LabelSource = Literal["tags", "group_key"]
 
 MOST_DECODED = 20_000  # pictures of a collection that are decoded to be measured: their vectors are kept in memory
 MOST_BYTES = 2 * 2**30  # of stored vectors in memory, by all encoders together
-READ_AT_ONCE = 5_000
+READ_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -218,10 +219,9 @@ def _stored(row: Encoder, items: Sequence[str]) -> tuple[Floats, NDArray[np.bool
     vectors, here = np.zeros((len(items), row.dimension), np.float32), np.zeros(len(items), np.bool_)
     for start in range(0, len(items), READ_AT_ONCE):
         place = {UUID(item): number for number, item in enumerate(items[start : start + READ_AT_ONCE], start)}
-        stored = Embedding.objects.filter(encoder=row, image__in=place).values_list("image_id", "vector", "length")
-        for pk, unit, length in stored.iterator():
-            number = place[pk]
-            vectors[number], here[number] = np.asarray(unit, np.float32) * np.float32(length), True
+        found, read = stored.read(row, place)
+        numbers = [place[pk] for pk in found]
+        vectors[numbers], here[numbers] = read, True
     return vectors, here
 
 

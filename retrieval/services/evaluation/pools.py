@@ -8,15 +8,14 @@ from random import Random
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import numpy as np
 from django.db import transaction
-from django.db.models import Avg, Exists, OuterRef, QuerySet, TextField, Value
+from django.db.models import Avg, QuerySet, TextField, Value
 from django.db.models.functions import MD5, Cast, Concat
 
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.evaluation import DEPTH
-from retrieval.models import Collection, Embedding, Encoder, Image, Judgement, Pool
-from retrieval.search import Filters, QueryVector, Question, query
+from retrieval.models import Collection, Encoder, Image, Judgement, Pool
+from retrieval.search import Filters, Question, nearest, stored
 from retrieval.services.evaluation import evaluation, evaluations
 from retrieval.services.images import collections
 from retrieval.services.people import accounts, rights
@@ -152,19 +151,17 @@ def _drawn(request: PoolRequest, encoders: Sequence[Encoder], *, user: User) -> 
     """Take the first pictures in an order that only seed and ids decide."""
     images = Image.objects.visible_to(user).filter(collection=request.collection)
     for encoder in encoders:
-        images = images.filter(Exists(Embedding.objects.filter(image_id=OuterRef("pk"), encoder=encoder)))
+        images = images.filter(stored.has_vector(encoder))
     order = MD5(Concat(Value(f"{request.seed} "), Cast("pk", TextField())))
     return list(images.order_by(order, "pk").values_list("pk", flat=True)[: request.queries])
 
 
 def _answers(encoder: Encoder, drawn: Sequence[UUID], *, request: PoolRequest, user: User) -> dict[UUID, list[UUID]]:
     """Ask one encoder every query, as a search in the collection would, by cosine and without the query itself."""
-    stored = Embedding.objects.filter(encoder=encoder, image_id__in=drawn).values_list("image_id", "vector", "length")
     found = {}
-    for image_id, unit, length in stored:
-        vector = QueryVector.of(np.array(unit, dtype=np.float32), length=length)
+    for image_id, vector in stored.queries(encoder, drawn).items():
         filters = Filters(collections=(request.collection.pk,), exclude=(image_id,))
-        ranked = query.nearest(Question(encoder, vector, filters=filters, k=DEPTH), user=user)
+        ranked = nearest(Question(encoder, vector, filters=filters, k=DEPTH), user=user)
         found[image_id] = [hit.image_id for hit in ranked.hits]
     return {asked: found.get(asked, []) for asked in drawn}
 

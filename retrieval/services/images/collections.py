@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -15,7 +15,6 @@ from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.ingest import store
 from retrieval.models import (
     Collection,
-    Embedding,
     Encoder,
     Image,
     ImageDigest,
@@ -23,6 +22,7 @@ from retrieval.models import (
     Role,
     Visibility,
 )
+from retrieval.search import counts, stored
 from retrieval.services.people import accounts
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def listing(user: Viewer) -> QuerySet[Collection]:
     """Return the visible collections with ``role`` (text or None), ``image_count`` and ``ready_count``."""
     owner_id = user.pk or 0
     membership = Membership.objects.filter(collection=OuterRef("pk"), user_id=owner_id)
+    images = Image.objects.alive().filter(collection=OuterRef("pk")).order_by().values("collection")
+    counted = images.annotate(n=Count("*")).values("n")
     encoder = Encoder.objects.active()
     return (
         Collection.objects.visible_to(user)
@@ -100,8 +102,8 @@ def listing(user: Viewer) -> QuerySet[Collection]:
                 default=Subquery(membership.values("role")[:1]),
                 output_field=CharField(null=True),
             ),
-            image_count=_count_of(Image.objects.alive()),
-            ready_count=_count_of(Embedding.objects.filter(encoder=encoder)),
+            image_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
+            ready_count=counts.of_collection(encoder),
         )
     )
 
@@ -154,7 +156,7 @@ def take_away(collection: Collection, *, actor: User) -> None:
         count = images.count()
         if count <= MARKED_AT_ONCE:
             ImageDigest.objects.filter(collection=row).delete()
-            Embedding.objects.filter(collection=row).update(collection=None)
+            stored.hide_collection(row.pk)
             store.release_usage(images)
             images.update(deleted_at=now)
         Collection.objects.filter(pk=row.pk).update(deleted_at=now)
@@ -230,12 +232,6 @@ def _found(rows: QuerySet[Collection], collection_id: UUID | str) -> Collection:
     if found is None:
         raise NotFound("There is no such collection.")
     return found
-
-
-def _count_of(rows: QuerySet[Any]) -> Coalesce:
-    """Count rows of the outer collection in a subquery of its own, so that two counts do not multiply."""
-    counted = rows.filter(collection=OuterRef("pk")).order_by().values("collection").annotate(n=Count("*")).values("n")
-    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 
 def _checked(changes: CollectionChanges) -> dict[str, str]:

@@ -15,9 +15,9 @@ from django.utils import timezone
 from retrieval import conf
 from retrieval.errors import Conflict, NotFound
 from retrieval.ingest import fingerprint, sandbox, store
-from retrieval.models import Collection, Embedding, Image, ImageDigest, Role, Status
+from retrieval.models import Collection, Image, ImageDigest, Role, Status
 from retrieval.models.images import ImageQuerySet
-from retrieval.search import words
+from retrieval.search import stored, words
 from retrieval.services.images import collections, purging
 from retrieval.services.images.image_fields import ImageChanges, checked, title_of
 from retrieval.services.people import accounts, askers
@@ -153,7 +153,7 @@ def put_into(collection: Collection, *, image: Image, actor: User) -> None:
             ImageDigest.objects.filter(collection=row.collection_id, sha256=row.sha256).delete()
             row.collection = collection
             row.save(update_fields=["collection", "updated_at"])
-            Embedding.objects.filter(image=row).update(collection=collection)
+            stored.place(row.pk, collection.pk)
             accounts.record(actor, "image.moved", row, source=str(image.collection_id), goal=str(collection.pk))
 
 
@@ -175,7 +175,7 @@ def take_away(image: Image, *, actor: User) -> Image:
         row.deleted_at = timezone.now()
         row.save(update_fields=["deleted_at", "updated_at"])
         ImageDigest.objects.filter(image=row).delete()
-        Embedding.objects.filter(image=row).update(collection=None)
+        stored.place(row.pk, None)
         store.release_usage(Image.objects.filter(pk=row.pk))
         accounts.record(actor, "image.deleted", row, collection=str(row.collection_id))
     return row
@@ -198,7 +198,7 @@ def restore(image_id: UUID, *, user: User) -> Image:
         _claim_digest(row, row.collection)
         row.deleted_at = None
         row.save(update_fields=["deleted_at", "updated_at"])
-        Embedding.objects.filter(image=row).update(collection_id=row.collection_id)
+        stored.place(row.pk, row.collection_id)
         store.add_usage(row.uploader, images=1, size=row.bytes)
         accounts.record(user, "image.restored", row, collection=str(row.collection_id))
     return get(image_id, user=user)

@@ -13,8 +13,6 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from retrieval.models import (
-    Embedding,
-    EmbeddingCount,
     EmbeddingJob,
     Encoder,
     EncoderState,
@@ -24,6 +22,7 @@ from retrieval.models import (
     JobState,
     UserUsage,
 )
+from retrieval.search import integrity
 from retrieval.services.encoders import indexes
 from retrieval.services.encoders.indexes import IndexState
 from retrieval.services.images import purging, thumbnails
@@ -102,7 +101,7 @@ def _indexes_and_events() -> Iterator[Finding]:
             yield Finding("index_missing", report.encoder.name, text)
     for name in indexes.half_built():
         yield Finding("index_invalid", name, "The index is half built; nothing uses it until it is built again.")
-    version = _extension_version()
+    version = integrity.extension_version() or (0,)
     if version < KNOWN_GOOD_EXTENSION:
         yield Finding("extension_old", ".".join(map(str, version)), "This version of pgvector is not known to be good.")
     twice = (
@@ -115,13 +114,6 @@ def _indexes_and_events() -> Iterator[Finding]:
         yield Finding("committed_twice", str(row["image_id"]), f"One round was committed {row['n']} times.")
 
 
-def _extension_version() -> tuple[int, ...]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-        row = cursor.fetchone()
-    return tuple(int(part) for part in row[0].split(".")) if row else (0,)
-
-
 def _counters() -> Iterator[Finding]:
     real = {
         row["uploader_id"]: (row["n"], row["size"])
@@ -131,29 +123,14 @@ def _counters() -> Iterator[Finding]:
     for user_id in real.keys() | said.keys():
         if real.get(user_id, (0, 0)) != said.get(user_id, (0, 0)):
             yield Finding("usage_wrong", str(user_id), "What the person is said to use is not what is there.")
-    vectors = {
-        (row["collection_id"], row["encoder_id"]): row["n"]
-        for row in Embedding.objects.filter(collection__isnull=False)
-        .values("collection_id", "encoder_id")
-        .annotate(n=Count("*"))
-    }
-    counted = {(row.collection_id, row.encoder_id): row.images for row in EmbeddingCount.objects.exclude(images=0)}
-    for key in vectors.keys() ^ counted.keys() | {key for key in vectors if vectors[key] != counted.get(key)}:
-        yield Finding("count_wrong", str(key[0]), "The number of vectors of a collection is counted wrongly.")
+    for collection_id in integrity.miscounted():
+        yield Finding("count_wrong", str(collection_id), "The number of vectors of a collection is counted wrongly.")
 
 
 def _recount() -> None:
     """Set every counter to what it counts; runs while others write, so each is one statement."""
+    integrity.recount()
     with connection.cursor() as cursor:
-        cursor.execute(
-            """INSERT INTO retrieval_embeddingcount (collection_id, encoder_id, images)
-               SELECT c.collection_id, c.encoder_id, coalesce(e.n, 0) FROM (
-                   SELECT collection_id, encoder_id FROM retrieval_embeddingcount UNION
-                   SELECT collection_id, encoder_id FROM retrieval_embedding WHERE collection_id IS NOT NULL) c
-               LEFT JOIN (SELECT collection_id, encoder_id, count(*) AS n FROM retrieval_embedding GROUP BY 1, 2) e
-                   ON e.collection_id = c.collection_id AND e.encoder_id = c.encoder_id
-               ON CONFLICT (collection_id, encoder_id) DO UPDATE SET images = EXCLUDED.images"""
-        )
         cursor.execute(
             """INSERT INTO retrieval_userusage (user_id, images, bytes)
                SELECT uploader_id, 0, 0 FROM retrieval_image GROUP BY 1 ON CONFLICT (user_id) DO NOTHING"""

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Sum
 from django.utils import timezone
 
 from retrieval import conf
 from retrieval.ingest import process
 from retrieval.models import (
     Collection,
-    EmbeddingCount,
     EmbeddingJob,
     Encoder,
     Heartbeat,
@@ -23,6 +21,7 @@ from retrieval.models import (
     RecallFigure,
     Status,
 )
+from retrieval.search import counts
 from retrieval.services.people import limits, rights
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def _counts(user: Viewer) -> dict[str, int]:
     visible, encoder = Collection.objects.visible_to(user), Encoder.objects.active()
     images = Image.objects.alive().filter(collection__in=visible)
     total = images.count()
-    ready = EmbeddingCount.objects.filter(encoder=encoder, collection__in=visible).aggregate(n=Sum("images"))["n"] or 0
+    ready = counts.total(encoder, within=visible)
     failed = EmbeddingJob.objects.filter(encoder=encoder, state=JobState.FAILED, image__in=images).count()
     return {"total": total, "pending": max(0, total - ready - failed), "ready": ready, "failed": failed}
 

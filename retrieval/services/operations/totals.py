@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from retrieval.models import (
     Collection,
-    EmbeddingCount,
     EmbeddingJob,
     Encoder,
     Image,
@@ -21,6 +20,7 @@ from retrieval.models import (
     JobState,
     UserUsage,
 )
+from retrieval.search import counts
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,11 @@ def overall() -> Totals:
     """Count everything, from counters where there are some."""
     encoder = Encoder.objects.active()
     jobs = EmbeddingJob.objects.filter(encoder__in=Encoder.objects.wanted())
-    vectors = EmbeddingCount.objects.filter(encoder=encoder).aggregate(n=Sum("images"))["n"]
     return Totals(
         collections=Collection.objects.filter(deleted_at=None).count(),
         images=Image.objects.alive().count(),
         bytes=UserUsage.objects.aggregate(n=Sum("bytes"))["n"] or 0,
-        vectors=vectors or 0,
+        vectors=counts.total(encoder),
         waiting=jobs.open().count(),
         failed=jobs.filter(state=JobState.FAILED).count(),
         people=get_user_model().objects.filter(is_active=True).count(),

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from retrieval import live_encoders, telemetry
 from retrieval.errors import Conflict, NotFound, Unavailable
 from retrieval.ingest import Asker, Region, files, sandbox
-from retrieval.models import Collection, Embedding, EmbeddingJob, Encoder, Image, JobState, Measure
-from retrieval.search import Filters, Hit, QueryVector, Question, Words, query, vectors
+from retrieval.models import Collection, EmbeddingJob, Encoder, Image, JobState, Measure
+from retrieval.search import Filters, Hit, QueryVector, Question, Words, nearest, stored, vectors
 from retrieval.services.people import askers
 from retrieval.services.searching.search_request import SearchRequest
 
@@ -110,7 +110,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
         k=request.k, offset=request.offset, group=request.group, exact=request.exact, min_score=request.min_score,
     )  # fmt: skip
     with watch.part("search"):
-        ranked = query.nearest(question, user=user)
+        ranked = nearest(question, user=user)
         hits = _rows(ranked.hits, user=user, first=request.offset + 1)
     telemetry.searched(request.kind, seconds=watch.took().total / 1000)
     return SearchAnswer(
@@ -196,10 +196,7 @@ def _original(image: Image) -> bytes:
 def _stored(ids: Iterable[UUID], *, encoder: Encoder) -> list[QueryVector]:
     """The vectors of stored pictures, in the order asked for. Raises Conflict where there is none yet."""
     ordered = list(dict.fromkeys(ids))
-    rows = Embedding.objects.filter(encoder=encoder, image_id__in=ordered).values_list("image_id", "vector", "length")
-    found = {
-        image_id: QueryVector.of(np.array(vector, dtype=np.float32), length=length) for image_id, vector, length in rows
-    }
+    found = stored.queries(encoder, ordered)
     for missing in (pk for pk in ordered if pk not in found):
         failed = EmbeddingJob.objects.filter(image_id=missing, encoder=encoder, state=JobState.FAILED)
         if failed.exists():
