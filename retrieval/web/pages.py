@@ -20,7 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from retrieval import conf
 from retrieval.errors import RetrievalError, TooMany, Unavailable
 from retrieval.models import Collection, Role
-from retrieval.services.people import limits
+from retrieval.services.people import limits, rights
 from retrieval.web import words
 
 View = Callable[..., HttpResponseBase]
@@ -55,8 +55,7 @@ def person(request: HttpRequest) -> User:
 
 def may_add(collection: Collection) -> bool:
     """Tell whether to offer putting pictures into a collection of ``collections.listing``; the service checks again."""
-    role = getattr(collection, "role", None)
-    return role is not None and Role(role).rank >= Role.CONTRIBUTOR.rank
+    return rights.at_least(getattr(collection, "role", None), Role.CONTRIBUTOR)
 
 
 def address(request: HttpRequest) -> str:

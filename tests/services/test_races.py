@@ -27,7 +27,7 @@ from retrieval.services.images import collections, images, members
 from retrieval.services.images.collections import CollectionChanges
 from retrieval.services.images.images import ImageChanges, Upload
 from retrieval.services.images.members import Member
-from retrieval.services.people import accounts
+from retrieval.services.people import accounts, rights
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.racing import at_once, in_turn
 
@@ -97,10 +97,10 @@ def test_compared_with_a_row_read_before_it_undoes_it_without_a_trail(shared):
     """The way it was: the control of both tests above."""
 
     def save(collection, *, user):
-        collections.require(collection, user=user, role=collections.Role.MANAGER)
+        rights.require_role(collection, user=user, role=collections.Role.MANAGER)
         wanted = collections._checked(AS_THE_FORM_SENDS)
         if wanted["visibility"] != collection.visibility:
-            collections.require(collection, user=user, role=collections.Role.OWNER)
+            rights.require_role(collection, user=user, role=collections.Role.OWNER)
         for field, value in wanted.items():
             setattr(collection, field, value)
         collection.save(update_fields=[*wanted, "updated_at"])

@@ -20,6 +20,7 @@ from retrieval.ingest import store
 from retrieval.models import Collection, Role
 from retrieval.services.images import collections, imports
 from retrieval.services.images.imports import Outcome, Source
+from retrieval.services.people import rights
 
 REASONS_SHOWN = 20
 
@@ -129,7 +130,11 @@ def _place(name: str, *, username: str) -> store.Place:
     if len(found) != 1:
         raise CommandError("Say with --user NAME who puts the pictures in." if not username else f"No user {username}.")
     user = found[0]
-    named = [row for row in Collection.objects.visible_to(user).filter(name=name) if _may_add(row, user)]
+    named = [
+        row
+        for row in Collection.objects.visible_to(user).filter(name=name)
+        if rights.has_role(row, user, Role.CONTRIBUTOR)
+    ]
     if len(named) > 1:
         raise CommandError(f"{user} may add to several collections named {name!r}; rename one.")
     try:
@@ -138,11 +143,6 @@ def _place(name: str, *, username: str) -> store.Place:
         )
     except InvalidInput as error:
         raise CommandError(f"--collection {name!r}: {error.message}") from error
-
-
-def _may_add(collection: Collection, user: Any) -> bool:
-    role = collections.role_of(collection, user)
-    return role is not None and role.rank >= Role.CONTRIBUTOR.rank
 
 
 def _paths(folder: Path) -> list[Path]:

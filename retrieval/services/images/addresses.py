@@ -14,10 +14,10 @@ from retrieval import conf
 from retrieval.errors import Forbidden, InvalidInput, Unavailable
 from retrieval.ingest import fetch
 from retrieval.models import Collection, Role
-from retrieval.services.images import collections, images
+from retrieval.services.images import images
 from retrieval.services.images.image_fields import checked
 from retrieval.services.images.images import Added, ImageChanges, Upload
-from retrieval.services.people import limits
+from retrieval.services.people import limits, rights
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -31,7 +31,7 @@ def add(url: str, *, user: User, collection: Collection, texts: ImageChanges = N
     Nothing is asked of any server before the rights are known. Raises what ``images.add`` raises, InvalidInput naming
     ``url``, Forbidden when the operator has switched fetching off, TooMany, and Unavailable when many fetch at once.
     """
-    collections.require(collection, user=user, role=Role.CONTRIBUTOR)
+    rights.require_role(collection, user=user, role=Role.CONTRIBUTOR)
     _check(url)
     limits.fetch(user)
     with _place():

@@ -24,6 +24,7 @@ from retrieval.models.imports import ImportState
 from retrieval.services.images import collections, imports
 from retrieval.services.images.image_fields import shown_name
 from retrieval.services.images.imports import Batch, Outcome, Source
+from retrieval.services.people import rights
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -40,7 +41,7 @@ def start(file: BinaryIO, *, name: str, user: User, collection: Collection) -> A
 
     Raises NotFound, Forbidden, TooLarge, UnsupportedPicture (no sound archive) and StorageFull; nothing is kept then.
     """
-    collections.require(collection, user=user, role=Role.CONTRIBUTOR)
+    rights.require_role(collection, user=user, role=Role.CONTRIBUTOR)
     path = conf.get().incoming / f"{uuid.uuid4().hex}.zip"
     files.receive(file, path, most=conf.get().limits.archive_bytes)
     with ExitStack() as undo:

@@ -1,4 +1,4 @@
-"""Collections: making, sharing and deleting them, and the question of who may do what."""
+"""Collections: making, sharing and deleting them, and finding them again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from retrieval.models import (
     Visibility,
 )
 from retrieval.search import counts, stored
-from retrieval.services.people import accounts
+from retrieval.services.people import accounts, rights
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -117,7 +117,7 @@ def edit(collection: Collection, *, user: User, changes: CollectionChanges) -> C
         row = changing(collection.pk, user=user, role=Role.MANAGER)
         changed = differing(row, changes)
         if "visibility" in changed:
-            require(row, user=user, role=Role.OWNER)
+            rights.require_role(row, user=user, role=Role.OWNER)
         write(row, changed, actor=user)
     return row
 
@@ -173,9 +173,9 @@ def locked(collection_id: UUID | str) -> Collection:
 
 
 def changing(collection_id: UUID | str, *, user: Viewer, role: Role) -> Collection:
-    """Return ``locked`` for somebody who has at least this role at that moment. Raises as ``require``."""
+    """Return ``locked`` for somebody who has at least this role at that moment. Raises as ``rights.require_role``."""
     row = locked(collection_id)
-    require(row, user=user, role=role)
+    rights.require_role(row, user=user, role=role)
     return row
 
 
@@ -193,7 +193,7 @@ def hold(*collection_ids: UUID) -> None:
 def acting(*collection_ids: UUID, user: Viewer, role: Role = Role.CONTRIBUTOR) -> None:
     """Hold the collections for somebody who has at least this role in each at that moment.
 
-    Raises as ``require``, and Forbidden when the account was closed meanwhile.
+    Raises as ``rights.require_role``, and Forbidden when the account was closed meanwhile.
     """
     hold(*collection_ids)
     accounts.require_active(user)
@@ -201,30 +201,7 @@ def acting(*collection_ids: UUID, user: Viewer, role: Role = Role.CONTRIBUTOR) -
     for collection_id in collection_ids:
         if collection_id not in rows:
             raise NotFound("There is no such collection.")
-        require(rows[collection_id], user=user, role=role)
-
-
-def role_of(collection: Collection, user: Viewer) -> Role | None:
-    """Return the person's role, or None for one who only sees the collection or does not even see it."""
-    if not user.is_authenticated:
-        return None
-    if collection.owner_id == user.pk:
-        return Role.OWNER
-    if collection.visibility == Visibility.PRIVATE:
-        return None
-    membership = Membership.objects.filter(collection=collection, user_id=user.pk or 0).first()
-    return Role(membership.role) if membership else None
-
-
-def require(collection: Collection, *, user: Viewer, role: Role) -> None:
-    """Raise unless the person has at least this role: NotFound when they may not even see it, else Forbidden."""
-    if not is_seen(collection.pk, user=user):
-        raise NotFound("There is no such collection.")
-    held = role_of(collection, user)
-    if role is Role.VIEWER:
-        return
-    if held is None or held.rank < role.rank:
-        raise Forbidden(f"This needs the role {role.value} in the collection.")
+        rights.require_role(rows[collection_id], user=user, role=role)
 
 
 def _found(rows: QuerySet[Collection], collection_id: UUID | str) -> Collection:

@@ -20,7 +20,7 @@ from retrieval.models.images import ImageQuerySet
 from retrieval.search import stored, words
 from retrieval.services.images import collections, purging
 from retrieval.services.images.image_fields import ImageChanges, checked, title_of
-from retrieval.services.people import accounts, askers
+from retrieval.services.people import accounts, askers, rights
 from retrieval.work import jobs
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def add(upload: Upload, *, user: User, collection: Collection) -> Added:
     Raises NotFound and Forbidden, InvalidInput, TooLarge, UnsupportedPicture, TooMany (quota, ``decoding_used_up``),
     Unavailable (``decoders_busy``) and StorageFull; nothing is kept then. The edge wakes a worker after the commit.
     """
-    collections.require(collection, user=user, role=Role.CONTRIBUTOR)
+    rights.require_role(collection, user=user, role=Role.CONTRIBUTOR)
     columns = {"title": title_of(upload.name), **checked(upload.texts)}
     data = upload.file.read(conf.get().limits.image_bytes + 1)
     digest = fingerprint.sha256(data)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import Collection, Membership, Role
 from retrieval.services.images import collections
-from retrieval.services.people import accounts
+from retrieval.services.people import accounts, rights
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -42,8 +42,8 @@ class Member:
 
 def listing(collection: Collection, *, user: User) -> QuerySet[Membership]:
     """Return the members and who is asked, by name; every member, and nobody else, may see who the others are."""
-    collections.require(collection, user=user, role=Role.VIEWER)
-    if collections.role_of(collection, user) is None:
+    rights.require_role(collection, user=user, role=Role.VIEWER)
+    if rights.role_of(collection, user) is None:
         raise Forbidden("Only members see who else is one.")
     return collection.memberships.select_related("user").order_by("username")
 
@@ -80,7 +80,7 @@ def take_out(collection: Collection, *, user: User, username: str) -> None:
         row = collections.changing(collection.pk, user=user, role=role)
         found = _known(row, username)
         if found.pending:
-            collections.require(row, user=user, role=Role.MANAGER)  # who is only asked has nothing to leave
+            rights.require_role(row, user=user, role=Role.MANAGER)  # who is only asked has nothing to leave
         found.delete()
         accounts.record(user, "collection.unshared", row, username=username)
 

@@ -1,11 +1,12 @@
-"""What staff may do beyond the roles that they hold: asked here by services, pages, API and administration alike."""
+"""Who may do what, by role in a collection or by staff right: asked here by services, pages, API and admin alike."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from retrieval.errors import Forbidden
+from retrieval.errors import Forbidden, NotFound
+from retrieval.models import Collection, Membership, Role, Visibility
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -25,6 +26,39 @@ class Right(StrEnum):
     DELETE_IMAGES = "retrieval.delete_image"
     JOBS = "retrieval.change_embeddingjob"
     TOKENS = "retrieval.delete_apitoken"
+
+
+def role_of(collection: Collection, user: Viewer) -> Role | None:
+    """Return the person's role, or None for one who only sees the collection or does not even see it."""
+    if not user.is_authenticated:
+        return None
+    if collection.owner_id == user.pk:
+        return Role.OWNER
+    if collection.visibility == Visibility.PRIVATE:
+        return None
+    membership = Membership.objects.filter(collection=collection, user_id=user.pk or 0).first()
+    return Role(membership.role) if membership else None
+
+
+def at_least(held: Role | str | None, needed: Role) -> bool:
+    """Tell whether a role, as ``role_of`` and the lists of collections say it, includes the one that is needed."""
+    return held is not None and Role(held).rank >= needed.rank
+
+
+def has_role(collection: Collection, user: Viewer, role: Role) -> bool:
+    """Tell whether the person has at least this role in a collection that they see."""
+    return at_least(role_of(collection, user), role)
+
+
+def require_role(collection: Collection, *, user: Viewer, role: Role) -> None:
+    """Raise unless the person has at least this role: NotFound when they may not even see it, else Forbidden.
+
+    Whoever sees a collection is a viewer of it.
+    """
+    if not Collection.objects.visible_to(user).filter(pk=collection.pk).exists():
+        raise NotFound("There is no such collection.")
+    if role is not Role.VIEWER and not has_role(collection, user, role):
+        raise Forbidden(f"This needs the role {role.value} in the collection.")
 
 
 def staff(user: Viewer) -> bool:

@@ -16,6 +16,7 @@ from retrieval.models import Collection, Role
 from retrieval.services.images import browse, collections, images, members
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.images.members import Member
+from retrieval.services.people import rights
 from retrieval.web import paging, words
 from retrieval.web.forms.people import CollectionForm, MemberForm, SettingsForm
 from retrieval.web.pages import for_people, for_readers, person
@@ -67,7 +68,7 @@ def show(request: HttpRequest, collection_id: UUID) -> HttpResponse:
 def settings(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     """Show and change name, description and who sees it."""
     collection = collections.get(collection_id, user=request.user)
-    collections.require(collection, user=request.user, role=Role.MANAGER)
+    rights.require_role(collection, user=request.user, role=Role.MANAGER)
     form = SettingsForm(request.POST or None, initial=_words_of(collection))
     if request.method == "POST" and form.is_valid():
         collections.edit(collection, user=person(request), changes=form.changes())
@@ -159,13 +160,12 @@ def _status(request: HttpRequest) -> str | None:
 
 def _may(collection: Collection, request: HttpRequest) -> dict[str, bool]:
     """Return what to offer; the services check again when it is done."""
-    role = collections.role_of(collection, request.user)
-    rank = role.rank if role else -1
+    role = rights.role_of(collection, request.user)
     return {
-        "add": rank >= Role.CONTRIBUTOR.rank,
-        "manage": rank >= Role.MANAGER.rank,
-        "own": rank >= Role.OWNER.rank,
-        "leave": 0 <= rank < Role.OWNER.rank,
+        "add": rights.at_least(role, Role.CONTRIBUTOR),
+        "manage": rights.at_least(role, Role.MANAGER),
+        "own": role is Role.OWNER,
+        "leave": role not in {None, Role.OWNER},
     }
 
 

@@ -14,7 +14,7 @@ from retrieval import tasks
 from retrieval.errors import Conflict, NotFound
 from retrieval.models import Image, Measure, Role
 from retrieval.services.images import collections, images
-from retrieval.services.people import limits
+from retrieval.services.people import limits, rights
 from retrieval.services.searching import search
 from retrieval.services.searching.search import SearchAnswer
 from retrieval.web import comparing
@@ -131,5 +131,4 @@ def _by(measure: str, image_id: UUID, request: HttpRequest) -> SearchAnswer:
 
 
 def _may_edit(image: Image, request: HttpRequest) -> bool:
-    role = collections.role_of(image.collection, request.user)
-    return role is not None and role.rank >= Role.CONTRIBUTOR.rank
+    return rights.has_role(image.collection, request.user, Role.CONTRIBUTOR)
