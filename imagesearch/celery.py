@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_ready
+from celery.signals import beat_init, celeryd_init
 
 from imagesearch import ready
 
@@ -29,4 +29,5 @@ def reconcile_now(**_: Any) -> None:
 
 
 beat_init.connect(reconcile_now)
-worker_ready.connect(ready.say)
+# All code is loaded. Said before ``retrieval.tasks`` looks at the weights: without them a site starts, its worker later
+celeryd_init.connect(ready.say)

@@ -53,14 +53,19 @@ class Service:
     stop_seconds: float = 10
     stop_least: float = 0
 
-    def last_words(self) -> str:
-        """The last line that the process wrote, for a sentence about why it ended."""
-        if not self.log.exists():
+    def last_words(self, *, since: int = 0) -> str:
+        """The last line of the log after so many bytes, for a sentence about why the process ended."""
+        size = self.said()
+        if size == since:
             return "nothing"
         with self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - 4096))
+            file.seek(max(since if since < size else 0, size - 4096))  # it is emptied when it is long
             lines = file.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+
+    def said(self) -> int:
+        """Bytes in the log so far, those of earlier starts included."""
+        return self.log.stat().st_size if self.log.exists() else 0
 
 
 def launch(service: Service) -> subprocess.Popen[bytes]:

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagesearch.embedded.process import Service, launch
+
 PROC = Path("/proc")
 LOOK_SECONDS = 1.0
 # Less is what an idle process takes that only looks at its clock: no sign that it gets on.
@@ -18,21 +20,29 @@ LEAST_SECONDS, LEAST_BYTES = 0.5, 1 << 20
 class Signs:
     """What one process and its children have done so far, and when they last got on.
 
-    Without /proc the log alone tells.
+    ``start`` is what was in the log when it began. Without /proc the log alone tells.
     """
 
+    service: Service
     process: subprocess.Popen[bytes]
-    log: Path
+    start: int = 0
     began: float = field(default_factory=time.monotonic)
     last: float = field(default_factory=time.monotonic)
     _looked: float = 0.0
-    _words: int = 0
     _work: tuple[float, int] = (0.0, 0)
+
+    def __post_init__(self) -> None:
+        self._words = self.start
 
     @property
     def waited(self) -> float:
         """Seconds since it was started."""
         return time.monotonic() - self.began
+
+    def last_words(self) -> str:
+        """What it wrote last, and where more stands."""
+        said = self.service.last_words(since=self.start).rstrip(".")
+        return f"Its last words: {said}. More in {self.service.log}"
 
     def silent(self) -> float:
         """Seconds without a sign of life; looks for one, at most once a second."""
@@ -44,7 +54,7 @@ class Signs:
         return now - self.last
 
     def _gets_on(self) -> bool:
-        words, work = _size(self.log), _work(self.process.pid)
+        words, work = self.service.said(), _work(self.process.pid)
         spoke = words != self._words
         worked = abs(work[0] - self._work[0]) >= LEAST_SECONDS or abs(work[1] - self._work[1]) >= LEAST_BYTES
         self._words = words
@@ -53,8 +63,10 @@ class Signs:
         return spoke or worked
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def started(service: Service) -> Signs:
+    """Start the process of a service, and watch it."""
+    start = service.said()
+    return Signs(service, launch(service), start)
 
 
 def _work(session: int) -> tuple[float, int]:

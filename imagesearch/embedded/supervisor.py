@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
-from imagesearch.embedded.process import Service, StartError, end, end_orphans, launch
-from imagesearch.embedded.signs import Signs
+from imagesearch.embedded.process import Service, StartError, end, end_orphans
+from imagesearch.embedded.signs import Signs, started
 
 # Between two looks at what starts: a slow machine has better things to do than to be asked all the time.
 FIRST_LOOK, LONGEST_LOOK = 0.05, 1.0
@@ -27,14 +27,15 @@ class Running:
     """One service and its present process; ``pause`` is how long to wait before its next start."""
 
     service: Service
-    process: subprocess.Popen[bytes]
+    signs: Signs
     pause: float = FIRST_PAUSE
     due: float | None = None
     serves: bool = False
-    signs: Signs = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.signs = Signs(self.process, self.service.log)
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process that runs now, or ran last."""
+        return self.signs.process
 
     @property
     def ended(self) -> bool:
@@ -50,8 +51,7 @@ class Running:
         """Start the process anew."""
         self.due, self.serves = None, False
         self.service.prepare()
-        self.process = launch(self.service)
-        self.signs = Signs(self.process, self.service.log)
+        self.signs = started(self.service)
 
     def look(self) -> bool:
         """Does it serve by now? The first time that it answers, it is settled. Raises StartError."""
@@ -77,7 +77,7 @@ class Supervisor:
         self.groups.append(group)
         for service in services:
             service.prepare()
-            group.append(Running(service, launch(service)))
+            group.append(Running(service, started(service)))
         self._await(lambda: [running for running in group if not running.look()])
 
     def run(self, service: Service) -> None:
@@ -85,7 +85,7 @@ class Supervisor:
 
         It may be silent for long: a database at work for it shows in no process of its own.
         """
-        running = Running(replace(service, silent_seconds=math.inf), launch(service))
+        running = Running(replace(service, silent_seconds=math.inf), started(service))
         self.groups.append([running])
         self._await(lambda: _unfinished(running))
         self.groups.pop()
@@ -111,7 +111,7 @@ class Supervisor:
             running.due = now + running.pause
             self.say(
                 f"{running.service.name} ended with status {running.process.returncode}; it starts again in "
-                f"{running.pause:g} s. Its last words: {running.service.last_words()}"
+                f"{running.pause:g} s. {running.signs.last_words()}"
             )
             running.pause = min(running.pause * 2, LONGEST_PAUSE)
         elif now >= running.due:
@@ -173,30 +173,28 @@ class Supervisor:
 
 def _unfinished(running: Running) -> list[Running]:
     if running.process.poll():
-        raise StartError(f"{running.service.name} failed. {_last_words(running)}")
+        raise StartError(f"{running.service.name} failed. {running.signs.last_words()}")
     return [] if running.ended else [running]
 
 
 def _require_life(running: Running) -> None:
     """Raise StartError for one that ended, or fell silent, before it served."""
     if running.ended:
-        raise StartError(f"{running.service.name} does not start. {_last_words(running)}")
+        raise StartError(f"{running.service.name} does not start. {running.signs.last_words()}")
     if running.mute:
         raise StartError(_silence(running))
 
 
 def _silence(running: Running) -> str:
     service = running.service
-    return f"{service.name} does not start: no sign of life for {service.silent_seconds:g} s. {_last_words(running)}"
+    return (
+        f"{service.name} does not start: no sign of life for {service.silent_seconds:g} s. {running.signs.last_words()}"
+    )
 
 
 def _waiting(late: list[Running]) -> str:
     names = ", ".join(f"{running.service.name} ({running.signs.waited:.0f} s)" for running in late)
-    return f"Still waiting for {names}. {_last_words(late[0])}"
-
-
-def _last_words(running: Running) -> str:
-    return f"Its last words: {running.service.last_words().rstrip('.')}. More in {running.service.log}"
+    return f"Still waiting for {names}. {late[0].signs.last_words()}"
 
 
 def _keep_short(service: Service) -> None:

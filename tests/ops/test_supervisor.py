@@ -16,8 +16,8 @@ import pytest
 from imagesearch import ready, servers
 from imagesearch.embedded import site
 from imagesearch.embedded import supervisor as module
-from imagesearch.embedded.process import Service, StartError, end, launch
-from imagesearch.embedded.signs import Signs
+from imagesearch.embedded.process import Service, StartError, end
+from imagesearch.embedded.signs import Signs, started
 from imagesearch.embedded.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
@@ -92,16 +92,15 @@ def test_words_a_child_at_work_and_bytes_are_signs_of_life_and_to_be_there_is_no
     monkeypatch.setattr("imagesearch.embedded.signs.LOOK_SECONDS", 0.0)
     go, log = tmp_path / "go", tmp_path / "log"
     os.mkfifo(go)
-    process = launch(Service("slow", ["/bin/sh", "-c", f"read -r line < {go}; {work}; exec sleep 60"], log))
-    signs = Signs(process, log)
+    signs = started(Service("slow", ["/bin/sh", "-c", f"read -r line < {go}; {work}; exec sleep 60"], log))
     signs.silent()
     before = signs.last
     assert signs.silent() > 0
     assert signs.last == before
     go.write_text("now\n")
     wait_for(lambda: signs.silent() < SECONDS and signs.last > before)
-    process.kill()
-    end(process, seconds=SECONDS)
+    signs.process.kill()
+    end(signs.process, seconds=SECONDS)
 
 
 def test_a_slow_service_is_waited_for_as_long_as_it_gets_on(supervisor, tmp_path, monkeypatch):
@@ -109,6 +108,12 @@ def test_a_slow_service_is_waited_for_as_long_as_it_gets_on(supervisor, tmp_path
     flag = tmp_path / "flag"
     script = f"sleep 1; touch {flag}; exec sleep 60"
     supervisor.start(shell("slow", script, tmp_path, answers=flag.exists, silent_seconds=0.1))
+
+
+def test_words_of_an_earlier_start_are_not_its_last(supervisor, tmp_path):
+    (tmp_path / "quiet.log").write_text("of yesterday\n")
+    with pytest.raises(StartError, match=r"quiet does not start\. Its last words: nothing\. More in"):
+        supervisor.start(shell("quiet", "exit 3", tmp_path, answers=lambda: False))
 
 
 def test_while_it_waits_it_says_for_whom(supervisor, tmp_path, said, monkeypatch):
@@ -235,7 +240,7 @@ def test_an_ended_service_starts_again_with_growing_pauses(supervisor, tmp_path,
     wait_for(lambda: looked_after(3))
     assert [sentence.split("starts again in ")[1].split()[0] for sentence in said[:3]] == ["0.01", "0.02", "0.04"]
     assert said[0].startswith("fragile ended with status 1;")
-    assert said[0].endswith("Its last words: oops")
+    assert "Its last words: oops. More in " in said[0]
 
 
 def test_the_children_of_a_killed_service_go_before_it_starts_again(supervisor, tmp_path, said):

@@ -15,6 +15,7 @@ from django.db import connection
 from kombu.exceptions import OperationalError
 from structlog.testing import capture_logs
 
+from imagesearch import ready
 from imagesearch.celery import schedule
 from retrieval import live_encoders, tasks, weight_files
 from retrieval.errors import WeightsError
@@ -215,6 +216,15 @@ def test_wrong_weights_end_a_worker_that_is_to_embed(weights, damage, queues):
     damage(weights)
     a_worker_refuses_to_start(*queues)
     assert connection.connection is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_site_starts_without_weights_as_its_worker_tells_first_that_it_is_there(weights, tmp_path, monkeypatch):
+    file = tmp_path / "ready"
+    monkeypatch.setenv(ready.VARIABLE, str(file))
+    weights.unlink()
+    a_worker_refuses_to_start("embedding")
+    assert file.exists()
 
 
 @DAMAGE
