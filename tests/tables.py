@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from retrieval.compression import Row, Table
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from retrieval.evaluation.bootstrap import Interval
 from retrieval.evaluation.protocol import Plan
 from retrieval.evaluation.report import Report, Sizes, Subject
-from retrieval.services.encoders import compression
-from retrieval.services.encoders.compression import Row, Table
 from tests.web.library import put
 
 TINY = EncoderSpec("mobilenet_v2", image_size=32, widths=(32, *[16] * 16, 64))
@@ -26,7 +25,7 @@ def labelled(collection, **fields):
 def canned(row, *, source, wanted, workshop):
     """Stands in for ``compression.run``: leaves weights, tells two stages, and returns a table of three rows."""
     workshop.progress("calibrating", 1, 1)
-    sha256 = checkpoint.save(Encoder(TINY), compression.weights_file(workshop.folder, "int8"))
+    sha256 = checkpoint.save(Encoder(TINY), workshop.weights_file("int8"))
     workshop.progress("measuring int8", 2, 3)
     rows = tuple(_row(name, source=source.name, sha256=sha256 if name == "int8" else "") for name in NAMES)
     return Table(row.name, rows, (wanted.calibration or source).name, ("a picture",))

@@ -1,29 +1,19 @@
 """Pixels to vectors: torch only, no Django. What the rest of the app uses of it is named here."""
 
 # First, so that every later import of torchvision in the process finds its operators declared.
-from retrieval.embedding import vision  # isort: skip
+from retrieval.embedding import vision as vision  # isort: skip
 from retrieval.embedding import checkpoint
 from retrieval.embedding.choice import use_quickest
-from retrieval.embedding.codes import Codes
 from retrieval.embedding.composing import Step
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.openvino_cpu import OpenVINORuntime, precisions
 from retrieval.embedding.preprocessing import Pixels, resized
+from retrieval.embedding.quantization import QuantizedConv2d
 from retrieval.embedding.spec import EncoderSpec
 from retrieval.embedding.whitening import Whitening, fit_pca_whitening
 
 __all__ = [
-    "Codes",
-    "Encoder",
-    "EncoderSpec",
-    "OpenVINORuntime",
-    "Pixels",
-    "Step",
-    "Whitening",
-    "checkpoint",
-    "fit_pca_whitening",
-    "precisions",
-    "resized",
-    "use_quickest",
-    "vision",
-]
+    "Encoder", "EncoderSpec", "OpenVINORuntime", "Pixels", "QuantizedConv2d", "Step", "Whitening", "backbones",
+    "checkpoint", "composing", "fit_pca_whitening", "precisions", "preprocessing", "resized", "use_quickest",
+    "whitening",
+]  # fmt: skip

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -61,50 +58,3 @@ def prepare(network: nn.Module) -> None:
             setattr(network, name, QuantizedConv2d(child))
         else:
             prepare(child)
-
-
-@torch.no_grad()
-def calibrate(source: nn.Module, *, target: nn.Module, batches: Sequence[Tensor]) -> None:
-    """Fill ``target``, the encoder ``source`` with prepared convolutions, by what ``source`` does with pictures.
-
-    ``batches``: float (N, 3, H, W) in 0..1; one or two hundred ordinary pictures do. The range of a convolution's
-    inputs is the mean of the pictures' own extremes, so that a single odd one does not cost all others their digits.
-    """
-    with _watched(source) as ranges:
-        for batch in batches:
-            source.eval()(batch)
-    given = source.state_dict()
-    target.load_state_dict({name: value for name, value in given.items() if _fits(value, target, name)}, strict=False)
-    for name, (lows, highs) in ranges.items():
-        convolution, empty = source.get_submodule(name), target.get_submodule(name)
-        if isinstance(convolution, nn.Conv2d) and isinstance(empty, QuantizedConv2d):
-            empty.fill(convolution, low=float(torch.cat(lows).mean()), high=float(torch.cat(highs).mean()))
-
-
-def _fits(value: Tensor, target: nn.Module, name: str) -> bool:
-    own = target.state_dict().get(name)
-    return own is not None and own.dtype == value.dtype
-
-
-@contextmanager
-def _watched(network: nn.Module) -> Iterator[dict[str, tuple[list[Tensor], list[Tensor]]]]:
-    """Collect the least and the greatest input of every convolution, picture by picture."""
-    ranges: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
-    hooks = []
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
-            ranges[name] = ([], [])
-            hooks.append(
-                module.register_forward_pre_hook(lambda _module, inputs, seen=ranges[name]: _note(inputs, seen))
-            )
-    try:
-        yield ranges
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _note(inputs: tuple[Tensor, ...], seen: tuple[list[Tensor], list[Tensor]]) -> None:
-    lows, highs = seen
-    lows.append(inputs[0].amin(dim=(1, 2, 3)))
-    highs.append(inputs[0].amax(dim=(1, 2, 3)))

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from retrieval.embedding import Encoder, EncoderSpec, checkpoint, openvino_cpu, smaller
+from retrieval.compression import smaller
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint, openvino_cpu
 from retrieval.embedding.backbones import REGISTRY, get
 from retrieval.embedding.choice import least_cosine, probe_pictures
 from retrieval.embedding.efficientnet_lite import SamePadding, efficientnet_lite

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from retrieval.embedding import Encoder, EncoderSpec, checkpoint, openvino_cpu, smaller
+from retrieval.compression import smaller
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint, openvino_cpu
 from retrieval.embedding.quantization import QuantizedConv2d, prepare
 from retrieval.errors import InvalidInput, WeightsError
 

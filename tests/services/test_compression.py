@@ -15,13 +15,13 @@ from django.test import override_settings
 from PIL import Image as Pillow
 
 from retrieval import live_encoders, training
-from retrieval.embedding import Encoder, EncoderSpec, checkpoint, codes
+from retrieval.compression import Bench, Table, build, codes, measuring, shrunk, slug, storing
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from retrieval.errors import Conflict, InvalidInput, WeightsError
 from retrieval.evaluation import metrics
 from retrieval.models import Encoder as Row
-from retrieval.services.encoders import compression, storing, variants
-from retrieval.services.encoders.compression import Table, Workshop
-from retrieval.services.encoders.variants import Wanted
+from retrieval.services.encoders import compression
+from retrieval.services.encoders.compression import Wanted
 from retrieval.services.evaluation.labelled import Folder
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def quick(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, override_settings(IMAGESEARCH=own):
         patch.setattr("retrieval.embedding.use_quickest", lambda encoder, cache: encoder)
         patch.setattr(storing, "SEARCHED", 50)
-        patch.setattr(compression, "SPEED_ROUNDS", 1)
+        patch.setattr(measuring, "SPEED_ROUNDS", 1)
         yield
 
 
@@ -78,7 +78,7 @@ def silent(*_):
 def workshop(tmp_path_factory):
     """Where the weights are left, and all that was told."""
     told = []
-    shop = Workshop(tmp_path_factory.mktemp("kept"), lambda *step: told.append(step))
+    shop = compression.workshop_in(tmp_path_factory.mktemp("kept"), lambda *step: told.append(step))
     return shop, told
 
 
@@ -93,13 +93,13 @@ def table(unsaved, folder, workshop):
 
 
 def test_the_table_has_a_measured_row_for_each_way(table):
-    names = ["full", "half", "int8-vectors", "binary", "binary-reranked", "int8", "pca-16", "pruned-50%"]
+    names = ["full", "half", "bits", "int8", "pca-16", "pruned-50%"]
     assert [row.name for row in table.rows] == names
     adoptable = [row.name for row in table.rows if row.sha256]
     assert adoptable == ["int8", "pca-16", "pruned-50%"]
     sizes = {row.name: row.vector_bytes for row in table.rows}
     assert sizes["full"] == 4 * 64
-    assert (sizes["int8-vectors"], sizes["binary"], sizes["pca-16"]) == (64, 8, 32)
+    assert (sizes["bits"], sizes["pca-16"]) == (8 + 2 * 64, 32)
     weights_bytes = {row.name: row.weights_bytes for row in table.rows}
     assert weights_bytes["int8"] < weights_bytes["full"]
     assert weights_bytes["pruned-50%"] < weights_bytes["full"]
@@ -117,7 +117,7 @@ def test_only_the_graph_of_the_encoder_itself_is_kept(unsaved, folder, tmp_path,
 
     monkeypatch.setattr("retrieval.embedding.use_quickest", converts)
     wanted = Wanted(dimensions=(), int8=True)
-    compression.run(unsaved, source=Folder(folder), wanted=wanted, workshop=Workshop(tmp_path))
+    compression.run(unsaved, source=Folder(folder), wanted=wanted, workshop=compression.workshop_in(tmp_path))
     assert made[-1] == tmp_path / "graphs" / str(len(made) - 1)
     assert sorted(lasting.iterdir()) == made[:-1]  # of the encoder itself
     assert [path.name for path in tmp_path.iterdir()] == ["int8.safetensors"]
@@ -125,12 +125,13 @@ def test_only_the_graph_of_the_encoder_itself_is_kept(unsaved, folder, tmp_path,
 
 def seen_by(folder, live):
     """The bench with one network on it."""
-    return compression._Bench("whole", Folder(folder).encode([live], progress=silent))
+    seen = Folder(folder).encode([live], progress=silent)
+    return Bench("whole", seen.name, seen.digest, seen.galleries, seen.queries)
 
 
 def network():
     """The first on the bench; what it cost does not matter."""
-    return compression._Network(number=0, name="", encoder=None, weights_bytes=0, sha256="", pictures_per_second=0.0)
+    return measuring.Network(number=0, name="", encoder=None, weights_bytes=0, sha256="", pictures_per_second=0.0)
 
 
 def literal_map(vectors, labels, order_of):
@@ -145,9 +146,9 @@ def test_re_ranked_signs_score_what_searching_so_finds(folder, unsaved, monkeypa
     monkeypatch.setattr(storing, "CANDIDATES", 9)
     live = live_encoders.load(unsaved).to("cpu")
     bench = seen_by(folder, live)
-    seen = bench.measurable.galleries[0]
-    shrunk = [compression._shrunk(live, each) for each in Folder(folder).sample(most=1024, progress=silent)]
-    coder = storing.coders(live.encode(shrunk))["binary-reranked"]
+    seen = bench.galleries[0]
+    small = [shrunk(live, each) for each in Folder(folder).sample(most=1024, progress=silent)]
+    coder = storing.coders(live.encode(small))["bits"]
     stored = coder(seen.vectors)
     bits = stored.coarse.decode()
 
@@ -165,7 +166,7 @@ def test_re_ranked_signs_score_what_searching_so_finds(folder, unsaved, monkeypa
 @pytest.mark.parametrize("name", ["int8", "pca-16", "pruned-50%"])
 def test_an_adopted_row_is_a_draft_encoder_that_scores_what_the_table_says(table, folder, kept, name):
     row = compression.adopt(table, name, folder=kept)
-    assert (row.state, row.trained, row.name) == ("draft", True, compression.slug(f"whole-{name}"))
+    assert (row.state, row.trained, row.name) == ("draft", True, slug(f"whole-{name}"))
     assert row.origin == {"compressed_from": "whole", "row": name, "calibrated_on": "stripes"}
     measured = table.row(name).report
     assert row.scores["stripes"]["map"] == measured.overall["mAP"].mean
@@ -175,7 +176,7 @@ def test_an_adopted_row_is_a_draft_encoder_that_scores_what_the_table_says(table
         compression.adopt(table, name, folder=kept)
 
 
-@pytest.mark.parametrize("name", ["half", "full", "nonsense"])
+@pytest.mark.parametrize("name", ["half", "full", "bits", "nonsense"])
 def test_what_search_cannot_hold_is_not_adopted(table, kept, name):
     with pytest.raises(InvalidInput, match="Only these rows can be adopted: int8, pca-16, pruned-50%") as refused:
         compression.adopt(table, name, folder=kept)
@@ -207,7 +208,7 @@ def test_it_tells_how_far_it_is(table, workshop):
 
 def test_what_an_encoder_is_already_is_passed_over():
     small = Encoder(EncoderSpec("mobilenet_v2", image_size=32, projection="linear", dimension=16, precision="int8"))
-    assert variants.build(small, pictures=[], wanted=Wanted(dimensions=(16, 32))) == {}
+    assert build(small, pictures=[], wanted=Wanted(dimensions=(16, 32))) == {}
 
 
 def test_the_fine_tune_brings_a_pruned_encoder_back(folder):
@@ -215,7 +216,7 @@ def test_the_fine_tune_brings_a_pruned_encoder_back(folder):
 
     def loss(steps):
         wanted = Wanted(dimensions=(), int8=False, keep=0.5, steps=steps)
-        (pruned,) = variants.build(whole, pictures=pictures, wanted=wanted).values()
+        (pruned,) = build(whole, pictures=pictures, wanted=wanted).values()
         a, b = codes.unit(whole.encode(pictures)), codes.unit(pruned.encode(pictures))
         return 1 - float((a * b).sum(axis=1).mean())
 
@@ -226,7 +227,9 @@ def test_too_few_pictures_are_refused(unsaved, tmp_path):
     (tmp_path / "few" / "a").mkdir(parents=True)
     (tmp_path / "few" / "a" / "broken.png").write_bytes(b"?")
     with pytest.raises(InvalidInput, match="No picture"):
-        compression.run(unsaved, source=Folder(tmp_path / "few"), wanted=WANTED, workshop=Workshop(tmp_path))
+        compression.run(
+            unsaved, source=Folder(tmp_path / "few"), wanted=WANTED, workshop=compression.workshop_in(tmp_path)
+        )
 
 
 def commanded(folder, *options):

@@ -13,15 +13,16 @@ import pytest
 from django.utils import timezone
 
 from retrieval import conf, live_encoders, tasks
+from retrieval.compression import storing
 from retrieval.embedding import checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.ingest import files, sandbox
 from retrieval.management import scenes
 from retrieval.models import AuditEvent, Compression, Encoder, Image, Labels, RunState
-from retrieval.services.encoders import compression, compressions, indexes, storing
+from retrieval.services.encoders import compression, compressions, indexes
 from retrieval.services.encoders import encoders as life
+from retrieval.services.encoders.compression import Wanted
 from retrieval.services.encoders.compressions import CompressionRequest
-from retrieval.services.encoders.variants import Wanted
 from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.labelled import CollectionLabels
 from retrieval.services.images import collections, lines

@@ -10,8 +10,8 @@ from rest_framework import serializers
 from retrieval.api.serializers.fields import Problem
 from retrieval.models import PICTURE_LABELS, Compression, Labels
 from retrieval.services.encoders import compressions
+from retrieval.services.encoders.compression import Wanted
 from retrieval.services.encoders.compressions import LEAST_KEPT, MOST_DIMENSIONS, MOST_STEPS
-from retrieval.services.encoders.variants import Wanted
 from retrieval.services.images import collections
 
 

@@ -19,8 +19,8 @@ from retrieval.api.serializers.compressions import (
 from retrieval.api.serializers.encoders import EncoderSerializer
 from retrieval.models import Compression
 from retrieval.services.encoders import compressions
+from retrieval.services.encoders.compression import Wanted
 from retrieval.services.encoders.compressions import CompressionRequest
-from retrieval.services.encoders.variants import Wanted
 from retrieval.services.images import collections
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from retrieval import training
+from retrieval.compression import Row, Table
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
 from retrieval.services.encoders import compression
-from retrieval.services.encoders.compression import Table, Workshop
-from retrieval.services.encoders.variants import Wanted
+from retrieval.services.encoders.compression import Wanted
 from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.evaluation import Folder
 
@@ -62,7 +62,7 @@ class Command(BaseCommand):
                 encoder,
                 source=Folder(options["folder"]),
                 wanted=wanted,
-                workshop=Workshop(kept, bars),
+                workshop=compression.workshop_in(kept, bars),
             )
         self.stdout.write(_markdown(table))
         if options["adopt"]:
@@ -75,7 +75,7 @@ def _markdown(table: Table) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\nCalibrated on {table.calibrated_on}.\n"
 
 
-def _cells(row: compression.Row) -> list[str]:
+def _cells(row: Row) -> list[str]:
     return [
         row.name,
         str(row.report.overall["mAP"]),

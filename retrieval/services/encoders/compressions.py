@@ -13,12 +13,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from retrieval import conf, training
+from retrieval.compression import FEWEST_TO_TUNE, STORED, Table, slug
 from retrieval.errors import Conflict, InvalidInput, NotFound, RetrievalError
 from retrieval.models import Collection, Compression, Encoder, Image, Labels, RunState
 from retrieval.services.encoders import compression
-from retrieval.services.encoders.compression import MOST_CALIBRATION, Table, Workshop
-from retrieval.services.encoders.storing import STORED
-from retrieval.services.encoders.variants import FEWEST_TO_TUNE, Wanted
+from retrieval.services.encoders.compression import MOST_CALIBRATION, Wanted
 from retrieval.services.evaluation import evaluation, evaluations
 from retrieval.services.evaluation.labelled import CollectionLabels, LabelSource
 from retrieval.services.images import collections, lines
@@ -163,7 +162,7 @@ def adopted(row: Compression) -> dict[str, str]:
 
 def suggested(found: Table) -> dict[str, str]:
     """Return a free encoder name for each row that can be adopted."""
-    return {each.name: _free(compression.slug(f"{found.source}-{each.name}")) for each in found.rows if each.sha256}
+    return {each.name: _free(slug(f"{found.source}-{each.name}")) for each in found.rows if each.sha256}
 
 
 def folder_of(compression_id: UUID) -> Path:
@@ -217,7 +216,7 @@ def _measured(row: Compression) -> Table:
         encoder,
         source=CollectionLabels(collection, row.user, by=cast(LabelSource, row.labels)),
         wanted=Wanted(tuple(row.dimensions), row.int8, row.keep, row.steps, CollectionLabels(calibration, row.user)),
-        workshop=Workshop(folder_of(row.pk), _Notes(lines.Teller(row, only={"cancel_asked": False}))),
+        workshop=compression.workshop_in(folder_of(row.pk), _Notes(lines.Teller(row, only={"cancel_asked": False}))),
     )
     # So that an adopted row is compared with what searches find by the encoder that it was made of.
     reports = tuple(each.report for each in found.rows if each.name == STORED)

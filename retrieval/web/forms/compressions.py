@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from retrieval.models import Collection, Encoder
-from retrieval.services.encoders.variants import Wanted
+from retrieval.services.encoders.compression import Wanted
 
 # As a share of the channels, and as people read it.
 SHARES = [("1", gettext_lazy("no pruning")), ("0.9", "90 %"), ("0.75", "75 %"), ("0.5", "50 %")]

@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from retrieval import tasks
+from retrieval.compression import Row, Table
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Compression, Labels
-from retrieval.services.encoders import compression, compressions, encoders
+from retrieval.services.encoders import compressions, encoders
+from retrieval.services.encoders.compression import Wanted
 from retrieval.services.encoders.compressions import CompressionRequest
-from retrieval.services.encoders.variants import Wanted
 from retrieval.services.images import collections, lines
 from retrieval.web import words
 from retrieval.web.forms.compressions import CompressionForm
@@ -30,7 +31,7 @@ SHOWN = 20
 class Line:
     """A row of the table as the page shows it; ``name`` is what an encoder of it may be called, empty for none."""
 
-    row: compression.Row
+    row: Row
     what: str
     megabytes: float
     name: str
@@ -147,7 +148,7 @@ def _context(
     }
 
 
-def _lines(row: Compression, table: compression.Table, refused: dict[str, tuple[str, str]]) -> list[Line]:
+def _lines(row: Compression, table: Table, refused: dict[str, tuple[str, str]]) -> list[Line]:
     names, adopted = compressions.suggested(table), compressions.adopted(row)
     return [
         Line(
@@ -180,9 +181,7 @@ def meaning(name: str) -> str:
     said = {
         "full": _("as it is, vectors in single precision"),
         "half": _("vectors in half precision, as search stores them"),
-        "int8-vectors": _("8 bits for each number of a vector"),
-        "binary": _("one bit for each number"),
-        "binary-reranked": _("bits find 200, half precision puts them in order"),
+        "bits": _("one bit for each number finds 400, half precision puts them in order"),
         "int8": _("the network in 8 bits"),
         "pca": _("shorter vectors"),
         "pruned": _("fewer channels, then a short fine-tune"),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.embedding import Encoder, EncoderSpec, fit_pca_whitening, smaller
+from retrieval.compression import smaller
+from retrieval.embedding import Encoder, EncoderSpec, fit_pca_whitening
 from retrieval.errors import InvalidInput
 
 

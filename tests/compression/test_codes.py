@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.embedding import codes
+from retrieval.compression import codes
 
 
 @pytest.fixture
@@ -20,22 +20,6 @@ def as_units(vectors):
 def test_floats_and_halves_are_the_unit_vectors(vectors):
     np.testing.assert_allclose(codes.to_float(vectors).decode(), as_units(vectors), rtol=1e-6)
     np.testing.assert_allclose(codes.to_half(vectors).decode(), as_units(vectors), rtol=1e-3, atol=1e-6)
-
-
-def test_whole_numbers_are_off_by_half_a_step_of_their_own_dimension(vectors):
-    stored = codes.to_int8(vectors, calibration=vectors)
-    steps = np.abs(as_units(vectors)).max(axis=0) / 127
-    assert stored.rows.dtype == np.int8
-    np.testing.assert_allclose(stored.scale, steps, rtol=1e-5)
-    assert (np.abs(stored.decode() - as_units(vectors)) <= steps * 0.5001 + 1e-7).all()
-
-
-def test_the_scale_is_static_and_what_lies_beyond_is_cut_off(vectors):
-    calm = vectors.copy()
-    calm[:, 0] *= 0.1
-    stored = codes.to_int8(vectors, calibration=calm)
-    assert stored.rows[:, 0].max() == 127
-    assert stored.decode()[:, 0].max() == pytest.approx(as_units(calm)[:, 0].max(), rel=1e-5)
 
 
 def test_signs_say_on_which_side_of_the_mean_a_number_lies(vectors):
@@ -55,7 +39,7 @@ def test_fewer_different_bits_is_nearer(vectors):
     np.testing.assert_array_equal(stored.decode() @ stored.decode()[0], 70 - 2 * np.array(apart))
 
 
-@pytest.mark.parametrize("kind", [codes.to_float, codes.to_half, lambda v: codes.to_int8(v, calibration=v)])
+@pytest.mark.parametrize("kind", [codes.to_float, codes.to_half])
 def test_flat_codes_find_the_greatest_inner_products(vectors, kind, monkeypatch):
     monkeypatch.setattr(codes, "CELLS", 64 * 70)
     stored, query = kind(vectors), codes.unit(vectors[7:8])[0]
@@ -75,13 +59,11 @@ def test_re_ranking_puts_the_candidates_of_the_signs_in_order(vectors):
 def test_bytes_are_those_of_the_arrays(vectors):
     signs = codes.to_signs(vectors, calibration=vectors)
     sizes = [kind.bytes_each for kind in (
-        codes.to_float(vectors), codes.to_half(vectors), codes.to_int8(vectors, calibration=vectors), signs,
+        codes.to_float(vectors), codes.to_half(vectors), signs,
         codes.Reranked(signs, codes.to_half(vectors), 5),
     )]  # fmt: skip
-    assert sizes == [280, 140, 70, 16, 156]
+    assert sizes == [280, 140, 16, 156]
 
 
-def test_zero_vectors_and_dead_dimensions_stay_finite():
-    vectors = np.zeros((4, 5), np.float32)
-    for stored in (codes.to_int8(vectors, calibration=vectors), codes.to_half(vectors)):
-        assert (stored.decode() == 0).all()
+def test_zero_vectors_stay_zero():
+    assert (codes.to_half(np.zeros((4, 5), np.float32)).decode() == 0).all()

@@ -9,14 +9,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embedding import Codes, codes
+from retrieval.compression import codes
+from retrieval.compression.codes import Codes
 from retrieval.evaluation import ranking
 
 Floats = NDArray[np.float32]
 Coder = Callable[[Floats], Codes]
 
-FULL, STORED = "full", "half"  # the encoder as it is, and what search stores of it
-CANDIDATES = 200  # that signs hand over for re-ranking
+# The encoder as it is; what search stores of it; and what it may search by instead (``search.indexes``, kind "bits").
+FULL, STORED, BITS = "full", "half", "bits"
+CANDIDATES = 400  # that signs hand over for re-ranking, as many as ``search.query`` takes
 SEARCHED = 20_000  # rows, the set's own repeated: the time of a scan does not depend on what they say
 ANSWERS, QUERIES = 24, 20
 
@@ -27,9 +29,7 @@ def coders(calibration: Floats) -> dict[str, Coder]:
     return {
         FULL: codes.to_float,
         STORED: codes.to_half,
-        "int8-vectors": partial(codes.to_int8, calibration=calibration),
-        "binary": signs,
-        "binary-reranked": lambda vectors: codes.Reranked(signs(vectors), codes.to_half(vectors), CANDIDATES),
+        BITS: lambda vectors: codes.Reranked(signs(vectors), codes.to_half(vectors), CANDIDATES),
     }
 
 

@@ -1,4 +1,4 @@
-"""Vectors in fewer bits, and how each is searched: floats, halves, whole numbers with scales, signs re-ranked."""
+"""Vectors in fewer bits, and how each is searched: floats, halves, and signs re-ranked by halves."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ CELLS = 32_768
 
 @dataclass(frozen=True)
 class Flat:
-    """Unit vectors row by row in any kind of number, x_d ~ scale_d * rows_d: rows (N, D), scale (D,)."""
+    """Unit vectors row by row in any kind of number: rows (N, D)."""
 
     rows: NDArray[Any]
-    scale: Floats
 
     @property
     def bytes_each(self) -> int:
@@ -31,7 +30,7 @@ class Flat:
 
     def decode(self) -> Floats:
         """The vectors (N, D) that are stood for."""
-        return self.rows.astype(np.float32) * self.scale
+        return self.rows.astype(np.float32)
 
     def nearest(self, query: Floats, k: int) -> Numbers:
         """Numbers of the k rows with the greatest inner product with a unit vector (D,), greatest first."""
@@ -40,7 +39,7 @@ class Flat:
     def scores(self, query: Floats, of: Numbers | None = None) -> Floats:
         """Inner product of all rows, or of these, with a unit vector (D,)."""
         rows = torch.from_numpy(self.rows if of is None else self.rows[of])
-        weights = torch.from_numpy(self.scale * query)
+        weights = torch.from_numpy(query)
         if rows.dtype == torch.float32:
             return (rows @ weights).numpy()
         step = max(1, CELLS // len(weights))
@@ -50,22 +49,12 @@ class Flat:
 
 def to_float(vectors: Floats) -> Flat:
     """Unit vectors as they are, in single precision."""
-    return Flat(unit(vectors), np.ones(vectors.shape[1], np.float32))
+    return Flat(unit(vectors))
 
 
 def to_half(vectors: Floats) -> Flat:
     """Unit vectors in half precision, as search stores them."""
-    return Flat(unit(vectors).astype(np.float16), np.ones(vectors.shape[1], np.float32))
-
-
-def to_int8(vectors: Floats, *, calibration: Floats) -> Flat:
-    """Unit vectors in 8 bits; the scale of each dimension is static, from the calibration vectors (M, D).
-
-    scale_d = max |x_d| / 127 over the calibration, rounding to the nearest; what lies beyond is cut off. The symmetric
-    scheme of Jacob et al., Quantization and training of neural networks (2018), with a channel for each dimension.
-    """
-    scale = np.maximum(np.abs(unit(calibration)).max(axis=0), np.float32(1e-12)) / np.float32(127)
-    return Flat(np.clip(np.rint(unit(vectors) / scale), -127, 127).astype(np.int8), scale)
+    return Flat(unit(vectors).astype(np.float16))
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from retrieval.embedding import Encoder, EncoderSpec, preprocessing, smaller
+from retrieval.compression import smaller
+from retrieval.embedding import Encoder, EncoderSpec, Pixels, preprocessing
 from retrieval.errors import InvalidInput
-from retrieval.services.evaluation.labelled import Source
-from retrieval.services.images.decoding import Progress
 from retrieval.training import (
     AugmentConfig,
     Distill,
@@ -33,7 +31,7 @@ from retrieval.training import (
     prune,
 )
 
-Pixels = NDArray[np.uint8]
+Progress = Callable[[str, int, int], None]
 
 RANGES = 128  # pictures that the ranges of activations, and the worth of channels, are read from
 BATCH = 16
@@ -42,19 +40,16 @@ TUNED = AugmentConfig(smallest_crop=0.5, flip=0.5, brightness=0.1)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Variants:
     """Which variants: numbers of dimensions, whole numbers, and the share of hidden channels that pruning leaves.
 
     ``keep`` 1 means no pruning; ``steps`` is the length of the fine-tune after it, in batches of 16 pictures.
-    ``calibration`` holds ordinary pictures, labels unused; without it the measured pictures calibrate as well, which
-    flatters a little.
     """
 
     dimensions: tuple[int, ...] = (512, 256, 128)
     int8: bool = True
     keep: float = 1.0
     steps: int = 100
-    calibration: Source | None = None
 
     def names(self, spec: EncoderSpec) -> list[str]:
         """What ``build`` makes of an encoder of this spec."""
@@ -68,7 +63,7 @@ class Wanted:
 
 
 def build(
-    full: Encoder, *, pictures: Sequence[Pixels], wanted: Wanted, progress: Progress = lambda *_: None
+    full: Encoder, *, pictures: Sequence[Pixels], wanted: Variants, progress: Progress = lambda *_: None
 ) -> dict[str, Encoder]:
     """Each variant by its name, on the CPU, run by torch; ``pictures`` (H, W, 3) calibrate, rotate and fine-tune.
 
