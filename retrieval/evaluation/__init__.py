@@ -8,18 +8,6 @@ from retrieval.evaluation.report import Report, Subject, Trial
 from retrieval.evaluation.sets import Entry
 
 __all__ = [
-    "DEPTH",
-    "GROUP_RULES",
-    "MEASURES",
-    "RELEVANT",
-    "Entry",
-    "Grades",
-    "Interval",
-    "LabelledSet",
-    "Match",
-    "Plan",
-    "Report",
-    "Subject",
-    "Trial",
-    "evaluate",
-]
+    "DEPTH", "GROUP_RULES", "MEASURES", "RELEVANT", "Entry", "Grades", "Interval", "LabelledSet", "Match", "Plan",
+    "Report", "Subject", "Trial", "evaluate", "judged", "markdown", "plots", "protocol", "ranking", "report", "sets",
+]  # fmt: skip

@@ -4,4 +4,7 @@ from retrieval.ingest.picture import Decoded, Region
 from retrieval.ingest.protection import SETTING
 from retrieval.ingest.turns import Asker
 
-__all__ = ["SETTING", "Asker", "Decoded", "Region"]
+__all__ = [
+    "SETTING", "Asker", "Decoded", "Region", "archive", "fetch", "files", "fingerprint", "process", "sandbox",
+    "store",
+]  # fmt: skip

@@ -6,36 +6,11 @@ from retrieval.training.distill import Distill, DistillOptions
 from retrieval.training.drawing import Artist, Inversion
 from retrieval.training.loop import CHECKPOINT, Diverged, Hooks, Job, Progress, averaged, fit
 from retrieval.training.prune import prune
-from retrieval.training.recipes import RECIPES, require_recipe
-from retrieval.training.record import Record
+from retrieval.training.recipes import require_recipe
 from retrieval.training.runs import Places, Result, run
 
 __all__ = [
-    "CHECKPOINT",
-    "RECIPES",
-    "Artist",
-    "AugmentConfig",
-    "Distill",
-    "DistillOptions",
-    "Diverged",
-    "Hooks",
-    "Inversion",
-    "Job",
-    "OptimiserConfig",
-    "PictureSet",
-    "Places",
-    "Progress",
-    "Record",
-    "Result",
-    "RunConfig",
-    "SamplingConfig",
-    "ScheduleConfig",
-    "averaged",
-    "fit",
-    "from_arrays",
-    "from_folder",
-    "from_manifest",
-    "prune",
-    "require_recipe",
-    "run",
-]
+    "CHECKPOINT", "Artist", "AugmentConfig", "Distill", "DistillOptions", "Diverged", "Hooks", "Inversion", "Job",
+    "OptimiserConfig", "PictureSet", "Places", "Progress", "Result", "RunConfig", "SamplingConfig", "ScheduleConfig",
+    "averaged", "drawing", "fit", "from_arrays", "from_folder", "from_manifest", "prune", "require_recipe", "run",
+]  # fmt: skip
