@@ -17,6 +17,7 @@ from torch.optim import AdamW
 from retrieval.training.augment import augment
 from retrieval.training.config import OptimiserConfig, RunConfig
 from retrieval.training.data import PictureSet
+from retrieval.training.mixed import keep_depthwise_single
 from retrieval.training.recipe import Batch, Recipe, trainable
 from retrieval.training.sampling import Sampler, sampler_for
 from retrieval.training.state import Point, State
@@ -75,6 +76,8 @@ def fit(recipe: Recipe, *, job: Job, hooks: Hooks, resume: bool = False) -> Stat
     A checkpoint is written as the schedule says and at the end. A resumed run gives bit for bit the weights of one
     that never stopped: every random number is drawn from the seed and the step. Raises Diverged.
     """
+    if job.config.optimiser.precision == "bfloat16":
+        keep_depthwise_single(recipe)
     state = State(recipe, optimiser_for(recipe, job.config.optimiser), average={})
     if resume:
         state.load(job.folder / CHECKPOINT)

@@ -96,6 +96,8 @@ class FineTuned(Recipe):
 
     def __init__(self, encoder: Encoder, *, frozen_stages: int = 0, fixed_norms: bool = True) -> None:
         super().__init__(encoder)
+        # With a place's channels side by side the backward pass takes half the time on a CPU.
+        encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze_stages(encoder, frozen_stages)
         self.frozen_stages, self.fixed_norms = frozen_stages, fixed_norms
         self._stem = Stem(encoder, stages(encoder)[:frozen_stages]) if frozen_stages else None
@@ -104,7 +106,8 @@ class FineTuned(Recipe):
         """Float (N, 3, S, S) in 0..1 -> raw vectors (N, D), in single precision; the fixed stages run without torch."""
         if self._stem is None:
             return cast(Tensor, self.encoder(images)).float()
-        maps = self._stem(images)
+        with torch.autocast("cpu", enabled=False):  # what it converts must not hold autocast's own casts
+            maps = self._stem(images).contiguous(memory_format=torch.channels_last)
         for stage in stages(self.encoder)[self.frozen_stages :]:
             maps = stage(maps)
         return cast(Tensor, self.encoder.projection(self.encoder.pooling(maps))).float()

@@ -120,6 +120,16 @@ def test_frozen_stages_run_outside_torch_with_the_same_result(tmp_path):
     assert torch.cosine_similarity(ours, reference).min() > 0.99
 
 
+def test_frozen_stages_are_converted_in_single_precision_whatever_the_rest_has(tmp_path):
+    """A graph that is converted under autocast holds autocast's own casts, which OpenVINO cannot read."""
+    recipe = build_recipe(setup(tmp_path, "arcface", frozen_stages=12, fixed_norms=True)).train()
+    images = torch.rand(3, 3, 32, 32)
+    with torch.no_grad():
+        with torch.autocast("cpu", torch.bfloat16):
+            halved = recipe.embed(images)
+        assert torch.cosine_similarity(halved, recipe.embed(images)).min() > 0.99
+
+
 def test_teacher_vectors_are_computed_once(tmp_path, monkeypatch):
     build_recipe(setup(tmp_path, "distill"))
     monkeypatch.setattr(Watcher, "_computed", None)
