@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagesearch import api_pages, datadir, env, logs, safety, servers
 from imagesearch.embedded import postgres
-from retrieval.conf import Conf, Limits
+from retrieval.conf import MIB, Conf, Limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -270,6 +270,10 @@ IMAGESEARCH = Conf(
         user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),
         archive_decode_seconds=env.integer("IMAGESEARCH_ARCHIVE_DECODE_SECONDS", default=1_800, low=1, high=1_000_000),
+        image_bytes=env.integer("IMAGESEARCH_IMAGE_MB", default=25, low=1, high=100) * MIB,
+        image_pixels=env.integer("IMAGESEARCH_IMAGE_MEGAPIXELS", default=50, low=1, high=200) * 1_000_000,
+        jpeg_pixels=env.integer("IMAGESEARCH_JPEG_MEGAPIXELS", default=200, low=1, high=1_000) * 1_000_000,
+        decode_memory=env.integer("IMAGESEARCH_DECODER_MB", default=1536, low=512, high=65_536) * MIB,
         decode_seconds=env.integer("IMAGESEARCH_DECODE_SECONDS", default=60, low=1, high=1_000_000),
     ),
     x_accel_prefix=env.location("IMAGESEARCH_X_ACCEL_PREFIX"),

@@ -17,6 +17,7 @@ class Limits:
 
     image_bytes: int = 25 * MIB
     image_pixels: int = 50_000_000
+    jpeg_pixels: int = 200_000_000
     image_side: int = 20_000
     archive_bytes: int = 200 * MIB
     archive_members: int = 2_000

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping
 
 from retrieval.ingest import wire
 from retrieval.ingest.picture import FORMATS, Decoded, DecodeRequest
+from retrieval.ingest.sniff import SENTENCES
 
 # A decoder may refuse a picture for these reasons; all others are the site's own to give.
 REFUSALS: Mapping[str, frozenset[str]] = {
     "too_large": frozenset({"image_too_large", "picture_too_slow"}),
-    "unsupported": frozenset({"format_not_allowed", "picture_damaged"}),
+    "unsupported": frozenset({"picture_damaged", *SENTENCES}),
 }
 MOST_MESSAGE = 300
 PDQ_BYTES = 32
@@ -57,7 +58,8 @@ def check(decoded: Decoded, request: DecodeRequest) -> None:
     _require(decoded.format in FORMATS, "unknown format")
     width, height, limits = decoded.width, decoded.height, request.limits
     _require(0 < width <= limits.side and 0 < height <= limits.side, "size out of bounds")
-    _require(width * height <= limits.pixels, "more pixels than allowed")
+    most = max(limits.pixels, limits.jpeg_pixels) if decoded.format == "JPEG" else limits.pixels
+    _require(width * height <= most, "more pixels than allowed")
     _check_pixels(decoded, request)
     if not request.thumbnail_sizes:
         _require(not (decoded.thumbnails or decoded.placeholder or decoded.pdq), "more than was asked for")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import math
-import struct
 import warnings
-import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -17,22 +13,21 @@ from PIL import (
     GifImagePlugin,
     Image,
     ImageCms,
-    ImageFile,
     JpegImagePlugin,
     MpoImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
-    UnidentifiedImageError,
     WebPImagePlugin,
 )
 
 from retrieval.errors import TooLarge, UnsupportedPicture
+from retrieval.ingest import reading
 from retrieval.ingest.colour import to_rgb
 from retrieval.ingest.fingerprint import pdq
-from retrieval.ingest.frames import count_frames
-from retrieval.ingest.picture import FORMATS, Decoded, DecodeRequest, PictureLimits
+from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits
+from retrieval.ingest.reading import DAMAGE, Opened
 from retrieval.ingest.structure import require_quick
-from retrieval.ingest.thumbnails import encode, ladder, placeholder, to_short_side
+from retrieval.ingest.thumbnails import encode, ladder, placeholder, scaled, to_short_side
 
 # All that a picture can make Pillow load is loaded here: a child has no files once it may see the first picture.
 LOADED = (
@@ -47,12 +42,6 @@ LOADED = (
     ImageCms,
 )
 Image.preinit()
-# What Pillow raises on damaged files. Anything else ends the child, which the parent reports as a crash.
-DAMAGE = (
-    ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
-    struct.error, zlib.error,
-)  # fmt: skip
-ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -63,6 +52,9 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = {5, 6, 7, 8}
+JPEG, DIVISORS = b"\xff\xd8\xff", (1, 2, 4, 8)
+# Of the memory that a child has (retrieval.conf), what a progressive JPEG may fill with its coefficients.
+MOST_HELD = 768 * 1024 * 1024
 # One thread per child: the pool gives the parallelism.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
@@ -76,14 +68,13 @@ def decode(data: bytes, request: DecodeRequest) -> Decoded:
     if len(data) > request.limits.bytes:
         raise too_large(f"The file has more than {request.limits.bytes // 2**20} MB.")
     require_quick(data)
-    image = _opened(data, request.limits)
-    kind = "JPEG" if image.format == "MPO" else str(image.format)
+    opened = _opened(data, request.limits)
     try:
-        _check_header(image, data, request.limits)
-        upright, size = _upright(image, request)
-        return _answer(upright, request, kind=kind, size=size)
+        _check_header(opened, request.limits)
+        return _answer(_upright(opened, request), request, opened=opened)
     except DAMAGE as error:
-        raise UnsupportedPicture(f"The {kind} file is damaged or cut off.", code="picture_damaged") from error
+        message = f"The {opened.kind} file is damaged or cut off."
+        raise UnsupportedPicture(message, code="picture_damaged") from error
 
 
 def too_large(message: str) -> TooLarge:
@@ -91,48 +82,41 @@ def too_large(message: str) -> TooLarge:
     return TooLarge(message, code="image_too_large")
 
 
-def _opened(data: bytes, limits: PictureLimits) -> ImageFile.ImageFile:
+def _opened(data: bytes, limits: PictureLimits) -> Opened:
     """Read the header. Pillow's own check comes first because it runs before its plugins make room for pixels."""
-    Image.MAX_IMAGE_PIXELS = limits.pixels
+    Image.MAX_IMAGE_PIXELS = max(limits.pixels, limits.jpeg_pixels if data.startswith(JPEG) else 0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Image.open(io.BytesIO(data), formats=FORMATS)
+            return reading.opened(data)
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels(limits) from error
-    except UnidentifiedImageError as error:
-        message = "This is not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture, or its beginning is damaged."
-        raise UnsupportedPicture(message, code="format_not_allowed") from error
+        raise _too_many_pixels(limits.pixels) from error
     except DAMAGE as error:
         raise UnsupportedPicture("The file is damaged.", code="picture_damaged") from error
 
 
-def _check_header(image: Image.Image, data: bytes, limits: PictureLimits) -> None:
-    width, height = image.size
+def _check_header(opened: Opened, limits: PictureLimits) -> None:
+    width, height = opened.size
     if max(width, height) > limits.side:
         raise too_large(f"The picture is longer than {limits.side:,} pixels on one side.")
-    frames = count_frames(image, data, most=limits.frames)
-    if frames > limits.frames or width * height * frames > limits.pixels:
-        raise _too_many_pixels(limits)
+    most = max(limits.pixels, limits.jpeg_pixels) if opened.divisible else limits.pixels
+    if width * height > most:
+        raise _too_many_pixels(most)
+    if opened.held > MOST_HELD:
+        raise too_large("The picture is a progressive JPEG of more pixels than fit into memory.")
 
 
-def _too_many_pixels(limits: PictureLimits) -> TooLarge:
-    return too_large(f"The picture has more than {limits.pixels // 10**6} million pixels, all frames counted.")
+def _too_many_pixels(most: int) -> TooLarge:
+    return too_large(f"The picture has more than {most // 10**6} million pixels.")
 
 
-def _upright(image: ImageFile.ImageFile, request: DecodeRequest) -> tuple[Image.Image, tuple[int, int]]:
-    """Decode, bring to RGB and turn; returns the picture and the upright size of the original."""
-    width, height = image.size
-    scale = _scale_needed(image.size, request)
-    if scale < 1:
-        # Only JPEG can do this: it decodes at 1/2, 1/4 or 1/8, never below the size asked for.
-        image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
-    image.load()
-    orientation = _orientation(image)
-    picture = to_rgb(image)
-    if orientation in TURNS:
-        picture = picture.transpose(TURNS[orientation])
-    return picture, (height, width) if orientation in SIDEWAYS else (width, height)
+def _upright(opened: Opened, request: DecodeRequest) -> Image.Image:
+    """Decode, bring to RGB and turn."""
+    scale = _scale_needed(opened.size, request)
+    raster = opened.load(_divisor(opened.size, scale, most=request.limits.pixels))
+    wanted = scale * max(opened.size) / max(raster.image.size)
+    picture = to_rgb(raster, lambda image: scaled(image, wanted))
+    return picture.transpose(TURNS[opened.orientation]) if opened.orientation in TURNS else picture
 
 
 def _scale_needed(size: tuple[int, int], request: DecodeRequest) -> float:
@@ -142,16 +126,15 @@ def _scale_needed(size: tuple[int, int], request: DecodeRequest) -> float:
     return max(working, max(request.thumbnail_sizes, default=0) / max(size))
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1..8; a picture with damaged EXIF is taken as it is stored."""
-    try:
-        return int(image.getexif().get(ORIENTATION, 1))
-    except DAMAGE:
-        return 1
+def _divisor(size: tuple[int, int], scale: float, *, most: int) -> int:
+    """The largest of 1, 2, 4 and 8 that leaves enough of the picture; a larger one where it leaves too much."""
+    enough = max(divisor for divisor in DIVISORS if divisor * scale <= 1 or divisor == 1)
+    return next((n for n in DIVISORS if n >= enough and size[0] * size[1] <= most * n * n), DIVISORS[-1])
 
 
-def _answer(picture: Image.Image, request: DecodeRequest, *, kind: str, size: tuple[int, int]) -> Decoded:
-    answer = Decoded(_pixels(picture, request), *size, kind)
+def _answer(picture: Image.Image, request: DecodeRequest, *, opened: Opened) -> Decoded:
+    width, height = opened.size[::-1] if opened.orientation in SIDEWAYS else opened.size
+    answer = Decoded(_pixels(picture, request), width, height, opened.kind)
     if not request.thumbnail_sizes:
         return answer
     pictures = ladder(picture, request.thumbnail_sizes)

@@ -14,12 +14,14 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 @dataclass(frozen=True)
 class PictureLimits:
-    """What one file may hold: bytes, pixels (times frames), pixels along one side, frames."""
+    """What one file may hold: bytes, pixels, pixels of a JPEG (which is decoded at a part of its size when it is
+    large), pixels along one side. Of an animation one frame is read, so that it may have any number.
+    """
 
     bytes: int = 25 * 1024 * 1024
     pixels: int = 50_000_000
+    jpeg_pixels: int = 200_000_000
     side: int = 20_000
-    frames: int = 5_000
 
 
 @dataclass(frozen=True)

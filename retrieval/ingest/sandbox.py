@@ -191,7 +191,7 @@ os.register_at_fork(after_in_child=shared.cache_clear)
 def picture_limits() -> PictureLimits:
     """What one picture may hold by the settings in force."""
     limits = conf.get().limits
-    return PictureLimits(bytes=limits.image_bytes, pixels=limits.image_pixels, side=limits.image_side)
+    return PictureLimits(limits.image_bytes, limits.image_pixels, limits.jpeg_pixels, limits.image_side)
 
 
 def upload(data: bytes, *, asker: Asker = SITE) -> Decoded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -9,7 +10,6 @@ from collections.abc import Callable, Iterator
 from PIL import JpegImagePlugin
 
 from retrieval.errors import TooLarge
-from retrieval.ingest.picture import PictureLimits
 
 # What each costs was measured with files made for it (tests/ingest/slow.py). Honest files have far less of everything.
 FEWEST_SCANS, MOST_SCANS, MOST_SCANNED_PIXELS = 10, 100, 1_000_000_000
@@ -47,7 +47,7 @@ def _jpeg(data: bytes) -> None:
     ITU-T T.81, annex B.
     """
     at = pixels = 0
-    for number, (at, marker) in enumerate(_segments(data), 1):
+    for number, (at, marker) in enumerate(segments(data), 1):
         if number > MOST_SEGMENTS:
             raise _slow(f"The JPEG file has more than {MOST_SEGMENTS} segments before its picture.")
         if marker in FRAMES:
@@ -56,11 +56,11 @@ def _jpeg(data: bytes) -> None:
     # With too many pixels it is refused for these.
     most = min(MOST_SCANS, max(FEWEST_SCANS, MOST_SCANNED_PIXELS // max(1, pixels)))
     # The quick count is never too low; only what is beyond it is worth the walk.
-    if data.count(b"\xff\xda", at) > most and _scans(data, at, most=most) > most:
+    if data.count(b"\xff\xda", at) > most and len(list(itertools.islice(scans(data, at), most + 1))) > most:
         raise _slow(f"The JPEG file builds up its picture in too many scans; at its size {most} are read.")
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+def segments(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield place and marker of what stands before the packed picture, the first scan last, as Pillow finds them.
 
     Pillow passes over whatever is between them, byte by byte.
@@ -80,16 +80,15 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
         at += 2 + (int(struct.unpack_from(">H", data, at + 2)[0]) if has_length else 0)
 
 
-def _scans(data: bytes, at: int, *, most: int) -> int:
-    """Count scans from the first one on, up to one more than ``most``."""
-    found = 0
-    while found <= most and (match := MARKER.search(data, at)):
+def scans(data: bytes, at: int) -> Iterator[int]:
+    """Yield the place of each scan's header; ``at``: where the first one is, or before it."""
+    while match := MARKER.search(data, at):
         at, marker = match.start(), int.from_bytes(match[0])
         if marker == END:
-            break
-        found += marker == SCAN
+            return
+        if marker == SCAN:
+            yield at
         at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
-    return found
 
 
 def _png(data: bytes) -> None:
@@ -107,11 +106,8 @@ def _png(data: bytes) -> None:
 
 
 def _gif(data: bytes) -> None:
-    """Count the sub-blocks (GIF89a, section 15): a file may have one for each of its bytes.
-
-    With too many frames it is refused for these.
-    """
-    at, left, frames = GIF_FIRST_BLOCK + _table(data[10]), MOST_SUB_BLOCKS, PictureLimits.frames
+    """Count the sub-blocks up to the end of the first frame (GIF89a, section 15): there may be one for each byte."""
+    at, left, frames = GIF_FIRST_BLOCK + _table(data[10]), MOST_SUB_BLOCKS, 1
     while data[at] in {GIF_EXTENSION, GIF_PICTURE} and frames:
         frames -= data[at] == GIF_PICTURE
         at += 2 if data[at] == GIF_EXTENSION else 11 + _table(data[at + 9])

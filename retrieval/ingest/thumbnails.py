@@ -27,6 +27,11 @@ def to_short_side(image: Image.Image, side: int) -> Image.Image:
     return _scaled(image, side / min(image.size), gap=WORKING_GAP)
 
 
+def scaled(image: Image.Image, scale: float) -> Image.Image:
+    """Return the picture at so much of its size; a larger one is never made."""
+    return _scaled(image, scale, gap=WORKING_GAP)
+
+
 def ladder(image: Image.Image, sizes: Iterable[int]) -> dict[int, Image.Image]:
     """Return the small picture for each long side, each made from the next larger one."""
     made: dict[int, Image.Image] = {}

@@ -15,6 +15,7 @@ from PIL import Image, ImageFile, PngImagePlugin
 from retrieval.errors import TooLarge, UnsupportedPicture
 from retrieval.ingest.decode import decode
 from retrieval.ingest.picture import DecodeRequest, PictureLimits, Region
+from retrieval.ingest.sniff import SENTENCES
 from tests.ingest.pictures import (
     FORMATS,
     bmp_header,
@@ -36,14 +37,8 @@ BOMBS = {
     "jpeg": jpeg_header(65_500, 65_500),
     "webp": webp_header(16_383, 16_383),
     "bmp": bmp_header(30_000, 30_000),
-    "gif frames": gif_frames(20_000),
-    "gif of a million frames": gif_frames(1_000_000),
     "long side": encoded(Image.new("L", (20_001, 1)), "PNG"),
-    "animated webp": encoded(
-        scene(500, 400), "WEBP", save_all=True, append_images=[scene(500, 400, seed=i) for i in range(1, 6)]
-    ),
 }
-SMALL = PictureLimits(pixels=1_000_000)
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -53,10 +48,9 @@ def test_bombs_are_refused_from_the_header(name, monkeypatch):
 
     for kind in (ImageFile.ImageFile, Image.Image):
         monkeypatch.setattr(kind, "load", load)
-    request = DecodeRequest(512, limits=SMALL) if name == "animated webp" else PIXELS
     tracemalloc.start()
     with pytest.raises(TooLarge) as caught:
-        decode(BOMBS[name], request)
+        decode(BOMBS[name], PIXELS)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert caught.value.code == "image_too_large"
@@ -68,13 +62,19 @@ def test_too_many_bytes_are_refused_unread():
         decode(sample("JPEG"), DecodeRequest(512, limits=PictureLimits(bytes=100)))
 
 
-def test_frames_are_counted_with_the_pixels():
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_an_animation_may_have_any_number_of_frames(kind):
     frames = [scene(40, 25, seed=i) for i in range(20)]
-    for kind in ("GIF", "WEBP", "PNG", "AVIF"):
-        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-        assert decode(data, DecodeRequest(512, limits=PictureLimits(pixels=20_000))).width == 40
-        with pytest.raises(TooLarge):
-            decode(data, DecodeRequest(512, limits=PictureLimits(pixels=19_999)))
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert decode(data, DecodeRequest(512, limits=PictureLimits(pixels=1_000))).width == 40
+    with pytest.raises(TooLarge):
+        decode(data, DecodeRequest(512, limits=PictureLimits(pixels=999)))
+
+
+def test_an_animation_of_a_million_frames_costs_no_more_than_its_first():
+    one = sample("GIF")
+    many = one[:-1] + gif_frames(1_000_000)[-9_000_000:]
+    assert np.array_equal(decode(many, PIXELS).pixels, decode(one, PIXELS).pixels)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -118,7 +118,7 @@ FOREIGN = {
 def test_everything_else_is_refused_with_a_reason(name):
     with pytest.raises((UnsupportedPicture, TooLarge)) as caught:
         decode(FOREIGN[name], PIXELS)
-    assert caught.value.code in {"format_not_allowed", "picture_damaged", "image_too_large"}
+    assert caught.value.code in {*SENTENCES, "picture_damaged", "image_too_large"}
     assert caught.value.message.endswith(".")
 
 
@@ -136,17 +136,18 @@ ODD = {
     "cmyk": (encoded(Image.new("CMYK", (30, 20), (0, 255, 255, 0)), "TIFF"), (255, 0, 0)),
     "one bit": (encoded(Image.new("1", (30, 20), 1)), (255, 255, 255)),
     "grey": (encoded(Image.new("L", (30, 20), 77)), (77, 77, 77)),
-    "grey and alpha": (encoded(Image.new("LA", (30, 20), (0, 0))), (255, 255, 255)),
+    "grey and alpha": (encoded(Image.new("LA", (30, 20), (0, 128))), (127, 127, 127)),
+    "alpha that is zero everywhere": (encoded(Image.new("RGBA", (30, 20), (9, 8, 7, 0))), (9, 8, 7)),
     "half transparent": (encoded(Image.new("RGBA", (30, 20), (0, 0, 0, 128))), (127, 127, 127)),
     "palette": (encoded(Image.new("RGB", (30, 20), (255, 0, 0)).quantize(4), "PNG"), (255, 0, 0)),
     "transparent palette": (
-        encoded(Image.new("RGB", (30, 20), (255, 0, 0)).quantize(4), "PNG", transparency=0),
-        (255, 255, 255),
+        encoded(Image.new("RGB", (30, 20), (255, 0, 0)).quantize(4), "PNG", transparency=b"\x80"),
+        (255, 127, 127),
     ),
     "16 bit": (deep(np.full((20, 30), 0x8040)), (0x80, 0x80, 0x80)),
     "32 bit": (encoded(Image.new("I", (30, 20), 0x4000), "TIFF"), (0x40, 0x40, 0x40)),
     "float": (encoded(Image.new("F", (30, 20), 0.5), "TIFF"), (128, 128, 128)),
-    "wide float": (encoded(Image.new("F", (30, 20), 900.0), "TIFF"), (0, 0, 0)),
+    "wide float": (encoded(Image.new("F", (30, 20), 900.0), "TIFF"), (4, 4, 4)),
     "not a number": (encoded(Image.new("F", (30, 20), float("nan")), "TIFF"), (0, 0, 0)),
     "animated": (encoded(RED, "GIF", save_all=True, append_images=[BLUE]), (255, 0, 0)),
     "many pages": (encoded(RED, "TIFF", save_all=True, append_images=[BLUE]), (255, 0, 0)),

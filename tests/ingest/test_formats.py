@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from retrieval.errors import RetrievalError, UnsupportedPicture
-from retrieval.ingest import decode as room
+from retrieval.ingest import reading as room
 from retrieval.ingest.decode import decode
 from retrieval.ingest.picture import DecodeRequest
+from retrieval.ingest.sniff import SENTENCES
 from tests.ingest.pictures import scene
 
 WANTED = DecodeRequest(working_side=64)
@@ -51,7 +52,7 @@ def test_no_other_format_is_ever_parsed(figure):
     for kind, data in found.items():
         with pytest.raises(UnsupportedPicture) as caught:
             decode(data, WANTED)
-        assert (kind, caught.value.code) == (kind, "format_not_allowed")
+        assert (kind, caught.value.message) == (kind, SENTENCES[caught.value.code])
     assert len(found) >= 20
     figure(f"{len(found)} other formats refused: {', '.join(found)}")
 

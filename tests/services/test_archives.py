@@ -68,7 +68,7 @@ def test_every_member_has_its_end(collection, incoming):
     assert numbers(job) == ("queued", 5, 0, 0, 0)
     assert numbers(ran(job)) == ("done", 5, 2, 2, 1)
     refused = dict(job.issues.values_list("name", "code"))
-    assert refused == {"no.jpg": "format_not_allowed", "../x.jpg": "unsafe_name"}
+    assert refused == {"no.jpg": "text_not_read", "../x.jpg": "unsafe_name"}
     assert sorted(Image.objects.values_list("title", flat=True)) == ["0", "1"]
     assert set(EmbeddingJob.objects.values_list("priority", flat=True)) == {imports.PRIORITY_BULK}
     assert list(incoming.iterdir()) == []
