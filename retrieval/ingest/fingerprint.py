@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pdqhash
+from numpy.typing import NDArray
 from PIL import Image
 
 LEAST_QUALITY = 50
@@ -25,6 +26,23 @@ def pdq(image: Image.Image) -> bytes:
     """
     bits, quality = pdqhash.compute(np.asarray(image))
     return np.packbits(bits.astype(bool)).tobytes() if quality >= LEAST_QUALITY else b""
+
+
+def of_query(pixels: NDArray[np.uint8], *, side: int) -> str:
+    """Return the PDQ hash of decoded pixels (H, W, 3) as ``bit_text``, empty as ``pdq``.
+
+    They are made as small first (long side) as what the hashes of stored pictures were taken of: of small pictures the
+    hash changes with their size.
+    """
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    found = pdq(image)
+    return bit_text(found) if found else ""
+
+
+def apart(one: str, other: str) -> int:
+    """Return in how many bits two hashes, as ``bit_text``, differ."""
+    return (int(one, 2) ^ int(other, 2)).bit_count()
 
 
 def bit_text(hash_bytes: bytes) -> str:

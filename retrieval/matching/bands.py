@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-VERY_LIKELY, LIKELY = 0.8, 0.4
+VERY_LIKELY, LIKELY = 0.75, 0.4
 
 
 class Band(StrEnum):
@@ -35,7 +35,7 @@ class Match(StrEnum):
 def band(probability: float) -> Band:
     """The band of a hit that is right with this probability, apart from being the same picture.
 
-    ``very_alike`` where at least four in five such hits are right, ``alike`` where at least two in five are.
+    ``very_alike`` where at least three in four such hits are right, ``alike`` where at least two in five are.
     """
     if probability >= VERY_LIKELY:
         return Band.VERY_ALIKE

@@ -76,8 +76,10 @@ class Calibration:
         return self.right.at(self.strangers.at(scores) + self.growth * np.log10(max(candidates, 1)))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+        """As JSON: nested objects and lists."""
+        curves = {"strangers": self.strangers, "right": self.right}
+        lists = {name: {"x": list(curve.x), "y": list(curve.y)} for name, curve in curves.items()}
+        return {**asdict(self), **lists}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Calibration:

@@ -49,6 +49,9 @@ class Encoder(models.Model):
     measure = models.CharField(max_length=10, choices=Measure.choices, default=Measure.COSINE)
     state = models.CharField(max_length=10, choices=EncoderState.choices, default=EncoderState.DRAFT)
     scores = models.JSONField(default=dict, blank=True)
+    calibration = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="What its scores mean; empty: not known."
+    )
     origin = models.JSONField(default=dict, blank=True, help_text="Where it came from: data, recipe, versions.")
     note = models.TextField(blank=True, help_text="Why it was activated, forced or retired.")
     created_at = models.DateTimeField(auto_now_add=True)

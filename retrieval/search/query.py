@@ -34,6 +34,8 @@ WIDEST = 1_000
 RERANKED = 400
 # One picture per group: so many times more are fetched before the exact scan has to decide.
 PER_GROUP = 4
+# So many of the nearest tell whether anything looks like the query at all.
+FIRST = 5
 # Inside an index scan a filter throws results away. Up to so many times more candidates the exact scan is both quicker
 # and right, above all for a query unlike the pictures that pass; beyond, the list is longer, and the scan goes on until
 # it has enough or has seen this many rows.
@@ -82,11 +84,15 @@ class Hit:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Hits nearest first, ties by id; whether they are the exact ones; among how many they were sought."""
+    """Hits nearest first, ties by id; whether they are the exact ones; among how many they were sought.
+
+    ``first`` are the nearest of all, a few, whatever they score; empty after an offset.
+    """
 
     hits: list[Hit]
     exact: bool
     candidates: int
+    first: tuple[UUID, ...] = ()
 
 
 Row = tuple[UUID, float]
@@ -105,7 +111,8 @@ def nearest(question: Question, *, user: Viewer) -> Ranked:
             found = approximate(question, sought)
             only_what_is_left()
         rows = exact(question, sought) if found is None else found
-    return Ranked(_hits(question, rows), exact=found is None, candidates=sought.candidates)
+    first = () if question.offset else tuple(image_id for image_id, _ in rows[:FIRST])
+    return Ranked(_hits(question, rows), exact=found is None, candidates=sought.candidates, first=first)
 
 
 def exact(question: Question, sought: Scope) -> list[Row]:

@@ -9,7 +9,7 @@ from retrieval.matching import Band, Match, band, match
 
 @pytest.mark.parametrize(
     ("probability", "expected"),
-    [(1.0, Band.VERY_ALIKE), (0.8, Band.VERY_ALIKE), (0.79, Band.ALIKE), (0.4, Band.ALIKE), (0.39, Band.WEAK)],
+    [(1.0, Band.VERY_ALIKE), (0.75, Band.VERY_ALIKE), (0.74, Band.ALIKE), (0.4, Band.ALIKE), (0.39, Band.WEAK)],
 )
 def test_bands_follow_the_probability(probability, expected):
     assert band(probability) == expected

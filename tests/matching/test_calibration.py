@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from retrieval.errors import InvalidInput
-from retrieval.matching import Calibration, Sample, fit, reliability
+from retrieval.matching import Calibration, Sample, fit
+from retrieval.matching.calibration import reliability
 from retrieval.matching.open_set import all_closeness, refusals
 
 LABELS, EACH, DIMENSION = 20, 20, 32

@@ -9,6 +9,7 @@ from rest_framework.fields import empty
 
 from retrieval.api.serializers.fields import Many, json_value
 from retrieval.api.serializers.images import ThumbnailUrl
+from retrieval.matching import Band, Match
 from retrieval.models import Image, Measure
 from retrieval.services.searching.search_request import (
     FARTHEST,
@@ -58,6 +59,7 @@ class SearchInput(serializers.Serializer[Any]):
     group = serializers.BooleanField(default=False, help_text="Only the best of each group.")
     exact = serializers.BooleanField(default=False, help_text="Compare with every candidate.")
     min_score = serializers.FloatField(required=False, allow_null=True)
+    min_band = serializers.ChoiceField(list(Band), required=False, allow_null=True)
 
 
 class SearchForm(SearchInput):
@@ -93,6 +95,11 @@ class FoundSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField()
     distance = serializers.FloatField()
     score = serializers.FloatField()
+    band = serializers.ChoiceField(list(Band), source="verdict.band", default=None, help_text="Null: not calibrated.")
+    probability = serializers.FloatField(source="verdict.probability", default=None, help_text="That it is right.")
+    expected_strangers = serializers.FloatField(
+        source="verdict.expected_strangers", default=None, help_text="How many unrelated pictures would score as high."
+    )
     image = FoundImageSerializer()
 
 
@@ -121,5 +128,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     measure = serializers.ChoiceField(Measure.choices)
     exact = serializers.BooleanField()
     candidates = serializers.IntegerField()
+    calibrated = serializers.BooleanField(help_text="Whether the hits tell how likely they are right.")
+    match = serializers.ChoiceField(list(Match), allow_null=True, help_text="Null: not calibrated, or after an offset.")
     took_ms = TookSerializer(source="took")
     results = FoundSerializer(source="hits", many=True)

@@ -82,6 +82,7 @@ def _request_of(said: dict[str, Any]) -> SearchRequest:
         group=said["group"],
         exact=said["exact"],
         min_score=said.get("min_score"),
+        min_band=said.get("min_band"),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from django.core.validators import slug_re
@@ -20,6 +21,7 @@ from retrieval import conf, live_encoders, weight_files
 from retrieval.embedding import EncoderSpec, backbones, checkpoint
 from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
 from retrieval.ingest import files
+from retrieval.matching import Calibration
 from retrieval.models import Encoder, EncoderState
 
 # (bytes so far, bytes in all or 0 when the server does not say)
@@ -27,6 +29,7 @@ Progress = Callable[[int, int], None]
 BLOCK = 1024 * 1024
 TIMEOUT = 30  # seconds without a byte
 FALLBACK = "mobilenet_v2"
+CALIBRATION = ".calibration.json"
 LONGEST_NAME = 80
 
 
@@ -144,6 +147,7 @@ def _row(name: str, *, spec: EncoderSpec, file: Path | None, state: str = Encode
         weights_name=file.name if file else "",
         weights_sha256=_sha256(file) if file else "",
         trained=file is not None,
+        calibration=_calibration(file) if file else {},
         state=state,
         activated_at=timezone.now() if state == EncoderState.ACTIVE else None,
     )
@@ -157,7 +161,7 @@ def first_encoder() -> Encoder:
     """
     row = Encoder.objects.active()
     if row is not None:
-        return row
+        return _calibrated(row)
     wanted = conf.get().encoder
     try:
         file = live_encoders.weights_path(f"{wanted}.safetensors")
@@ -168,6 +172,28 @@ def first_encoder() -> Encoder:
     if spec is None:
         raise WeightsError(f"{file.name} does not say which encoder it is for.")
     return _row(wanted, spec=spec, file=file, state=EncoderState.ACTIVE)
+
+
+def _calibrated(row: Encoder) -> Encoder:
+    """The row, with the calibration that came to lie beside its weights since it was made, unless it has one."""
+    if row.weights_name and not row.calibration:
+        row.calibration = _calibration(live_encoders.weights_path(row.weights_name))
+        row.save(update_fields=["calibration"])
+    return row
+
+
+def _calibration(file: Path) -> dict[str, Any]:
+    """What NAME.calibration.json beside NAME.safetensors says its scores mean; empty where there is none.
+
+    Raises WeightsError for one that cannot be read.
+    """
+    beside = file.with_suffix(CALIBRATION)
+    if not beside.is_file():
+        return {}
+    try:
+        return Calibration.from_dict(json.loads(beside.read_text())).to_dict()
+    except (ValueError, InvalidInput) as error:
+        raise WeightsError(f"{beside.name} is no calibration: {error}") from error
 
 
 def _untrained(wanted: str) -> Encoder:

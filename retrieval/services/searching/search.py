@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from retrieval import live_encoders, telemetry
 from retrieval.errors import Conflict, NotFound, Unavailable
 from retrieval.ingest import Asker, Region, files, sandbox
+from retrieval.matching import Band, Match
 from retrieval.models import Collection, EmbeddingJob, Encoder, Image, JobState, Measure
-from retrieval.search import Filters, Hit, QueryVector, Question, Words, nearest, stored, vectors
+from retrieval.search import Filters, Hit, QueryVector, Question, Ranked, Words, nearest, stored, vectors
 from retrieval.services.people import askers
+from retrieval.services.searching import verdicts
 from retrieval.services.searching.search_request import SearchRequest
+from retrieval.services.searching.verdicts import Judge, Verdict
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
@@ -42,12 +45,16 @@ class Took:
 
 @dataclass(frozen=True)
 class Found:
-    """One picture found; ``rank`` counts from 1, ``distance`` is the measure's own, ``score`` is for people."""
+    """One picture found; ``rank`` counts from 1, ``distance`` is the measure's own, ``score`` is for people.
+
+    ``verdict`` is None where nothing tells what such a score means.
+    """
 
     rank: int
     distance: float
     score: float
     image: Image
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class SearchAnswer:
     """What was found, how, and among how many.
 
     ``candidates`` is exact unless a filter on the pictures leaves more than an exact search takes; then it is one more
-    than that, and means "at least".
+    than that, and means "at least". ``calibrated``: the hits have verdicts. ``match`` is there with them, but for what
+    comes after an offset.
     """
 
     query_kind: str
@@ -67,6 +75,8 @@ class SearchAnswer:
     candidates: int
     took: Took
     hits: list[Found]
+    calibrated: bool = False
+    match: Match | None = None
 
 
 class Stopwatch:
@@ -102,20 +112,18 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     pictures = _visible_pictures(request, user)
     filters = _filters(request, pictures, user=user)
     fresh = _pixels(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
-    question = Question(
-        encoder,
-        _vector(request, fresh, encoder=encoder, watch=watch),
-        measure=Measure(request.measure or encoder.measure),
-        filters=filters,
-        k=request.k, offset=request.offset, group=request.group, exact=request.exact, min_score=request.min_score,
-    )  # fmt: skip
+    vector = _vector(request, fresh, encoder=encoder, watch=watch)
+    question = _question(request, encoder=encoder, vector=vector, filters=filters)
+    judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=fresh)
     with watch.part("search"):
         ranked = nearest(question, user=user)
-        hits = _rows(ranked.hits, user=user, first=request.offset + 1)
+        found = _rows(ranked.hits[: request.k], user=user, first=request.offset + 1)
+        hits, match = _judged(found, ranked, judge=judge, request=request)
     telemetry.searched(request.kind, seconds=watch.took().total / 1000)
     return SearchAnswer(
         request.kind, request.region, encoder.name, encoder.trained, question.measure.value,
         exact=ranked.exact, candidates=ranked.candidates, took=watch.took(), hits=hits,
+        calibrated=judge is not None, match=match,
     )  # fmt: skip
 
 
@@ -130,6 +138,15 @@ def similar(
     """Return the pictures most similar to a stored one, without itself. Raises what ``run`` raises."""
     request = SearchRequest(images=(image_id,), k=k, measure=measure, collections=collections, exclude=(image_id,))
     return run(request, user=user)
+
+
+def _question(request: SearchRequest, *, encoder: Encoder, vector: QueryVector | None, filters: Filters) -> Question:
+    """What the search room is asked: a few more than wanted where so few are, as the nearest decide on the match."""
+    return Question(
+        encoder, vector, measure=Measure(request.measure or encoder.measure), filters=filters,
+        k=max(request.k, verdicts.NEIGHBOURS), offset=request.offset, group=request.group, exact=request.exact,
+        min_score=request.min_score,
+    )  # fmt: skip
 
 
 def _active_encoder() -> Encoder:
@@ -203,6 +220,19 @@ def _stored(ids: Iterable[UUID], *, encoder: Encoder) -> list[QueryVector]:
             raise Conflict("This picture could not be read, so nothing can be compared with it.", code="image_failed")
         raise Conflict("This picture is still being read; try again in a moment.", code="image_pending")
     return [found[pk] for pk in ordered]
+
+
+def _judged(
+    found: list[Found], ranked: Ranked, *, judge: Judge | None, request: SearchRequest
+) -> tuple[list[Found], Match | None]:
+    """The hits with their verdicts, those below the least band left out, and what all of them amount to."""
+    if judge is None:
+        return found, None
+    said = judge.verdicts([(hit.score, hit.image) for hit in found], candidates=ranked.candidates)
+    match = None if request.offset else judge.match(said, ranked.first)
+    judged = [replace(hit, verdict=verdict) for hit, verdict in zip(found, said, strict=True)]
+    least = Band(request.min_band or Band.WEAK)
+    return [hit for hit, verdict in zip(judged, said, strict=True) if verdict.band.place <= least.place], match
 
 
 def _rows(hits: list[Hit], *, user: Viewer, first: int) -> list[Found]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from retrieval.errors import InvalidInput
 from retrieval.ingest import Region
+from retrieval.matching import Band
 from retrieval.models import Measure
 
 MOST_AT_ONCE = 200
@@ -46,6 +47,7 @@ class SearchRequest:
     group: bool = False
     exact: bool = False
     min_score: float | None = None
+    min_band: str | None = None
     exclude: tuple[UUID, ...] = ()
 
     @property
@@ -74,6 +76,8 @@ class SearchRequest:
             raise InvalidInput.of("measure", f"The measure is one of {', '.join(Measure.values)}.")
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise InvalidInput.of("min_score", "The least score is a finite number.")
+        if self.min_band is not None and self.min_band not in list(Band):
+            raise InvalidInput.of("min_band", f"The least band is one of {', '.join(Band)}.")
 
     def _check_query(self) -> None:
         pictures = self.file is not None or bool(self.wanted)

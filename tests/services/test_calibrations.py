@@ -1,0 +1,105 @@
+"""Calibrating an encoder on folders, keeping it on the row, and finding it beside the weights."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from PIL import Image as Pictures
+
+from retrieval import live_encoders
+from retrieval.errors import InvalidInput, WeightsError
+from retrieval.evaluation import LabelledSet
+from retrieval.matching import Calibration
+from retrieval.models import Encoder
+from retrieval.services.encoders import weights
+from retrieval.services.evaluation import calibrations
+from tests.factories import EncoderFactory
+
+pytestmark = pytest.mark.django_db
+
+
+class MeanColour:
+    """Encodes a picture as its mean colour about grey."""
+
+    def encode(self, images):
+        return np.array([image.reshape(-1, 3).mean(axis=0) - 128 for image in images], np.float32)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two folders: reds and greens, and blues without a label."""
+    generator = np.random.default_rng(0)
+    for folder, name, channel in (("a", "red", 0), ("a", "green", 1), ("b", "_", 2)):
+        place = tmp_path / folder / name
+        place.mkdir(parents=True)
+        for number in range(30):
+            colour = generator.integers(90, 150, 3)
+            colour[channel] = 240
+            Pictures.new("RGB", (8, 8), tuple(colour.tolist())).save(place / f"{number}.png")
+    return [tmp_path / "a", tmp_path / "b"]
+
+
+def test_the_command_keeps_what_it_fitted_on_the_row_and_in_a_file(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: MeanColour())
+    encoder, file = EncoderFactory(dimension=3, trained=True), tmp_path / "kept.calibration.json"
+    call_command("calibrate_encoder", encoder.name, *map(str, folders), "--file", str(file), verbosity=0)
+    kept = Encoder.objects.get(pk=encoder.pk).calibration
+    assert json.loads(file.read_text()) == json.loads(json.dumps(kept))
+    found = Calibration.from_dict(kept)
+    assert found.fitted_on == {"pictures": 90, "queries": 60, "sets": 2}
+    low, high = found.probability([0.0, 0.99], candidates=90)
+    assert low < high
+    assert "60 queries" in capsys.readouterr().out
+
+
+def test_the_command_says_in_a_sentence_what_is_wrong(tmp_path):
+    encoder = EncoderFactory(dimension=3)
+    with pytest.raises(CommandError, match="no folder"):
+        call_command("calibrate_encoder", encoder.name, str(tmp_path / "none"))
+    with pytest.raises(CommandError, match="no encoder named"):
+        call_command("calibrate_encoder", "nobody", str(tmp_path))
+
+
+def test_labels_are_numbered_through_and_the_unlabelled_have_none():
+    sets = [
+        LabelledSet(np.eye(3, dtype=np.float32), np.array([0, 1, 1]), ("_", "cat"), ("1", "2", "3")),
+        LabelledSet(2 * np.eye(3, dtype=np.float32)[:1], np.array([0]), ("dog",), ("4",)),
+    ]
+    sample = calibrations.sample_of(sets)
+    assert (sample.labels.tolist(), sample.sets.tolist()) == ([-1, 1, 1, 2], [0, 0, 0, 1])
+    assert np.linalg.norm(sample.vectors, axis=1) == pytest.approx(1)
+
+
+def test_nothing_to_calibrate_on_is_refused():
+    with pytest.raises(InvalidInput):
+        calibrations.measure(EncoderFactory(), [], progress=lambda *_: None)
+
+
+def test_the_bundled_encoder_is_calibrated_from_the_first_start():
+    row = weights.first_encoder()
+    assert row.name == "compact-v1"
+    assert Calibration.from_dict(row.calibration).nothing_below > 0
+
+
+def test_an_encoder_of_before_is_given_the_calibration_beside_its_weights():
+    row = weights.first_encoder()
+    Encoder.objects.update(calibration={})
+    assert weights.first_encoder().calibration == row.calibration
+    assert Encoder.objects.get().calibration == row.calibration
+
+
+def test_a_calibration_of_ones_own_stays():
+    weights.first_encoder()
+    own = {**Encoder.objects.get().calibration, "nothing_below": 0.1}
+    Encoder.objects.update(calibration=own)
+    assert weights.first_encoder().calibration == own
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"strangers": 1}'])
+def test_what_lies_beside_weights_and_is_no_calibration_is_refused(tmp_path, text):
+    (tmp_path / "own.calibration.json").write_text(text)
+    with pytest.raises(WeightsError, match=r"own\.calibration\.json"):
+        weights._calibration(tmp_path / "own.safetensors")
