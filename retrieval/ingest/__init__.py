@@ -1,10 +1,11 @@
 """Bytes to image row: the gate, the sandbox, the files and the rows of a picture. No torch here."""
 
+from retrieval.ingest.clutter import is_clutter
 from retrieval.ingest.picture import Decoded, Region
 from retrieval.ingest.protection import SETTING
 from retrieval.ingest.turns import Asker
 
 __all__ = [
-    "SETTING", "Asker", "Decoded", "Region", "archive", "fetch", "files", "fingerprint", "process", "sandbox",
-    "store",
+    "SETTING", "Asker", "Decoded", "Region", "archive", "fetch", "files", "fingerprint", "is_clutter", "process",
+    "sandbox", "store",
 ]  # fmt: skip

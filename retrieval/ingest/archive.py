@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
+from retrieval.ingest import member_names
+from retrieval.ingest.clutter import is_clutter
 
 ENCRYPTED = 0x1
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -25,8 +27,12 @@ DIRECTORY_BYTES_PER_MEMBER = 1024
 ARCHIVE_TAG = b"PK\x03\x04"
 # What zipfile raises on damaged archives.
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, OSError, LookupError)
-# Left there by systems, not by people: no pictures, and not worth a remark.
-CLUTTER = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
+# So many entries may stand in the directory for each member that is read: folders, and what systems leave there.
+ENTRIES_PER_MEMBER = 4
+# ZIP64 (APPNOTE 4.3.14, 4.3.15): in front of the end stands where the large one is, which counts the directory.
+LOCATOR, LOCATOR_TAG = struct.Struct("<4sLQL"), b"PK\x06\x07"
+LARGEST_OFFSET = 2**62
+LARGE_END, LARGE_END_TAG = struct.Struct("<4sQ2H2L4Q"), b"PK\x06\x06"
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,10 @@ class PictureArchive:
         except DAMAGE as error:
             raise _damaged() from error
         infos = self._zip.infolist()
-        self._entries = [info for info in infos if not info.is_dir() and not CLUTTER & set(_parts(info))]
+        named = zip(infos, member_names.names(infos), strict=True)
+        self._entries = [
+            (info, name) for info, name in named if not name.endswith("/") and not is_clutter(_parts(name))
+        ]
         try:
             self._check_entries(infos)
         except RetrievalError:
@@ -86,25 +95,25 @@ class PictureArchive:
         Raises TooLarge once more bytes came out than an archive may hold.
         """
         real = 0
-        for info in self._entries[start:]:
-            member = self._member(info)
+        for info, name in self._entries[start:]:
+            member = self._member(info, name)
             real += len(member.data)
             if real > self._limits.real_bytes:
                 raise _too_many_bytes(self._limits)
             yield member
 
     def _check_entries(self, infos: list[zipfile.ZipInfo]) -> None:
-        if len(infos) > self._limits.members:
+        if len(self._entries) > self._limits.members:
             raise _too_many_members(self._limits)
-        if sum(info.file_size for info in infos) > self._limits.real_bytes:
+        if sum(info.file_size for info, _ in self._entries) > self._limits.real_bytes:
             raise _too_many_bytes(self._limits)
         if _overlaps(infos):
             raise UnsupportedPicture("Members of the archive overlap.", code="archive_overlap")
 
-    def _member(self, info: zipfile.ZipInfo) -> Member:
-        name = _shown(info)
+    def _member(self, info: zipfile.ZipInfo, path: str) -> Member:
+        name = _shown(path)
         try:
-            _check_member(info)
+            _check_member(info, path)
             return Member(name, self._read(info))
         except RetrievalError as error:
             return Member(name, error=error)
@@ -129,17 +138,29 @@ def _check_end(path: Path, limits: ArchiveLimits) -> None:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - END_SEARCHED))
         tail = file.read()
-    at = tail.rfind(END_TAG)
-    if at < 0 or at + END.size > len(tail):
-        raise _damaged()
-    record = END.unpack_from(tail, at)
-    count, directory_bytes = record[4], record[5]
-    if count > limits.members or directory_bytes > limits.members * DIRECTORY_BYTES_PER_MEMBER:
+        at = tail.rfind(END_TAG)
+        if at < 0 or at + END.size > len(tail):
+            raise _damaged()
+        count, directory_bytes = END.unpack_from(tail, at)[4:6]
+        if at >= LOCATOR.size and tail[at - LOCATOR.size :].startswith(LOCATOR_TAG):
+            count, directory_bytes = _large_end(file, tail[at - LOCATOR.size : at])
+    most = limits.members * ENTRIES_PER_MEMBER
+    if count > most or directory_bytes > most * DIRECTORY_BYTES_PER_MEMBER:
         raise _too_many_members(limits)
 
 
-def _check_member(info: zipfile.ZipInfo) -> None:
-    parts = _parts(info)
+def _large_end(file: BinaryIO, locator: bytes) -> tuple[int, int]:
+    """How many entries the directory of a ZIP64 has, and how many bytes."""
+    file.seek(min(LOCATOR.unpack(locator)[2], LARGEST_OFFSET))
+    record = file.read(LARGE_END.size)
+    if len(record) < LARGE_END.size or not record.startswith(LARGE_END_TAG):
+        raise _damaged()
+    count, directory_bytes = LARGE_END.unpack(record)[7:9]
+    return count, directory_bytes
+
+
+def _check_member(info: zipfile.ZipInfo, name: str) -> None:
+    parts = _parts(name)
     if ".." in parts or parts[0] == "" or ":" in parts[0]:
         raise UnsupportedPicture("The member's name points outside the archive.", code="unsafe_name")
     if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG}:
@@ -156,12 +177,12 @@ def _overlaps(infos: list[zipfile.ZipInfo]) -> bool:
     return any(end > start for (_, end), (start, _) in itertools.pairwise(spans))
 
 
-def _parts(info: zipfile.ZipInfo) -> list[str]:
-    return info.orig_filename.replace("\\", "/").split("/")
+def _parts(name: str) -> list[str]:
+    return name.split("/")
 
 
-def _shown(info: zipfile.ZipInfo) -> str:
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in info.filename)[:NAME_LENGTH]
+def _shown(name: str) -> str:
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)[:NAME_LENGTH]
 
 
 def _damaged() -> UnsupportedPicture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+import zlib
 
 import pytest
 
@@ -181,3 +182,90 @@ def test_damage_anywhere_is_a_refusal(tmp_path):
         assert all(member.data == b"" if member.error else member.data == PICTURE for member in members), at
         refused += any(member.error for member in members)
     assert refused > len(range(0, len(data), 7)) / 2
+
+
+CLUTTERED = (
+    "__MACOSX/._a.jpg", "._a.jpg", ".DS_Store", "thumbs.db", "THUMBS.DB", "sub/Desktop.ini", "@eaDir/a.jpg/XL.jpg",
+    "x/.@__thumb/a.jpg", "#recycle/a.jpg", "$RECYCLE.BIN/a.jpg", ".thumbnails/1.jpg", ".nomedia", "...", "~$a.jpg",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLUTTERED)
+def test_clutter_of_every_system_is_left_out(tmp_path, name):
+    assert [member.name for member in opened(tmp_path, zipped(("./a.jpg", b"x"), (name, PICTURE)))] == ["./a.jpg"]
+
+
+def test_clutter_is_left_out_before_members_are_counted(tmp_path):
+    members = [(f"{n}.jpg", b"x") for n in range(50)] + [(f"__MACOSX/._{n}.jpg", b"x") for n in range(50)]
+    assert len(opened(tmp_path, zipped(*members))) == 50
+    with pytest.raises(TooLarge):
+        opened(tmp_path, zipped(*members, ("one more.jpg", b"x")))
+
+
+def test_folders_divided_by_backslashes_are_folders(tmp_path):
+    assert [member.name for member in opened(tmp_path, zipped(("pics\\", b""), ("pics\\a.jpg", b"x")))] == [
+        "pics/a.jpg"
+    ]
+
+
+def packed_as(writing, *names):
+    """An archive whose names are in this writing, which it does not say."""
+    places = ["AB"[n] * len(name.encode(writing)) for n, name in enumerate(names)]
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for place in places:
+            archive.writestr(place, b"x")
+    data = out.getvalue()
+    for place, name in zip(places, names, strict=True):
+        data = data.replace(place.encode(), name.encode(writing))
+    return data
+
+
+WRITTEN = {
+    "utf-8": ("Müller Grüße.jpg", "日本の夏.jpg"),
+    "gbk": ("测试图片.jpg", "我的小猫/照片 1.jpg"),
+    "cp932": ("日本の夏.jpg", "表/写真 1.jpg"),
+    "cp1252": ("Müller Grüße.jpg", "Été à Zürich.jpg"),
+    "cp437": ("Schönes Fräulein.jpg", "Ärger in Málaga.jpg"),
+}
+
+
+@pytest.mark.parametrize("writing", WRITTEN)
+@pytest.mark.parametrize("which", [slice(0, 1), slice(1, 2), slice(2)])
+def test_names_are_read_in_the_writing_that_they_are_in(tmp_path, writing, which):
+    names = WRITTEN[writing][which]
+    assert [member.name for member in opened(tmp_path, packed_as(writing, *names))] == list(names)
+
+
+def test_the_field_for_a_name_in_utf_8_counts_while_it_fits(tmp_path):
+    def field(name):
+        body = b"\1" + struct.pack("<L", zlib.crc32(name)) + "Müller.jpg".encode()
+        return struct.pack("<HH", 0x7075, len(body)) + body
+
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in ("M_ller.jpg", "renamed.jpg"):
+            info = zipfile.ZipInfo(name)
+            info.extra = field(b"M_ller.jpg")
+            archive.writestr(info, PICTURE)
+    assert [member.name for member in opened(tmp_path, out.getvalue())] == ["Müller.jpg", "renamed.jpg"]
+
+
+def large(data, *, claimed=None):
+    """The archive with the records of a ZIP64 at its end (APPNOTE 4.3.14 and 4.3.15)."""
+    at = data.rindex(b"PK\5\6")
+    count, length, start = struct.unpack_from("<10xHLL", data, at)
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, claimed or count, claimed or count, length, start)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
+    return (
+        data[:at] + record + locator + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 2**32 - 1, 2**32 - 1, 0)
+    )
+
+
+def test_a_large_zip_is_read_and_its_own_count_counts(tmp_path):
+    data = zipped(("a.jpg", PICTURE), ("b.jpg", PICTURE))
+    assert [member.data for member in opened(tmp_path, large(data))] == [PICTURE] * 2
+    with pytest.raises(TooLarge):
+        opened(tmp_path, large(data, claimed=10**6))
+    with pytest.raises(UnsupportedPicture):
+        opened(tmp_path, large(data).replace(b"PK\6\6", b"PK\6\5"))

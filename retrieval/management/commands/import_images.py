@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from retrieval import conf, tasks
 from retrieval.errors import InvalidInput, RetrievalError, TooLarge
-from retrieval.ingest import store
+from retrieval.ingest import is_clutter, store
 from retrieval.models import Collection, Role
 from retrieval.services.images import collections, imports
 from retrieval.services.images.imports import Outcome, Source
@@ -146,11 +146,11 @@ def _place(name: str, *, username: str) -> store.Place:
 
 
 def _paths(folder: Path) -> list[Path]:
-    """All files below the folder, in order; what is hidden is left out, links to folders are not followed."""
+    """All files below the folder, in order, without what is hidden or left by systems; links to folders stay unread."""
     if not folder.is_dir():
         raise CommandError(f"{folder} is no folder.")
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    return [path for path in files if not is_clutter(path.relative_to(folder).parts)]
 
 
 def _source(path: Path, *, tags: tuple[str, ...]) -> Source:
