@@ -46,8 +46,8 @@ from pgvector import HalfVector  # noqa: E402
 
 from imagesearch import servers  # noqa: E402
 from imagesearch.embedded import lending  # noqa: E402
-from retrieval.models import Collection, Encoder, Measure  # noqa: E402
-from retrieval.search import indexes, query, vectors  # noqa: E402
+from retrieval.models import Collection, Encoder, IndexKind, Measure  # noqa: E402
+from retrieval.search import indexes, query, stored, vectors  # noqa: E402
 from retrieval.search.query import Question, nearest  # noqa: E402
 from retrieval.search.scope import Filters  # noqa: E402
 from retrieval.search.vectors import QueryVector  # noqa: E402
@@ -240,7 +240,18 @@ def figures(dimension: int, options: argparse.Namespace) -> Iterator[Figure]:
     for share in SHARES[1:]:
         narrow = Filters(collections=(collections[share].pk,))
         yield measure(f"1/{share}", [replace(each, filters=narrow) for each in asked], user=user)
+    yield by_bits(encoder, asked, user=user)
     yield measure("all, exact", [replace(each, exact=True) for each in asked[:30]], user=user)
+
+
+def by_bits(encoder: Encoder, asked: list[Question], *, user: object) -> Figure:
+    """The line of an index of bits, built beside the other."""
+    encoder.index_kind, encoder.bits_centre = IndexKind.BITS, stored.mean(encoder)
+    start = time.perf_counter()
+    indexes.build(encoder, rows=0)
+    size = indexes.find(encoder).size / 2**20
+    print(f"bits of {encoder.dimension} dimensions: indexed in {time.perf_counter() - start:.0f} s, {size:.0f} MB")
+    return measure("all, by bits", asked, user=user)
 
 
 def shown(lines: Iterator[Figure]) -> Iterator[Figure]:

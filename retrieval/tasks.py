@@ -205,9 +205,7 @@ def purge() -> None:
 def care_for_indexes() -> None:
     """Build the indexes that became worth it, repair broken ones, drop those whose encoder is gone; look at times."""
     clocks.set_right()
-    for encoder in encoder_life.listing().wanted():
-        indexes.ensure(encoder)
-    indexes.tidy()
+    indexes.care()
 
 
 @shared_task(soft_time_limit=3600, time_limit=3700)

@@ -20,6 +20,9 @@ from retrieval.models import Encoder, EncoderState, RecallFigure, TrainingRun
 from retrieval.services.encoders import encoders
 from retrieval.services.people import rights
 
+# JSON is shown as text, and a mean of hundreds of numbers not at all.
+HIDDEN = frozenset({"spec", "scores", "origin", "bits_centre"})
+
 
 @admin.register(Encoder)
 class EncoderAdmin(ReadOnlyAdmin):
@@ -35,7 +38,7 @@ class EncoderAdmin(ReadOnlyAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Show texts for people in the place of JSON."""
-        names = [field.name for field in Encoder._meta.fields if field.name not in {"spec", "scores", "origin"}]
+        names = [field.name for field in Encoder._meta.fields if field.name not in HIDDEN]
         return [*names, "spec_text", "scores_text"]
 
     def has_life_permission(self, request: HttpRequest) -> bool:

@@ -71,6 +71,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("encoders/<uuid:encoder_id>/", encoders.EncoderView.as_view(), name="encoder"),
     path("encoders/<uuid:encoder_id>/build/", encoders.BuildView.as_view(), name="build"),
     path("encoders/<uuid:encoder_id>/activate/", encoders.ActivateView.as_view(), name="activate"),
+    path("encoders/<uuid:encoder_id>/index/", encoders.IndexView.as_view(), name="encoder_index"),
     path("encoders/<uuid:encoder_id>/projections/", encoders.ProjectionsView.as_view(), name="projections"),
     path("evaluations/", evaluations.EvaluationsView.as_view(), name="evaluations"),
     path("evaluations/<uuid:evaluation_id>/", evaluations.EvaluationView.as_view(), name="evaluation"),

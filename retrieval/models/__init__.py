@@ -4,7 +4,7 @@ from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, Idempoten
 from retrieval.models.collections import Collection, Membership, Role, Visibility
 from retrieval.models.compressions import Compression
 from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest
-from retrieval.models.encoders import Encoder, EncoderState, Measure
+from retrieval.models.encoders import Encoder, EncoderState, IndexKind, Measure
 from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, EvaluationState, GroupRule, Labels
 from retrieval.models.images import Image, ImageDigest, Status
 from retrieval.models.imports import ArchiveImport, ImportIssue, ImportState
@@ -37,6 +37,7 @@ __all__ = [
     "ImageDigest",
     "ImportIssue",
     "ImportState",
+    "IndexKind",
     "JobEvent",
     "JobEventKind",
     "JobOverview",

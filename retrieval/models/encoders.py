@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from pgvector.django import HalfVectorField
 
 
 class EncoderState(models.TextChoices):
@@ -22,6 +23,13 @@ class Measure(models.TextChoices):
     COSINE = "cosine", "Cosine"
     EUCLIDEAN = "euclidean", "Euclidean"
     PEARSON = "pearson", "Pearson"
+
+
+class IndexKind(models.TextChoices):
+    """By what an index finds: whole vectors in half precision, or one bit for each number, re-ranked by those."""
+
+    HALVES = "halves", "Half precision"
+    BITS = "bits", "Bits"
 
 
 class EncoderQuerySet(models.QuerySet["Encoder"]):
@@ -47,6 +55,10 @@ class Encoder(models.Model):
     dimension = models.PositiveIntegerField()
     trained = models.BooleanField(default=False, help_text="Off: the weights are random and results mean little.")
     measure = models.CharField(max_length=10, choices=Measure.choices, default=Measure.COSINE)
+    index_kind = models.CharField(max_length=10, choices=IndexKind.choices, default=IndexKind.HALVES)
+    bits_centre = HalfVectorField(
+        null=True, editable=False, help_text="Numbers above this mean of its vectors become a bit."
+    )
     state = models.CharField(max_length=10, choices=EncoderState.choices, default=EncoderState.DRAFT)
     scores = models.JSONField(default=dict, blank=True)
     calibration = models.JSONField(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db import models
 from django.utils import timezone
 
-from retrieval.models.encoders import Encoder
+from retrieval.models.encoders import Encoder, IndexKind
 
 ALIVE = timedelta(seconds=90)
 
@@ -36,10 +36,12 @@ class Heartbeat(models.Model):
 
 
 class RecallFigure(models.Model):
-    """One run of the recall guard: the share of the exact neighbours that the index found."""
+    """One run of the recall guard: the share of the exact neighbours that an index of ``size`` bytes found."""
 
     encoder = models.ForeignKey(Encoder, models.CASCADE, related_name="recall_figures")
     at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=10, choices=IndexKind.choices, default=IndexKind.HALVES)
+    size = models.BigIntegerField(default=0)
     recall = models.FloatField()
     queries = models.PositiveIntegerField()
     k = models.PositiveIntegerField()

@@ -1,4 +1,4 @@
-"""One partial HNSW index per encoder: made beside the running searches, watched, repaired, dropped."""
+"""One partial HNSW index per encoder, of a kind: made beside the running searches, watched, repaired, dropped."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from retrieval.errors import Conflict
-from retrieval.models import Encoder
+from retrieval.models import Encoder, IndexKind
+from retrieval.search.kinds import KINDS
 
-PREFIX = "embedding_hnsw_"
 # pgvector's defaults; a building list of 128 bought a quarter of a point of recall for half as much time again.
 LINKS, BUILD_LIST = 16, 64
-# The column type can be indexed up to here; wider encoders are searched exactly.
-MOST_DIMENSIONS = 4_000
 MEGABYTE = 2**20
 LEAST_MEMORY, MOST_MEMORY = 64 * MEGABYTE, 2048 * MEGABYTE
 
@@ -31,14 +29,14 @@ LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
 UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 CREATE = """
 CREATE INDEX CONCURRENTLY {name} ON public.retrieval_embedding
-USING hnsw ((vector::halfvec({dimension})) halfvec_cosine_ops) WITH (m = {links}, ef_construction = {build_list})
+USING hnsw ({column} {operators}) WITH (m = {links}, ef_construction = {build_list})
 WHERE encoder_id = '{encoder}'
 """
 PROGRESS = """
 SELECT p.phase, p.tuples_done, p.tuples_total, p.blocks_done, p.blocks_total
 FROM pg_stat_progress_create_index p WHERE p.relid = 'public.retrieval_embedding'::regclass
 """
-ALL = "SELECT relname FROM pg_class WHERE relkind = 'i' AND relname LIKE %s"
+ALL = "SELECT relname FROM pg_class WHERE relkind = 'i' AND relname LIKE ANY(%s)"
 # An index is not valid either while it is built; what is being done on its table right now is nobody's leftover.
 HALF_BUILT = """
 SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -54,6 +52,7 @@ class Index:
     valid: bool
     rows: int
     size: int
+    kind: IndexKind = IndexKind.HALVES
 
 
 @dataclass(frozen=True)
@@ -65,22 +64,42 @@ class Progress:
     total: int
 
 
-def name_of(encoder_id: UUID) -> str:
-    """The index's name; it fits PostgreSQL's 63 letters."""
-    return PREFIX + encoder_id.hex
+def name_of(encoder: Encoder, kind: IndexKind | None = None) -> str:
+    """The name of the index of this kind, or of the one that is wanted; it fits PostgreSQL's 63 letters."""
+    return KINDS[kind or IndexKind(encoder.index_kind)].prefix + encoder.pk.hex
 
 
-def find(encoder: Encoder) -> Index | None:
-    """Return the encoder's index, or None when there is none."""
-    found = _one(STATE, f"public.{name_of(encoder.pk)}")
-    return Index(*found) if found else None
+def find(encoder: Encoder, kind: IndexKind | None = None) -> Index | None:
+    """Return the encoder's index of this kind, or of the one that is wanted; None when there is none."""
+    found = _one(STATE, f"public.{name_of(encoder, kind)}")
+    return Index(found[0], found[1], found[2], kind or IndexKind(encoder.index_kind)) if found else None
+
+
+def usable(encoder: Encoder) -> Index | None:
+    """Return the index to search by: the wanted one or, until that is built, one of another kind; or None."""
+    wanted = IndexKind(encoder.index_kind)
+    found = (find(encoder, kind) for kind in sorted(KINDS, key=lambda kind: kind != wanted))
+    return next((index for index in found if index is not None and index.valid), None)
+
+
+def needed(encoder: Encoder) -> set[str]:
+    """Return the names of the indexes that the encoder needs: the wanted one, and what stands in for it."""
+    index = usable(encoder)
+    return {name_of(encoder), *([name_of(encoder, index.kind)] if index else [])}
+
+
+def can_be_built(encoder: Encoder) -> bool:
+    """Tell whether the wanted kind takes so many dimensions; else the encoder is searched exactly."""
+    return encoder.dimension <= KINDS[IndexKind(encoder.index_kind)].most_dimensions
 
 
 def statement(encoder: Encoder) -> str:
     """Return the statement that makes the index; its expression is the one searches are ordered by."""
+    kind = KINDS[IndexKind(encoder.index_kind)]
     return CREATE.format(
-        name=name_of(encoder.pk), encoder=encoder.pk, dimension=encoder.dimension, links=LINKS, build_list=BUILD_LIST
-    )
+        name=name_of(encoder), encoder=encoder.pk, column=kind.column(encoder), operators=kind.operators,
+        links=LINKS, build_list=BUILD_LIST,
+    )  # fmt: skip
 
 
 def build(encoder: Encoder, *, rows: int) -> None:
@@ -90,10 +109,10 @@ def build(encoder: Encoder, *, rows: int) -> None:
     another builder is at it.
     """
     _outside_transactions()
-    with _alone(encoder), _memory(rows, encoder.dimension):
+    with _alone(encoder), _memory(memory(rows, encoder)):
         index = find(encoder)
         if index is not None and not index.valid:
-            drop(encoder.pk)
+            drop_named(name_of(encoder))
         if index is None or not index.valid:
             _run(statement(encoder))
 
@@ -101,13 +120,14 @@ def build(encoder: Encoder, *, rows: int) -> None:
 def rebuild(encoder: Encoder, *, rows: int) -> None:
     """Build the index anew beside the old one: after many deletions that is cheaper than vacuuming it."""
     _outside_transactions()
-    with _alone(encoder), _memory(rows, encoder.dimension):
-        _run(f"REINDEX INDEX CONCURRENTLY public.{name_of(encoder.pk)}")
+    with _alone(encoder), _memory(memory(rows, encoder)):
+        _run(f"REINDEX INDEX CONCURRENTLY public.{name_of(encoder)}")
 
 
 def drop(encoder_id: UUID) -> None:
-    """Remove the index of an encoder, whether or not the encoder is still there."""
-    drop_named(name_of(encoder_id))
+    """Remove the indexes of an encoder, whether or not the encoder is still there."""
+    for kind in KINDS.values():
+        drop_named(kind.prefix + encoder_id.hex)
 
 
 def drop_named(name: str) -> None:
@@ -118,7 +138,7 @@ def drop_named(name: str) -> None:
 
 def is_building(encoder: Encoder) -> bool:
     """Tell whether a builder is at work on this index now."""
-    name = name_of(encoder.pk)
+    name = name_of(encoder)
     free = bool((_one(LOCK, name) or (False,))[0])
     if free:
         _one(UNLOCK, name)
@@ -126,9 +146,9 @@ def is_building(encoder: Encoder) -> bool:
 
 
 def names() -> list[str]:
-    """Return the names of all indexes of this kind, those of half-done rebuilds included."""
+    """Return the names of all indexes of vectors, those of half-done rebuilds included."""
     with connection.cursor() as cursor:
-        cursor.execute(ALL, [PREFIX.replace("_", r"\_") + "%"])
+        cursor.execute(ALL, [[kind.prefix.replace("_", r"\_") + "%" for kind in KINDS.values()]])
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -154,14 +174,15 @@ def progress() -> Progress | None:
     return Progress(phase, tuples, all_tuples) if all_tuples else Progress(phase, blocks, all_blocks)
 
 
-def memory(rows: int, dimension: int) -> int:
-    """Bytes the graph of so many rows needs while it is built: the half vector, twice for room, and its links."""
-    return min(MOST_MEMORY, max(LEAST_MEMORY, rows * (4 * dimension + 800)))
+def memory(rows: int, encoder: Encoder) -> int:
+    """Bytes the graph of so many rows needs while it is built: what is indexed, twice for room, and its links."""
+    each = KINDS[IndexKind(encoder.index_kind)].bytes_each * encoder.dimension
+    return min(MOST_MEMORY, max(LEAST_MEMORY, round(rows * (each + 800))))
 
 
 @contextmanager
 def _alone(encoder: Encoder) -> Iterator[None]:
-    name = name_of(encoder.pk)
+    name = name_of(encoder)
     if not (_one(LOCK, name) or (False,))[0]:
         raise Conflict("The index is being built already.", code="index_building")
     try:
@@ -171,9 +192,9 @@ def _alone(encoder: Encoder) -> Iterator[None]:
 
 
 @contextmanager
-def _memory(rows: int, dimension: int) -> Iterator[None]:
+def _memory(size: int) -> Iterator[None]:
     """Room for the build, and one process only: parallel builds need shared memory that containers seldom give."""
-    _run(f"SET maintenance_work_mem = '{memory(rows, dimension) // 1024}kB'")
+    _run(f"SET maintenance_work_mem = '{size // 1024}kB'")
     _run("SET max_parallel_maintenance_workers = 0")
     try:
         yield

@@ -18,9 +18,10 @@ from psycopg.errors import QueryCanceled
 
 from retrieval import conf
 from retrieval.errors import Unavailable
-from retrieval.models import Embedding, Encoder, Measure
+from retrieval.models import Embedding, Encoder, IndexKind, Measure
 from retrieval.search import indexes, scope
-from retrieval.search.metrics import METRICS, cosine_distance
+from retrieval.search.kinds import KINDS
+from retrieval.search.metrics import METRICS
 from retrieval.search.scope import Filters, Scope
 from retrieval.search.vectors import QueryVector
 
@@ -32,6 +33,9 @@ SECONDS = 5
 WIDEST = 1_000
 # So many of the nearest by cosine are ranked again by another measure.
 RERANKED = 400
+# So many of the nearest by bits are ranked again by halves: of compact-v1's 256 bits 800 hold 97 % of the ten nearest
+# among 34,000 pictures, 400 hold 96 %.
+RERANKED_BITS = 800
 # One picture per group: so many times more are fetched before the exact scan has to decide.
 PER_GROUP = 4
 # So many of the nearest tell whether anything looks like the query at all.
@@ -129,15 +133,17 @@ def exact(question: Question, sought: Scope) -> list[Row]:
 def approximate(question: Question, sought: Scope) -> list[Row] | None:
     """Rank what the index finds; None when the exact scan is better, no index is sound, or it gave too few."""
     wanted = question.offset + question.k
-    pool = _pool(question, wanted)
-    index = indexes.find(question.encoder)
-    if question.vector is None or pool > WIDEST or index is None or not index.valid:
+    index = indexes.usable(question.encoder)
+    if question.vector is None or index is None:
+        return None
+    pool = _pool(question, wanted, kind=index.kind)
+    if pool > WIDEST:
         return None
     share = sought.candidates / max(1, index.rows)
     if share < UNFILTERED and not sought.more and sought.candidates <= FILTERED_EXACT * conf.get().exact_candidates:
         return None
     _widen(max(list_length(index.rows, share=share), pool))
-    near = _by_index(question, question.vector, rows=sought.rows)
+    near = _by_index(question, question.vector, rows=sought.rows, kind=index.kind)
     found = _grouped(near, pool) if question.group else list(near.values_list("image_id", "distance")[:pool])
     ordered = sorted(found, key=lambda row: (row[1], row[0]))
     return ordered[question.offset : wanted] if _enough(ordered, wanted) else None
@@ -148,12 +154,17 @@ def _enough(found: list[Row], wanted: int) -> bool:
     return len(found) >= wanted
 
 
-def _by_index(question: Question, vector: QueryVector, *, rows: QuerySet[Embedding]) -> QuerySet[Any]:
-    """The rows in the index's order, by cosine, with the distance that was asked for."""
+def _by_index(question: Question, vector: QueryVector, *, rows: QuerySet[Embedding], kind: IndexKind) -> QuerySet[Any]:
+    """The rows in the index's order, by cosine or by bits, with the distance that was asked for."""
     measured = rows.annotate(distance=question.distance)
-    if question.measure == Measure.COSINE:
+    if _in_order(question, kind):
         return measured.order_by("distance")
-    return measured.annotate(near=cosine_distance(vector)).order_by("near")
+    return measured.annotate(near=KINDS[kind].apart(question.encoder, vector)).order_by("near")
+
+
+def _in_order(question: Question, kind: IndexKind) -> bool:
+    """Whether the index gives the rows in the very order that was asked for."""
+    return kind == IndexKind.HALVES and question.measure == Measure.COSINE
 
 
 def list_length(rows: int, *, share: float = 1) -> int:
@@ -167,9 +178,10 @@ def list_length(rows: int, *, share: float = 1) -> int:
     return min(WIDEST, max(40, round(length)))
 
 
-def _pool(question: Question, wanted: int) -> int:
+def _pool(question: Question, wanted: int, *, kind: IndexKind) -> int:
     """How many to take from the index, so that after ranking again or grouping enough are left."""
-    pool = wanted if question.measure == Measure.COSINE else max(RERANKED, 2 * wanted)
+    reranked = RERANKED_BITS if kind == IndexKind.BITS else RERANKED
+    pool = wanted if _in_order(question, kind) else max(reranked, 2 * wanted)
     return max(RERANKED, PER_GROUP * pool) if question.group else pool
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, TextField
+from django.db.models import Avg, Exists, OuterRef, QuerySet, TextField
 from django.db.models.functions import MD5, Cast
 from django.utils import timezone
 from pgvector import HalfVector
@@ -21,6 +21,7 @@ from retrieval.models import Collection, Embedding, EmbeddingDigest, Encoder, Im
 from retrieval.search.vectors import Floats, QueryVector, Vector, raw
 
 READ_AT_ONCE = 1_000
+AVERAGED = 20_000
 
 
 class Sampled(NamedTuple):
@@ -123,6 +124,13 @@ def sample(encoder: Encoder, *, images: QuerySet[Image], most: int, whole_groups
     rows = Embedding.objects.filter(encoder=encoder, image__in=images).order_by(*order).values_list(*fields)[:most]
     for image_id, sha256, tags, group_key, unit, length in rows.iterator(READ_AT_ONCE):
         yield Sampled(image_id, sha256, tags, group_key, raw([unit], [length])[0])
+
+
+def mean(encoder: Encoder) -> list[float] | None:
+    """Return the mean of at most 20,000 unit vectors, drawn by their pictures' ids; None when there is none."""
+    drawn = Embedding.objects.filter(encoder=encoder).order_by(MD5(Cast("image_id", TextField()))).values("vector")
+    found: list[float] | None = drawn[:AVERAGED].aggregate(mean=Avg("vector"))["mean"]
+    return found
 
 
 _STORED = ("image_id", "vector", "length")

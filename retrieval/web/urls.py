@@ -60,6 +60,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("encoders/projections/", encoders.project, name="encoder_project"),
     path("encoders/<uuid:encoder_id>/build/", encoders.build, name="encoder_build"),
     path("encoders/<uuid:encoder_id>/activate/", encoders.activate, name="encoder_activate"),
+    path("encoders/<uuid:encoder_id>/index/", encoders.index, name="encoder_index"),
     path("encoders/<uuid:encoder_id>/drop/", encoders.drop, name="encoder_drop"),
     path("evaluations/", evaluations.page, name="evaluations"),
     path("evaluations/now/", evaluations.now, name="evaluations_now"),

@@ -138,6 +138,8 @@ NAMES = {
     "tags": gettext_lazy("Tags"),
     "group_key": gettext_lazy("Belongs to"),
     "judgements": gettext_lazy("judgements"),
+    "halves": gettext_lazy("half precision"),
+    "bits": gettext_lazy("bits"),
     **{str(value): name for value, name, _text in [*MEASURES, *VISIBILITIES, *ROLES]},
 }
 

@@ -108,6 +108,10 @@ API: dict[str, list[Rule]] = {
     "api/v1/encoders/<encoder_id>/": [Rule("get", signed_in(200)), Rule("delete", admins(409))],
     "api/v1/encoders/<encoder_id>/build/": [Rule("post", admins(409))],
     "api/v1/encoders/<encoder_id>/activate/": [Rule("post", admins(200), {})],
+    "api/v1/encoders/<encoder_id>/index/": [
+        Rule("get", admins(200)),
+        Rule("put", admins(202), {"kind": "bits"}),
+    ],
     # More dimensions than the encoder has: an administrator gets as far as being told so.
     "api/v1/encoders/<encoder_id>/projections/": [Rule("post", admins(400), {"name": "new", "dimension": 9})],
     # Who does not see the collection, be it as an administrator, is told nothing about it.
@@ -193,6 +197,7 @@ WEB: dict[str, list[Rule]] = {
     "encoders/projections/": [Rule("post", page_for_admins(400), {})],
     "encoders/<encoder_id>/build/": [Rule("post", page_for_admins(409), {})],
     "encoders/<encoder_id>/activate/": [Rule("post", page_for_admins(302), {})],
+    "encoders/<encoder_id>/index/": [Rule("post", page_for_admins(302), {"kind": "bits"})],
     "encoders/<encoder_id>/drop/": [Rule("post", page_for_admins(409), {})],
     "evaluations/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(400), {})],
     "evaluations/now/": [Rule("get", page_for_admins(200))],

@@ -7,11 +7,13 @@ import uuid
 import zipfile
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from retrieval import conf
 from retrieval.models import ArchiveImport, ImportIssue
 from tests.factories import EncoderFactory, ImageFactory, UserFactory, job
+from tests.search.rows import put
 
 BASE = "/api/v1/encoders/"
 
@@ -76,6 +78,19 @@ def test_a_worse_encoder_needs_a_reason(admin, active, calls, collection, monkey
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "encoder_incomplete")
     done = client.post(address, {"force_reason": "We know what we do."}, format="json")
     assert (done.status_code, done.json()["state"], done.json()["note"]) == (200, "active", "We know what we do.")
+
+
+def test_the_kind_of_index_is_chosen(admin, owner, active, collection, calls):
+    address = f"{BASE}{active.pk}/index/"
+    assert calls(owner).get(address).status_code == 403
+    refused = calls(admin).put(address, {"kind": "bits"}, format="json")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "encoder_incomplete")
+    put(collection, np.ones((2, 3), np.float32), encoder=active)
+    done = calls(admin).put(address, {"kind": "bits"}, format="json")
+    assert (done.status_code, done.json()) == (202, calls(admin).get(address).json())
+    nothing = {"size": 0, "recall": None, "k": None, "measured_size": None, "measured_at": None}
+    assert done.json() == [{"kind": "halves", "wanted": False, **nothing}, {"kind": "bits", "wanted": True, **nothing}]
+    assert calls(admin).put(address, {"kind": "other"}, format="json").status_code == 400
 
 
 def test_status_counts_only_what_the_caller_sees(owner, stranger, active, collection, calls):

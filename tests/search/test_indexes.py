@@ -11,7 +11,7 @@ from django.db import Error, connection, transaction
 from django.db.transaction import TransactionManagementError
 
 from retrieval.errors import Conflict
-from retrieval.models import Embedding
+from retrieval.models import Embedding, Encoder
 from retrieval.search import indexes
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.search.rows import DIMENSION, clustered, drop_indexes, put
@@ -60,7 +60,7 @@ def test_building_again_changes_nothing(filled):
 
 def oid(encoder):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s)::oid", [f"public.{indexes.name_of(encoder.pk)}"])
+        cursor.execute("SELECT to_regclass(%s)::oid", [f"public.{indexes.name_of(encoder)}"])
         return cursor.fetchone()[0]
 
 
@@ -133,7 +133,7 @@ def test_rebuilding_replaces_the_index(filled):
 
 def test_dropping_leaves_none(filled):
     indexes.build(filled, rows=200)
-    assert indexes.names() == [indexes.name_of(filled.pk)]
+    assert indexes.names() == [indexes.name_of(filled)]
     indexes.drop(filled.pk)
     indexes.drop(filled.pk)
     assert indexes.names() == []
@@ -152,10 +152,16 @@ def test_no_index_is_built_inside_a_transaction(filled):
 
 
 @pytest.mark.parametrize(
-    ("rows", "dimension", "megabytes"), [(10, 256, 64), (100_000, 512, 271), (10_000_000, 1280, 2048)]
+    ("rows", "dimension", "kind", "megabytes"),
+    [
+        (10, 256, "halves", 64),
+        (100_000, 512, "halves", 271),
+        (10_000_000, 1280, "halves", 2048),
+        (100_000, 512, "bits", 88),
+    ],
 )
-def test_memory_grows_with_rows_and_dimension_within_bounds(rows, dimension, megabytes):
-    assert indexes.memory(rows, dimension) // 2**20 == megabytes
+def test_memory_grows_with_rows_and_dimension_within_bounds(rows, dimension, kind, megabytes):
+    assert indexes.memory(rows, Encoder(dimension=dimension, index_kind=kind)) // 2**20 == megabytes
 
 
 def test_statement_is_partial_and_cast(encoder):

@@ -199,7 +199,7 @@ def test_an_index_that_gives_too_few_is_followed_by_the_exact_search(collection,
     starved = query.approximate
     monkeypatch.setattr(query, "MOST_VISITED", 1)
     monkeypatch.setattr(query, "list_length", lambda rows, share: 1)
-    monkeypatch.setattr(query, "_pool", lambda question, wanted: 1)
+    monkeypatch.setattr(query, "_pool", lambda question, wanted, kind: 1)
     sought = scope.resolve(Filters(), encoder=encoder, user=collection.owner, bound=20)
     assert starved(Question(encoder, asked(raw[0]), k=50), sought) is None
     got = nearest(Question(encoder, asked(raw[0]), k=50), user=collection.owner)

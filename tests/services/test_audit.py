@@ -79,8 +79,8 @@ def spoil(name, column="indisvalid"):
 
 def beside(encoder):
     """What a broken rebuild leaves: an index of the same kind under another name."""
-    name = room.name_of(encoder.pk) + "_ccnew"
-    run(room.statement(encoder).replace(" CONCURRENTLY", "").replace(room.name_of(encoder.pk), name))
+    name = room.name_of(encoder) + "_ccnew"
+    run(room.statement(encoder).replace(" CONCURRENTLY", "").replace(room.name_of(encoder), name))
     spoil(name)
     return name
 
@@ -89,8 +89,8 @@ def beside(encoder):
     ("damage", "code"),
     [
         (indexes.drop, "index_missing"),
-        (lambda encoder: spoil(room.name_of(encoder.pk)), "index_invalid"),
-        (lambda encoder: spoil(room.name_of(encoder.pk), "indisready"), "index_invalid"),
+        (lambda encoder: spoil(room.name_of(encoder)), "index_invalid"),
+        (lambda encoder: spoil(room.name_of(encoder), "indisready"), "index_invalid"),
         (beside, "index_invalid"),
         (lambda encoder: spoil("image_tags"), "index_invalid"),
     ],
@@ -105,10 +105,10 @@ def test_each_damage_of_an_index_is_found_and_mended(indexed, damage, code, monk
 
 
 def test_a_half_built_index_is_named_once_whatever_its_table(indexed):
-    spoil(room.name_of(indexed.pk))
+    spoil(room.name_of(indexed))
     spoil("image_tags")
     found = [finding.subject for check in audit.checks() for finding in check.run()]
-    assert found == [room.name_of(indexed.pk), "image_tags"]
+    assert found == [room.name_of(indexed), "image_tags"]
 
 
 @pytest.fixture

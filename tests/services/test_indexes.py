@@ -8,12 +8,13 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from retrieval.models import Collection, RecallFigure
+from retrieval.errors import Conflict, Forbidden
+from retrieval.models import AuditEvent, Collection, IndexKind, RecallFigure
 from retrieval.search import indexes as room
 from retrieval.search import query
 from retrieval.services.encoders import indexes
 from retrieval.services.encoders.indexes import IndexState
-from tests.factories import CollectionFactory, EncoderFactory
+from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.powers import as_operator
 from tests.search.rows import DIMENSION, clustered, drop_indexes, put
 
@@ -40,7 +41,7 @@ def large(encoder):
 
 
 def spoil(encoder):
-    as_operator(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{room.name_of(encoder.pk)}'::regclass")
+    as_operator(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{room.name_of(encoder)}'::regclass")
 
 
 def test_few_vectors_need_no_index(encoder):
@@ -74,7 +75,7 @@ def test_without_the_look_at_it_a_broken_index_is_taken_for_sound_and_stays(larg
 
 
 def test_too_many_dimensions_stay_without(large):
-    large.dimension = room.MOST_DIMENSIONS + 1
+    large.dimension = 4_001
     assert indexes.report(large).state == IndexState.UNNEEDED
 
 
@@ -123,6 +124,40 @@ def test_guard_leaves_deleted_pictures_out(encoder):
     indexes.ensure(encoder)
     Collection.objects.get().images.first().embeddings.update(collection=None)
     assert indexes.guard(queries=100).queries == 59
+
+
+def test_another_kind_is_built_beside_the_one_in_use_and_measured(large):
+    indexes.ensure(large)
+    indexes.measure_new()
+    chosen = indexes.choose(large, IndexKind.BITS, user=UserFactory(is_staff=True, is_superuser=True))
+    assert (chosen.index_kind, len(chosen.bits_centre)) == ("bits", DIMENSION)
+    assert indexes.tidy() == []  # searches still use it
+    assert indexes.ensure(chosen).state == IndexState.READY
+    assert indexes.tidy() == [room.name_of(chosen, IndexKind.HALVES)]
+    indexes.measure_new()
+    indexes.measure_new()
+    halves, bits = indexes.choices(chosen)
+    assert (halves.kind, halves.wanted, halves.size) == (IndexKind.HALVES, False, 0)
+    assert (bits.kind, bits.wanted, bits.size) == (IndexKind.BITS, True, room.find(chosen).size)
+    assert bits.measured.recall == 1.0  # of 300 all are ranked again
+    assert halves.measured.size > 0
+    assert RecallFigure.objects.count() == 2
+    assert AuditEvent.objects.get(action="encoder.index").detail == {"name": large.name, "kind": "bits"}
+
+
+def test_back_to_halves(large):
+    admin = UserFactory(is_staff=True, is_superuser=True)
+    chosen = indexes.choose(indexes.choose(large, IndexKind.BITS, user=admin), IndexKind.HALVES, user=admin)
+    assert (chosen.index_kind, chosen.bits_centre) == ("halves", None)
+    assert indexes.ensure(chosen).state == IndexState.READY
+
+
+def test_a_kind_is_chosen_by_administrators_once_there_are_vectors(encoder):
+    with pytest.raises(Forbidden):
+        indexes.choose(encoder, IndexKind.BITS, user=UserFactory(is_staff=True))
+    with pytest.raises(Conflict) as refused:
+        indexes.choose(encoder, IndexKind.BITS, user=UserFactory(is_staff=True, is_superuser=True))
+    assert refused.value.code == "encoder_incomplete"
 
 
 def run(*words):

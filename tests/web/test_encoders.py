@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from retrieval.models import Embedding, Encoder, EncoderState
+from retrieval.models import Embedding, Encoder, EncoderState, RecallFigure
 from tests.factories import EncoderFactory, UserFactory
 from tests.web.library import put
 
@@ -146,3 +146,23 @@ def test_only_administrators_learn_projections(page, admin, encoder):
     assert "encoders/projections/" not in page.get("/encoders/").content.decode()
     assert "encoders/projections/" in admin.get("/encoders/").content.decode()
     assert page.post("/encoders/projections/", {}).status_code == 403
+
+
+def test_an_administrator_chooses_the_kind_of_index(page, admin, other):
+    RecallFigure.objects.create(encoder=other, kind="halves", size=3 * 2**20, recall=0.9912, queries=100, k=10)
+    address = f"/encoders/{other.pk}/index/"
+    assert address not in page.get("/encoders/").content.decode()
+    text = admin.get("/encoders/").content.decode()
+    assert "half precision" in text
+    assert "3.0\xa0MB" in text
+    assert "99.1" in text
+    answer = admin.post(address, {"kind": "bits"}, follow=True)
+    assert "The index is being built" in answer.content.decode()
+    other.refresh_from_db()
+    assert (other.index_kind, list(other.bits_centre)) == ("bits", [1, 0, 0])
+
+
+def test_a_kind_that_there_is_not_is_refused(admin, other):
+    assert admin.post(f"/encoders/{other.pk}/index/", {"kind": "nonsense"}).status_code == 400
+    other.refresh_from_db()
+    assert other.index_kind == "halves"

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from retrieval.models import Encoder, EncoderState
+from retrieval.models import Encoder, EncoderState, IndexKind
 from retrieval.services.encoders import encoders, origins, projections
 
 
@@ -60,6 +60,24 @@ class EncoderSerializer(serializers.ModelSerializer[Encoder]):
     def to_representation(self, encoder: Encoder) -> dict[str, Any]:
         """Return what the caller may read."""
         return super().to_representation(origins.as_seen_by(self.context["request"].user, encoder))
+
+
+class IndexSerializer(serializers.Serializer[Any]):
+    """One kind of index; ``size`` in bytes, 0 where there is none; ``recall`` as it was last measured, of ``k``."""
+
+    kind = serializers.ChoiceField(IndexKind.choices)
+    wanted = serializers.BooleanField()
+    size = serializers.IntegerField()
+    recall = serializers.FloatField(source="measured.recall", default=None, allow_null=True)
+    k = serializers.IntegerField(source="measured.k", default=None, allow_null=True)
+    measured_size = serializers.IntegerField(source="measured.size", default=None, allow_null=True)
+    measured_at = serializers.DateTimeField(source="measured.at", default=None, allow_null=True)
+
+
+class IndexInput(serializers.Serializer[Any]):
+    """Which kind is wanted."""
+
+    kind = serializers.ChoiceField(IndexKind.choices)
 
 
 class ActivationInput(serializers.Serializer[Any]):

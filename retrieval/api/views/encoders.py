@@ -10,10 +10,18 @@ from rest_framework.response import Response
 
 from retrieval import tasks
 from retrieval.api.base import ApiView, checked
-from retrieval.api.serializers.encoders import ActivationInput, EncoderSerializer, ProjectionInput
-from retrieval.services.encoders import encoders, projections
+from retrieval.api.serializers.encoders import (
+    ActivationInput,
+    EncoderSerializer,
+    IndexInput,
+    IndexSerializer,
+    ProjectionInput,
+)
+from retrieval.models import Encoder, IndexKind
+from retrieval.services.encoders import encoders, indexes, projections
 from retrieval.services.encoders.projections import ProjectionRequest
 from retrieval.services.images import collections
+from retrieval.services.people import rights
 
 
 class EncodersView(ApiView):
@@ -68,6 +76,29 @@ class ActivateView(ApiView):
         encoder = encoders.activate(found, user=self.person, force_reason=reason)
         tasks.wake(tasks.reconcile)
         return Response(self.shown(EncoderSerializer, encoder))
+
+
+class IndexView(ApiView):
+    """By which kind of index searches by an encoder find."""
+
+    more_failures = frozenset({409})
+
+    @extend_schema(responses=IndexSerializer(many=True))
+    def get(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
+        """Show the kinds, which of them is wanted, how large each is and what it found. Administrators only."""
+        rights.require_administrator(self.person)
+        return self._choices(encoders.get(encoder_id, seen_by=self.person), status=200)
+
+    @extend_schema(request=IndexInput, responses={202: IndexSerializer(many=True)})
+    def put(self, request: Request, encoder_id: UUID) -> Response:
+        """Want another kind; searches use the one there is until it is built. Administrators only."""
+        kind = IndexKind(checked(IndexInput, request.data)["kind"])
+        encoder = indexes.choose(encoders.get(encoder_id, seen_by=self.person), kind, user=self.person)
+        tasks.wake(tasks.care_for_indexes)
+        return self._choices(encoder, status=202)
+
+    def _choices(self, encoder: Encoder, *, status: int) -> Response:
+        return Response(IndexSerializer(indexes.choices(encoder), many=True).data, status=status)
 
 
 class ProjectionsView(ApiView):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
+from django.db import transaction
 
 from retrieval import conf
 from retrieval.errors import Conflict
-from retrieval.models import Encoder, RecallFigure
-from retrieval.search import counts, indexes, recall
+from retrieval.models import Encoder, IndexKind, RecallFigure
+from retrieval.search import counts, indexes, recall, stored
+from retrieval.services.people import accounts, rights
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +43,48 @@ class IndexReport:
     state: IndexState
     vectors: int
     size: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One kind of index for an encoder: whether it is the wanted one, its size now, and what was last measured of it.
+
+    ``size`` is 0 where there is none; ``measured`` is None until there was one to measure.
+    """
+
+    kind: IndexKind
+    wanted: bool
+    size: int
+    measured: RecallFigure | None
+
+
+def choices(encoder: Encoder) -> list[Choice]:
+    """Return the kinds of index that the encoder can have, the usual one first."""
+    figures = {kind: encoder.recall_figures.filter(kind=kind).first() for kind in IndexKind}
+    found = {kind: indexes.find(encoder, kind) for kind in IndexKind}
+    return [
+        Choice(kind, kind == encoder.index_kind, index.size if index and index.valid else 0, figures[kind])
+        for kind, index in found.items()
+    ]
+
+
+def choose(encoder: Encoder, kind: IndexKind, *, user: User) -> Encoder:
+    """Let the encoder be searched by another kind of index, once the care for indexes has built it.
+
+    Until then it is searched by the one that it has. The edge wakes that care. Raises Forbidden for other than
+    administrators, and Conflict (encoder_incomplete) while there is no vector to tell bits apart by.
+    """
+    rights.require_administrator(user)
+    centre = stored.mean(encoder) if kind == IndexKind.BITS else None
+    if kind == IndexKind.BITS and centre is None:
+        raise Conflict("There is no vector by this encoder yet; build it first.", code="encoder_incomplete")
+    with transaction.atomic():
+        row = Encoder.objects.select_for_update().get(pk=encoder.pk)
+        if row.index_kind != kind:
+            row.index_kind, row.bits_centre = kind, centre
+            row.save(update_fields=["index_kind", "bits_centre"])
+            accounts.record(user, "encoder.index", row, name=row.name, kind=kind.value)
+    return row
 
 
 def overview() -> list[IndexReport]:
@@ -87,8 +135,8 @@ def drop(encoder: Encoder) -> None:
 
 
 def tidy() -> list[str]:
-    """Drop indexes whose encoder is gone and what broken rebuilds left; return their names."""
-    kept = {indexes.name_of(pk) for pk in Encoder.objects.values_list("pk", flat=True)}
+    """Drop indexes whose encoder is gone or wants another kind by now, and what broken rebuilds left; return names."""
+    kept = {name for encoder in Encoder.objects.all() for name in indexes.needed(encoder)}
     strays = [name for name in indexes.names() if name not in kept]
     for name in strays:
         indexes.drop_named(name)
@@ -100,14 +148,20 @@ def half_built() -> list[str]:
     return indexes.half_built()
 
 
-def mend() -> None:
-    """Build what encoders lack, drop what is nobody's, and finish every other half-built index.
+def care() -> None:
+    """Build what encoders lack, drop what is nobody's, and measure what was not measured yet.
 
     May take minutes. Another builder at work is left alone.
     """
     for encoder in Encoder.objects.wanted():
         ensure(encoder)
     tidy()
+    measure_new()
+
+
+def mend() -> None:
+    """Do what ``care`` does, and finish every other half-built index."""
+    care()
     for name in half_built():
         indexes.finish(name)
 
@@ -119,12 +173,27 @@ def guard(*, queries: int = GUARD_QUERIES, k: int = GUARD_K) -> RecallFigure | N
     anyway.
     """
     encoder = Encoder.objects.active()
-    if encoder is None or report(encoder).state != IndexState.READY:
+    return measure(encoder, queries=queries, k=k) if encoder else None
+
+
+def measure_new() -> None:
+    """Measure the indexes of which nothing was measured yet, so that kinds can be compared."""
+    for encoder in Encoder.objects.wanted():
+        if not encoder.recall_figures.filter(kind=encoder.index_kind).exists():
+            measure(encoder)
+
+
+def measure(encoder: Encoder, *, queries: int = GUARD_QUERIES, k: int = GUARD_K) -> RecallFigure | None:
+    """Do what ``guard`` does for any encoder."""
+    now = report(encoder)
+    if now.state != IndexState.READY:
         return None
     found = recall.shares(encoder, queries=queries, k=k)
     if not found:
         return None
-    figure = RecallFigure.objects.create(encoder=encoder, recall=float(np.mean(found)), queries=len(found), k=k)
+    figure = RecallFigure.objects.create(
+        encoder=encoder, kind=encoder.index_kind, size=now.size, recall=float(np.mean(found)), queries=len(found), k=k
+    )
     log.info("recall_measured", encoder=encoder.name, recall=figure.recall, queries=figure.queries, k=k)
     return figure
 
@@ -136,5 +205,5 @@ def _state(encoder: Encoder, index: indexes.Index | None, vectors: int) -> Index
         return IndexState.BUILDING
     if index is not None:
         return IndexState.INVALID
-    worth_it = vectors > conf.get().exact_candidates and encoder.dimension <= indexes.MOST_DIMENSIONS
+    worth_it = vectors > conf.get().exact_candidates and indexes.can_be_built(encoder)
     return IndexState.MISSING if worth_it else IndexState.UNNEEDED

@@ -181,7 +181,7 @@ def meaning(name: str) -> str:
     said = {
         "full": _("as it is, vectors in single precision"),
         "half": _("vectors in half precision, as search stores them"),
-        "bits": _("one bit for each number finds 400, half precision puts them in order"),
+        "bits": _("one bit for each number finds 800, half precision puts them in order"),
         "int8": _("the network in 8 bits"),
         "pca": _("shorter vectors"),
         "pruned": _("fewer channels, then a short fine-tune"),

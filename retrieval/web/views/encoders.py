@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from retrieval import tasks
 from retrieval.errors import Conflict, InvalidInput
-from retrieval.models import Encoder, EncoderState
-from retrieval.services.encoders import encoders, origins, projections
+from retrieval.models import Encoder, EncoderState, IndexKind
+from retrieval.services.encoders import encoders, indexes, origins, projections
 from retrieval.services.encoders.encoders import Progress
 from retrieval.services.encoders.projections import ProjectionRequest
 from retrieval.services.images import collections
@@ -31,11 +31,15 @@ OF_A_COLLECTION = re.compile(r"collection ([0-9a-f-]{36}) by (\w+)(.*)")
 
 @dataclass(frozen=True)
 class Row:
-    """One encoder as the page shows it: progress only while it is built, one mAP per set (None: not measured)."""
+    """One encoder as the page shows it: progress only while it is built, one mAP per set (None: not measured).
+
+    ``choices`` are the kinds of index, for administrators; how large one is tells of pictures that others do not see.
+    """
 
     encoder: Encoder
     progress: Progress | None
     scores: list[float | None]
+    choices: list[indexes.Choice]
 
 
 @require_safe
@@ -70,6 +74,19 @@ def activate(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
     found = encoders.get(encoder_id, seen_by=person(request))
     encoder = encoders.activate(found, user=person(request), force_reason=reason)
     messages.success(request, _("Searches use {name} now.").format(name=encoder.name))
+    return redirect("web:encoders")
+
+
+@require_POST
+@for_people
+def index(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
+    """Let searches find by another kind of index, once it is built."""
+    wanted, kind = encoders.get(encoder_id, seen_by=person(request)), request.POST.get("kind", "")
+    if kind not in IndexKind.values:
+        raise InvalidInput.of("kind", f"The kind is one of {', '.join(IndexKind.values)}.")
+    indexes.choose(wanted, IndexKind(kind), user=person(request))
+    tasks.wake(tasks.care_for_indexes)
+    messages.success(request, _("The index is being built; until then searches use the one there is."))
     return redirect("web:encoders")
 
 
@@ -122,7 +139,8 @@ def _table(request: HttpRequest) -> dict[str, Any]:
     sets = sorted({name for encoder in rows for name in encoder.scores})
     shown = [_row(encoder, sets, request) for encoder in rows]
     building = any(row.progress and not row.progress.complete for row in shown)
-    return {"rows": shown, "sets": _titles(sets, request), "building": building}
+    choices = any(row.choices for row in shown)
+    return {"rows": shown, "sets": _titles(sets, request), "building": building, "choices": choices}
 
 
 def _titles(sets: list[str], request: HttpRequest) -> list[str]:
@@ -139,4 +157,6 @@ def _titles(sets: list[str], request: HttpRequest) -> list[str]:
 def _row(encoder: Encoder, sets: list[str], request: HttpRequest) -> Row:
     building = encoder.state == EncoderState.BUILDING
     scores = [encoder.scores.get(name, {}).get("map") for name in sets]
-    return Row(encoder, encoders.progress(encoder, seen_by=request.user) if building else None, scores)
+    progress = encoders.progress(encoder, seen_by=request.user) if building else None
+    can_choose = rights.administrator(request.user) and encoder.state != EncoderState.DRAFT
+    return Row(encoder, progress, scores, indexes.choices(encoder) if can_choose else [])
