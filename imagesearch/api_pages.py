@@ -13,8 +13,7 @@ SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        "EvaluationStateEnum": "retrieval.models.EvaluationState",
-        "CompressionStateEnum": "retrieval.models.RunState",
+        "LongJobStateEnum": "retrieval.models.LongJobState",
         "LabelsEnum": "retrieval.models.Labels",
         "PictureLabelsEnum": "retrieval.models.PICTURE_LABELS",
         "RoleEnum": "retrieval.models.Role",

@@ -155,7 +155,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 60
 CELERY_TASK_TIME_LIMIT = 90
 CELERY_TASK_DEFAULT_QUEUE = "embedding"
-LONG_TASKS = ("run_import", "care_for_indexes", "guard_recall", "drop_expired")
+LONG_TASKS = ("long_job", "care_for_indexes", "guard_recall", "drop_expired")
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 # A new child loads torch and the encoder before it answers. On a busy machine Celery's 4 s are too few: it would kill
@@ -164,12 +164,7 @@ CELERY_WORKER_PROC_ALIVE_TIMEOUT = 3600
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
-CELERY_TASK_ROUTES = {
-    **{f"retrieval.tasks.{name}": {"queue": "imports"} for name in LONG_TASKS},
-    "retrieval.tasks.train": {"queue": "training"},
-    "retrieval.tasks.evaluate": {"queue": "training"},
-    "retrieval.tasks.compress": {"queue": "training"},
-}
+CELERY_TASK_ROUTES = {f"retrieval.tasks.{name}": {"queue": "long"} for name in LONG_TASKS}
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "retrieval.tasks.reconcile", "schedule": 30.0, "options": {"expires": 300}},
     "purge": {"task": "retrieval.tasks.purge", "schedule": 30.0, "options": {"expires": 300}},

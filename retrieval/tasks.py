@@ -19,15 +19,14 @@ from django.db import OperationalError as DatabaseAway
 from kombu.exceptions import OperationalError
 
 from retrieval import live_encoders, weight_files
-from retrieval.errors import RetrievalError, Unavailable, WeightsError
-from retrieval.models import Compression, Encoder, Evaluation, TrainingRun
-from retrieval.services.encoders import compressions, indexes, training
+from retrieval.errors import Unavailable, WeightsError
+from retrieval.models import Encoder, LongJob
 from retrieval.services.encoders import encoders as encoder_life
-from retrieval.services.evaluation import evaluations
-from retrieval.services.images import archives, idempotency, images, leftovers, lines, purging, thumbnails
-from retrieval.services.operations import clocks, status
+from retrieval.services.encoders import indexes
+from retrieval.services.images import idempotency, images, leftovers, purging, thumbnails
+from retrieval.services.operations import clocks, long_work, status
 from retrieval.services.people import accounts, sessions
-from retrieval.work import derived, jobs, leases
+from retrieval.work import derived, jobs, leases, long_jobs
 
 log = structlog.get_logger(__name__)
 
@@ -155,14 +154,8 @@ def reconcile() -> None:
         _publish(embed, (image_id,))
     if derived.waiting():
         _publish(derive, ())
-    for import_id in archives.unfinished():
-        _publish(run_import, (import_id,))
-    for run_id in training.unfinished()[:1]:
-        _publish(train, (run_id,))
-    for evaluation_id in evaluations.unfinished()[:1]:
-        _publish(evaluate, (evaluation_id,))
-    for compression_id in compressions.unfinished()[:1]:
-        _publish(compress, (compression_id,))
+    for name, pk in long_work.next_up():
+        _publish(long_job, (name, pk))
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
@@ -173,19 +166,6 @@ def derive() -> None:
         _publish(derive, ())
 
 
-@shared_task(soft_time_limit=3600, time_limit=3700)
-def run_import(import_id: str) -> None:
-    """Take an archive apart for a turn; the next is for whoever has waited longest."""
-    try:
-        had_a_turn = archives.run(uuid.UUID(import_id))
-    except RetrievalError as error:
-        log.warning("import_failed", code=error.code, reason=error.message)
-        had_a_turn = False
-    _publish(embed, ())
-    for following in archives.unfinished()[:1] if had_a_turn else []:
-        _publish(run_import, (following,))
-
-
 @shared_task
 def purge() -> None:
     """Remove for good what was deleted and whose undo time is over, leftovers of broken-off uploads, and old keys.
@@ -194,28 +174,28 @@ def purge() -> None:
     """
     images.purge_deleted(seconds=PURGE_SECONDS)
     leftovers.sweep()
-    compressions.tidy()
+    long_work.tidy()
     idempotency.forget_old()
     thumbnails.note_digests(limit=DIGESTS_AT_ONCE)
     if purging.more_to_purge():
         _publish(purge, ())
 
 
-@shared_task(soft_time_limit=3600, time_limit=3700)
+@shared_task(soft_time_limit=None, time_limit=None)
 def care_for_indexes() -> None:
     """Build the indexes that became worth it, repair broken ones, drop those whose encoder is gone; look at times."""
     clocks.set_right()
     indexes.care()
 
 
-@shared_task(soft_time_limit=3600, time_limit=3700)
+@shared_task(soft_time_limit=None, time_limit=None)
 def guard_recall() -> None:
     """Compare approximate with exact answers and keep the figure."""
     if status.take_turn("guard_recall", every=NIGHT):
         indexes.guard()
 
 
-@shared_task(soft_time_limit=3600, time_limit=3700)
+@shared_task(soft_time_limit=None, time_limit=None)
 def drop_expired() -> None:
     """Drop retired encoders that nobody went back to, sessions that are over, and old addresses in the trail."""
     if status.take_turn("drop_expired", every=NIGHT):
@@ -231,40 +211,34 @@ def set_times_right() -> None:
 
 
 @shared_task(soft_time_limit=None, time_limit=None)
-def train(run_id: str) -> None:
-    """Train an encoder as a run's row says, then begin the next in line."""
-    _long(train, run_id, kind=TrainingRun, service=training)
+def long_job(name: str, pk: str) -> None:
+    """Work on a row of this kind of long work for one turn, then begin the next in line.
 
-
-@shared_task(soft_time_limit=None, time_limit=None)
-def evaluate(evaluation_id: str) -> None:
-    """Measure encoders as an evaluation's row says, then begin the next in line."""
-    _long(evaluate, evaluation_id, kind=Evaluation, service=evaluations)
-
-
-@shared_task(soft_time_limit=None, time_limit=None)
-def compress(compression_id: str) -> None:
-    """Measure smaller encoders as a compression's row says, then begin the next in line."""
-    _long(compress, compression_id, kind=Compression, service=compressions)
-
-
-def _long(task: Task, pk: str, *, kind: type[lines.Work], service: Any) -> None:
-    """Do the work of a row; whatever it breaks off for is written on the row, which would else be taken for running."""
+    Whatever it breaks off for is written on the row, which would else be taken for running. Its worker is one process
+    with threads, in which Celery's time limits do not act: the kind's own do.
+    """
     _watch_for_the_end()
+    kind = long_work.KINDS[name]
     try:
-        done = service.run(uuid.UUID(pk))
+        done = long_jobs.run(kind, uuid.UUID(pk))
     except Exception as error:
-        log.exception("long_work_broke_off", task=task.name, row=pk)
-        lines.break_off(kind, uuid.UUID(pk), error)
+        log.exception("long_job_broke_off", kind=name, row=pk)
+        long_jobs.break_off(kind, uuid.UUID(pk), error)
         return
-    for following in service.unfinished()[:1] if done else []:
-        _publish(task, (following,))
+    _publish(embed, ())
+    for following in long_jobs.next_up(kind)[:1] if done else []:
+        _publish(long_job, (name, following))
+
+
+def wake_long_job(row: LongJob) -> None:
+    """Wake the worker for long work once the row is committed."""
+    wake(long_job, long_work.kind_of(row).name, row.pk)
 
 
 @worker_shutting_down.connect
 def say_that_the_end_comes(**_: Any) -> None:
     """Nothing but a flag: this runs in the handler of the signal, in the midst of anything."""
-    lines.stopping.set()
+    long_jobs.stopping.set()
 
 
 @cache
@@ -274,9 +248,9 @@ def _watch_for_the_end() -> None:
 
 def _give_back_at_the_end() -> None:
     """An orderly end costs long work no attempt; who is at it notices, and ends."""
-    lines.stopping.wait()
+    long_jobs.stopping.wait()
     try:
-        lines.give_back()
+        long_jobs.give_back()
     except (DatabaseAway, InterfaceError) as error:
         log.warning("database_away", reason=str(error).strip())
     finally:

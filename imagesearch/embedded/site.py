@@ -35,9 +35,9 @@ def programs() -> dict[str, Service]:
     """Web server, worker, worker for long jobs, and scheduler, by the name that ``manage.py program`` takes.
 
     The web server is one process with threads, so that one copy of the encoder serves all of them. A bad file may kill
-    the worker's child: the worker starts a new one. Long jobs have a worker of their own, in one process and without
-    time limits, so that an hour of training keeps no picture waiting; it has four threads, as one training, one
-    evaluation and one compression run at a time, which leaves one for archives.
+    the worker's child: the worker starts a new one. Long jobs have a worker of their own, in one process, so
+    that an hour of training keeps no picture waiting; it has four threads, as one training, one evaluation and one
+    compression run at a time, which leaves one for archives.
     """
     return {
         "web": Service(
@@ -50,7 +50,7 @@ def programs() -> dict[str, Service]:
             stop_least=4,
         ),
         "worker": _celery("worker", WORKERS, "one@%h", "--queues", "embedding", "--pool", "prefork", "-c", "1"),
-        "long-worker": _celery("long-worker", WORKERS, "long@%h", "--queues", "imports,training", *LONG),
+        "long-worker": _celery("long-worker", WORKERS, "long@%h", "--queues", "long", *LONG),
         "scheduler": _celery("scheduler", SCHEDULER, "imagesearch.scheduler:Scheduler"),
     }
 

@@ -2,8 +2,8 @@
 
 from django.apps import apps
 
-from retrieval.admin import collections, encoders, images, jobs, names, operations, people
+from retrieval.admin import collections, encoders, images, jobs, long_jobs, names, operations, people
 
-__all__ = ["collections", "encoders", "images", "jobs", "names", "operations", "people"]
+__all__ = ["collections", "encoders", "images", "jobs", "long_jobs", "names", "operations", "people"]
 
 names.give(apps.get_app_config("retrieval").get_models())

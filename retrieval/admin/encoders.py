@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from retrieval import tasks
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.errors import RetrievalError
-from retrieval.models import Encoder, EncoderState, RecallFigure, TrainingRun
+from retrieval.models import Encoder, EncoderState, RecallFigure
 from retrieval.services.encoders import encoders
 from retrieval.services.people import rights
 
@@ -101,11 +101,3 @@ class RecallFigureAdmin(ReadOnlyAdmin):
 
     list_display = ("at", "encoder", "recall", "queries", "k")
     list_filter = ("encoder",)
-
-
-@admin.register(TrainingRun)
-class TrainingRunAdmin(ReadOnlyAdmin):
-    """What was trained, how far it is, and what came out."""
-
-    list_display = ("name", "recipe", choice("state"), "step", "steps", "user", "encoder", "created_at")
-    list_filter = ("state", "recipe")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from retrieval import tasks
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice, link
-from retrieval.models import ArchiveImport, EmbeddingJob, ImportIssue, JobOverview
+from retrieval.models import EmbeddingJob, ImportIssue, JobOverview
 from retrieval.services.images import moderation
 from retrieval.services.people import rights
 
@@ -46,15 +46,6 @@ class JobAdmin(ReadOnlyAdmin):
         count = moderation.try_again(chosen, actor=actor(request))
         tasks.wake(tasks.embed)
         self.message_user(request, _("%d jobs will be tried again.") % count)
-
-
-@admin.register(ArchiveImport)
-class ArchiveImportAdmin(ReadOnlyAdmin):
-    """Archives, how far they are, and how many members were refused."""
-
-    list_display = ("name", "collection", "user", choice("state"), "total", "done", "failed", "skipped", "created_at")
-    list_filter = ("state",)
-    search_fields = ("name",)
 
 
 @admin.register(ImportIssue)

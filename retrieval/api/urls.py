@@ -5,19 +5,25 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from retrieval.api.serializers.compressions import CompressionSerializer, CompressionTableSerializer
+from retrieval.api.serializers.evaluations import EvaluationResultSerializer, EvaluationSerializer
+from retrieval.api.serializers.images import ImportSerializer, WholeImportSerializer
+from retrieval.api.serializers.training import TrainingSerializer, WholeTrainingSerializer
 from retrieval.api.views import (
     accounts,
     archives,
+    asking,
     collections,
-    compressions,
     encoders,
-    evaluations,
     images,
     judgements,
+    long_jobs,
     search,
     status,
-    training,
 )
+from retrieval.services.encoders import compressions, training
+from retrieval.services.evaluation import evaluations
+from retrieval.services.images import archives as archiving
 
 app_name = "api"
 
@@ -65,7 +71,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/<uuid:image_id>/retry/", images.RetryView.as_view(), name="retry"),
     path("images/<uuid:image_id>/similar/", search.SimilarView.as_view(), name="similar"),
     path("archives/", archives.ArchivesView.as_view(), name="archives"),
-    path("imports/<uuid:import_id>/", archives.ImportView.as_view(), name="import"),
+    *long_jobs.routes(archiving.KIND, listed=ImportSerializer, whole=WholeImportSerializer),
     path("search/", search.SearchView.as_view(), name="search"),
     path("encoders/", encoders.EncodersView.as_view(), name="encoders"),
     path("encoders/<uuid:encoder_id>/", encoders.EncoderView.as_view(), name="encoder"),
@@ -73,22 +79,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("encoders/<uuid:encoder_id>/activate/", encoders.ActivateView.as_view(), name="activate"),
     path("encoders/<uuid:encoder_id>/index/", encoders.IndexView.as_view(), name="encoder_index"),
     path("encoders/<uuid:encoder_id>/projections/", encoders.ProjectionsView.as_view(), name="projections"),
-    path("evaluations/", evaluations.EvaluationsView.as_view(), name="evaluations"),
-    path("evaluations/<uuid:evaluation_id>/", evaluations.EvaluationView.as_view(), name="evaluation"),
+    *long_jobs.routes(
+        evaluations.KIND, listed=EvaluationSerializer, whole=EvaluationResultSerializer, jobs=asking.Evaluations
+    ),
     path("judgements/", judgements.JudgementsView.as_view(), name="judgements"),
     path("judgements/pools/", judgements.PoolsView.as_view(), name="pools"),
     path("judgements/pools/<uuid:pool_id>/", judgements.PoolView.as_view(), name="pool"),
-    path("compressions/", compressions.CompressionsView.as_view(), name="compressions"),
-    path("compressions/<uuid:compression_id>/", compressions.CompressionView.as_view(), name="compression"),
-    path(
-        "compressions/<uuid:compression_id>/cancel/",
-        compressions.CancelCompressionView.as_view(),
-        name="compression-cancel",
+    *long_jobs.routes(
+        compressions.KIND, listed=CompressionSerializer, whole=CompressionTableSerializer, jobs=asking.Compressions
     ),
-    path("compressions/<uuid:compression_id>/adopt/", compressions.AdoptView.as_view(), name="compression-adopt"),
-    path("training/", training.TrainingsView.as_view(), name="trainings"),
-    path("training/<uuid:run_id>/", training.TrainingView.as_view(), name="training"),
-    path("training/<uuid:run_id>/cancel/", training.CancelTrainingView.as_view(), name="training-cancel"),
+    path("compressions/<uuid:job_id>/adopt/", asking.AdoptView.as_view(), name="compression-adopt"),
+    *long_jobs.routes(training.KIND, listed=TrainingSerializer, whole=WholeTrainingSerializer, jobs=asking.Trainings),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^.*$", status.UnknownView.as_view(), name="unknown"),

@@ -5,15 +5,17 @@ from retrieval.models.collections import Collection, Membership, Role, Visibilit
 from retrieval.models.compressions import Compression
 from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest
 from retrieval.models.encoders import Encoder, EncoderState, IndexKind, Measure
-from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, EvaluationState, GroupRule, Labels
+from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, GroupRule, Labels
 from retrieval.models.images import Image, ImageDigest, Status
-from retrieval.models.imports import ArchiveImport, ImportIssue, ImportState
+from retrieval.models.imports import ArchiveImport, ImportIssue
 from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverview, JobState
 from retrieval.models.judgements import Grade, Judgement, Pool
+from retrieval.models.long_jobs import GOING, LongJob, LongJobState
 from retrieval.models.operations import Heartbeat, RecallFigure
-from retrieval.models.training import RunState, TrainingRun
+from retrieval.models.training import TrainingRun
 
 __all__ = [
+    "GOING",
     "PICTURE_LABELS",
     "ApiToken",
     "ArchiveImport",
@@ -27,7 +29,6 @@ __all__ = [
     "Encoder",
     "EncoderState",
     "Evaluation",
-    "EvaluationState",
     "FirstLink",
     "Grade",
     "GroupRule",
@@ -36,7 +37,6 @@ __all__ = [
     "Image",
     "ImageDigest",
     "ImportIssue",
-    "ImportState",
     "IndexKind",
     "JobEvent",
     "JobEventKind",
@@ -44,12 +44,13 @@ __all__ = [
     "JobState",
     "Judgement",
     "Labels",
+    "LongJob",
+    "LongJobState",
     "Measure",
     "Membership",
     "Pool",
     "RecallFigure",
     "Role",
-    "RunState",
     "Session",
     "Status",
     "TrainingRun",

@@ -160,3 +160,9 @@ def span(seconds: int) -> str:
     if seconds < 90:
         return gettext("about {n} s left").format(n=seconds)
     return gettext("about {n} min left").format(n=round(seconds / 60))
+
+
+@register.filter
+def jobs(kind: Any) -> str:
+    """Return what the pages call a kind of long work."""
+    return str(words.JOBS[str(kind)])

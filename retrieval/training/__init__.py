@@ -4,13 +4,13 @@ from retrieval.training.config import AugmentConfig, OptimiserConfig, RunConfig,
 from retrieval.training.data import PictureSet, from_arrays, from_folder, from_manifest
 from retrieval.training.distill import Distill, DistillOptions
 from retrieval.training.drawing import Artist, Inversion
-from retrieval.training.loop import CHECKPOINT, Diverged, Hooks, Job, Progress, averaged, fit
+from retrieval.training.loop import CHECKPOINT, Hooks, Job, Progress, averaged, fit
 from retrieval.training.prune import prune
 from retrieval.training.recipes import require_recipe
 from retrieval.training.runs import Places, Result, run
 
 __all__ = [
-    "CHECKPOINT", "Artist", "AugmentConfig", "Distill", "DistillOptions", "Diverged", "Hooks", "Inversion", "Job",
+    "CHECKPOINT", "Artist", "AugmentConfig", "Distill", "DistillOptions", "Hooks", "Inversion", "Job",
     "OptimiserConfig", "PictureSet", "Places", "Progress", "Result", "RunConfig", "SamplingConfig", "ScheduleConfig",
     "averaged", "drawing", "fit", "from_arrays", "from_folder", "from_manifest", "prune", "require_recipe", "run",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from retrieval.errors import RetrievalError
 from retrieval.training.augment import augment
 from retrieval.training.config import OptimiserConfig, RunConfig
 from retrieval.training.data import PictureSet
@@ -28,8 +29,10 @@ BEST = "best.pt"
 Score = Callable[[Recipe], float]
 
 
-class Diverged(RuntimeError):
+class Diverged(RetrievalError):
     """The loss is no longer a finite number; the step is named."""
+
+    code = "diverged"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from typing import Any
 
+from django.urls import URLPattern, URLResolver, path, register_converter
+
+from retrieval.services.operations import long_work
 from retrieval.web.views import (
     account,
     activity,
@@ -13,14 +16,33 @@ from retrieval.web.views import (
     entry,
     evaluations,
     judging,
+    long_jobs,
     media,
     pictures,
     search,
     training,
     uploads,
 )
+from retrieval.work import Kind
 
 app_name = "web"
+
+
+class KindConverter:
+    """Path converter: the name of a kind of long work, as its list is called."""
+
+    regex = "|".join(long_work.KINDS)
+
+    def to_python(self, name: str) -> Kind[Any]:
+        """Return the kind."""
+        return long_work.KINDS[name]
+
+    def to_url(self, kind: Kind[Any] | str) -> str:
+        """Return the name of a kind, or the name as it is."""
+        return str(kind)
+
+
+register_converter(KindConverter, "kind")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", search.front, name="search"),
@@ -63,21 +85,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("encoders/<uuid:encoder_id>/index/", encoders.index, name="encoder_index"),
     path("encoders/<uuid:encoder_id>/drop/", encoders.drop, name="encoder_drop"),
     path("evaluations/", evaluations.page, name="evaluations"),
-    path("evaluations/now/", evaluations.now, name="evaluations_now"),
-    path("evaluations/<uuid:evaluation_id>/", evaluations.show, name="evaluation"),
+    path("evaluations/<uuid:job_id>/", evaluations.show, name="evaluation"),
     path("judging/", judging.page, name="judging"),
     path("judging/<uuid:pool_id>/", judging.show, name="judging_pool"),
     path("judging/<uuid:pool_id>/undo/", judging.undo, name="judging_undo"),
     path("compressions/", compressions.page, name="compressions"),
-    path("compressions/now/", compressions.now, name="compressions_now"),
-    path("compressions/<uuid:compression_id>/", compressions.show, name="compression"),
-    path("compressions/<uuid:compression_id>/now/", compressions.progress, name="compression_now"),
-    path("compressions/<uuid:compression_id>/adopt/", compressions.adopt, name="compression_adopt"),
-    path("compressions/<uuid:compression_id>/cancel/", compressions.cancel, name="compression_cancel"),
-    path("compressions/<uuid:compression_id>/remove/", compressions.remove, name="compression_remove"),
+    path("compressions/<uuid:job_id>/", compressions.show, name="compression"),
+    path("compressions/<uuid:job_id>/adopt/", compressions.adopt, name="compression_adopt"),
     path("training/", training.page, name="training"),
-    path("training/now/", training.now, name="training_now"),
-    path("training/<uuid:run_id>/cancel/", training.cancel, name="training_cancel"),
+    path("training/<uuid:job_id>/", training.show, name="training_run"),
+    path("<kind:kind>/now/", long_jobs.now, name="long_jobs_now"),
+    path("<kind:kind>/<uuid:job_id>/now/", long_jobs.progress, name="long_job_now"),
+    path("<kind:kind>/<uuid:job_id>/cancel/", long_jobs.cancel, name="long_job_cancel"),
+    path("<kind:kind>/<uuid:job_id>/resume/", long_jobs.resume, name="long_job_resume"),
+    path("<kind:kind>/<uuid:job_id>/remove/", long_jobs.remove, name="long_job_remove"),
     path("account/", account.page, name="account"),
     path("account/tokens/", account.make_token, name="tokens"),
     path("account/tokens/<uuid:token_id>/revoke/", account.revoke_token, name="token_revoke"),

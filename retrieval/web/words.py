@@ -17,7 +17,6 @@ REASONS = {
     "attempts_exhausted": gettext_lazy("Reading this picture failed every time it was tried."),
     "body_too_large": gettext_lazy("This is larger than the limit."),
     "busy": gettext_lazy("Many requests wait already. Please try again in a moment."),
-    "compression_going": gettext_lazy("Stop it first; only one that is over can be removed."),
     "compression_unfinished": gettext_lazy("Nothing is measured yet."),
     "conflict": gettext_lazy("The state of things does not allow this now."),
     "decoder_crashed": gettext_lazy("This picture ended the program that reads pictures."),
@@ -57,6 +56,8 @@ REASONS = {
     "image_pending": gettext_lazy("This picture is still waiting to be read."),
     "image_too_large": gettext_lazy("The picture is larger than the limits allow."),
     "link_used": gettext_lazy("This link was used already, or it is too old."),
+    "long_job_going": gettext_lazy("Stop it first; only one that is over can be removed."),
+    "long_job_not_over": gettext_lazy("Only what failed or was stopped can be begun again."),
     "member_damaged": gettext_lazy("The file in the archive is damaged."),
     "memory_full": gettext_lazy("There was too little memory for this."),
     "nested_archive": gettext_lazy("An archive inside an archive is not opened."),
@@ -78,6 +79,7 @@ REASONS = {
     "too_large": gettext_lazy("This is larger than the limit."),
     "too_slow": gettext_lazy("The request came in too slowly. Please send it again."),
     "too_many_redirects": gettext_lazy("The address leads from one to the next too often."),
+    "took_too_long": gettext_lazy("This took longer than it may."),
     "unavailable": gettext_lazy("A part of the system is not there just now. Please try again in a moment."),
     "unexpected": gettext_lazy("Something went wrong that nobody expected; the log says more."),
     "unknown_compression": gettext_lazy("The file in the archive is packed in an unknown way."),
@@ -114,6 +116,25 @@ GRADES = {
     "0": gettext_lazy("No"),
     "1": gettext_lazy("Somewhat"),
     "2": gettext_lazy("Yes"),
+}
+
+STAGES = {
+    "reading": gettext_lazy("reading"),
+    "encoding": gettext_lazy("encoding the pictures"),
+    "ranking": gettext_lazy("ranking"),
+    "calibrating": gettext_lazy("reading pictures to calibrate on"),
+    "building": gettext_lazy("making {name}"),
+    "timing": gettext_lazy("measuring speed"),
+    "measuring": gettext_lazy("measuring {name}"),
+    "training": gettext_lazy("training"),
+    "unpacking": gettext_lazy("unpacking"),
+}
+
+JOBS = {
+    "imports": gettext_lazy("Archives"),
+    "evaluations": gettext_lazy("Measuring"),
+    "compressions": gettext_lazy("Compression"),
+    "training": gettext_lazy("Training"),
 }
 
 NAMES = {
@@ -153,6 +174,13 @@ def reason(code: str, message: str) -> str:
 def name(value: str) -> str:
     """Return the word for a state, a role, a visibility, a measure or a part of the system."""
     return str(NAMES.get(value, value))
+
+
+def stage(text: str) -> str:
+    """Return what a long job is doing, empty where nothing need be said."""
+    kind, _space, name = text.partition(" ")
+    said = STAGES.get(kind)
+    return str(said).format(name=name) if said else ""
 
 
 def grade(value: str) -> str:

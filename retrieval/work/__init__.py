@@ -1,5 +1,7 @@
-"""The work engine: the ledger of embedding work, its leases, and the pipeline that does it."""
+"""The work engine: the ledger of embedding work and its pipeline, long jobs of all kinds, and who has what."""
+
+from retrieval.work.kinds import Kind, ProgressWriter, Row, Settle, StoppedError
 
 __all__ = [
-    "derived", "faults", "jobs", "leases",
+    "Kind", "ProgressWriter", "Row", "Settle", "StoppedError", "derived", "jobs", "leases", "long_jobs",
 ]  # fmt: skip

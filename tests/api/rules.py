@@ -35,6 +35,14 @@ def admins(status: int) -> Statuses:
     return (401,) + (403,) * 5 + (status,)
 
 
+def owners(status: int) -> Statuses:
+    return (401,) + (404,) * 4 + (status, 404)
+
+
+def page_for_owner(status: int) -> Statuses:
+    return (302, *owners(status)[1:])
+
+
 def from_role(role: str, status: int) -> Statuses:
     """401 for visitors, 404 for those who do not see it, 403 below the role."""
     members = ACTORS[2:6]
@@ -102,7 +110,11 @@ API: dict[str, list[Rule]] = {
     "api/v1/images/<image_id>/retry/": [Rule("post", from_role("contributor", 202))],
     "api/v1/images/<image_id>/similar/": [Rule("get", from_role("viewer", 200))],
     "api/v1/archives/": [Rule("post", FROM_CONTRIBUTOR_415, UPLOAD)],
-    "api/v1/imports/<import_id>/": [Rule("get", (401, 404, 404, 404, 404, 200, 404))],
+    # An archive is its person's alone; the world's waits in line.
+    "api/v1/imports/": [Rule("get", signed_in(200))],
+    "api/v1/imports/<job_id>/": [Rule("get", owners(200)), Rule("delete", owners(409))],
+    "api/v1/imports/<job_id>/cancel/": [Rule("post", owners(202))],
+    "api/v1/imports/<job_id>/resume/": [Rule("post", owners(409))],
     "api/v1/search/": [Rule("post", signed_in(200), {"text": "anything"})],
     "api/v1/encoders/": [Rule("get", signed_in(200))],
     "api/v1/encoders/<encoder_id>/": [Rule("get", signed_in(200)), Rule("delete", admins(409))],
@@ -119,7 +131,15 @@ API: dict[str, list[Rule]] = {
         Rule("get", admins(200)),
         Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "encoders": ["any"]}),
     ],
-    "api/v1/evaluations/<evaluation_id>/": [Rule("get", admins(404))],
+    **{
+        address: rules
+        for kind in ("evaluations", "compressions", "training")
+        for address, rules in {
+            f"api/v1/{kind}/<job_id>/": [Rule("get", admins(404)), Rule("delete", admins(404))],
+            f"api/v1/{kind}/<job_id>/cancel/": [Rule("post", admins(404))],
+            f"api/v1/{kind}/<job_id>/resume/": [Rule("post", admins(404))],
+        }.items()
+    },
     # Nothing is said of pictures that are not there.
     "api/v1/judgements/": [
         Rule("post", admins(404), {"judgements": [{"query": NOBODYS, "answer": NOBODYS[:-1] + "1", "grade": 1}]})
@@ -133,15 +153,11 @@ API: dict[str, list[Rule]] = {
         Rule("get", admins(200)),
         Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "encoder": "any"}),
     ],
-    "api/v1/compressions/<compression_id>/": [Rule("get", admins(404)), Rule("delete", admins(404))],
-    "api/v1/compressions/<compression_id>/cancel/": [Rule("post", admins(404))],
-    "api/v1/compressions/<compression_id>/adopt/": [Rule("post", admins(404), {"row": "int8", "name": "new"})],
+    "api/v1/compressions/<job_id>/adopt/": [Rule("post", admins(404), {"row": "int8", "name": "new"})],
     "api/v1/training/": [
         Rule("get", admins(200)),
         Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "config": {"name": "new"}}),
     ],
-    "api/v1/training/<run_id>/": [Rule("get", admins(404))],
-    "api/v1/training/<run_id>/cancel/": [Rule("post", admins(404))],
     "api/v1/schema/": [Rule("get", everyone(200))],
     "api/v1/docs/": [Rule("get", everyone(200))],
     "api/v1/^.*$": [Rule("get", everyone(404))],
@@ -200,21 +216,21 @@ WEB: dict[str, list[Rule]] = {
     "encoders/<encoder_id>/index/": [Rule("post", page_for_admins(302), {"kind": "bits"})],
     "encoders/<encoder_id>/drop/": [Rule("post", page_for_admins(409), {})],
     "evaluations/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(400), {})],
-    "evaluations/now/": [Rule("get", page_for_admins(200))],
-    "evaluations/<evaluation_id>/": [Rule("get", page_for_admins(404))],
+    "evaluations/<job_id>/": [Rule("get", page_for_admins(404))],
     "judging/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(400), {})],
     "judging/<pool_id>/": [Rule("get", page_for_admins(404)), Rule("post", page_for_admins(404), {})],
     "judging/<pool_id>/undo/": [Rule("post", page_for_admins(404), {})],
     "compressions/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(400), {})],
-    "compressions/now/": [Rule("get", page_for_admins(200))],
-    "compressions/<compression_id>/": [Rule("get", page_for_admins(404))],
-    "compressions/<compression_id>/now/": [Rule("get", page_for_admins(404))],
-    "compressions/<compression_id>/adopt/": [Rule("post", page_for_admins(404), {"row": "int8", "name": "new"})],
-    "compressions/<compression_id>/cancel/": [Rule("post", page_for_admins(404), {})],
-    "compressions/<compression_id>/remove/": [Rule("post", page_for_admins(404), {})],
-    "training/": [Rule("get", pages(200)), Rule("post", pages(400), {})],
-    "training/now/": [Rule("get", pages(200))],
-    "training/<run_id>/cancel/": [Rule("post", pages(404), {})],
+    "compressions/<job_id>/": [Rule("get", page_for_admins(404))],
+    "compressions/<job_id>/adopt/": [Rule("post", page_for_admins(404), {"row": "int8", "name": "new"})],
+    "training/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(400), {})],
+    "training/<job_id>/": [Rule("get", page_for_admins(404))],
+    # The world's long work is its owner's archive, which waits in line.
+    "<kind>/now/": [Rule("get", pages(200))],
+    "<kind>/<job_id>/now/": [Rule("get", page_for_owner(200))],
+    "<kind>/<job_id>/cancel/": [Rule("post", page_for_owner(302), {})],
+    "<kind>/<job_id>/resume/": [Rule("post", page_for_owner(409), {})],
+    "<kind>/<job_id>/remove/": [Rule("post", page_for_owner(409), {})],
     "account/": [Rule("get", pages(200))],
     "account/tokens/": [Rule("post", pages(400), {})],
     "account/tokens/<token_id>/revoke/": [Rule("post", pages(404), {})],

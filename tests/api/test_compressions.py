@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from retrieval import conf, tasks
-from retrieval.models import Collection, Compression, Encoder, RunState
+from retrieval.models import Collection, Compression, Encoder, LongJobState
 from retrieval.services.encoders import compression, compressions
+from retrieval.work import long_jobs
 from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 
@@ -37,14 +38,14 @@ def body(db, client):
 @pytest.fixture
 def woken(monkeypatch):
     sent = []
-    monkeypatch.setattr(tasks, "wake", lambda task, *args: sent.append((task.name, *args)))
+    monkeypatch.setattr(tasks, "wake", lambda task, *args: sent.append(args))
     return sent
 
 
 @pytest.fixture
 def done(client, body, woken):
     row = client.post(BASE, body, format="json").json()
-    compressions.run(row["id"])
+    long_jobs.run(compressions.KIND, row["id"])
     return f"{BASE}{row['id']}/"
 
 
@@ -62,9 +63,9 @@ def test_from_line_to_table(client, body, woken):
         100,
         None,
     ]
-    assert [(name, str(pk)) for name, pk in woken] == [("retrieval.tasks.compress", row["id"])]
+    assert [(name, str(pk)) for name, pk in woken] == [("compressions", row["id"])]
     assert client.get(f"{BASE}{row['id']}/").json() == {**row, "rows": [], "unreadable": []}
-    compressions.run(row["id"])
+    long_jobs.run(compressions.KIND, row["id"])
     found = client.get(f"{BASE}{row['id']}/").json()
     assert (found["state"], found["unreadable"]) == ("done", ["a picture"])
     assert [(each["name"], each["adoptable"]) for each in found["rows"]] == [
@@ -95,14 +96,14 @@ def test_stopped_and_removed(client, body, woken):
     assert client.post(f"{here}adopt/", {"row": "int8"}, format="json").json()["error"]["code"] == (
         "compression_unfinished"
     )
-    assert client.delete(here).json()["error"]["code"] == "compression_going"
+    assert client.delete(here).json()["error"]["code"] == "long_job_going"
     assert client.post(f"{here}cancel/").json()["state"] == "cancelled"
     assert client.delete(here).status_code == 204
     assert not Compression.objects.exists()
 
 
 def test_one_that_failed_says_why(client, done):
-    Compression.objects.update(state=RunState.FAILED, error_code="odd", error_text="A sentence.")
+    Compression.objects.update(state=LongJobState.FAILED, error_code="odd", error_text="A sentence.")
     assert client.get(done).json()["error"] == {"code": "odd", "message": "A sentence."}
 
 

@@ -59,8 +59,8 @@ def test_on_how_many_pictures_of_everywhere_it_was_learned_is_not_told(owner, ac
 def made(request, owner, active, collection):
     """An encoder made from the owner's private collection by one kind of long work, which its origin names."""
     if request.param == "run":
-        row = TrainingRun.objects.create(user=owner, name="my-holidays", recipe="x",
-                                         config={"collection": str(collection.pk)})  # fmt: skip
+        place = {"user": owner, "collection": collection}
+        row = TrainingRun.objects.create(**place, name="my-holidays", recipe="x", config={})
         origin = {"training_run": str(row.pk), "recipe": "x", "data": "0123"}
     else:
         row = Compression.objects.create(user=owner, collection=collection, encoder="now")

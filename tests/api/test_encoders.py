@@ -12,6 +12,7 @@ import pytest
 
 from retrieval import conf
 from retrieval.models import ArchiveImport, ImportIssue
+from retrieval.work import long_jobs
 from tests.factories import EncoderFactory, ImageFactory, UserFactory, job
 from tests.search.rows import put
 
@@ -183,7 +184,7 @@ def test_an_archive_that_failed_as_a_whole_says_why(owner, collection, calls, pi
     assert started["error"] is None
     row = ArchiveImport.objects.get()
     (conf.get().incoming / row.file).unlink()
-    archives.run(row.pk)
+    long_jobs.run(archives.KIND, row.pk)
     seen = calls(owner).get(f"/api/v1/imports/{row.pk}/").json()
     assert (seen["state"], seen["errors"]) == ("failed", [])
     assert seen["error"] == {"code": "archive_missing", "message": "The archive is not there any more."}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from retrieval import tasks
-from retrieval.models import Evaluation, EvaluationState
+from retrieval.models import Evaluation, LongJobState
 from retrieval.services.evaluation import evaluations
+from retrieval.work import long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 
@@ -43,7 +44,7 @@ def body(labelled):
 @pytest.fixture
 def woken(monkeypatch):
     sent = []
-    monkeypatch.setattr(tasks, "wake", lambda task, *args: sent.append((task.name, *args)))
+    monkeypatch.setattr(tasks, "wake", lambda task, *args: sent.append(args))
     return sent
 
 
@@ -59,9 +60,9 @@ def test_from_line_to_result(client, body, woken):
         "ignore",
         None,
     )
-    assert [(name, str(pk)) for name, pk in woken] == [("retrieval.tasks.evaluate", row["id"])]
+    assert [(name, str(pk)) for name, pk in woken] == [("evaluations", row["id"])]
     assert client.get(f"{BASE}{row['id']}/").json() == {**row, "result": {}}
-    evaluations.run(row["id"])
+    long_jobs.run(evaluations.KIND, row["id"])
     found = client.get(f"{BASE}{row['id']}/").json()
     assert (found["state"], [each["subject"]["encoder"] for each in found["result"]["reports"]]) == (
         "done",
@@ -75,7 +76,7 @@ def test_from_line_to_result(client, body, woken):
 
 def test_one_that_failed_says_why(client, body):
     row = client.post(BASE, body, format="json").json()
-    Evaluation.objects.update(state=EvaluationState.FAILED, error_code="odd", error_text="A sentence.")
+    Evaluation.objects.update(state=LongJobState.FAILED, error_code="odd", error_text="A sentence.")
     assert client.get(f"{BASE}{row['id']}/").json()["error"] == {"code": "odd", "message": "A sentence."}
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from retrieval.models import Judgement, Pool
 from retrieval.services.evaluation import evaluations
+from retrieval.work import long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 
@@ -61,7 +62,7 @@ def test_from_pool_to_result(client, body):
     assert "queries" not in listed
     wanted = {"collection": body["collection"], "encoders": body["encoders"], "labels": "judgements"}
     row = client.post("/api/v1/evaluations/", wanted, format="json").json()
-    evaluations.run(row["id"])
+    long_jobs.run(evaluations.KIND, row["id"])
     found = client.get(f"/api/v1/evaluations/{row['id']}/").json()
     assert (found["state"], found["labels"]) == ("done", "judgements")
     assert set(found["result"]["reports"][0]["overall"]) == {"mAP", "MRR", "P@10", "nDCG@10", "unjudged@10"}

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from retrieval import tasks
-from retrieval.models import RunState, TrainingRun
+from retrieval.models import LongJobState, TrainingRun
 from retrieval.web.forms.training import EXAMPLE
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 
@@ -38,7 +38,7 @@ def body(home):
 @pytest.fixture
 def woken(monkeypatch):
     sent = []
-    monkeypatch.setattr(tasks, "wake", lambda task, *args: sent.append((task.name, *args)))
+    monkeypatch.setattr(tasks, "wake", lambda task, *args: sent.append(args))
     return sent
 
 
@@ -49,7 +49,7 @@ def test_from_line_to_stop(client, home, body, woken):
     names = ("state", "user", "name", "recipe", "collection", "by", "step", "steps", "error")
     expected = ["queued", "admin", "mine", "arcface", str(home.pk), "group_key", 0, 200, None]
     assert [row[name] for name in names] == expected
-    assert [(name, str(pk)) for name, pk in woken] == [("retrieval.tasks.train", row["id"])]
+    assert [(name, str(pk)) for name, pk in woken] == [("training", row["id"])]
     assert client.get(BASE).json() == {"results": [row], "next": None, "previous": None}
     whole = client.get(f"{BASE}{row['id']}/").json()
     assert (whole["curve"], whole["config"]["optimiser"]["steps"]) == ([], 200)
@@ -60,7 +60,7 @@ def test_from_line_to_stop(client, home, body, woken):
 
 def test_a_running_one_is_asked_to_stop(client, body, woken):
     row = client.post(BASE, body, format="json").json()
-    TrainingRun.objects.update(state=RunState.RUNNING)
+    TrainingRun.objects.update(state=LongJobState.RUNNING)
     assert client.post(f"{BASE}{row['id']}/cancel/").json()["state"] == "running"
     assert TrainingRun.objects.get().cancel_asked
 
@@ -68,10 +68,10 @@ def test_a_running_one_is_asked_to_stop(client, body, woken):
 def test_what_came_out_is_told(client, body, woken):
     row = client.post(BASE, body, format="json").json()
     point = {"step": 50, "loss": 1.5}
-    TrainingRun.objects.update(state=RunState.DONE, encoder=EncoderFactory(name="better"), curve=[point], step=50)
+    TrainingRun.objects.update(state=LongJobState.DONE, encoder=EncoderFactory(name="better"), curve=[point], step=50)
     whole = client.get(f"{BASE}{row['id']}/").json()
     assert (whole["encoder"], whole["curve"], whole["step"], whole["error"]) == ("better", [point], 50, None)
-    TrainingRun.objects.update(state=RunState.FAILED, error_code="odd", error_text="A sentence.")
+    TrainingRun.objects.update(state=LongJobState.FAILED, error_code="odd", error_text="A sentence.")
     assert client.get(f"{BASE}{row['id']}/").json()["error"] == {"code": "odd", "message": "A sentence."}
 
 
@@ -120,13 +120,14 @@ def test_only_administrators_who_see_the_collection(client, home, body, calls, s
     theirs = calls(stranger)
     asked = (theirs.get(BASE), theirs.get(address), theirs.post(f"{address}cancel/"))
     assert [answer.status_code for answer in (*asked, theirs.post(BASE, body, format="json"))] == [403] * 4
-    assert TrainingRun.objects.get().state == RunState.QUEUED
+    assert TrainingRun.objects.get().state == LongJobState.QUEUED
 
 
 def test_the_list_comes_in_pages(client, body):
     made = [client.post(BASE, body, format="json").json()["id"]]
     row = TrainingRun.objects.get()
-    more = [TrainingRun.objects.create(user=row.user, name=name, recipe="x", config=row.config) for name in "ab"]
+    place = {"user": row.user, "collection": row.collection, "recipe": "x", "config": {}}
+    more = [TrainingRun.objects.create(**place, name=name) for name in "ab"]
     made += [str(each.pk) for each in more]
     answer, found = client.get(BASE, {"page_size": 1}).json(), []
     while True:

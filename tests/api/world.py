@@ -87,6 +87,8 @@ class World:
             "collection_id": self.collection.pk,
             "encoder_id": self.encoder.pk,
             "import_id": self.archive.pk,
+            "job_id": self.archive.pk,
+            "kind": "imports",
             "username": "viewer",
             "size": 320,
         }

@@ -126,24 +126,30 @@ def archive(image, **fields):
 
 
 def archive_far_ahead(image):
-    archive(image, file=aged(conf.get().incoming / "far.zip").name, state="running", lease_until=in_a_century())
+    archive(image, file=aged(conf.get().incoming / "far.zip").name, state="running", heartbeat_at=in_a_century())
 
 
 def evaluation_far_ahead(image):
     Evaluation.objects.create(
-        user=image.uploader, collection=image.collection, encoders=["x"], state="running", heard_at=in_a_century()
+        user=image.uploader, collection=image.collection, encoders=["x"], state="running", heartbeat_at=in_a_century()
     )
 
 
 def compression_far_ahead(image):
     Compression.objects.create(
-        user=image.uploader, collection=image.collection, encoder="x", state="running", heard_at=in_a_century()
+        user=image.uploader, collection=image.collection, encoder="x", state="running", heartbeat_at=in_a_century()
     )
 
 
 def training_far_ahead(image):
     TrainingRun.objects.create(
-        user=image.uploader, name="x", recipe="x", config={}, state="running", heard_at=in_a_century()
+        user=image.uploader,
+        collection=image.collection,
+        name="x",
+        recipe="x",
+        config={},
+        state="running",
+        heartbeat_at=in_a_century(),
     )
 
 
@@ -258,13 +264,13 @@ PLANTS = {
     "lease for a century": (
         "job_far_ahead", lambda image: job(image).update(state="running", round=2, lease_until=in_a_century()),
     ),
-    "archive held for a century": ("archive_far_ahead", archive_far_ahead),
+    "archive held for a century": ("work_far_ahead", archive_far_ahead),
     "evaluation held for a century": ("work_far_ahead", evaluation_far_ahead),
     "compression held for a century": ("work_far_ahead", compression_far_ahead),
     "training held for a century": ("work_far_ahead", training_far_ahead),
     "deleted in a century": ("deleted_far_ahead", deleted_in_a_century),
     "archive running without its file": (
-        "archive_missing", lambda image: archive(image, state="running", file="gone.zip", lease_until=timezone.now()),
+        "archive_missing", lambda image: archive(image, state="running", file="gone.zip"),
     ),
     "archive waiting without its file": ("archive_missing", lambda image: archive(image, file="gone.zip")),
     "archive waiting without a name": ("archive_missing", lambda image: archive(image, file="")),

@@ -7,7 +7,6 @@ import io
 import uuid
 import zipfile
 from concurrent.futures import Future
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +16,9 @@ from retrieval import conf
 from retrieval.errors import Forbidden, NotFound, StorageFull, TooLarge, UnsupportedPicture
 from retrieval.ingest import sandbox, store
 from retrieval.models import ArchiveImport, EmbeddingJob, Image, ImportIssue
-from retrieval.services.images import archives, imports
+from retrieval.services.images import archives, imports, leftovers
+from retrieval.services.operations import long_work
+from retrieval.work import ProgressWriter, long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.ingest.pictures import sample
 
@@ -51,10 +52,18 @@ def started(collection, *members):
     return archives.start(zipped(*members), name="a.zip", user=collection.owner, collection=collection)
 
 
+def run(job):
+    return long_jobs.run(archives.KIND, job.pk)
+
+
 def ran(job):
-    archives.run(job.pk)
+    run(job)
     job.refresh_from_db()
     return job
+
+
+def waiting():
+    return long_jobs.next_up(archives.KIND)
 
 
 def numbers(job):
@@ -80,7 +89,7 @@ def test_a_second_run_does_nothing(collection):
     job = ran(started(collection, *pictures(1)))
     before = numbers(job)
     assert numbers(ran(job)) == before
-    archives.run(uuid.uuid4())
+    assert not long_jobs.run(archives.KIND, uuid.uuid4())
 
 
 def test_known_pictures_are_skipped_and_not_kept_twice(collection):
@@ -106,12 +115,12 @@ def test_after_a_crash_it_goes_on_where_it_stopped(collection, monkeypatch):
 
     monkeypatch.setattr(imports, "finish", killed_at_the_second)
     with pytest.raises(CrashError):
-        archives.run(job.pk)
+        run(job)
     job.refresh_from_db()
     assert (job.state, job.position, job.done) == ("running", 2, 2)
-    assert archives.unfinished() == []
-    ArchiveImport.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert archives.unfinished() == [job.pk]
+    assert waiting() == []
+    ArchiveImport.objects.update(worker="", heartbeat_at=None)  # its process is gone
+    assert waiting() == [job.pk]
     assert numbers(ran(job)) == ("done", 6, 5, 1, 0)
     assert ImportIssue.objects.count() == 1
 
@@ -123,24 +132,37 @@ def test_progress_and_pictures_are_one_commit(collection, monkeypatch):
     job = started(collection, *pictures(2))
     monkeypatch.setattr(archives, "_count", crash)
     with pytest.raises(CrashError):
-        archives.run(job.pk)
+        run(job)
     assert Image.objects.count() == 0
 
 
-def test_one_worker_at_a_time(collection, monkeypatch):
-    job = started(collection, *pictures(1))
-    assert archives._claim(job.pk)
-    archives.run(job.pk)
+def test_a_worker_that_lost_it_keeps_nothing(collection, monkeypatch):
+    job, real = started(collection, *pictures(2)), imports.finish
+
+    def lost(*args, **named):
+        ArchiveImport.objects.update(lease_token=uuid.uuid4())
+        return real(*args, **named)
+
+    monkeypatch.setattr(imports, "finish", lost)
+    run(job)
     assert Image.objects.count() == 0
 
 
-def test_a_worker_that_lost_its_lease_stops(collection):
+def test_one_that_kills_its_worker_at_the_same_place_is_not_begun_for_ever(collection, monkeypatch):
+    """Each batch that is in forgets the attempts; at the one that is never in they are counted."""
+
+    def killed(*_, **__):
+        raise CrashError
+
+    monkeypatch.setattr(imports, "finish", killed)
     job = started(collection, *pictures(2))
-    mine = archives._claim(job.pk)
-    ArchiveImport.objects.update(lease_token=uuid.uuid4())
-    with pytest.raises(archives.LeaseLostError):
-        archives._take_apart(mine)
-    assert Image.objects.count() == 0
+    for _ in range(long_jobs.ATTEMPTS):
+        with pytest.raises(CrashError):
+            run(job)
+        ArchiveImport.objects.update(worker="", heartbeat_at=None)
+    assert not run(job)
+    job.refresh_from_db()
+    assert (job.state, job.error_code, waiting()) == ("failed", "worker_ended", [])
 
 
 def test_a_full_disk_leaves_the_import_to_go_on(collection, monkeypatch):
@@ -149,10 +171,34 @@ def test_a_full_disk_leaves_the_import_to_go_on(collection, monkeypatch):
 
     job = started(collection, *pictures(2))
     monkeypatch.setattr(store, "save", full)
-    with pytest.raises(StorageFull):
-        archives.run(job.pk)
+    assert not run(job)
     monkeypatch.undo()
-    assert archives.unfinished() == [job.pk]
+    assert waiting() == [job.pk]
+
+
+def test_one_that_was_stopped_goes_on_where_it_was(collection, monkeypatch, incoming):
+    monkeypatch.setattr(imports, "BATCH", 1)
+    job = started(collection, *pictures(3))
+    lose_after_the_first(monkeypatch, job, lambda job: long_work.cancel(job, user=job.user))
+    assert numbers(ran(job)) == ("cancelled", 3, 1, 0, 0)
+    monkeypatch.undo()
+    job.refresh_from_db()
+    long_work.resume(job, user=job.user)
+    assert numbers(ran(job)) == ("done", 3, 3, 0, 0)
+
+
+def test_an_archive_that_ended_early_is_kept_for_a_day(collection, incoming, monkeypatch):
+    job = started(collection, *pictures(1))
+    long_work.cancel(job, user=job.user)
+    monkeypatch.setattr(leftovers, "AGE", -1)
+    leftovers.sweep()
+    assert archives.archive_of(job).is_file()
+    ArchiveImport.objects.update(finished_at=timezone.now() - archives.KEPT)
+    leftovers.sweep()
+    assert list(incoming.iterdir()) == []
+    job.refresh_from_db()
+    with pytest.raises(NotFound):
+        long_work.resume(job, user=job.user)
 
 
 def test_a_used_up_quota_ends_the_import_with_its_reason(collection, settings):
@@ -179,10 +225,7 @@ def test_what_is_no_archive_is_refused_at_once_and_not_kept(collection, incoming
 
 
 def test_rights(collection):
-    job = started(collection, *pictures(1))
-    assert archives.get(job.pk, user=collection.owner) == job
-    with pytest.raises(NotFound):
-        archives.get(job.pk, user=UserFactory())
+    started(collection, *pictures(1))
     with pytest.raises(NotFound):
         archives.start(zipped(), name="a.zip", user=UserFactory(), collection=collection)
     collection.visibility = "shared"
@@ -215,8 +258,8 @@ def lose_after_the_first(monkeypatch, job, losing):
     """Take the right away as soon as one batch is in."""
     real = archives._count
 
-    def count_and_lose(current, outcomes, **named):
-        real(current, outcomes, **named)
+    def count_and_lose(outcomes, **named):
+        real(outcomes, **named)
         losing(job)
 
     monkeypatch.setattr(archives, "_count", count_and_lose)
@@ -228,7 +271,7 @@ def test_it_ends_with_its_persons_rights_and_what_is_in_stays(handed_in, monkeyp
     job = ran(handed_in)
     assert (job.state, job.done, Image.objects.count()) == ("failed", 1, 1)
     assert job.error_code in {"not_found", "forbidden", "account_closed"}
-    assert not archives.unfinished()
+    assert not waiting()
 
 
 @pytest.mark.parametrize("losing", LOSING.values(), ids=LOSING)
@@ -281,10 +324,10 @@ def test_a_turn_ends_in_the_midst_of_a_batch_and_nothing_is_decoded_twice(collec
     members = [*pictures(6), ("no.jpg", b"no picture")]
     job = started(collection, *members)
     decoded.end_after(3)
-    assert archives.run(job.pk)
+    assert run(job)
     job.refresh_from_db()
-    assert (job.state, job.position, job.done) == ("running", 3, 3)
-    assert archives.unfinished() == [job.pk]
+    assert (job.state, job.position, job.done) == ("queued", 3, 3)
+    assert waiting() == [job.pk]
     decoded.end_after(None)
     assert numbers(ran(job)) == ("done", 7, 6, 1, 0)
     assert decoded.files == [data for _, data in members]
@@ -296,7 +339,7 @@ def test_what_is_known_behind_the_cut_is_not_passed_over(collection, decoded, mo
     job = started(collection, *pictures(4))
     decoded.files.clear()
     decoded.end_after(1)
-    archives.run(job.pk)
+    run(job)
     job.refresh_from_db()
     assert (job.position, job.done, job.skipped) == (1, 1, 0)
 
@@ -304,16 +347,10 @@ def test_what_is_known_behind_the_cut_is_not_passed_over(collection, decoded, mo
 def test_of_one_person_one_archive_at_a_time_and_others_meanwhile(collection):
     first, second = started(collection, *pictures(1)), started(collection, *pictures(2))
     other = started(CollectionFactory(), *pictures(1))
-    assert archives._claim(first.pk)
-    assert archives.unfinished() == [other.pk]
-    assert not archives.run(second.pk)
+    assert long_jobs.claim(archives.KIND, first.pk)
+    assert waiting() == [other.pk]
+    assert not run(second)
     assert ran(other).state == "done"
-
-
-def test_who_had_a_turn_last_comes_last(collection):
-    jobs = [started(each, *pictures(1)) for each in (collection, CollectionFactory(), collection)]
-    ArchiveImport.objects.filter(pk=jobs[0].pk).update(state="running", lease_until=timezone.now())
-    assert archives.unfinished() == [jobs[1].pk, jobs[2].pk, jobs[0].pk]
 
 
 def test_an_archive_whose_pictures_take_too_long_ends_with_its_reason(collection, settings, decoded, monkeypatch):
@@ -324,20 +361,22 @@ def test_an_archive_whose_pictures_take_too_long_ends_with_its_reason(collection
     decoded.end_after(3)
     ran(job)
     assert (job.state, job.error_code, job.done, job.decode_seconds) == ("failed", "archive_too_slow", 2, 3)
-    assert archives.unfinished() == []
+    assert waiting() == []
 
 
-def test_the_lease_is_renewed_while_pictures_are_waited_for(collection, decoded, monkeypatch):
+def test_it_shows_signs_of_life_while_pictures_are_waited_for(collection, decoded, monkeypatch):
     job = started(collection, *pictures(1))
-    future, held = Future(), []
+    future, noted = Future(), []
 
-    def hold(job):
-        held.append(job)
-        if len(held) == 3 and not future.done():
+    def note(progress, **fields):
+        noted.append(fields)
+        if len(noted) == 3 and not future.done():
             future.set_exception(UnsupportedPicture("No.", code="decoder_timeout"))
+        return real(progress, **fields)
 
+    real = ProgressWriter.note
     monkeypatch.setattr(archives, "WAKE_SECONDS", 0.01)
-    monkeypatch.setattr(archives, "_hold", hold)
+    monkeypatch.setattr(ProgressWriter, "note", note)
     monkeypatch.setattr(sandbox, "begin_upload", lambda data, asker: future)
     assert numbers(ran(job)) == ("done", 1, 0, 1, 0)
-    assert len(held) > 3
+    assert len(noted) > 3

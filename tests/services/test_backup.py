@@ -30,7 +30,7 @@ from retrieval.ingest import files
 from retrieval.models import ArchiveImport, Collection, Embedding, EmbeddingJob, Evaluation, Image
 from retrieval.services.images import archives, collections, images, purging
 from retrieval.services.operations import audit, backup, backup_file
-from retrieval.work import jobs
+from retrieval.work import jobs, long_jobs
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.services.test_jobs import ColourEncoder, png
 
@@ -390,10 +390,10 @@ def in_the_middle_of_everything(owner, incoming):
     Embedding.objects.filter(image=image).delete()
     files.receive(io.BytesIO(zipped()), incoming / "waits.zip", most=10**6)
     place = {"user": owner, "collection": image.collection}
-    held = {"lease_token": uuid.uuid4(), "lease_until": past}
+    held = {"lease_token": uuid.uuid4(), "heartbeat_at": past}
     ArchiveImport.objects.create(**place, name="a", file="waits.zip", state="running", total=1, **held)
     ArchiveImport.objects.create(**place, name="b", file="was-done-meanwhile.zip", state="running", total=1, **held)
-    Evaluation.objects.create(**place, encoders=["x"], state="running", worker="gone/1/2/3", heard_at=past)
+    Evaluation.objects.create(**place, encoders=["x"], state="running", worker="gone/1/2/3", heartbeat_at=past)
     gone = images.add(images.Upload(io.BytesIO(png((9, 9, 90))), "g.png"), user=owner, collection=image.collection)
     images.delete(gone.image, user=owner)
     Image.objects.filter(pk=gone.image.pk).update(deleted_at=past)
@@ -417,7 +417,7 @@ def test_a_backup_of_a_busy_site_comes_back_whole(owner, full, tmp_path):
     assert EmbeddingJob.objects.filter(state="running").count() == 0
     states = dict(ArchiveImport.objects.values_list("file", "state"))
     assert states == {"waits.zip": "queued", "full.zip": "queued", "": "failed"}
-    archives.run(ArchiveImport.objects.get(file="waits.zip").pk)
+    long_jobs.run(archives.KIND, ArchiveImport.objects.get(file="waits.zip").pk)
     jobs.embed()
     assert Image.objects.filter(title="in-archive").exists()
     files.remove([conf.get().incoming / "full.zip"])

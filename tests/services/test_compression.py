@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from PIL import Image as Pillow
 
-from retrieval import live_encoders, training
+from retrieval import live_encoders
 from retrieval.compression import Bench, Table, build, codes, measuring, shrunk, slug, storing
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from retrieval.errors import Conflict, InvalidInput, WeightsError
@@ -23,6 +23,7 @@ from retrieval.models import Encoder as Row
 from retrieval.services.encoders import compression
 from retrieval.services.encoders.compression import Wanted
 from retrieval.services.evaluation.labelled import Folder
+from retrieval.training.loop import Diverged
 
 pytestmark = pytest.mark.django_db
 
@@ -270,7 +271,7 @@ def test_the_rows_that_can_be_adopted_are_known_before(table):
 
 def test_a_fine_tune_that_diverges_is_told_in_a_sentence(source, folder, monkeypatch):
     def diverging(*_, **__):
-        raise training.Diverged("The loss is no number any more.")
+        raise Diverged("The loss is no number any more.")
 
     monkeypatch.setattr(compression, "run", diverging)
     with pytest.raises(CommandError, match="The loss is no number"):

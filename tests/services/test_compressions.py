@@ -6,11 +6,10 @@ import hashlib
 import io
 import itertools
 from dataclasses import replace
-from datetime import timedelta
+from uuid import uuid4
 
 import numpy as np
 import pytest
-from django.utils import timezone
 
 from retrieval import conf, live_encoders, tasks
 from retrieval.compression import storing
@@ -18,18 +17,18 @@ from retrieval.embedding import checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.ingest import files, sandbox
 from retrieval.management import scenes
-from retrieval.models import AuditEvent, Compression, Encoder, Image, Labels, RunState
+from retrieval.models import AuditEvent, Compression, Encoder, Image, Labels, LongJobState
 from retrieval.services.encoders import compression, compressions, indexes
 from retrieval.services.encoders import encoders as life
 from retrieval.services.encoders.compression import Wanted
 from retrieval.services.encoders.compressions import CompressionRequest
 from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.labelled import CollectionLabels
-from retrieval.services.images import collections, lines
-from retrieval.services.operations import audit_files
+from retrieval.services.images import collections
+from retrieval.services.operations import audit_files, long_work
 from retrieval.services.searching import search
 from retrieval.services.searching.search_request import SearchRequest
-from retrieval.work import jobs, leases
+from retrieval.work import jobs, long_jobs
 from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
@@ -74,27 +73,23 @@ def row(asked, admin, monkeypatch):
     return compressions.start(asked, user=admin)
 
 
-def held_by(row, worker, *, minutes=0):
-    Compression.objects.filter(pk=row.pk).update(
-        state=RunState.RUNNING, worker=worker, heard_at=timezone.now() - timedelta(minutes=minutes)
-    )
+def run(row):
+    return long_jobs.run(compressions.KIND, row.pk)
 
 
-def dead():
-    host, boot, pid, _ = leases.worker_name().rsplit("/", 3)
-    return f"{host}/{boot}/{pid}/1"
+def get(row, admin):
+    return long_work.get(compressions.KIND, row.pk, user=admin)
 
 
 def kept(row):
-    folder = compressions.folder_of(row.pk)
+    folder = compressions.KIND.folder_of(row)
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 def test_from_line_to_table_and_weights(row, whole, admin):
-    assert (row.state, compressions.unfinished()) == (RunState.QUEUED, [row.pk])
-    assert compressions.run(row.pk)
-    found = compressions.get(row.pk, user=admin)
-    assert (found.state, found.error_text, found.attempts, found.stage) == (RunState.DONE, "", 1, "measuring int8")
+    assert run(row)
+    found = get(row, admin)
+    assert (found.state, found.error_text, found.attempts, found.stage) == (LongJobState.DONE, "", 1, "measuring int8")
     table = compressions.table(found)
     assert [each.name for each in table.rows] == ["full", "half", "int8"]
     assert table.calibrated_on == f"collection {row.collection_id}"
@@ -102,7 +97,7 @@ def test_from_line_to_table_and_weights(row, whole, admin):
     whole.refresh_from_db()
     assert list(whole.scores) == [f"collection {row.collection_id} by tags"]  # to compare what is adopted with
     assert AuditEvent.objects.filter(action="compression.started", object_id=str(row.pk)).exists()
-    assert not compressions.run(row.pk)
+    assert not run(row)
 
 
 def test_what_was_asked_for_is_what_is_measured(admin, whole, collection, monkeypatch):
@@ -113,109 +108,74 @@ def test_what_was_asked_for_is_what_is_measured(admin, whole, collection, monkey
     asked = CompressionRequest("whole", collection, Labels.GROUP_KEY, other, wanted)
     row, seen = compressions.start(asked, user=admin), []
     monkeypatch.setattr(compression, "run", lambda *a, **k: seen.append((a, k)) or tables.canned(*a, **k))
-    compressions.run(row.pk)
+    run(row)
     (((encoder,), said),) = seen
     assert (encoder, said["source"]) == (whole, CollectionLabels(collection, admin, by="group_key"))
     assert said["wanted"] == replace(wanted, calibration=CollectionLabels(other, admin))
-    assert compressions.table(compressions.get(row.pk, user=admin)).calibrated_on == f"collection {other.pk}"
+    assert compressions.table(get(row, admin)).calibrated_on == f"collection {other.pk}"
 
 
-def test_one_that_somebody_alive_has_is_left_alone(row):
-    held_by(row, leases.worker_name())
-    assert not compressions.run(row.pk)
-
-
-def test_one_whose_worker_died_begins_anew(row):
-    held_by(row, dead())
-    stale = compressions.folder_of(row.pk) / "old.safetensors"
+def test_another_attempt_begins_anew(row):
+    stale = compressions.KIND.folder_of(row) / "old.safetensors"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"half a file")
-    assert compressions.unfinished() == [row.pk]
-    assert compressions.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, kept(row)) == (RunState.DONE, ["int8.safetensors"])
+    assert run(row)
+    assert kept(row) == ["int8.safetensors"]
 
 
-def test_one_that_ends_its_worker_every_time_fails(row):
-    Compression.objects.update(attempts=lines.ATTEMPTS)
-    held_by(row, dead())
-    half = compressions.folder_of(row.pk) / "int8.safetensors"
+def test_what_failed_leaves_no_weights(row, admin):
+    Compression.objects.update(state=LongJobState.RUNNING, attempts=long_jobs.ATTEMPTS)
+    half = compressions.KIND.folder_of(row) / "int8.safetensors"
     half.parent.mkdir(parents=True)
     half.write_bytes(b"half a file")
     tasks.purge()
     assert kept(row) == ["int8.safetensors"]
-    assert not compressions.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.error_code) == (RunState.FAILED, "worker_ended")
+    assert not run(row)
     tasks.purge()
     assert kept(row) == []
 
 
-def test_one_is_stopped_while_it_is_measured(row, admin, monkeypatch):
-    monkeypatch.setattr(lines, "TELL_EVERY", -1.0)
-    real = compressions._Notes.__call__
-
-    def meanwhile(notes, *step):
-        real(notes, *step)
-        compressions.cancel(row, user=admin)
-
-    monkeypatch.setattr(compressions._Notes, "__call__", meanwhile)
-    assert compressions.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.result, kept(row)) == (RunState.CANCELLED, {}, [])
+def test_weights_without_a_row_are_found_by_the_audit(row, admin, monkeypatch):
+    run(row)
+    Compression.objects.all().delete()
+    monkeypatch.setattr(audit_files, "GRACE", -1)
+    assert [finding.code for finding in audit_files.strays() if "compressions" in finding.subject] == ["stray_weights"]
 
 
-def test_one_in_line_is_stopped_at_once(row, admin):
-    compressions.cancel(row, user=admin)
-    row.refresh_from_db()
-    assert (row.state, compressions.unfinished()) == (RunState.CANCELLED, [])
-
-
-def test_a_lost_attempt_changes_nothing(row, monkeypatch):
-    def overtaken(*args, **said):
-        Compression.objects.update(attempts=2)
+def test_one_that_is_stopped_leaves_no_weights(row, admin, monkeypatch):
+    def stopped(*args, **said):
+        long_work.cancel(row, user=admin)
         return tables.canned(*args, **said)
 
-    monkeypatch.setattr(compression, "run", overtaken)
-    assert compressions.run(row.pk)
+    monkeypatch.setattr(compression, "run", stopped)
+    assert run(row)
     row.refresh_from_db()
-    assert (row.state, row.attempts, row.result) == (RunState.RUNNING, 2, {})
+    assert (row.state, row.result, kept(row)) == (LongJobState.CANCELLED, {}, [])
 
 
-@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.DONE, RunState.QUEUED])
+@pytest.mark.parametrize("state", [LongJobState.RUNNING, LongJobState.DONE, LongJobState.QUEUED])
 def test_a_lost_attempt_leaves_the_weights_of_the_other(row, monkeypatch, state):
     def overtaken(*args, **said):
         found = tables.canned(*args, **said)
-        Compression.objects.update(attempts=2, state=state)
+        Compression.objects.update(lease_token=uuid4(), state=state)
         return found
 
     monkeypatch.setattr(compression, "run", overtaken)
-    assert compressions.run(row.pk)
+    assert run(row)
     assert kept(row) == ["int8.safetensors"]
-
-
-def test_an_attempt_whose_row_is_gone_leaves_nothing(row, monkeypatch):
-    def gone(*args, **said):
-        found = tables.canned(*args, **said)
-        Compression.objects.all().delete()
-        return found
-
-    monkeypatch.setattr(compression, "run", gone)
-    assert compressions.run(row.pk)
-    assert kept(row) == []
 
 
 def test_what_cannot_be_measured_fails_with_a_sentence(row, collection):
     collection.owner = UserFactory()
     collection.save()
-    compressions.run(row.pk)
+    run(row)
     row.refresh_from_db()
-    assert (row.state, row.error_code, kept(row)) == (RunState.FAILED, "not_found", [])
+    assert (row.state, row.error_code, kept(row)) == (LongJobState.FAILED, "not_found", [])
 
 
 def test_a_row_becomes_a_draft_encoder(row, admin):
-    compressions.run(row.pk)
-    done = compressions.get(row.pk, user=admin)
+    run(row)
+    done = get(row, admin)
     assert compressions.suggested(compressions.table(done)) == {"int8": "whole-int8"}
     made = compressions.adopt(done, "int8", called="", user=admin)
     assert (made.name, made.state, made.dimension) == ("whole-int8", "draft", 64)
@@ -232,9 +192,9 @@ def test_a_row_becomes_a_draft_encoder(row, admin):
     [("int8", "whole", Conflict), ("int8", "two words", InvalidInput), ("half", "new", InvalidInput)],
 )
 def test_what_cannot_be_adopted(row, admin, name, called, error):
-    compressions.run(row.pk)
+    run(row)
     with pytest.raises(error):
-        compressions.adopt(compressions.get(row.pk, user=admin), name, called=called, user=admin)
+        compressions.adopt(get(row, admin), name, called=called, user=admin)
     assert Encoder.objects.count() == 1
 
 
@@ -245,37 +205,14 @@ def test_nothing_is_adopted_before_the_end(row, admin):
 
 def test_removed_with_its_weights_but_not_with_what_was_adopted(row, admin, django_capture_on_commit_callbacks):
     with pytest.raises(Conflict):
-        compressions.remove(row, user=admin)
-    compressions.run(row.pk)
-    compressions.adopt(compressions.get(row.pk, user=admin), "int8", called="mine", user=admin)
+        long_work.remove(row, user=admin)
+    run(row)
+    compressions.adopt(get(row, admin), "int8", called="mine", user=admin)
     with django_capture_on_commit_callbacks(execute=True):
-        compressions.remove(row, user=admin)
+        long_work.remove(row, user=admin)
     assert not Compression.objects.exists()
     assert kept(row) == []
     assert live_encoders.weights_path("mine.safetensors").is_file()
-
-
-def test_weights_go_after_their_row_went_with_its_collection(row, admin, monkeypatch):
-    compressions.run(row.pk)
-    assert compressions.strays() == []
-    Compression.objects.all().delete()
-    monkeypatch.setattr(audit_files, "GRACE", -1)
-    assert [finding.code for finding in audit_files.strays() if "compressions" in finding.subject] == ["stray_weights"]
-    tasks.purge()
-    assert kept(row) == []
-    assert compressions.strays() == []
-
-
-def test_the_tasks(row, asked, admin, settings, monkeypatch):
-    second, sent = compressions.start(asked, user=admin), []
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append((task.name, *args)))
-    tasks.reconcile()
-    assert ("retrieval.tasks.compress", row.pk) in sent
-    sent.clear()
-    tasks.compress(str(row.pk))
-    assert sent == [("retrieval.tasks.compress", second.pk)]
-    routes = settings.CELERY_TASK_ROUTES
-    assert routes["retrieval.tasks.compress"] == routes["retrieval.tasks.train"]
 
 
 @pytest.mark.parametrize(
@@ -305,10 +242,10 @@ def test_rights(asked, row, admin):
     person, other_admin = UserFactory(), UserFactory(is_staff=True, is_superuser=True)
     for ask in (
         lambda: compressions.start(asked, user=person),
-        lambda: compressions.listing(person),
+        lambda: long_work.listing(compressions.KIND, user=person),
         lambda: compressions.get(row.pk, user=person),
-        lambda: compressions.cancel(row, user=person),
-        lambda: compressions.remove(row, user=person),
+        lambda: long_work.cancel(row, user=person),
+        lambda: long_work.remove(row, user=person),
         lambda: compressions.adopt(row, "int8", called="", user=person),
     ):
         with pytest.raises(Forbidden):
@@ -322,7 +259,7 @@ def test_rights(asked, row, admin):
     with pytest.raises(NotFound):
         compressions.get(row.pk, user=other_admin)
     collections.delete(asked.collection, user=admin)
-    assert list(compressions.listing(admin)) == []
+    assert list(long_work.listing(compressions.KIND, user=admin)) == []
 
 
 @pytest.fixture
@@ -362,9 +299,9 @@ def test_adopted_rows_search_as_the_table_says(admin, drawn, compact, monkeypatc
     wanted = Wanted(dimensions=(), keep=0.75, steps=1)
     row = compressions.start(CompressionRequest("compact", drawn, wanted=wanted), user=admin)
     embed(list(Image.objects.all()), encoder=compact, raw=np.ones((24, 256), np.float32))
-    assert compressions.run(row.pk)
-    row = compressions.get(row.pk, user=admin)
-    assert (row.state, row.error_text) == (RunState.DONE, "")
+    assert run(row)
+    row = get(row, admin)
+    assert (row.state, row.error_text) == (LongJobState.DONE, "")
     for name in ("int8", "pruned-75%"):
         made = compressions.adopt(row, name, called="", user=admin)
         life.build(made, user=admin)

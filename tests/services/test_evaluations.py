@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.utils import timezone
 
-from retrieval import tasks
 from retrieval.errors import Forbidden, InvalidInput, NotFound
-from retrieval.models import AuditEvent, Encoder, Evaluation, EvaluationState, GroupRule, Labels, Measure
+from retrieval.models import AuditEvent, Encoder, Evaluation, GroupRule, Labels, LongJobState, Measure
 from retrieval.services.encoders import encoders as life
 from retrieval.services.evaluation import evaluation, evaluations
 from retrieval.services.evaluation.evaluations import EvaluationRequest
-from retrieval.services.images import collections, lines
-from retrieval.work import leases
+from retrieval.services.images import collections
+from retrieval.services.operations import long_work
+from retrieval.work import ProgressWriter, long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 
@@ -61,28 +59,20 @@ def blind(pictures):
     return row
 
 
+def run(row):
+    return long_jobs.run(evaluations.KIND, row.pk)
+
+
 @pytest.fixture
 def row(collection, seeing, blind, admin):
     """One in line."""
     return evaluations.start(EvaluationRequest(collection, ("seeing", "blind")), user=admin)
 
 
-def held_by(row, worker, *, minutes=0):
-    Evaluation.objects.filter(pk=row.pk).update(
-        state=EvaluationState.RUNNING, worker=worker, heard_at=timezone.now() - timedelta(minutes=minutes)
-    )
-
-
-def dead():
-    host, boot, pid, _ = leases.worker_name().rsplit("/", 3)
-    return f"{host}/{boot}/{pid}/1"
-
-
 def test_from_line_to_reports_and_scorecards(row, seeing, blind, admin):
-    assert (row.state, evaluations.unfinished()) == (EvaluationState.QUEUED, [row.pk])
-    assert evaluations.run(row.pk)
-    found = evaluations.get(row.pk, user=admin)
-    assert (found.state, found.error_text, found.attempts) == (EvaluationState.DONE, "", 1)
+    assert run(row)
+    found = long_work.get(evaluations.KIND, row.pk, user=admin)
+    assert (found.state, found.error_text, found.attempts) == (LongJobState.DONE, "", 1)
     assert found.started_at < found.finished_at
     first, second = evaluations.reports(found)
     assert (first.subject.encoder, second.subject.encoder) == ("seeing", "blind")
@@ -97,10 +87,10 @@ def test_from_line_to_reports_and_scorecards(row, seeing, blind, admin):
 
 
 def test_the_reports_that_are_kept_are_those_that_were_measured(row, collection, seeing, blind, admin):
-    evaluations.run(row.pk)
+    run(row)
     source = evaluation.CollectionLabels(collection, admin)
     measured = evaluation.run([seeing, blind], source=source).reports
-    kept = evaluations.reports(evaluations.get(row.pk, user=admin))
+    kept = evaluations.reports(long_work.get(evaluations.KIND, row.pk, user=admin))
     for one, other in zip(kept, measured, strict=True):
         assert replace(one, classes=()) == replace(other, classes=())
         assert {each.name: each for each in one.classes} == {each.name: each for each in other.classes}
@@ -109,8 +99,8 @@ def test_the_reports_that_are_kept_are_those_that_were_measured(row, collection,
 def test_of_many_classes_the_hardest_are_kept_in_one_order(row, admin, monkeypatch):
     monkeypatch.setattr(evaluations, "MOST_CLASSES", 2)
     Evaluation.objects.update(encoders=["blind", "seeing"])
-    evaluations.run(row.pk)
-    found = evaluations.get(row.pk, user=admin)
+    run(row)
+    found = long_work.get(evaluations.KIND, row.pk, user=admin)
     first, second = evaluations.reports(found)
     assert found.result["classes"] == 3
     assert len(first.classes) == 2
@@ -121,94 +111,22 @@ def test_of_many_classes_the_hardest_are_kept_in_one_order(row, admin, monkeypat
 def test_labels_measure_and_groups_are_heeded(collection, seeing, admin):
     asked = EvaluationRequest(collection, ("seeing",), Labels.GROUP_KEY, Measure.EUCLIDEAN, GroupRule.EXCLUDE)
     row = evaluations.start(asked, user=admin)
-    evaluations.run(row.pk)
-    (report,) = evaluations.reports(evaluations.get(row.pk, user=admin))
+    run(row)
+    (report,) = evaluations.reports(long_work.get(evaluations.KIND, row.pk, user=admin))
     assert (report.plan.measure, report.plan.group_rule) == ("euclidean", "exclude")
     assert report.classes[0].name.startswith("case")
 
 
-def test_delivered_twice_it_is_measured_once(row, monkeypatch):
-    assert evaluations.run(row.pk)
-    monkeypatch.setattr(evaluation, "run", lambda *_a, **_k: pytest.fail("measured again"))
-    assert not evaluations.run(row.pk)
-    assert evaluations.unfinished() == []
-
-
-def test_one_that_somebody_alive_has_is_left_alone(row):
-    held_by(row, leases.worker_name())
-    assert not evaluations.run(row.pk)
-    row.refresh_from_db()
-    assert row.state == EvaluationState.RUNNING
-
-
-@pytest.mark.parametrize("lost", ["dead", "silent"])
-def test_one_whose_worker_is_lost_begins_anew(row, lost):
-    """Silent: on another host nobody can see whether a process is alive."""
-    held_by(row, dead() if lost == "dead" else "elsewhere/boot/1/1", minutes=0 if lost == "dead" else 16)
-    assert evaluations.unfinished() == [row.pk]
-    assert evaluations.run(row.pk)
-    row.refresh_from_db()
-    assert row.state == EvaluationState.DONE
-
-
-def test_one_that_ends_its_worker_every_time_fails(row):
-    Evaluation.objects.update(attempts=lines.ATTEMPTS)
-    held_by(row, dead())
-    assert not evaluations.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.error_code) == (EvaluationState.FAILED, "worker_ended")
-
-
-def test_one_at_a_time_first_come_first(row, collection, admin):
-    second = evaluations.start(EvaluationRequest(collection, ("seeing",)), user=admin)
-    assert evaluations.unfinished() == [row.pk, second.pk]
-    held_by(row, leases.worker_name())
-    assert not evaluations.run(second.pk)
-    second.refresh_from_db()
-    assert (second.state, second.attempts) == (EvaluationState.QUEUED, 0)
-
-
-def test_the_task_begins_the_next_in_line(row, collection, admin, monkeypatch):
-    second = evaluations.start(EvaluationRequest(collection, ("seeing",)), user=admin)
-    sent = []
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append((task.name, *args)))
-    tasks.evaluate(str(row.pk))
-    assert sent == [("retrieval.tasks.evaluate", second.pk)]
-    tasks.evaluate(str(row.pk))
-    assert len(sent) == 1
-
-
-def test_the_reconciler_wakes_the_worker_for_long_work(row, settings, monkeypatch):
-    sent = []
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append((task.name, *args)))
-    tasks.reconcile()
-    assert ("retrieval.tasks.evaluate", row.pk) in sent
-    routes = settings.CELERY_TASK_ROUTES
-    assert routes["retrieval.tasks.evaluate"] == routes["retrieval.tasks.train"]
-
-
 def test_how_far_it_is_counts_the_queries_of_all_encoders(row, monkeypatch):
-    monkeypatch.setattr(lines, "TELL_EVERY", -1.0)
-    seen = []
-    real = evaluations._Notes.__call__
+    seen, real = [], ProgressWriter.__call__
 
-    def watched(notes, *step):
-        real(notes, *step)
-        seen.append(Evaluation.objects.values_list("done", "total").get())
+    def watched(progress, *step):
+        real(progress, *step)
+        seen.append(step)
 
-    monkeypatch.setattr(evaluations._Notes, "__call__", watched)
-    evaluations.run(row.pk)
-    assert seen[-2:] == [(15, 30), (30, 30)]
-
-
-def test_notes_of_a_worker_that_lost_it_change_nothing(row):
-    held_by(row, "elsewhere/boot/1/1")
-    Evaluation.objects.update(attempts=row.attempts + 1)
-    with pytest.raises(lines.StoppedError):
-        evaluations._Notes(lines.Teller(row), 1)("ranking", 5, 10)
-    assert not lines.end(row, EvaluationState.DONE)
-    row.refresh_from_db()
-    assert (row.state, row.done, row.total) == (EvaluationState.RUNNING, 0, 0)
+    monkeypatch.setattr(ProgressWriter, "__call__", watched)
+    run(row)
+    assert seen[-2:] == [("ranking", 15, 30), ("ranking", 30, 30)]
 
 
 def test_what_cannot_be_measured_fails_with_a_sentence(row, pictures):
@@ -216,18 +134,18 @@ def test_what_cannot_be_measured_fails_with_a_sentence(row, pictures):
     for picture in pictures:
         picture.tags = []
         picture.save()
-    evaluations.run(row.pk)
+    run(row)
     row.refresh_from_db()
-    assert (row.state, row.error_code) == (EvaluationState.FAILED, "invalid_input")
+    assert (row.state, row.error_code) == (LongJobState.FAILED, "invalid_input")
     assert "No embedded picture" in row.error_text
 
 
 def test_a_collection_that_was_taken_from_view_is_not_measured(row, collection):
     collection.owner = UserFactory()
     collection.save()
-    evaluations.run(row.pk)
+    run(row)
     row.refresh_from_db()
-    assert (row.state, row.error_code, row.result) == (EvaluationState.FAILED, "not_found", {})
+    assert (row.state, row.error_code, row.result) == (LongJobState.FAILED, "not_found", {})
 
 
 def test_an_encoder_that_is_dropped_meanwhile_keeps_no_scorecard(row, admin, monkeypatch):
@@ -239,15 +157,15 @@ def test_an_encoder_that_is_dropped_meanwhile_keeps_no_scorecard(row, admin, mon
         return result
 
     monkeypatch.setattr(evaluation, "run", dropped)
-    evaluations.run(row.pk)
-    assert len(evaluations.reports(evaluations.get(row.pk, user=admin))) == 2
+    run(row)
+    assert len(evaluations.reports(long_work.get(evaluations.KIND, row.pk, user=admin))) == 2
     assert evaluation.named("blind").scores
 
 
 def test_the_list_does_not_read_results(row, admin, django_assert_num_queries):
-    evaluations.run(row.pk)
+    run(row)
     with django_assert_num_queries(1) as asked:
-        rows = [(each.user.username, each.collection.name) for each in evaluations.listing(admin)]
+        rows = [(each.user.username, each.collection.name) for each in long_work.listing(evaluations.KIND, user=admin)]
     assert len(rows) == 1
     assert '"result"' not in asked.captured_queries[0]["sql"]
 
@@ -284,12 +202,15 @@ def test_rights(row, collection, admin):
         evaluations.start(EvaluationRequest(collection, ("seeing",)), user=person)
     with pytest.raises(NotFound):
         evaluations.start(EvaluationRequest(collection, ("seeing",)), user=other_admin)
-    for ask in (lambda: evaluations.listing(person), lambda: evaluations.get(row.pk, user=person)):
+    for ask in (
+        lambda: long_work.listing(evaluations.KIND, user=person),
+        lambda: long_work.get(evaluations.KIND, row.pk, user=person),
+    ):
         with pytest.raises(Forbidden):
-            ask()
-    assert list(evaluations.listing(admin)) == [row]
-    assert list(evaluations.listing(other_admin)) == []
+            ask(evaluations.KIND, user=person)
+    assert list(long_work.listing(evaluations.KIND, user=admin)) == [row]
+    assert list(long_work.listing(evaluations.KIND, user=other_admin)) == []
     with pytest.raises(NotFound):
-        evaluations.get(row.pk, user=other_admin)
+        long_work.get(evaluations.KIND, row.pk, user=other_admin)
     collections.delete(collection, user=admin)
-    assert list(evaluations.listing(admin)) == []
+    assert list(long_work.listing(evaluations.KIND, user=admin)) == []

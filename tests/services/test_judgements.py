@@ -19,11 +19,11 @@ from retrieval.models import (
     Embedding,
     Encoder,
     Evaluation,
-    EvaluationState,
     GroupRule,
     Image,
     Judgement,
     Labels,
+    LongJobState,
     Pool,
 )
 from retrieval.services.encoders import encoders as life
@@ -34,6 +34,8 @@ from retrieval.services.evaluation.judged import CollectionJudgements
 from retrieval.services.evaluation.judgements import Said
 from retrieval.services.evaluation.pools import PoolRequest, Standing
 from retrieval.services.images import collections, images, purging
+from retrieval.services.operations import long_work
+from retrieval.work import long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 
@@ -295,15 +297,15 @@ def test_judgements_go_with_their_pictures_and_their_collection(pool, collection
 
 def measured(collection, admin, *names):
     row = evaluations.start(EvaluationRequest(collection, names, Labels.JUDGEMENTS), user=admin)
-    evaluations.run(row.pk)
-    return evaluations.get(row.pk, user=admin)
+    long_jobs.run(evaluations.KIND, row.pk)
+    return long_work.get(evaluations.KIND, row.pk, user=admin)
 
 
 def test_the_score_goes_to_the_scorecards_and_a_worse_encoder_is_refused(pool, collection, admin, monkeypatch):
     monkeypatch.setattr(indexes, "ensure", lambda encoder: None)
     judge_all(pool, admin)
     found = measured(collection, admin, "seeing", "blind")
-    assert (found.state, found.error_text) == (EvaluationState.DONE, "")
+    assert (found.state, found.error_text) == (LongJobState.DONE, "")
     first, second = evaluations.reports(found)
     assert set(first.overall) == {"mAP", "MRR", "P@10", "nDCG@10", "unjudged@10"}
     assert first.overall["nDCG@10"].mean > second.overall["nDCG@10"].mean
@@ -368,7 +370,7 @@ def test_without_judgements_there_is_nothing_to_measure(collection, seeing, admi
     assert list(refused.value.fields) == ["groups"]
     row = evaluations.start(EvaluationRequest(collection, ("seeing",), Labels.JUDGEMENTS), user=admin)
     judgements.keep([Said(pictures[0].pk, pictures[1].pk, None)], user=admin)
-    evaluations.run(row.pk)
+    long_jobs.run(evaluations.KIND, row.pk)
     assert "Nobody judged" in Evaluation.objects.get().error_text
 
 

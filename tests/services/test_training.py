@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import io
 import tomllib
-from datetime import timedelta
+from uuid import uuid4
 
 import numpy as np
 import pytest
 import torch
-from django.utils import timezone
 from PIL import Image as Picture
 
 from retrieval import live_encoders, tasks
 from retrieval import training as room
 from retrieval.embedding import checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
-from retrieval.models import Encoder, EncoderState, Image, RunState, TrainingRun
+from retrieval.models import Encoder, EncoderState, Image, Labels, LongJobState, TrainingRun
 from retrieval.services.encoders import training
 from retrieval.services.encoders.training import TrainingRequest
-from retrieval.services.images import images, lines
+from retrieval.services.images import images
 from retrieval.services.images.image_fields import ImageChanges
+from retrieval.services.operations import long_work
 from retrieval.training.state import Point
 from retrieval.web.forms.training import EXAMPLE
-from retrieval.work import leases
+from retrieval.work import ProgressWriter, kinds, long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -66,21 +66,24 @@ def test_the_pictures_are_the_collections_and_no_path_of_the_server(collection, 
         started(collection, admin, data={"path": "/etc"})
 
 
+def run(row):
+    done = long_jobs.run(training.KIND, row.pk)
+    row.refresh_from_db()
+    return done
+
+
 def claimed(row):
-    return training.Notes.of(lines.claim(TrainingRun, row.pk))
+    return ProgressWriter(training.KIND, long_jobs.claim(training.KIND, row.pk))
 
 
 def test_a_run_ends_with_a_draft_encoder_and_its_curve(collection, admin):
     row = started(collection, admin)
-    assert training.unfinished() == [row.pk]
-    training.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.step, row.error_text, row.attempts) == (RunState.DONE, 2, "", 1)
+    run(row)
+    assert (row.state, row.step, row.error_text, row.attempts) == (LongJobState.DONE, 2, "", 1)
     assert [point["step"] for point in row.curve][-1] == 2
     assert row.record["data_digest"]
     assert (row.encoder.name, row.encoder.state, row.encoder.trained) == ("mine", EncoderState.DRAFT, True)
-    assert training.unfinished() == []
-    training.run(row.pk)
+    run(row)
     assert Encoder.objects.filter(name="mine").count() == 1
 
 
@@ -90,9 +93,8 @@ def test_the_example_of_the_page_runs_from_the_bundled_weights_to_a_draft(collec
     config["optimiser"] |= {"steps": 2, "lr": 1e-9}
     config |= {"sampling": {"batch": 4}, "schedule": {"sizes": [[0.0, 64]]}}
     row = training.start(TrainingRequest(config, collection), user=admin)
-    training.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.error_text) == (RunState.DONE, "")
+    run(row)
+    assert (row.state, row.error_text) == (LongJobState.DONE, "")
     bundled = checkpoint.load(live_encoders.weights_path("compact-v1.safetensors")).state_dict()
     trained = live_encoders.load(row.encoder).state_dict()
     assert row.encoder.state == EncoderState.DRAFT
@@ -107,9 +109,10 @@ def test_weights_that_are_not_there_are_refused_at_the_start(collection, admin, 
 
 
 def test_labels_are_tags_or_group_keys(collection, admin):
-    notes = claimed(started(collection, admin))
-    by_tags = training.pictures(collection, by="tags", side=16, notes=notes)
-    by_groups = training.pictures(collection, by="group_key", side=16, notes=notes)
+    progress = claimed(started(collection, admin))
+    by_tags = training.pictures(collection, side=16, progress=progress)
+    progress.row.labels = Labels.GROUP_KEY
+    by_groups = training.pictures(collection, side=16, progress=progress)
     assert by_tags.classes == ("blue", "red")
     assert len(by_groups.classes) == 4
     assert len(set(by_tags.groups.tolist())) == 4
@@ -117,90 +120,46 @@ def test_labels_are_tags_or_group_keys(collection, admin):
 
 def test_a_run_that_is_cancelled_makes_no_encoder(collection, admin, monkeypatch):
     row = started(collection, admin)
-    monkeypatch.setattr(lines, "TELL_EVERY", -1.0)
+    monkeypatch.setattr(kinds, "TELL_EVERY", -1.0)
     real = room.run
 
     def cancelled(*args, **options):
-        training.cancel(row, user=admin)
+        long_work.cancel(row, user=admin)
         return real(*args, **options)
 
     monkeypatch.setattr(room, "run", cancelled)
-    training.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.step) == (RunState.CANCELLED, 0)
+    run(row)
+    assert (row.state, row.step) == (LongJobState.CANCELLED, 0)
     assert not Encoder.objects.filter(name="mine").exists()
-
-
-def test_one_in_line_is_cancelled_at_once(collection, admin):
-    row = started(collection, admin)
-    training.cancel(row, user=admin)
-    training.run(row.pk)
-    row.refresh_from_db()
-    assert row.state == RunState.CANCELLED
-
-
-def held_by(row, worker, *, minutes=0, **fields):
-    heard = timezone.now() - timedelta(minutes=minutes)
-    TrainingRun.objects.filter(pk=row.pk).update(state=RunState.RUNNING, worker=worker, heard_at=heard, **fields)
-
-
-def dead():
-    host, boot, pid, _ = leases.worker_name().rsplit("/", 3)
-    return f"{host}/{boot}/{pid}/1"
-
-
-def test_one_that_somebody_alive_has_is_left_alone(collection, admin):
-    row = started(collection, admin)
-    for worker, minutes in ((leases.worker_name(), 60), ("elsewhere/boot/1/1", 14)):
-        held_by(row, worker, minutes=minutes)
-        assert not training.run(row.pk)
-
-
-@pytest.mark.parametrize("lost", ["dead", "silent"])
-def test_a_run_whose_worker_is_lost_goes_on(collection, admin, lost):
-    """Silent: a container that is made anew has another name, and nobody can see that the old one's process is gone."""
-    row = started(collection, admin)
-    held_by(row, dead() if lost == "dead" else "elsewhere/boot/1/1", minutes=0 if lost == "dead" else 16)
-    assert training.unfinished() == [row.pk]
-    assert training.run(row.pk)
-    row.refresh_from_db()
-    assert row.state == RunState.DONE
 
 
 def test_a_run_that_was_given_back_goes_on_from_its_checkpoint(collection, admin, monkeypatch):
     row, seen = started(collection, admin), []
-    monkeypatch.setattr(lines, "TELL_EVERY", -1.0)
-    real_watch, real_run = training.Notes.watch, room.run
+    monkeypatch.setattr(kinds, "TELL_EVERY", -1.0)
+    real_watch, real_run = training.Watch.watch, room.run
 
-    def given_back(notes, progress):
-        real_watch(notes, progress)
-        if progress.step == 1:
-            assert lines.give_back() == 1
+    def given_back(watch, at):
+        real_watch(watch, at)
+        if at.step == 1:
+            assert long_jobs.give_back() == 1
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.Notes, "watch", given_back)
-        assert training.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.step, row.attempts, row.error_text) == (RunState.QUEUED, 1, 0, "")
+        patch.setattr(training.Watch, "watch", given_back)
+        assert run(row)
+    assert (row.state, row.step, row.attempts, row.error_text) == (LongJobState.QUEUED, 1, 0, "")
     monkeypatch.setattr(room, "run", lambda *args, **said: seen.append(said["resume"]) or real_run(*args, **said))
-    assert training.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.step, row.attempts, seen) == (RunState.DONE, 2, 1, [True])
+    assert run(row)
+    assert (row.state, row.step, row.attempts, seen) == (LongJobState.DONE, 2, 1, [True])
     assert [point["step"] for point in row.curve] == [1, 2]
 
 
-def test_only_a_run_that_gets_no_further_ends_its_workers_in_vain(collection, admin, monkeypatch):
-    """A power cut every night must not end a training of a week; a picture that kills each worker must."""
+def test_only_a_run_that_gets_further_forgets_its_attempts(collection, admin):
+    """A checkpoint that is gone back to is no step further, however often it is reached."""
     row = started(collection, admin)
-    for step, attempts in ((1, 1), (1, 2)):
-        held_by(row, dead())
-        notes = claimed(row)
-        notes.watch(room.Progress(step, 2, Point(step, 0.1, {"loss": 1.0})))
+    for step, attempts in ((1, 1), (1, 2), (2, 1)):
+        TrainingRun.objects.update(state=LongJobState.QUEUED)
+        training.Watch(claimed(row)).watch(room.Progress(step, 2, Point(step, 0.1, {"loss": 1.0})))
         assert TrainingRun.objects.values_list("step", "attempts").get() == (step, attempts)
-    held_by(row, dead(), attempts=lines.ATTEMPTS)
-    assert not training.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.error_code) == (RunState.FAILED, "worker_ended")
 
 
 def test_a_name_that_a_run_holds_is_refused_until_that_is_over(collection, admin):
@@ -208,17 +167,24 @@ def test_a_name_that_a_run_holds_is_refused_until_that_is_over(collection, admin
     with pytest.raises(InvalidInput) as refused:
         started(collection, admin)
     assert list(refused.value.fields) == ["name"]
-    training.cancel(first, user=admin)
+    long_work.cancel(first, user=admin)
     started(collection, admin)
+
+
+def test_a_run_is_not_begun_again_under_a_name_that_is_taken_now(collection, admin):
+    row = started(collection, admin)
+    long_work.cancel(row, user=admin)
+    started(collection, admin)
+    with pytest.raises(InvalidInput):
+        long_work.resume(row, user=admin)
 
 
 def test_a_name_that_was_taken_meanwhile_ends_the_run_and_blocks_no_other(collection, admin):
     row, following = started(collection, admin), started(collection, admin, name="other")
     EncoderFactory(name="mine", state="draft")
-    assert training.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.error_code, row.encoder) == (RunState.FAILED, "name_taken", None)
-    assert training.run(following.pk)
+    assert run(row)
+    assert (row.state, row.error_code, row.encoder) == (LongJobState.FAILED, "name_taken", None)
+    assert run(following)
     assert Encoder.objects.filter(name="other").exists()
 
 
@@ -227,69 +193,51 @@ def test_an_overtaken_run_leaves_no_encoder(collection, admin, monkeypatch):
 
     def overtaken(*args, **said):
         result = real(*args, **said)
-        TrainingRun.objects.update(attempts=2)
+        TrainingRun.objects.update(lease_token=uuid4())
         return result
 
     monkeypatch.setattr(room, "run", overtaken)
-    assert training.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.encoder) == (RunState.RUNNING, None)
+    assert run(row)
+    assert (row.state, row.encoder) == (LongJobState.RUNNING, None)
     assert not Encoder.objects.filter(name="mine").exists()
 
 
 def test_pictures_whose_original_vanished_are_left_out(collection, admin):
-    notes = claimed(started(collection, admin))
-    whole = training.pictures(collection, by="tags", side=16, notes=notes)
+    progress = claimed(started(collection, admin))
+    whole = training.pictures(collection, side=16, progress=progress)
     ImageFactory(collection=collection, tags=["red"])  # it never had a file
-    found = training.pictures(collection, by="tags", side=16, notes=notes)
+    found = training.pictures(collection, side=16, progress=progress)
     assert (found.pixels == whole.pixels).all()
     assert found.labels.tolist() == whole.labels.tolist()
     Image.objects.filter(pk=Image.objects.order_by("pk").first().pk).update(sha256="f" * 64)
     with pytest.raises(InvalidInput, match="at least 8"):
-        training.pictures(collection, by="tags", side=16, notes=notes)
+        training.pictures(collection, side=16, progress=progress)
 
 
 def test_a_full_disk_at_a_checkpoint_is_the_reason_of_the_failure(collection, admin, monkeypatch):
     row = started(collection, admin)
-    training.folder_of(row).mkdir(parents=True)
-    (training.folder_of(row) / "checkpoint.pt.partial").symlink_to("/dev/full")
+    training.KIND.folder_of(row).mkdir(parents=True)
+    (training.KIND.folder_of(row) / "checkpoint.pt.partial").symlink_to("/dev/full")
     monkeypatch.setattr(tasks, "_publish", lambda task, args: None)
-    tasks.train(str(row.pk))
+    tasks.long_job("training", str(row.pk))
     row.refresh_from_db()
-    assert (row.state, row.error_code) == (RunState.FAILED, "storage_full")
-
-
-def test_the_task_begins_the_next_in_line(collection, admin, monkeypatch):
-    row, following, sent = started(collection, admin), started(collection, admin, name="other"), []
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append((task.name, *args)))
-    tasks.train(str(row.pk))
-    assert sent == [("retrieval.tasks.train", following.pk)]
+    assert (row.state, row.error_code) == (LongJobState.FAILED, "storage_full")
 
 
 def test_a_run_does_not_train_on_what_its_owner_may_not_see_any_more(collection, admin):
     row = started(collection, admin)
     collection.owner = UserFactory()
     collection.save()
-    assert not training.run(row.pk)  # it is not even begun
-    row.refresh_from_db()
-    assert (row.state, row.error_code) == (RunState.FAILED, "not_found")
+    assert not run(row)  # it is not even begun
+    assert (row.state, row.error_code) == (LongJobState.FAILED, "not_found")
     with pytest.raises(InvalidInput, match="at least 8"):
-        training.pictures(collection, by="tags", side=16, notes=training.Notes.of(row))
-
-
-def test_one_run_at_a_time(collection, admin):
-    first, second = started(collection, admin), started(collection, admin, name="other")
-    held_by(first, leases.worker_name())
-    training.run(second.pk)
-    second.refresh_from_db()
-    assert second.state == RunState.QUEUED
+        training.pictures(collection, side=16, progress=ProgressWriter(training.KIND, row))
 
 
 def test_too_few_pictures_fail_with_a_sentence(admin):
     row = started(CollectionFactory(owner=admin), admin)
-    training.run(row.pk)
-    row.refresh_from_db()
-    assert (row.state, row.error_code) == (RunState.FAILED, "invalid_input")
+    run(row)
+    assert (row.state, row.error_code) == (LongJobState.FAILED, "invalid_input")
     assert "at least 8" in row.error_text
 
 
@@ -313,4 +261,4 @@ def test_rights(collection, admin):
     with pytest.raises(NotFound):
         started(collection, UserFactory(is_staff=True, is_superuser=True))
     with pytest.raises(NotFound):
-        training.get("0190a0a0-0000-7000-8000-000000000000", user=admin)
+        long_work.get(training.KIND, "0190a0a0-0000-7000-8000-000000000000", user=admin)

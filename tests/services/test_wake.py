@@ -135,12 +135,12 @@ def test_a_scheduler_that_starts_asks_for_a_reconcile_at_once():
     with schedule.connection() as broker:
         channel = broker.default_channel
         channel.queue_purge("embedding")
-        channel.queue_purge("imports")
+        channel.queue_purge("long")
         beat_init.send(sender=None)
         message = channel.basic_get("embedding", no_ack=True)
         assert message.headers["task"] == "retrieval.tasks.reconcile"
         assert channel.basic_get("embedding", no_ack=True) is None
-        nightly = [channel.basic_get("imports", no_ack=True).headers["task"] for _ in range(2)]
+        nightly = [channel.basic_get("long", no_ack=True).headers["task"] for _ in range(2)]
         assert nightly == ["retrieval.tasks.guard_recall", "retrieval.tasks.drop_expired"]
 
 
@@ -209,7 +209,7 @@ def a_worker_refuses_to_start(*queues):
 
 
 @DAMAGE
-@pytest.mark.parametrize("queues", [(), ("embedding",), ("imports", "embedding")])
+@pytest.mark.parametrize("queues", [(), ("embedding",), ("long", "embedding")])
 @pytest.mark.django_db(transaction=True)
 def test_wrong_weights_end_a_worker_that_is_to_embed(weights, damage, queues):
     start_a_worker(*queues)
@@ -231,7 +231,7 @@ def test_a_site_starts_without_weights_as_its_worker_tells_first_that_it_is_ther
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_for_long_jobs_starts_without_weights(weights, damage):
     damage(weights)
-    start_a_worker("imports", "training")
+    start_a_worker("long")
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, cut])

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from retrieval.errors import InvalidInput
-from retrieval.training import Diverged, Hooks
+from retrieval.training import Hooks
 from retrieval.training.config import OptimiserConfig
-from retrieval.training.loop import Job, averaged, fit, lr_share, optimiser_for
+from retrieval.training.loop import Diverged, Job, averaged, fit, lr_share, optimiser_for
 from retrieval.training.supervised import ArcFace, ArcFaceOptions, Classify, ClassifyOptions
 from tests.training import make
 

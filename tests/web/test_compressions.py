@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from retrieval import conf
-from retrieval.models import Compression, Encoder, RunState
+from retrieval.models import Compression, Encoder, LongJobState
 from retrieval.services.encoders import compression, compressions
+from retrieval.work import long_jobs
 from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 
@@ -51,7 +52,7 @@ def done(admin, asked):
     """The address of one with its table."""
     admin.post("/compressions/", asked)
     row = Compression.objects.get()
-    compressions.run(row.pk)
+    long_jobs.run(compressions.KIND, row.pk)
     return f"/compressions/{row.pk}/"
 
 
@@ -66,14 +67,14 @@ def test_from_form_to_table(admin, asked):
     assert "in line" in page
     assert f"/compressions/{row.pk}/now/" in page
     assert (row.dimensions, row.int8, row.keep, row.steps, row.calibration) == ([7, 4], True, 1.0, 10, None)
-    Compression.objects.update(state=RunState.RUNNING, stage="measuring pca-4", done=3, total=9)
+    Compression.objects.update(state=LongJobState.RUNNING, stage="measuring pca-4", done=3, total=9)
     assert 'hx-trigger="every 2s"' in text(admin.get("/compressions/now/"))
     assert "measuring pca-4 · 3 / 9" in text(admin.get(f"/compressions/{row.pk}/now/"))
-    Compression.objects.update(state=RunState.QUEUED)
-    compressions.run(row.pk)
+    Compression.objects.update(state=LongJobState.QUEUED)
+    long_jobs.run(compressions.KIND, row.pk)
     assert "hx-trigger" not in text(admin.get("/compressions/now/"))
     table = text(admin.get(f"/compressions/{row.pk}/"))
-    assert "hx-trigger" not in table.split('id="compression"')[1]
+    assert "hx-trigger" not in table.split('id="job"')[1]
     for word in ("0.897", "-0.010", "3.2", "652", "the network in 8 bits", "torch-cpu", "1 pictures could not be read"):
         assert word in table
     assert table.count('class="adopt"') == 1  # only what is a network of its own
@@ -104,7 +105,7 @@ def test_stopped_then_removed(admin, asked):
     row = Compression.objects.get()
     assert "stops in a moment" in text(admin.post(f"/compressions/{row.pk}/cancel/", follow=True))
     assert "Stopped" in text(admin.get(f"/compressions/{row.pk}/"))
-    assert "are gone" in text(admin.post(f"/compressions/{row.pk}/remove/", follow=True))
+    assert "is gone" in text(admin.post(f"/compressions/{row.pk}/remove/", follow=True))
     assert not Compression.objects.exists()
 
 
@@ -132,7 +133,7 @@ def test_a_collection_without_labels_is_refused(admin, asked, boss):
 
 
 def test_one_that_failed_says_why(admin, done):
-    Compression.objects.update(state=RunState.FAILED, error_text="A sentence.")
+    Compression.objects.update(state=LongJobState.FAILED, error_text="A sentence.")
     assert "A sentence." in text(admin.get(done))
     assert "A sentence." in text(admin.get("/compressions/"))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.models import Evaluation, EvaluationState, Image
+from retrieval.models import Evaluation, Image, LongJobState
 from retrieval.services.evaluation import evaluations
+from retrieval.work import long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.search.rows import embed
 from tests.web.library import put
@@ -36,7 +37,7 @@ def test_from_form_to_result(admin, asked):
     assert "in line" in admin.post("/evaluations/", asked, follow=True).content.decode()
     row = Evaluation.objects.get()
     assert 'hx-trigger="every 2s"' in admin.get("/evaluations/now/").content.decode()
-    evaluations.run(row.pk)
+    long_jobs.run(evaluations.KIND, row.pk)
     assert "hx-trigger" not in admin.get("/evaluations/now/").content.decode()
     text = admin.get(f"/evaluations/{row.pk}/").content.decode()
     assert "mAP" in text
@@ -51,7 +52,7 @@ def test_two_encoders_stand_side_by_side_with_their_difference(admin, asked):
     embed(pictures, encoder=second, raw=np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32))
     admin.post("/evaluations/", {**asked, "encoders": ["colours", "second"]})
     row = Evaluation.objects.get()
-    evaluations.run(row.pk)
+    long_jobs.run(evaluations.KIND, row.pk)
     first, other = row.encoders
     assert f"{first} − {other}" in admin.get(f"/evaluations/{row.pk}/").content.decode()
 
@@ -67,7 +68,7 @@ def test_what_cannot_be_measured_is_told_beside_its_field(admin, asked, boss):
 
 def test_one_that_failed_says_why(admin, asked):
     admin.post("/evaluations/", asked)
-    Evaluation.objects.update(state=EvaluationState.FAILED, error_text="A sentence.")
+    Evaluation.objects.update(state=LongJobState.FAILED, error_text="A sentence.")
     assert "A sentence." in admin.get(f"/evaluations/{Evaluation.objects.get().pk}/").content.decode()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from retrieval.models import Evaluation, Image, Judgement, Labels, Pool
 from retrieval.services.evaluation import evaluations, pools
+from retrieval.work import long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.search.rows import embed
 from tests.web.library import put
@@ -63,7 +64,7 @@ def test_from_form_to_scorecard(admin, asked, boss):
     admin.post("/evaluations/", form)
     row = Evaluation.objects.get()
     assert row.labels == Labels.JUDGEMENTS
-    evaluations.run(row.pk)
+    long_jobs.run(evaluations.KIND, row.pk)
     text = admin.get(f"/evaluations/{row.pk}/").content.decode()
     assert "unjudged@10" in text
     assert "judge the answers of these encoders" in text

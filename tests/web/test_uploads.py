@@ -12,6 +12,7 @@ from retrieval import conf, tasks
 from retrieval.errors import Unavailable
 from retrieval.models import ArchiveImport, Collection, Image
 from retrieval.services.images import archives, images
+from retrieval.work import long_jobs
 from tests.elsewhere import allow_only_it, serving
 from tests.web.library import png, put, upload
 
@@ -118,8 +119,8 @@ def test_an_archive_is_taken_apart_and_its_refusals_are_told(page, sees, strange
     outcome = send(page, data, collection=collection.id).json()
     job = ArchiveImport.objects.get()
     assert (outcome["state"], outcome["id"]) == ("archive", str(job.id))
-    assert woken == [("run_import", job.pk)]
-    archives.run(job.pk)
+    assert woken == [("long_job", "imports", job.pk)]
+    long_jobs.run(archives.KIND, job.pk)
     told = page.get(f"/upload/archives/{job.id}/").json()
     assert (told["state"], told["done"], told["failed"]) == ("done", 1, 1)
     assert [issue["name"] for issue in told["issues"]] == ["b.png"]

@@ -16,6 +16,7 @@ from retrieval import conf, downloads, tasks
 from retrieval.models import ArchiveImport, Image
 from retrieval.services.images import archives, images
 from retrieval.services.people import accounts
+from retrieval.work import long_jobs
 from tests.elsewhere import allow_only_it, serving
 from tests.ingest.pictures import encoded, sample, scene
 from tests.ingest.test_decode import SECRET, with_secrets
@@ -78,7 +79,7 @@ def zipped(data):
 
 
 def take_apart():
-    archives.run(ArchiveImport.objects.latest("created_at").pk)
+    long_jobs.run(archives.KIND, ArchiveImport.objects.latest("created_at").pk)
 
 
 @pytest.fixture

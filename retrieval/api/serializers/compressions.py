@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from retrieval.api.serializers.fields import Problem
+from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import PICTURE_LABELS, Compression, Labels
 from retrieval.services.encoders import compressions
 from retrieval.services.encoders.compression import Wanted
@@ -41,36 +41,15 @@ class AdoptionInput(serializers.Serializer[Any]):
     name = serializers.SlugField(max_length=80, default="", allow_blank=True)
 
 
-class CompressionSerializer(serializers.ModelSerializer[Compression]):
-    """A compression and how far it is: ``stage`` says what is being done, ``done`` of ``total`` how much of that."""
+class CompressionSerializer(LongJobSerializer):
+    """A compression and how far it is."""
 
     dimensions = serializers.ListField(child=serializers.IntegerField())
-    user = serializers.CharField(source="user.username")
     calibration = serializers.SerializerMethodField()
-    error = Problem()
 
     class Meta:
         model = Compression
-        fields = [
-            "id",
-            "user",
-            "encoder",
-            "collection",
-            "labels",
-            "calibration",
-            "dimensions",
-            "int8",
-            "keep",
-            "steps",
-            "state",
-            "stage",
-            "done",
-            "total",
-            "error",
-            "created_at",
-            "started_at",
-            "finished_at",
-        ]
+        fields = [*FIELDS, "encoder", "labels", "calibration", "dimensions", "int8", "keep", "steps"]
         read_only_fields = fields
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from retrieval.api.serializers.fields import Problem
+from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import Evaluation, GroupRule, Labels, Measure
 from retrieval.services.evaluation.evaluations import MOST_ENCODERS
 
@@ -23,31 +23,14 @@ class EvaluationInput(serializers.Serializer[Any]):
     groups = serializers.ChoiceField(GroupRule.choices, default=GroupRule.IGNORE)
 
 
-class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
-    """An evaluation and how far it is: ``done`` of ``total`` queries are ranked, over all encoders."""
+class EvaluationSerializer(LongJobSerializer):
+    """An evaluation and how far it is: the queries of all encoders are counted together."""
 
     encoders = serializers.ListField(child=serializers.CharField())
-    user = serializers.CharField(source="user.username")
-    error = Problem()
 
     class Meta:
         model = Evaluation
-        fields = [
-            "id",
-            "user",
-            "collection",
-            "labels",
-            "encoders",
-            "measure",
-            "groups",
-            "state",
-            "done",
-            "total",
-            "error",
-            "created_at",
-            "started_at",
-            "finished_at",
-        ]
+        fields = [*FIELDS, "labels", "encoders", "measure", "groups"]
         read_only_fields = fields
 
 

@@ -8,7 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from retrieval.api.serializers.fields import JsonObject, Many, Problem, ProblemSerializer
+from retrieval.api.serializers.fields import JsonObject, Many, ProblemSerializer
+from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import ArchiveImport, Image, ImportIssue, Status
 
 URL = {"type": "string", "format": "uri"}
@@ -150,13 +151,20 @@ class IssueSerializer(serializers.ModelSerializer[ImportIssue]):
         read_only_fields = fields
 
 
-class ImportSerializer(serializers.ModelSerializer[ArchiveImport]):
-    """How far an archive has been taken apart; ``error`` says why it failed as a whole."""
-
-    error = Problem()
-    errors = IssueSerializer(source="issues", many=True)  # type: ignore[assignment]
+class ImportSerializer(LongJobSerializer):
+    """How far an archive has been taken apart: of its ``total`` members ``done`` became pictures."""
 
     class Meta:
         model = ArchiveImport
-        fields = ["id", "state", "total", "done", "failed", "skipped", "error", "errors", "created_at", "finished_at"]
+        fields = [*FIELDS, "name", "failed", "skipped"]
+        read_only_fields = fields
+
+
+class WholeImportSerializer(ImportSerializer):
+    """The same with what was refused and why."""
+
+    errors = IssueSerializer(source="issues", many=True)  # type: ignore[assignment]
+
+    class Meta(ImportSerializer.Meta):
+        fields = [*ImportSerializer.Meta.fields, "errors"]
         read_only_fields = fields

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from retrieval.api.serializers.fields import JsonObject, Problem
-from retrieval.models import TrainingRun
-from retrieval.services.encoders.training import Labels
+from retrieval.api.serializers.fields import JsonObject
+from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
+from retrieval.models import PICTURE_LABELS, Labels, TrainingRun
 
 TABLE = {"type": "object", "additionalProperties": True}
 
@@ -19,43 +19,25 @@ class TrainingInput(serializers.Serializer[Any]):
 
     collection = serializers.UUIDField()
     config = extend_schema_field(TABLE)(JsonObject)()
-    by = serializers.ChoiceField(get_args(Labels), default="tags")
+    by = serializers.ChoiceField(PICTURE_LABELS, default=Labels.TAGS)
 
 
-class TrainingSerializer(serializers.ModelSerializer[TrainingRun]):
-    """A run and how far it is: ``step`` of ``steps``; ``encoder`` is the name of the draft that it ended with."""
+class TrainingSerializer(LongJobSerializer):
+    """A run: ``step`` of ``steps`` is the furthest that it ever was; ``encoder`` names the draft that it ended with."""
 
-    user = serializers.CharField(source="user.username")
-    collection = serializers.UUIDField(source="config.collection")
-    by = serializers.ChoiceField(get_args(Labels), source="config.by")
+    by = serializers.ChoiceField(PICTURE_LABELS, source="labels")
     encoder = serializers.CharField(source="encoder.name", default=None, allow_null=True)
-    error = Problem()
 
     class Meta:
         model = TrainingRun
-        fields = [
-            "id",
-            "user",
-            "name",
-            "recipe",
-            "collection",
-            "by",
-            "state",
-            "step",
-            "steps",
-            "encoder",
-            "error",
-            "created_at",
-            "started_at",
-            "finished_at",
-        ]
+        fields = [*FIELDS, "name", "recipe", "by", "step", "steps", "encoder"]
         read_only_fields = fields
 
 
 class WholeTrainingSerializer(TrainingSerializer):
     """The same with its config, defaults filled in, and its curve so far: points of ``step`` and figures by name."""
 
-    config = serializers.DictField(source="config.run")
+    config = serializers.DictField()
     curve = serializers.ListField(child=serializers.DictField())
 
     class Meta(TrainingSerializer.Meta):

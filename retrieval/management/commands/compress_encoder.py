@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval import training
 from retrieval.compression import Row, Table
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
@@ -50,7 +49,7 @@ class Command(BaseCommand):
         try:
             with tempfile.TemporaryDirectory() as kept:
                 self._run(wanted, Path(kept), options)
-        except (RetrievalError, training.Diverged) as error:
+        except RetrievalError as error:
             raise CommandError(str(error)) from error
 
     def _run(self, wanted: Wanted, kept: Path, options: dict[str, Any]) -> None:

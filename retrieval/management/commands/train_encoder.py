@@ -38,7 +38,7 @@ class Command(BaseCommand):
         try:
             config = training.RunConfig.from_toml(options["config"])
             result = _train(config, options)
-        except (RetrievalError, training.Diverged) as error:
+        except RetrievalError as error:
             raise CommandError(str(error)) from error
         done = result.record.steps == config.optimiser.steps or bool(config.schedule.patience)
         self.stdout.write(f"{result.weights}: SHA-256 {result.sha256}, {result.record.steps} steps.")

@@ -6,7 +6,7 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any
 
-from retrieval.models import Collection, Compression, Encoder, EncoderState, TrainingRun
+from retrieval.models import Collection, Compression, Encoder, EncoderState, LongJob, TrainingRun
 from retrieval.services.people import rights
 
 if TYPE_CHECKING:
@@ -61,12 +61,15 @@ def _home(encoder: Encoder) -> str:
     """Return the id of the collection that the encoder was made from, empty where none is behind it."""
     origin = encoder.origin
     if run := origin.get("training_run"):
-        config = TrainingRun.objects.filter(pk=run).values_list("config", flat=True).first()
-        return str(config["collection"]) if config and "collection" in config else NOBODYS
+        return _home_of(TrainingRun, run)
     if made_by := origin.get("compression"):
-        home = Compression.objects.filter(pk=made_by).values_list("collection_id", flat=True).first()
-        return str(home) if home else NOBODYS
+        return _home_of(Compression, made_by)
     return str(origin.get("collection") or "")
+
+
+def _home_of(kind: type[LongJob], pk: str) -> str:
+    home = kind._default_manager.filter(pk=pk).values_list("collection_id", flat=True).first()
+    return str(home) if home else NOBODYS
 
 
 def _named(text: str) -> str:

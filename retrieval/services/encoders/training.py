@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-from uuid import UUID
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import QuerySet, UUIDField
-from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
-from django.utils import timezone
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from retrieval import conf, live_encoders, training
-from retrieval.errors import InvalidInput, NotFound, RetrievalError, WeightsError
+from retrieval import live_encoders, training
+from retrieval.errors import InvalidInput, RetrievalError, WeightsError
 from retrieval.ingest import sandbox, store
-from retrieval.models import Collection, Image, RunState, TrainingRun
+from retrieval.models import GOING, Collection, Image, Labels, TrainingRun
 from retrieval.services.encoders import weights
-from retrieval.services.images import collections, lines
+from retrieval.services.images import collections
 from retrieval.services.people import accounts, rights
 from retrieval.training import CHECKPOINT
+from retrieval.work import Kind, ProgressWriter, Settle, StoppedError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
 FEWEST = 8
-Labels = Literal["tags", "group_key"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class TrainingRequest:
 
     config: Mapping[str, Any]
     collection: Collection
-    by: Labels = "tags"
+    labels: Labels = Labels.TAGS
 
 
 def start(request: TrainingRequest, *, user: User) -> TrainingRun:
@@ -62,7 +58,9 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
             user=user,
             name=config.name,
             recipe=config.recipe,
-            config={"run": config.to_dict(), "collection": str(request.collection.pk), "by": request.by},
+            collection=request.collection,
+            labels=request.labels,
+            config=config.to_dict(),
             steps=config.optimiser.steps,
         )
         accounts.record(user, "training.started", row, name=row.name, collection=str(request.collection.pk))
@@ -71,148 +69,93 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
 
 def listing(user: Viewer) -> QuerySet[TrainingRun]:
     """Return the runs on the collections that this person sees, newest first."""
-    collection = Cast(KT("config__collection"), UUIDField())
-    visible = Collection.objects.visible_to(user).values("pk")
-    runs = TrainingRun.objects.select_related("user", "encoder")
-    return runs.alias(collection=collection).filter(collection__in=visible)
+    return TrainingRun.objects.filter(collection__in=Collection.objects.visible_to(user)).select_related("encoder")
 
 
-def get(run_id: UUID | str, *, user: Viewer) -> TrainingRun:
-    """Return one run or raise NotFound, also when its collection is not visible."""
-    found = listing(user).filter(pk=run_id).first()
-    if found is None:
-        raise NotFound("There is no such training run.")
-    return found
-
-
-def seen_by(user: User) -> QuerySet[TrainingRun]:
+def seen_by(user: Viewer) -> QuerySet[TrainingRun]:
     """Return the same for an administrator, without curves and records. Raises Forbidden."""
     rights.require_administrator(user, to="train encoders")
     return listing(user).defer("curve", "record")
 
 
-def find(run_id: UUID | str, *, user: User) -> TrainingRun:
-    """Return one run for an administrator. Raises Forbidden and NotFound."""
-    rights.require_administrator(user, to="train encoders")
-    return get(run_id, user=user)
-
-
-def cancel(row: TrainingRun, *, user: User) -> None:
-    """Ask a run to stop; it does so after its present step, and keeps its checkpoint."""
-    rights.require_administrator(user, to="train encoders")
-    TrainingRun.objects.filter(pk=row.pk, state=RunState.QUEUED).update(
-        state=RunState.CANCELLED, finished_at=timezone.now()
-    )
-    TrainingRun.objects.filter(pk=row.pk, state=RunState.RUNNING).update(cancel_asked=True)
-
-
-def unfinished() -> list[UUID]:
-    """Return what is not over, first come first; ``run`` finds out whether somebody alive is at it."""
-    return lines.unfinished(TrainingRun)
-
-
-def run(run_id: UUID) -> bool:
-    """Train and make a draft encoder; False when there was nothing to do.
-
-    May be asked twice: one worker at a time has it, and one that died or fell silent loses it to the next, which goes
-    on from the checkpoint. Every expected error ends up on the row.
-    """
-    row = lines.claim(TrainingRun, run_id)
-    if row is None:
-        return False
-    try:
-        _train(row)
-    except lines.StoppedError:
-        lines.end(row, RunState.CANCELLED)
-    except (RetrievalError, training.Diverged) as error:
-        lines.fail(row, error)
-    return True
-
-
-def pictures(collection: Collection, *, by: Labels, side: int, notes: Notes) -> training.PictureSet:
-    """Decode the pictures of a collection that this person sees to side x side, with labels and groups.
+def pictures(collection: Collection, *, side: int, progress: ProgressWriter[TrainingRun]) -> training.PictureSet:
+    """Decode the pictures of a collection that the run's person sees to side x side, with labels and groups.
 
     By tags: the first tag is the label and the group key the group. By group key: it is the label. Pictures whose
     original vanished are left out. Raises InvalidInput when there are too few, and StoppedError.
     """
-    rows = list(Image.objects.visible_to(notes.row.user).filter(collection=collection).order_by("pk"))
+    run, by_tags = progress.row, progress.row.labels == Labels.TAGS
+    rows = list(Image.objects.visible_to(run.user).filter(collection=collection).order_by("pk"))
     _require_enough(len(rows))
-    labels = [(row.tags[0] if row.tags else "") if by == "tags" else row.group_key for row in rows]
-    groups = [row.group_key for row in rows] if by == "tags" else []
+    labels = [(row.tags[0] if row.tags else "") if by_tags else row.group_key for row in rows]
+    groups = [row.group_key for row in rows] if by_tags else []
     there = np.ones(len(rows), np.bool_)
-    found = training.from_arrays(_decoded(rows, there, notes=notes), labels, side=side, groups=groups)
+    found = training.from_arrays(_decoded(rows, there, progress), labels, side=side, groups=groups)
     _require_enough(int(there.sum()))
     return found if there.all() else found.at(there)
 
 
 @dataclass
-class Notes:
-    """Writes the curve to the row and that its worker is alive, and remembers when nobody wanted it any more."""
+class Watch:
+    """The loop's ties to the row: writes the curve, and remembers why it is to end before its time."""
 
-    row: TrainingRun
-    tell: lines.Teller[TrainingRun]
-    stopped: bool = False
-
-    @classmethod
-    def of(cls, row: TrainingRun) -> Notes:
-        """For a row that was claimed."""
-        return cls(row, lines.Teller(row, only={"cancel_asked": False}))
+    progress: ProgressWriter[TrainingRun]
+    ended: StoppedError | RetrievalError | None = None
 
     def stop(self) -> bool:
-        """Tell whether somebody cancelled the run or it is not ours any more; asks the database only now and then."""
-        self.stopped = self.stopped or not self.tell()
-        return self.stopped
+        """Tell whether to stop after this step, which keeps the checkpoint; asks the database only now and then."""
+        try:
+            self.progress.note()
+        except (StoppedError, RetrievalError) as error:
+            self.ended = error
+        return self.ended is not None
 
-    def watch(self, progress: training.Progress) -> None:
+    def watch(self, at: training.Progress) -> None:
         """Write the newest point of the curve; whoever gets further than ever before has used up no attempt."""
-        row, further = self.row, progress.step > self.row.step
-        row.step, row.steps = max(row.step, progress.step), progress.steps
+        row, further = self.progress.row, at.step > self.progress.row.step
+        row.step, row.steps = max(row.step, at.step), at.steps
         # After a checkpoint was gone back to, the steps since then come again.
-        row.curve = [point for point in row.curve if point["step"] < progress.step] + [asdict(progress.point)]
-        self.tell.told = 0.0
-        attempts = 1 if further else row.attempts
-        if self.tell(step=row.step, steps=row.steps, curve=row.curve, attempts=attempts):
-            row.attempts = attempts
+        row.curve = [point for point in row.curve if point["step"] < at.step] + [asdict(at.point)]
+        figures = {"stage": "training", "done": at.step, "total": at.steps, "step": row.step, "curve": row.curve}
+        try:
+            (self.progress.further if further else self._again)(**figures, steps=at.steps)
+        except (StoppedError, RetrievalError) as error:
+            self.ended = error
+
+    def _again(self, **figures: Any) -> None:
+        self.progress.note(at_once=True, **figures)
 
 
-def folder_of(row: TrainingRun) -> Path:
-    """Where a run keeps its checkpoint, weights and record."""
-    return conf.get().data_dir / "training" / str(row.pk)
-
-
-def _train(row: TrainingRun) -> None:
-    """Train on the collection as the person who asked sees it now."""
-    config, notes, output = training.RunConfig.from_dict(row.config["run"]), Notes.of(row), folder_of(row)
-    collection = collections.find(row.config["collection"], user=row.user)
+def _train(row: TrainingRun, progress: ProgressWriter[TrainingRun]) -> Settle:
+    """Train on the collection as the person who asked sees it now; the end makes the draft encoder."""
+    config, watch, output = training.RunConfig.from_dict(row.config), Watch(progress), KIND.folder_of(row)
+    collection = collections.find(row.collection_id, user=row.user)
     places = training.Places(
-        pictures=pictures(collection, by=row.config["by"], side=config.data.stored_size, notes=notes),
+        pictures=pictures(collection, side=config.data.stored_size, progress=progress),
         weights=live_encoders.weights_path,
         output=output,
     )
-    hooks = training.Hooks(watch=notes.watch, stop=notes.stop)
+    hooks = training.Hooks(watch=watch.watch, stop=watch.stop)
     result = training.run(config, places=places, hooks=hooks, resume=(output / CHECKPOINT).exists())
-    if notes.stopped:
-        lines.end(row, RunState.CANCELLED, record=result.record.to_dict())
-    else:
-        _finish(row, result)
-
-
-def _finish(row: TrainingRun, result: training.Result) -> None:
-    """Make the draft encoder and end the run, both or neither. Raises StoppedError when it is not ours any more."""
+    if watch.ended:
+        raise watch.ended
     record = result.record.to_dict()
-    with transaction.atomic():
+
+    def settle() -> dict[str, Any]:
         encoder = weights.register(row.name, result.weights, sha256=result.sha256)
         encoder.origin = {"training_run": str(row.pk), "recipe": row.recipe, "data": record["data_digest"]}
         encoder.save(update_fields=["origin"])
-        if not lines.end(row, RunState.DONE, record=record, encoder=encoder):
-            raise lines.StoppedError
+        return {"record": record, "encoder": encoder}
+
+    return settle
 
 
-def _decoded(rows: list[Image], there: NDArray[np.bool_], *, notes: Notes) -> Iterator[NDArray[np.uint8]]:
+def _decoded(
+    rows: list[Image], there: NDArray[np.bool_], progress: ProgressWriter[TrainingRun]
+) -> Iterator[NDArray[np.uint8]]:
     """The pixels of each row; where the original vanished nothing but a mark in ``there``, and one black pixel."""
     for number, row in enumerate(rows):
-        if notes.stop():
-            raise lines.StoppedError
+        progress("reading", number, len(rows))
         try:
             yield sandbox.pixels(store.original(row.sha256))
         except FileNotFoundError:
@@ -228,7 +171,7 @@ def _require_enough(pictures: int) -> None:
 def _require_name(name: str) -> None:
     """Say now that the name is taken, or will be by the time of this run's end; held until the transaction ends."""
     weights.hold_name(name)
-    if TrainingRun.objects.filter(name=name, state__in=lines.GOING).exists():
+    if TrainingRun.objects.filter(name=name, state__in=GOING).exists():
         raise InvalidInput.of("name", f"A run called {name} is in line or going on already.", code="run_named_so")
 
 
@@ -239,3 +182,25 @@ def _require_weights(name: str) -> None:
             live_encoders.weights_path(name.rpartition(":")[2])
     except WeightsError as error:
         raise InvalidInput.of("start.weights", error.message) from error
+
+
+def _may_begin_again(row: TrainingRun) -> None:
+    _require_weights(training.RunConfig.from_dict(row.config).start.weights)
+    _require_name(row.name)
+
+
+def _require(row: TrainingRun, person: Viewer) -> None:
+    rights.require_administrator(person, to="have this done")
+    collections.find(row.collection_id, user=person)
+
+
+KIND = Kind(
+    "training",
+    _train,
+    model=TrainingRun,
+    require=_require,
+    seen_by=seen_by,
+    again=_may_begin_again,
+    folder="training",
+    most=timedelta(days=14),
+)

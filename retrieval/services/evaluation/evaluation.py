@@ -59,7 +59,8 @@ def run(
 ) -> Result:
     """Evaluate encoders side by side on one labelled source; nothing is stored.
 
-    ``progress`` is told ("encoding" | "reading" | "ranking", done, of how many). Raises InvalidInput when there is
+    ``progress`` is told ("encoding" | "reading" | "ranking", done, of how many), the queries of all encoders counted
+    together. Raises InvalidInput when there is
     nothing to measure.
     """
     if len({row.pk for row in rows}) != len(rows) or not rows:
@@ -126,7 +127,7 @@ def _trial(measurable: Measurable, number: int, *, plan: Plan, progress: Progres
     gallery, grades = measurable.galleries[number], measurable.grades
 
     def told(done: int, total: int) -> None:
-        progress("ranking", done, total)
+        progress("ranking", number * total + done, len(measurable.galleries) * total)
 
     if grades is not None:
         plan = judged.plan(plan)

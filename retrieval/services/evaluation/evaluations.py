@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
-from uuid import UUID
 
 from django.db.models import QuerySet
 
-from retrieval.errors import InvalidInput, NotFound, RetrievalError
+from retrieval.errors import InvalidInput
 from retrieval.evaluation import Report, protocol, ranking
 from retrieval.models import (
     Collection,
     Encoder,
     EncoderState,
     Evaluation,
-    EvaluationState,
     Grade,
     GroupRule,
     Image,
@@ -26,11 +24,14 @@ from retrieval.models import (
 from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.evaluation import CollectionJudgements, CollectionLabels, Plan, Result
 from retrieval.services.evaluation.labelled import LabelSource
-from retrieval.services.images import collections, lines
+from retrieval.services.images import collections
 from retrieval.services.people import accounts, rights
+from retrieval.work import Kind, ProgressWriter, Settle
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+    from retrieval.models.collections import Viewer
 
 MOST_ENCODERS = 6
 MOST_CLASSES = 200  # whose figures are kept, the hardest first
@@ -68,44 +69,24 @@ def start(request: EvaluationRequest, *, user: User) -> Evaluation:
     return row
 
 
-def listing(user: User) -> QuerySet[Evaluation]:
-    """Return the evaluations of the collections that this administrator sees, newest first, without their results."""
+def seen_by(user: Viewer) -> QuerySet[Evaluation]:
+    """Return the evaluations of the collections that this administrator sees. Raises Forbidden."""
     rights.require_administrator(user, to="measure encoders")
-    visible = Evaluation.objects.filter(collection__in=Collection.objects.visible_to(user))
-    return visible.select_related("user", "collection").defer("result")
+    return Evaluation.objects.filter(collection__in=Collection.objects.visible_to(user)).defer("result")
 
 
-def get(evaluation_id: UUID | str, *, user: User) -> Evaluation:
-    """Return one evaluation with its result. Raises Forbidden, and NotFound when its collection is not visible."""
-    found = listing(user).defer(None).filter(pk=evaluation_id).first()
-    if found is None:
-        raise NotFound("There is no such evaluation.")
-    return found
+def measure(row: Evaluation, progress: ProgressWriter[Evaluation]) -> Settle:
+    """Measure on the collection as the person who asked sees it now; the scorecards are kept with the result."""
+    collection = collections.find(row.collection_id, user=row.user)
+    encoders = [evaluation.named(name) for name in row.encoders]
+    plan = Plan(measure=cast(ranking.Measure, row.measure), group_rule=cast(protocol.GroupRule, row.groups))
+    result = evaluation.run(encoders, source=_source(row, collection), plan=plan, progress=progress)
 
+    def settle() -> dict[str, Any]:
+        evaluation.save_scorecards(encoders, result=result)
+        return {"result": _kept(result)}
 
-def unfinished() -> list[UUID]:
-    """Return what is not over, first come first; ``run`` finds out whether somebody alive is at it."""
-    return lines.unfinished(Evaluation)
-
-
-def run(evaluation_id: UUID) -> bool:
-    """Measure, keep the scorecards on the encoders and the result on the row; False when there was nothing to do.
-
-    May be asked twice: one worker at a time has it, and one that died or fell silent loses it to the next, which
-    begins anew. Every expected error ends up on the row.
-    """
-    row = lines.claim(Evaluation, evaluation_id)
-    if row is None:
-        return False
-    try:
-        result = _measured(row)
-    except lines.StoppedError:
-        pass  # it is somebody else's now, or nobody's
-    except RetrievalError as error:
-        lines.fail(row, error)
-    else:
-        lines.end(row, EvaluationState.DONE, result=_kept(result))
-    return True
+    return settle
 
 
 def reports(row: Evaluation) -> list[Report]:
@@ -140,17 +121,6 @@ def _to_measure(request: EvaluationRequest) -> list[str]:
     return list(dict.fromkeys([*request.encoders, *([active.name] if active else [])]))
 
 
-def _measured(row: Evaluation) -> Result:
-    """Measure on the collection as the person who asked sees it now; scorecards are committed."""
-    collection = collections.find(row.collection_id, user=row.user)
-    encoders = [evaluation.named(name) for name in row.encoders]
-    source = _source(row, collection)
-    plan = Plan(measure=cast(ranking.Measure, row.measure), group_rule=cast(protocol.GroupRule, row.groups))
-    result = evaluation.run(encoders, source=source, plan=plan, progress=_Notes(lines.Teller(row), len(encoders)))
-    evaluation.save_scorecards(encoders, result=result)
-    return result
-
-
 def _source(row: Evaluation, collection: Collection) -> CollectionLabels | CollectionJudgements:
     if row.labels == Labels.JUDGEMENTS:
         return CollectionJudgements(collection, row.user)
@@ -176,26 +146,6 @@ def _narrowed(report: Report, names: list[str]) -> Report:
     return replace(report, classes=tuple(by_name[name] for name in names))
 
 
-@dataclass
-class _Notes:
-    """Writes how far it is to the row; the queries of all encoders are counted together.
-
-    Raises StoppedError when there is nobody to tell.
-    """
-
-    tell: lines.Teller[Evaluation]
-    encoders: int
-    ranked: int = 0
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        so_far: dict[str, int] = {}
-        if what == "ranking":
-            so_far = {"done": self.ranked + done, "total": self.encoders * total}
-            self.ranked += total if done == total else 0
-        if not self.tell(**so_far):
-            raise lines.StoppedError
-
-
 def _require_answers(request: EvaluationRequest) -> None:
     """Raise InvalidInput where nothing tells right from wrong."""
     if request.labels == Labels.JUDGEMENTS:
@@ -209,3 +159,11 @@ def _require_judgements(request: EvaluationRequest) -> None:
         raise InvalidInput.of("groups", "Judgements heed no groups.")
     if not Judgement.objects.filter(collection=request.collection, grade__gte=Grade.SOMEWHAT).exists():
         raise InvalidInput.of("collection", "Nobody judged that an answer in this collection suits its query.")
+
+
+def _require(row: Evaluation, person: Viewer) -> None:
+    rights.require_administrator(person, to="have this done")
+    collections.find(row.collection_id, user=person)
+
+
+KIND = Kind("evaluations", measure, model=Evaluation, require=_require, seen_by=seen_by)

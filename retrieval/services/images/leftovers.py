@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from retrieval.ingest import files, store
-from retrieval.models import ArchiveImport, Image
-from retrieval.services.images import purging
+from retrieval.models import Image
+from retrieval.services.images import archives, purging
 
 # Half of what the audit allows, so that it finds nothing where this runs.
 AGE = 1_800  # seconds
@@ -29,7 +29,7 @@ def sweep() -> int:
 
 def unclaimed(seconds: float) -> Iterator[Path]:
     """Files that have lain aside for so long and are not an archive that waits to be taken apart."""
-    awaited = set(ArchiveImport.objects.exclude(file="").values_list("file", flat=True))
+    awaited = archives.awaited()
     return (path for path in files.left_behind(seconds=seconds) if path.name not in awaited)
 
 

@@ -14,8 +14,8 @@ from retrieval import conf, weight_files
 from retrieval.errors import WeightsError
 from retrieval.ingest import files, fingerprint, store
 from retrieval.models import Encoder, Image
-from retrieval.services.encoders import compressions
 from retrieval.services.images import leftovers, thumbnails
+from retrieval.services.operations import long_work
 from retrieval.services.operations.findings import Finding, Progress, silent
 
 # Files are in place before their rows are committed, and stay a moment longer than them.
@@ -95,8 +95,8 @@ def strays() -> Iterator[Finding]:
         known_ids = set(Image.objects.filter(pk__in=[pk for pk in ids.values() if pk]).values_list("pk", flat=True))
         yield from (_stray("stray_thumbnail", path) for path, pk in ids.items() if pk not in known_ids)
     yield from (_stray("old_temporary_file", path) for path in leftovers.unclaimed(GRACE))
-    for folder in compressions.strays():
-        yield from (_stray("stray_weights", path, of="compression") for path in _old_files(folder))
+    for folder in long_work.strays():
+        yield from (_stray("stray_weights", path, of="long job") for path in _old_files(folder))
 
 
 def remove_strays(paths: Iterable[str]) -> int:

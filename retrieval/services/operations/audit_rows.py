@@ -13,9 +13,8 @@ from django.utils import timezone
 
 from retrieval import conf
 from retrieval.ingest import store
-from retrieval.models import ArchiveImport, Image, ImageDigest, ImportState
+from retrieval.models import GOING, ArchiveImport, Image, ImageDigest, LongJobState
 from retrieval.services.images import purging
-from retrieval.services.images.archives import GOING
 from retrieval.services.operations import clocks
 from retrieval.services.operations.findings import SHOWN, Finding
 
@@ -32,7 +31,7 @@ WRONG_DIGEST = """SELECT d.image_id, i.id IS NULL OR i.deleted_at IS NOT NULL FR
     LEFT JOIN retrieval_image i ON i.id = d.image_id WHERE i.id IS NULL OR i.deleted_at IS NOT NULL
     OR i.sha256 <> d.sha256 OR i.collection_id <> d.collection_id LIMIT %s"""
 DIGEST_CODES = frozenset({"digest_missing", "digest_dangling", "digest_wrong"})
-AHEAD_CODES = frozenset({"job_far_ahead", "archive_far_ahead", "work_far_ahead", "deleted_far_ahead"})
+AHEAD_CODES = frozenset({"job_far_ahead", "work_far_ahead", "deleted_far_ahead"})
 
 
 def references() -> Iterator[Finding]:
@@ -93,8 +92,8 @@ def end_lost_archives() -> int:
     """Say on each archive whose file is gone that it cannot be gone on with; return how many."""
     lost = [row.pk for row in _without_archive()]
     return ArchiveImport.objects.filter(pk__in=lost, state__in=GOING).update(
-        state=ImportState.FAILED, error_code="archive_missing", error_text="The archive is not there any more.",
-        lease_token=None, lease_until=None, finished_at=timezone.now(), file="",
+        state=LongJobState.FAILED, error_code="archive_missing", error_text="The archive is not there any more.",
+        worker="", lease_token=None, finished_at=timezone.now(), file="",
     )  # fmt: skip
 
 

@@ -22,13 +22,12 @@ from psycopg.pq import Conninfo
 from retrieval import conf, live_encoders
 from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable
 from retrieval.ingest import files, fingerprint
-from retrieval.models import ArchiveImport, Collection, Encoder, Image
-from retrieval.services.images import lines, purging
-from retrieval.services.images.archives import GOING
+from retrieval.models import GOING, ArchiveImport, Collection, Encoder, Image
+from retrieval.services.images import purging
 from retrieval.services.operations import audit_rows, backup_file, clocks
 from retrieval.services.operations.backup_file import DUMP, Checked, Manifest
 from retrieval.services.operations.findings import Progress
-from retrieval.work import jobs
+from retrieval.work import jobs, long_jobs
 
 # Of these only the table is kept: they are of the moment, or would let somebody in.
 EMPTIED = (
@@ -123,8 +122,7 @@ def _is_empty() -> bool:
 def _settle() -> None:
     """What the snapshot caught in the middle of work waits for its turn; what waits for long deleted is purged."""
     jobs.all_back_in_line()
-    lines.all_back_in_line()
-    ArchiveImport.objects.filter(state__in=GOING).update(state="queued", lease_token=None, lease_until=None)
+    long_jobs.all_back_in_line()
     audit_rows.end_lost_archives()
     clocks.set_right()
     purging.purge_deleted()

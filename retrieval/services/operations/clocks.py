@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from retrieval import conf
-from retrieval.models import ArchiveImport, Collection, EmbeddingJob, Image, ImportState, JobState, RunState
-from retrieval.services.images import lines
+from retrieval.models import Collection, EmbeddingJob, Image, JobState, LongJobState
+from retrieval.work import long_jobs
 
 # Clocks of two machines may differ by minutes; what is further ahead than any wait takes comes from a wrong one.
 SLACK = timedelta(hours=1)
@@ -30,16 +30,15 @@ def far_ahead() -> list[Ahead]:
     """Return every kind of row that can wait for a time; each is empty unless a clock was wrong."""
     ledger = conf.get().ledger
     latest = timezone.now() + SLACK + timedelta(seconds=max(ledger.lease, ledger.backoff * 2**ledger.claims))
-    jobs, archives = EmbeddingJob.objects.all(), ArchiveImport.objects.filter(state=ImportState.RUNNING)
+    jobs = EmbeddingJob.objects.all()
     return [
         _ahead("job_far_ahead", jobs.filter(state=JobState.PENDING), "next_attempt_at", latest),
         _ahead("job_far_ahead", jobs.filter(state=JobState.RUNNING), "lease_until", latest),
-        _ahead("archive_far_ahead", archives, "lease_until", latest),
         _ahead("deleted_far_ahead", Image.objects.all(), "deleted_at", latest),
         _ahead("deleted_far_ahead", Collection.objects.all(), "deleted_at", latest),
         *(
-            _ahead("work_far_ahead", kind.objects.filter(state=RunState.RUNNING), "heard_at", latest)
-            for kind in lines.KINDS
+            _ahead("work_far_ahead", model._default_manager.filter(state=LongJobState.RUNNING), "heartbeat_at", latest)
+            for model in long_jobs.models()
         ),
     ]
 

@@ -15,6 +15,7 @@ from retrieval.services.images import images
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.operations import status
 from retrieval.web.pages import for_people, person
+from retrieval.web.views import long_jobs
 from retrieval.work import jobs
 
 FAILED_SHOWN = 50
@@ -25,7 +26,8 @@ FAILED_SHOWN = 50
 def page(request: HttpRequest) -> HttpResponse:
     """Show all of it."""
     failed = images.listing(request.user, filters=ImageFilters(status="failed"))[:FAILED_SHOWN]
-    return render(request, "web/activity.html", {**_now(request), "failed": failed})
+    lists = long_jobs.everything(request)
+    return render(request, "web/activity.html", {**_now(request), "failed": failed, "lists": lists})
 
 
 @require_safe

@@ -19,12 +19,11 @@ from retrieval.models import Compression, Labels
 from retrieval.services.encoders import compressions, encoders
 from retrieval.services.encoders.compression import Wanted
 from retrieval.services.encoders.compressions import CompressionRequest
-from retrieval.services.images import collections, lines
+from retrieval.services.images import collections
 from retrieval.web import words
 from retrieval.web.forms.compressions import CompressionForm
 from retrieval.web.pages import for_people, person
-
-SHOWN = 20
+from retrieval.web.views import long_jobs
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Line:
 @for_people
 def page(request: HttpRequest) -> HttpResponse:
     """Show the compressions, and put one in line."""
-    context = _rows(request)
+    context = long_jobs.listed(request, compressions.KIND)
     said = request.POST if request.method == "POST" else None
     form = CompressionForm(said, encoders=encoders.listing(), collections=collections.listing(request.user))
     if request.method == "POST" and form.is_valid() and (row := _started(request, form)):
@@ -53,30 +52,22 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @for_people
-def now(request: HttpRequest) -> HttpResponse:
-    """Render only the list, which asks for itself again while one is going."""
-    return render(request, "web/parts/compressions.html", _rows(request))
-
-
-@require_safe
-@for_people
-def show(request: HttpRequest, compression_id: UUID) -> HttpResponse:
+def show(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Show how far one is, or its table."""
-    return render(request, "web/compression.html", _context(request, _get(request, compression_id)))
-
-
-@require_safe
-@for_people
-def progress(request: HttpRequest, compression_id: UUID) -> HttpResponse:
-    """Render only what changes while it goes on, which then asks for itself again."""
-    return render(request, "web/parts/compression.html", _context(request, _get(request, compression_id)))
+    return render(
+        request, "web/compression.html", _context(request, long_jobs.find(request, compressions.KIND, job_id))
+    )
 
 
 @require_POST
 @for_people
-def adopt(request: HttpRequest, compression_id: UUID) -> HttpResponse:
+def adopt(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Make a draft encoder of a row; a name that cannot be taken is told beside it."""
-    row, name, called = _get(request, compression_id), request.POST.get("row", ""), request.POST.get("name", "")
+    row, name, called = (
+        long_jobs.find(request, compressions.KIND, job_id),
+        request.POST.get("row", ""),
+        request.POST.get("name", ""),
+    )
     try:
         draft = compressions.adopt(row, name, called=called.strip(), user=person(request))
     except (InvalidInput, Conflict) as error:
@@ -84,35 +75,6 @@ def adopt(request: HttpRequest, compression_id: UUID) -> HttpResponse:
         return render(request, "web/compression.html", _context(request, row, refused=refused), status=400)
     messages.success(request, _("{name} is a draft encoder now. Build it, then compare.").format(name=draft.name))
     return redirect("web:encoders")
-
-
-@require_POST
-@for_people
-def cancel(request: HttpRequest, compression_id: UUID) -> HttpResponse:
-    """Ask one to stop."""
-    row = _get(request, compression_id)
-    compressions.cancel(row, user=person(request))
-    messages.success(request, _("It stops in a moment."))
-    return redirect("web:compression", row.pk)
-
-
-@require_POST
-@for_people
-def remove(request: HttpRequest, compression_id: UUID) -> HttpResponse:
-    """Forget one with its weights."""
-    compressions.remove(_get(request, compression_id), user=person(request))
-    messages.success(request, _("The table and its weights are gone; what was adopted stays."))
-    return redirect("web:compressions")
-
-
-def _get(request: HttpRequest, compression_id: UUID) -> Compression:
-    return compressions.get(compression_id, user=person(request))
-
-
-def _rows(request: HttpRequest) -> dict[str, Any]:
-    rows = list(compressions.listing(person(request))[:SHOWN])
-    shown = [{"row": row, "stage": stage(row.stage)} for row in rows]
-    return {"rows": shown, "going": any(row.state in lines.GOING for row in rows)}
 
 
 def _started(request: HttpRequest, form: CompressionForm) -> Compression | None:
@@ -127,7 +89,7 @@ def _started(request: HttpRequest, form: CompressionForm) -> Compression | None:
     except InvalidInput as error:
         form.add_error(next(iter(error.fields)), words.reason(error.code, error.message))
         return None
-    tasks.wake(tasks.compress, row.pk)
+    tasks.wake_long_job(row)
     messages.success(request, _("The measuring is in line."))
     return row
 
@@ -140,8 +102,7 @@ def _context(
     seen = collections.listing(request.user).filter(pk=row.calibration).first() if row.calibration else row.collection
     return {
         "row": row,
-        "going": row.state in lines.GOING,
-        "stage": stage(row.stage),
+        **long_jobs.shown(row),
         "calibrated_on": seen,
         "unreadable": len(table.unreadable) if table else 0,
         "table": _lines(row, table, refused or {}) if table else [],
@@ -161,19 +122,6 @@ def _lines(row: Compression, table: Table, refused: dict[str, tuple[str, str]]) 
         )
         for each in table.rows
     ]
-
-
-def stage(text: str) -> str:
-    """Return what is being done, in the reader's language."""
-    kind, _space, name = text.partition(" ")
-    said = {
-        "calibrating": _("reading pictures to calibrate on"),
-        "building": _("making {name}").format(name=name),
-        "timing": _("measuring speed"),
-        "encoding": _("encoding the pictures with all of them"),
-        "measuring": _("measuring {name}").format(name=name),
-    }
-    return said.get(kind, "")
 
 
 def meaning(name: str) -> str:

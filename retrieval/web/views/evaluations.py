@@ -15,15 +15,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from retrieval import tasks
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import Report
-from retrieval.models import EncoderState, Evaluation, EvaluationState, Image, Labels, Measure
+from retrieval.models import EncoderState, Evaluation, Image, Labels, Measure
 from retrieval.services.encoders import encoders
 from retrieval.services.evaluation import evaluations
 from retrieval.services.evaluation.evaluations import EvaluationRequest
 from retrieval.services.images import collections
 from retrieval.web.forms.evaluations import EvaluationForm
 from retrieval.web.pages import for_people, person
+from retrieval.web.views import long_jobs
 
-SHOWN = 20
 WORST = 8
 
 
@@ -31,7 +31,7 @@ WORST = 8
 @for_people
 def page(request: HttpRequest) -> HttpResponse:
     """Show the evaluations, and put one in line."""
-    context = _rows(request)
+    context = long_jobs.listed(request, evaluations.KIND)
     measurable = encoders.listing().exclude(state=EncoderState.DRAFT)
     said = request.POST if request.method == "POST" else None
     form = EvaluationForm(said, encoders=measurable, collections=collections.listing(request.user))
@@ -42,25 +42,12 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @for_people
-def now(request: HttpRequest) -> HttpResponse:
-    """Render only the list, which asks for itself again while one is going."""
-    return render(request, "web/parts/evaluations.html", _rows(request))
-
-
-@require_safe
-@for_people
-def show(request: HttpRequest, evaluation_id: UUID) -> HttpResponse:
+def show(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Show what one found: figures side by side, confusions, and the worst queries."""
-    row = evaluations.get(evaluation_id, user=person(request))
+    row = long_jobs.find(request, evaluations.KIND, job_id)
     reports = evaluations.reports(row)
     context = {"row": row, "reports": reports, "table": _table(row, reports), "worst": _worst(request, reports)}
-    return render(request, "web/evaluation.html", context)
-
-
-def _rows(request: HttpRequest) -> dict[str, Any]:
-    rows = list(evaluations.listing(person(request))[:SHOWN])
-    going = any(row.state in {EvaluationState.QUEUED, EvaluationState.RUNNING} for row in rows)
-    return {"rows": rows, "going": going}
+    return render(request, "web/evaluation.html", {**context, **long_jobs.shown(row)})
 
 
 def _started(request: HttpRequest, form: EvaluationForm) -> bool:
@@ -73,7 +60,7 @@ def _started(request: HttpRequest, form: EvaluationForm) -> bool:
     except InvalidInput as error:
         form.add_error(next(iter(error.fields)), error.message)
         return False
-    tasks.wake(tasks.evaluate, row.pk)
+    tasks.wake_long_job(row)
     messages.success(request, _("The measuring is in line."))
     return True
 

@@ -15,9 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from retrieval import conf, tasks
 from retrieval.errors import Forbidden, InvalidInput, NotFound, RetrievalError, Unavailable
-from retrieval.models import Collection, ImportState
+from retrieval.models import Collection, LongJobState
 from retrieval.services.images import addresses, archives, collections, images
 from retrieval.services.images.images import ImageFilters, Upload
+from retrieval.services.operations import long_work
 from retrieval.web import words
 from retrieval.web.pages import for_people, may_add, person
 
@@ -73,12 +74,12 @@ def states(request: HttpRequest) -> HttpResponse:
 @for_people
 def archive(request: HttpRequest, import_id: UUID) -> HttpResponse:
     """Say how far an archive is, and what of it was refused."""
-    job = archives.get(import_id, user=person(request))
+    job = long_work.get(archives.KIND, import_id, user=person(request))
     issues = [
         {"name": issue.name, "message": words.reason(issue.code, issue.message)} for issue in job.issues.all()[:ISSUES]
     ]
     numbers = {name: getattr(job, name) for name in ("total", "done", "failed", "skipped")}
-    message = words.reason(job.error_code, job.error_text) if job.state == ImportState.FAILED else ""
+    message = words.reason(job.error_code, job.error_text) if job.state == LongJobState.FAILED else ""
     return JsonResponse({"state": job.state, "message": message, "issues": issues, **numbers})
 
 
@@ -90,7 +91,7 @@ def _put_in(thing: UploadedFile[bytes] | str, *, user: User, home: Collection) -
             added = addresses.add(thing, user=user, collection=home)
         elif _is_archive(thing):
             job = archives.start(cast(Any, thing), name=name, user=user, collection=home)
-            tasks.wake(tasks.run_import, job.pk)
+            tasks.wake_long_job(job)
             return Outcome(name, place, "archive", str(job.pk))
         else:
             added = images.add(Upload(file=cast(Any, thing), name=name), user=user, collection=home)
