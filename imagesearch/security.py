@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.debug import SafeExceptionReporterFilter
 
@@ -37,6 +38,13 @@ GRANTS: dict[str, Policy] = {
 }
 
 
+# On every answer beside the policy.
+COMPANIONS = {
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
 class HiddenSettings(SafeExceptionReporterFilter):
     """What an error page of a developer's site hides: addresses too, as those of database and broker hold passwords."""
 
@@ -51,6 +59,21 @@ def policy_for(path: str) -> str:
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in {**STRICT, **granted}.items())
 
 
+def headers_without_django(path: str) -> list[tuple[bytes, bytes]]:
+    """All headers that Django's middleware and ours give an answer, for one that is given before Django is asked."""
+    found = {
+        "Content-Security-Policy": policy_for(path),
+        **COMPANIONS,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": settings.X_FRAME_OPTIONS,
+        "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+        "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
+    }
+    if settings.SECURE_HSTS_SECONDS:
+        found["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+    return [(name.lower().encode(), value.encode()) for name, value in found.items()]
+
+
 class Headers:
     """Middleware: adds the policy and its companions to every answer."""
 
@@ -61,6 +84,6 @@ class Headers:
         """Answer with the headers set; a view's own policy is left alone."""
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", policy_for(request.path_info))
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        for name, value in COMPANIONS.items():
+            response.headers.setdefault(name, value)
         return response

@@ -177,7 +177,7 @@ CELERY_BEAT_SCHEDULE = {
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "retrieval.services.people.passwords.LongEnough", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "retrieval.services.people.passwords.Uncommon"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 AUTHENTICATION_BACKENDS = ["retrieval.services.people.passwords.Door"]
@@ -185,6 +185,8 @@ SESSION_ENGINE = "retrieval.services.people.sessions"
 SESSION_IDLE_HOURS = env.integer("IMAGESEARCH_SESSION_IDLE_HOURS", default=72, low=1, high=8760)
 SESSION_DAYS = env.integer("IMAGESEARCH_SESSION_DAYS", default=30, low=1, high=365)
 SESSION_COOKIE_AGE = SESSION_DAYS * 24 * 3600
+# In the session, as the cookie that is usual would name collections and people in the browser.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"

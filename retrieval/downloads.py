@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -14,9 +15,16 @@ from django.utils.http import content_disposition_header
 from retrieval import conf
 from retrieval.errors import NotFound, RetrievalError
 
+if TYPE_CHECKING:
+    from retrieval.models import Image
+
 BLOCK = 256 * 1024
-SANDBOX = "default-src 'none'; sandbox"
+SANDBOX = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+
+
+THUMBNAIL_TYPE = "image/jpeg"
+EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
 
 
 class RangeNotSatisfiable(RetrievalError):
@@ -83,6 +91,14 @@ def send(stored: Stored, *, wanted: str = "") -> HttpResponse | StreamingHttpRes
     if stored.filename:
         response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=stored.filename)
     return response
+
+
+def file_name(image: Image) -> str:
+    """The name of an original's download: letters, digits and few signs of the title, so that nothing typed steers."""
+    extension = EXTENSIONS.get(image.format.upper(), image.format.lower())
+    stem = "".join(letter for letter in image.title if letter.isalnum() or letter in " ._-")[:80].strip(" .")
+    known = stem.lower().endswith(f".{extension}")
+    return stem if stem and known else f"{stem or image.id}.{extension}"
 
 
 def span_of(header: str, *, size: int) -> range | None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from imagesearch.front import early
 from imagesearch.front.watch import Watch, network
 from retrieval import conf
 from retrieval.services.people import limits
@@ -61,6 +62,11 @@ class Connection(HttpToolsProtocol):
             self.send_400_response("The head of this request is too long.")
 
     # --- What uvicorn calls -----------------------------------------------------------------------------------------
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be read, with the headers of every answer, and close."""
+        self.transport.write(early.unreadable(msg))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin to count the bytes of a head."""

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from imagesearch.front.bridge import Answer
-from imagesearch.security import policy_for
+from imagesearch.security import headers_without_django
 from retrieval import telemetry
 from retrieval.web import words
 
@@ -39,7 +39,16 @@ DISK_FULL = Reason("disk full", 507, "storage_full", "The disk is full; nothing 
 def alive() -> Answer:
     """Answer ``/healthz``."""
     telemetry.REQUESTS.labels("GET", "/healthz", "200").inc()
-    return Answer(200, [(b"content-type", b"text/plain"), (b"cache-control", b"no-store")], b"ok\n")
+    said = [(b"content-type", b"text/plain"), (b"cache-control", b"no-store"), *headers_without_django("/healthz")]
+    return Answer(200, said, b"ok\n")
+
+
+def unreadable(message: str) -> bytes:
+    """Return the whole answer to what is no request that can be read."""
+    body = f"{message}\n".encode("ascii")
+    said = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"), *headers_without_django("")]  # fmt: skip
+    return b"".join([b"HTTP/1.1 400 Bad Request\r\n", *(b"%s: %s\r\n" % pair for pair in said), b"\r\n", body])
 
 
 def refusal(reason: Reason, scope: Mapping[str, Any], *, retry_after: int) -> Answer:
@@ -47,8 +56,7 @@ def refusal(reason: Reason, scope: Mapping[str, Any], *, retry_after: int) -> An
     headers = dict(scope["headers"])
     as_json = scope["path"].startswith("/api/") or headers.get(b"accept", b"").startswith(b"application/json")
     kind = b"application/json" if as_json else b"text/html; charset=utf-8"
-    said = [(b"content-type", kind), (b"cache-control", b"private, no-store"), (b"x-content-type-options", b"nosniff"),
-            (b"content-security-policy", policy_for(scope["path"]).encode())]  # fmt: skip
+    said = [(b"content-type", kind), (b"cache-control", b"private, no-store"), *headers_without_django(scope["path"])]
     if reason.status in {503, 507}:
         said.append((b"retry-after", str(retry_after).encode()))
     telemetry.REQUESTS.labels(telemetry.known_method(scope["method"]), "(none)", str(reason.status)).inc()

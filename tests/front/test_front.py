@@ -16,6 +16,7 @@ from imagesearch.front import connection, early, seats, serving, watch
 from imagesearch.front.bounds import Bounds
 from imagesearch.front.bridge import Answer, Handed, call, environment
 from imagesearch.front.spool import Body, Spool, SpoolFull
+from imagesearch.security import headers_without_django
 from retrieval import conf
 from retrieval.web.admission import UNREAD, Allowance
 from tests.front.fronted import PATIENCE, Client, asked, many, plain, request, running
@@ -418,6 +419,28 @@ def test_seats_go_to_the_next_and_come_back(monkeypatch):
 
 def test_an_answer_without_a_file_closes_nothing():
     Answer().close()
+
+
+# --- Headers ----------------------------------------------------------------------------------------------------------
+
+
+def crooked(port):
+    client = Client(port, b"no request at all\r\n\r\n")
+    return client.answer()
+
+
+@pytest.mark.parametrize("ask", [lambda port: asked(port, "/healthz"), crooked], ids=["alive", "unreadable"])
+def test_what_the_front_answers_by_itself_has_the_headers_of_every_answer(ask):
+    with running(FEW) as (_, port):
+        status, headers, _ = ask(port)
+    assert status in {200, 400}
+    for name, value in headers_without_django("/healthz"):
+        assert headers[name.decode()] == value.decode()
+
+
+def test_who_is_turned_away_gets_the_headers_of_every_answer():
+    answer = early.refusal(early.BUSY, {"headers": [], "path": "/", "method": "GET"}, retry_after=2)
+    assert set(headers_without_django("/")) <= set(answer.headers)
 
 
 # --- The start --------------------------------------------------------------------------------------------------------

@@ -48,10 +48,13 @@ def filled(text, values):
 def test_every_documented_variable_reaches_the_programs():
     page = (ROOT / "docs" / "configuration.md").read_text()
     told = set(re.findall(r"`((?:IMAGESEARCH_|DATABASE_|REDIS_)[A-Z_]+)`", page))
-    files = {variable for variable in told if variable.endswith("_FILE")}
+    named = {variable for variable in told if variable.endswith("_FILE")}
     for name in APP:
+        files = named if name == "prepare" else named - {"IMAGESEARCH_ADMIN_PASSWORD_FILE"}
         given = COMPOSE["services"][name]["environment"]
-        assert set(given) == told - OF_THE_IMAGE - OF_THE_MACHINE - {file.removesuffix("_FILE") for file in files}
+        assert set(given) == told - OF_THE_IMAGE - OF_THE_MACHINE - (named - files) - {
+            file.removesuffix("_FILE") for file in named
+        }
         for variable, text in given.items():
             assert filled(text, {variable: "mine"}) == "mine" or variable in files
         mounted = {f"/run/secrets/{each}" for each in COMPOSE["services"][name]["secrets"]}
@@ -92,6 +95,11 @@ def test_database_and_broker_are_reached_by_the_programs_alone():
     assert {name: [filled(port, {}) for port in ports] for name, ports in published.items()} == {
         "web": ["127.0.0.1:8000:8000"]
     }
+
+
+def test_the_first_password_is_in_the_container_that_sets_it_alone():
+    given = {name for name, service in COMPOSE["services"].items() if "admin_password" in str(service)}
+    assert given == {"prepare"}
 
 
 def test_no_secret_is_in_an_environment_or_a_command_line():

@@ -8,6 +8,7 @@ import re
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import Client
 from django.views.debug import SafeExceptionReporterFilter
 
 from imagesearch import security
@@ -62,6 +63,26 @@ def test_headers_that_go_with_it(client):
     assert response["Referrer-Policy"] == "same-origin"
     assert response["Cross-Origin-Opener-Policy"] == "same-origin"
     assert response["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/healthz", "/admin/", "/api/v1/docs/"])
+def test_answers_given_before_django_is_asked_have_all_headers_of_its_own(settings, path):
+    settings.SECURE_HSTS_SECONDS = 31_536_000
+    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
+    ours = {name.decode(): value.decode() for name, value in security.headers_without_django(path)}
+    theirs = {name.lower(): value for name, value in Client().get(path, secure=True).headers.items()}
+    beside = {
+        "content-type",
+        "content-length",
+        "cache-control",
+        "vary",
+        "location",
+        "expires",
+        "content-language",
+        "allow",
+    }
+    assert ours == {name: value for name, value in theirs.items() if name not in beside}
 
 
 def test_error_pages_of_developers_show_no_password(settings):

@@ -36,6 +36,11 @@ def test_a_part_behind_the_end_is_refused(header):
         downloads.span_of(header, size=100)
 
 
+def test_files_are_framed_by_nobody(stored):
+    policy = downloads.send(stored)["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "sandbox"} <= set(policy)
+
+
 @pytest.fixture
 def stored(tmp_path):
     """A file of a thousand bytes."""

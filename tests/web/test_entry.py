@@ -53,6 +53,19 @@ def test_signing_out_is_a_post(page):
     assert SESSION_KEY not in page.session
 
 
+@pytest.mark.parametrize("door", ["/logout/", "/admin/logout/"])
+def test_signing_out_empties_the_browser_but_for_theme_and_language(page, door):
+    answer = page.post(door)
+    assert answer["Clear-Site-Data"] == '"cache", "storage"'
+    assert SESSION_KEY not in page.session
+
+
+def test_what_a_page_says_next_is_in_no_cookie(page, collection):
+    answer = page.post(f"/collections/{collection.pk}/settings/", {"name": "Told", "visibility": "private"})
+    assert (answer.status_code, "messages" in page.cookies) == (302, False)
+    assert "Saved." in page.get(answer["Location"]).content.decode()
+
+
 def test_the_first_link_works_once_and_lets_one_choose_a_password(sees, db):
     token = sign_in_link.issue(UserFactory(username="admin"))
     browser = sees()

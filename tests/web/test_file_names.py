@@ -10,11 +10,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from retrieval import conf, downloads, tasks
-from retrieval.api.views import images as image_views
 from retrieval.models import Image
 from retrieval.services.images import image_fields, images
 from retrieval.services.people import accounts
-from retrieval.web.views import media
 from tests.web.library import png
 
 NAMES = {
@@ -101,8 +99,7 @@ def test_without_the_cleaning_a_name_keeps_its_signs(page, calls, collection, tm
 def test_without_the_quoting_a_name_ends_early_and_another_begins(page, calls, collection, tmp_path, monkeypatch):
     """Names of downloads are made of letters and digits, and quoted as well; one of both is enough."""
     image = kept(NAMES["quotes"], collection, mark=2)
-    for views in (media, image_views):
-        monkeypatch.setattr(views, "_file_name", lambda image: image.title)
+    monkeypatch.setattr(downloads, "file_name", lambda image: image.title)
     assert harm(image, page, calls, tmp_path) == []
     monkeypatch.setattr(
         downloads, "content_disposition_header", lambda *, as_attachment, filename: f'attachment; filename="{filename}"'

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, path
@@ -263,3 +264,26 @@ def test_noise_from_one_address_is_bounded_and_hides_nothing(boss, monkeypatch):
     assert AuditEvent.objects.filter(action=accounts.HELD_BACK).count() == 1
     browser(None).post("/login/", {"username": "boss", "password": RIGHT})
     assert AuditEvent.objects.filter(action="sign_in").exists()
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1234",
+        "Password!!2024",
+        "1987dragon1987",
+        "letmeinletmein",
+        "Imagesearch-2026",
+        "ＰＡＳＳＷＯＲＤ１２３",
+    ],
+)
+def test_a_common_password_made_longer_is_common(password):
+    with pytest.raises(ValidationError, match="too common"):
+        passwords.Uncommon().validate(password)
+
+
+@pytest.mark.parametrize(
+    "password", ["correct horse battery", "quiet-gallery-7", "dragon and letmein", "1234 x 5678 y"]
+)
+def test_words_put_together_are_not(password):
+    passwords.Uncommon().validate(password)

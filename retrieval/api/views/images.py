@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
-from django.utils.text import slugify
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.parsers import MultiPartParser
@@ -41,7 +40,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key again gives the same picture."
 )
 RANGE = OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One part, such as bytes=0-1023.")
-THUMBNAIL_TYPES = {".webp": "image/webp", ".jpg": "image/jpeg", ".png": "image/png"}
 
 
 class ImagesView(ApiView):
@@ -83,7 +81,7 @@ class ImagesView(ApiView):
         collection = collections.find(fields.pop("collection"), user=self.person)
         added = self._added(fields, collection)
         if added.created:
-            tasks.wake(tasks.embed)
+            tasks.wake_for(tasks.Changed.IMAGES)
             if key:
                 idempotency.remember(key, user=self.person, image_id=added.image.pk)
         return Response(self._shown(added.image), status=201 if added.created else 200)
@@ -145,6 +143,7 @@ class RestoreView(ApiView):
     def post(self, request: Request, image_id: UUID) -> Response:  # noqa: ARG002
         """Bring a picture back that was deleted a moment ago."""
         restored = images.restore(image_id, user=self.person)
+        tasks.wake_for(tasks.Changed.IMAGES)
         return Response(self.shown(ImageSerializer, images.get(restored.pk, user=self.person)))
 
 
@@ -158,7 +157,7 @@ class RetryView(ApiView):
         """Try the embedding again."""
         image = images.get(image_id, user=self.person)
         images.retry(image, user=self.person)
-        tasks.wake(tasks.embed)
+        tasks.wake_for(tasks.Changed.FAILED_TRIED_AGAIN)
         return Response(self.shown(ImageSerializer, images.get(image_id, user=self.person)), status=202)
 
 
@@ -169,7 +168,7 @@ class ThumbnailView(ApiView):
 
     @extend_schema(
         parameters=[ThumbnailQuery],
-        responses={(200, "image/webp"): OpenApiTypes.BINARY, (200, "image/jpeg"): OpenApiTypes.BINARY},
+        responses={(200, "image/jpeg"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, image_id: UUID) -> File:
         """Send the smallest made size (320 or 1280) that is at least ``size`` long, or the largest."""
@@ -177,7 +176,7 @@ class ThumbnailView(ApiView):
         sizes = sorted(conf.get().thumbnail_sizes)
         fitting = next((made for made in sizes if made >= size), sizes[-1])
         path = images.thumbnail_path(images.get(image_id, user=self.person), fitting)
-        return downloads.send(downloads.Stored(path, THUMBNAIL_TYPES[path.suffix]))
+        return downloads.send(downloads.Stored(path, downloads.THUMBNAIL_TYPE))
 
 
 class FileView(ApiView):
@@ -193,13 +192,8 @@ class FileView(ApiView):
     def get(self, request: Request, image_id: UUID) -> File:
         """Send the original as an attachment, whole or one part of it."""
         image = images.get(image_id, user=self.person)
-        stored = downloads.Stored(images.file_path(image), f"image/{image.format.lower()}", _file_name(image))
+        stored = downloads.Stored(images.file_path(image), f"image/{image.format.lower()}", downloads.file_name(image))
         return downloads.send(stored, wanted=request.META.get("HTTP_RANGE", ""))
-
-
-def _file_name(image: Image) -> str:
-    """Name the download by letters and digits of the title only: what people typed never steers a header."""
-    return f"{slugify(image.title, allow_unicode=True)[:80] or image.pk}.{image.format.lower()}"
 
 
 def _key(request: Request, fields: dict[str, Any]) -> Key | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import string
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.password_validation import MinimumLengthValidator
+from django.contrib.auth.password_validation import CommonPasswordValidator, MinimumLengthValidator
 from django.db import transaction
 
 from retrieval import caller
@@ -18,6 +20,11 @@ from retrieval.services.people import accounts, limits
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.http import HttpRequest
+
+
+# What people put around a word to make it longer, and words that lie at hand here.
+AROUND = string.digits + string.punctuation + string.whitespace
+SITE_WORDS = frozenset({"imagesearch", "image", "images", "picture", "pictures", "collection", "retrieval", "search"})
 
 
 class Door(ModelBackend):
@@ -49,6 +56,25 @@ class LongEnough(MinimumLengthValidator):
             for kind in (Session, ApiToken, FirstLink):
                 kind.objects.filter(user=user).delete()
             accounts.record(caller.current().person(), "password.set", user)
+
+
+class Uncommon(CommonPasswordValidator):
+    """No common password, nor one that is only made longer: digits and signs around it, or the same twice.
+
+    Words of this site count as common, too.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.passwords |= SITE_WORDS
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Raise ValidationError for a common one."""
+        text = unicodedata.normalize("NFKC", password).casefold().strip()
+        core = text.strip(AROUND)
+        half = core[: len(core) // 2]
+        for known in (text, core, half if half * 2 == core else core):
+            super().validate(known, user)
 
 
 def confirm(user: User, password: str) -> bool:

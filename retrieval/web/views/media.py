@@ -11,12 +11,8 @@ from django.views.decorators.http import require_safe
 
 from retrieval import conf, downloads
 from retrieval.errors import NotFound
-from retrieval.models import Image
 from retrieval.services.images import images
 from retrieval.web.pages import for_anyone
-
-A_DAY = 24 * 3600
-EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
 
 
 @require_safe
@@ -30,7 +26,7 @@ def thumbnail(request: HttpRequest, image_id: UUID, size: int) -> HttpResponseBa
     if request.headers.get("If-None-Match") == tag:
         response: HttpResponseBase = HttpResponseNotModified()
     else:
-        response = downloads.send(downloads.Stored(images.thumbnail_path(image, size), "image/jpeg"))
+        response = downloads.send(downloads.Stored(images.thumbnail_path(image, size), downloads.THUMBNAIL_TYPE))
     response.headers["ETag"] = tag
     patch_cache_control(response, private=True, no_cache=True)
     return response
@@ -41,14 +37,7 @@ def thumbnail(request: HttpRequest, image_id: UUID, size: int) -> HttpResponseBa
 def original(request: HttpRequest, image_id: UUID) -> HttpResponseBase:
     """Send the very bytes that were put in, as a download and never to be shown in the page."""
     image = images.get(image_id, user=request.user)
-    stored = downloads.Stored(images.file_path(image), "application/octet-stream", _file_name(image))
+    stored = downloads.Stored(images.file_path(image), "application/octet-stream", downloads.file_name(image))
     response = downloads.send(stored)
     patch_cache_control(response, private=True, no_store=True)
     return response
-
-
-def _file_name(image: Image) -> str:
-    extension = EXTENSIONS.get(image.format.upper(), image.format.lower())
-    stem = "".join(letter for letter in image.title if letter.isalnum() or letter in " ._-")[:80].strip(" .")
-    known = stem.lower().endswith(f".{extension}")
-    return stem if stem and known else f"{stem or image.id}.{extension}"
