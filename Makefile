@@ -9,50 +9,54 @@ LOCK = .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 -
        --custom-compile-command "make lock" --no-emit-package torch
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: run test lint bench chaos fuzz demo clean licences sbom lock audit-dependencies secrets pin-images
+.PHONY: help run test lint bench chaos fuzz demo clean licences sbom lock audit-dependencies secrets pin-images
 
-run: .venv/run
+# The first target is what a bare `make` does; the words after ## are what this prints.
+help:  ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
+
+run: .venv/run  ## install into .venv, start everything, print the address
 	@exec $(PY) manage.py up
 
-test: .venv/test
+test: .venv/test  ## run the tests (PYTEST_ARGS=...)
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-lint: .venv/test
+lint: .venv/test  ## ruff, ruff format --check, mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-bench: .venv/test
+bench: .venv/test  ## measure times, on this machine
 	$(PY) -m bench
 
-fuzz: .venv/test
+fuzz: .venv/test  ## thousands of made-up requests and files
 	IMAGESEARCH_FUZZ_EXAMPLES=300 IMAGESEARCH_FUZZ_FILES=10000 $(PY) -m pytest tests/api/test_contract.py tests/ingest/test_fuzz.py
 
-chaos: .venv/test
+chaos: .venv/test  ## the long fault tests; writes docs/reliability.md
 	$(PY) -m tests.chaos.report
 
-demo: .venv/run
+demo: .venv/run  ## fill a collection with drawn pictures
 	$(PY) manage.py demo
 
 # For containers: the files of docker-compose.yml's secrets, and the digests of its images.
-secrets:
+secrets:  ## make the secret files of docker-compose.yml
 	@$(PYTHON) containers/make_secrets.py
 
-pin-images:
+pin-images:  ## pin the containers' images by digest
 	@$(PYTHON) containers/pin_images.py
 
-licences: .venv/test
+licences: .venv/test  ## write docs/licences.md
 	$(PY) -m bench.licences
 
 # Every package the site runs on, for machines that look for known flaws: sbom.cdx.json.
-sbom: .venv/test
+sbom: .venv/test  ## write sbom.cdx.json
 	$(PY) -m bench.sbom sbom.cdx.json
 
 # Needs the internet; a pin that it cannot ask about is a failure too. The tool has an environment of its own: its packages are none of ours.
-audit-dependencies: .venv/audit/bin/pip-audit
+audit-dependencies: .venv/audit/bin/pip-audit  ## ask the internet for known flaws of the packages
 	$< --requirement requirements.lock --requirement requirements.txt --no-deps --disable-pip --strict --progress-spinner off
 
-clean:
+clean:  ## remove .venv and all caches
 	rm -rf .venv .pytest_cache .pytest_tmp .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
@@ -73,7 +77,7 @@ clean:
 	@touch $@
 
 # Newer versions go into requirements*.txt by hand; this finds all that they in turn need, for every system.
-lock: .venv/lock/bin/uv
+lock: .venv/lock/bin/uv  ## resolve requirements*.txt into the lock files
 	$(LOCK) requirements.txt -o requirements.lock
 	grep ^torch== requirements.txt | $(filter-out --no-emit-package torch,$(LOCK)) --no-deps - -o requirements-torch.lock
 	$(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock

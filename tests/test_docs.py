@@ -73,6 +73,27 @@ def test_every_file_named_in_the_table_of_asvs_exists():
     assert _missing(ASVS.read_text()) == []
 
 
+@pytest.mark.parametrize("name", ["adding", "glossary"])
+def test_every_place_named_for_those_who_carry_on_exists(name):
+    named = set(
+        re.findall(r"`([\w.-]+/[\w./-]*|[\w.-]+\.(?:md|txt|yml|toml))`", (ROOT / "docs" / f"{name}.md").read_text())
+    )
+    assert len(named) > 20
+    assert sorted(place for place in named - {"recipes/NAME.toml", "scope/name"} if not (ROOT / place).exists()) == []
+
+
+def test_make_help_tells_of_every_line():
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.+)$", makefile, re.M)[1].split()
+    assert set(re.findall(r"^([a-z-]+):.*  ## \S", makefile, re.M)) == set(phony)
+
+
+def test_pre_commit_runs_what_make_lint_runs():
+    lint = re.search(r"^lint:.*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(), re.M)[1].split("\n")
+    wanted = [line.strip().replace("$(PY)", ".venv/bin/python") for line in lint if line.strip()]
+    assert re.findall(r"^ +entry: (.+)$", (ROOT / ".pre-commit-config.yaml").read_text(), re.M) == wanted
+
+
 def test_a_file_that_is_not_there_is_noticed():
     assert _missing("`docs/asvs.md`, `retrieval/nowhere.py`, `tests/nowhere.py::test_it`") == [
         "retrieval/nowhere.py", "tests/nowhere.py"
