@@ -7,6 +7,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -83,6 +84,20 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
         task.apply_async(args=[str(arg) for arg in args])
     except (OperationalError, OSError) as error:
         log.warning("message_not_sent", task=task.name, error=str(error))
+
+
+class Changed(StrEnum):
+    """What an edge has just changed, for ``wake_for``."""
+
+    IMAGES = "images"
+    FAILED_TRIED_AGAIN = "failed, tried again"
+    ENCODERS = "encoders"
+
+
+def wake_for(changed: Changed) -> None:
+    """Wake whoever has work by this change; every edge asks here, so that none has to know which tasks those are."""
+    for task in WAKES[changed]:
+        wake(task)
 
 
 @celeryd_init.connect
@@ -259,3 +274,10 @@ def _give_back_at_the_end() -> None:
 
 def _beat() -> None:
     status.beat(leases.worker_name(), kind="worker", detail={"runtime": live_encoders.runtime_name()})
+
+
+WAKES: dict[Changed, tuple[Task, ...]] = {
+    Changed.IMAGES: (embed,),
+    Changed.FAILED_TRIED_AGAIN: (embed, derive),
+    Changed.ENCODERS: (reconcile,),
+}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from retrieval import conf
+from retrieval import __version__
 from retrieval.ingest import process
 from retrieval.models import (
     Collection,
@@ -27,7 +27,6 @@ from retrieval.services.people import limits, rights
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
-VERSION = conf.VERSION
 BEAT_EVERY = 10.0  # seconds
 
 _beaten: dict[str, float] = {}
@@ -59,7 +58,7 @@ def overview(user: Viewer) -> StatusOverview:
     images = _counts(user)
     figure = RecallFigure.objects.filter(encoder=encoder).first() if encoder else None
     return StatusOverview(
-        version=VERSION,
+        version=__version__,
         encoder=encoder.name if encoder else None,
         trained=bool(encoder and encoder.trained),
         runtime=_runtime(),
@@ -70,6 +69,16 @@ def overview(user: Viewer) -> StatusOverview:
         recall_at=figure.at if figure else None,
         decoder=decoder() if rights.staff(user) else None,
     )
+
+
+def pending(user: Viewer) -> int:
+    """How many of the pictures visible to ``user`` wait; the cheap number for the bar of every page."""
+    return EmbeddingJob.objects.filter(
+        encoder=Encoder.objects.active(),
+        state__in=[JobState.PENDING, JobState.RUNNING],
+        image__deleted_at=None,
+        image__collection__in=Collection.objects.visible_to(user),
+    ).count()
 
 
 def decoder() -> dict[str, Any] | None:

@@ -41,7 +41,7 @@ def now(request: HttpRequest) -> HttpResponse:
 @for_people
 def count(request: HttpRequest) -> HttpResponse:
     """Render the number for the bar."""
-    return render(request, "web/parts/count.html", {"pending": status.overview(person(request)).pending})
+    return render(request, "web/parts/count.html", {"pending": status.pending(person(request))})
 
 
 @require_POST
@@ -49,7 +49,7 @@ def count(request: HttpRequest) -> HttpResponse:
 def retry(request: HttpRequest) -> HttpResponse:
     """Try again what failed: all, or all for one reason."""
     again = jobs.retry_failed(person(request), code=request.POST.get("code") or None)
-    tasks.wake(tasks.embed)
+    tasks.wake_for(tasks.Changed.FAILED_TRIED_AGAIN)
     text = ngettext("{n} picture will be tried again.", "{n} pictures will be tried again.", again)
     messages.success(request, text.format(n=again))
     return redirect("web:activity")
