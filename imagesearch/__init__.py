@@ -1,6 +1,6 @@
 """The project: configuration and wiring, no behaviour."""
 
 from imagesearch.celery import app as celery_app
+from retrieval import __version__
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "celery_app"]

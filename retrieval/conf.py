@@ -7,7 +7,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-VERSION = "0.1.0"
 MIB = 1024 * 1024
 
 
@@ -53,9 +52,7 @@ class Ledger:
     attempts: int = 3
     claims: int = 10
     backoff: int = 5
-    reconcile_every: int = 30
     undo: int = 10
-    upload_grace: int = 3600
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
+
+# Of an OSError: the disk, a quota, or the largest file that may be written, is full.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 Fields = Mapping[str, Sequence[str]]
 
@@ -105,3 +109,117 @@ class WeightsError(RetrievalError):
 
     status = 503
     code = "weights_invalid"
+
+
+def gettext_noop(sentence: str) -> str:
+    """Mark a sentence for the translators, who find it by this name."""
+    return sentence
+
+
+# Every code that an answer, a row or a page can have, with the sentence for it where no figures are at hand.
+SENTENCES = {
+    "account_closed": gettext_noop("The account is closed."),
+    "archive_damaged": gettext_noop("The archive is damaged."),
+    "archive_missing": gettext_noop("The file of the archive is gone."),
+    "archive_not_read": gettext_noop("An archive or an office document is not read as a picture."),
+    "archive_overlap": gettext_noop("Parts of the archive overlap; it is not taken apart."),
+    "archive_too_large": gettext_noop("The archive is larger than the limits allow."),
+    "archive_too_many_members": gettext_noop("The archive has more files than the limit."),
+    "archive_too_slow": gettext_noop("Reading the pictures of the archive took too long; those read before are kept."),
+    "attempts_exhausted": gettext_noop("Reading this picture failed every time it was tried."),
+    "body_too_large": gettext_noop("This is larger than the limit."),
+    "busy": gettext_noop("Many requests wait already. Please try again in a moment."),
+    "compression_going": gettext_noop("Stop it first; only one that is over can be removed."),
+    "compression_unfinished": gettext_noop("Nothing is measured yet."),
+    "conflict": gettext_noop("The state of things does not allow this now."),
+    "decoder_crashed": gettext_noop("This picture ended the program that reads pictures."),
+    "decoder_memory": gettext_noop("Reading this picture takes more memory than the limit."),
+    "decoder_timeout": gettext_noop("Reading this picture takes too long."),
+    "decoder_unavailable": gettext_noop("The program that reads pictures does not start."),
+    "decoder_unprotected": gettext_noop("Pictures are not read here: this server cannot protect itself from them. Tell whoever runs the site."),
+    "decoders_busy": gettext_noop("Many pictures are being read just now. Please try again in a moment."),
+    "decoding_used_up": gettext_noop("Reading your pictures took a lot of time. Please wait a moment."),
+    "dicom_not_read": gettext_noop("Medical pictures (DICOM) are not read here. Send it as PNG or TIFF."),
+    "diverged": gettext_noop("The loss is not a number any more; a smaller learning rate may help."),
+    "drawing_not_read": gettext_noop("Drawings (SVG, EPS) are not read here. Send it as PNG."),
+    "encoder_active": gettext_noop("This encoder is in use."),
+    "encoder_incomplete": gettext_noop("The encoder is not built to the end yet."),
+    "encoder_worse": gettext_noop("It scores worse than the active one. Give a reason to switch all the same."),
+    "encrypted_member": gettext_noop("The file in the archive is encrypted."),
+    "error": gettext_noop("That did not work."),
+    "fetchers_busy": gettext_noop("Many addresses are being fetched just now. Please try again in a moment."),
+    "fetching_off": gettext_noop("Fetching from addresses is switched off here."),
+    "file_empty": gettext_noop("The file is empty."),
+    "file_missing": gettext_noop("The file is not there."),
+    "file_too_large": gettext_noop("The file is larger than the limit."),
+    "forbidden": gettext_noop("You may look, but not change this."),
+    "format_not_allowed": gettext_noop("This kind of file is not read here."),
+    "heic_not_read": gettext_noop("HEIC pictures, as iPhones take them, are not read here. Send it as JPEG."),
+    "idempotency_key_reused": gettext_noop("This key was used for another request already."),
+    "image_failed": gettext_noop("This picture could not be read."),
+    "image_moved": gettext_noop("The picture was moved at this moment; look again."),
+    "image_pending": gettext_noop("This picture is still waiting to be read."),
+    "image_too_large": gettext_noop("The picture is larger than the limits allow."),
+    "index_building": gettext_noop("An index is being built already."),
+    "internal_error": gettext_noop("Something went wrong on the server; it has been written down."),
+    "invalid_credentials": gettext_noop("Name and password do not fit together."),
+    "invalid_input": gettext_noop("Something in this request is out of bounds."),
+    "invalid_token": gettext_noop("This token opens nothing."),
+    "jpeg_2000_not_read": gettext_noop("JPEG 2000 pictures are not read here. Send it as JPEG or PNG."),
+    "jpeg_xl_not_read": gettext_noop("JPEG XL pictures are not read here. Send it as JPEG or PNG."),
+    "length_required": gettext_noop("The request does not say how long it is."),
+    "link_used": gettext_noop("This link was used already, or it is too old."),
+    "long_job_going": gettext_noop("Stop it first; only one that is over can be removed."),
+    "long_job_not_over": gettext_noop("Only what failed or was stopped can be begun again."),
+    "malformed": gettext_noop("The request cannot be read."),
+    "member_damaged": gettext_noop("The file in the archive is damaged."),
+    "memory_full": gettext_noop("There was too little memory for this."),
+    "method_not_allowed": gettext_noop("This address does not take such a request."),
+    "name_taken": gettext_noop("There is an encoder of this name already."),
+    "nested_archive": gettext_noop("An archive inside an archive is not opened."),
+    "no_encoder": gettext_noop("No encoder is active yet."),
+    "not_acceptable": gettext_noop("The answer cannot be given in the form that was asked for."),
+    "not_authenticated": gettext_noop("Nobody is signed in."),
+    "not_empty": gettext_noop("There is something in the place already."),
+    "not_found": gettext_noop("There is nothing here, or it is not yours to see."),
+    "nothing_to_change": gettext_noop("Nothing was given that could be changed."),
+    "original_missing": gettext_noop("The original file is missing."),
+    "password_incorrect": gettext_noop("The old password is not right."),
+    "pdf_not_read": gettext_noop("PDF documents are not read here. Send their pages as pictures."),
+    "picture_damaged": gettext_noop("The picture is damaged or cut off."),
+    "picture_gone": gettext_noop("The picture that this key made was deleted."),
+    "picture_too_slow": gettext_noop("This picture is built so that reading it would take too long."),
+    "quota_exceeded": gettext_noop("Your space here is used up."),
+    "range_not_satisfiable": gettext_noop("The file has no such part."),
+    "rate_limited": gettext_noop("That was a lot in a short time. Please wait a moment."),
+    "raw_not_read": gettext_noop("A camera's raw files are not read here. Send it as JPEG."),
+    "run_named_so": gettext_noop("A run of this name is in line or going on already."),
+    "same_picture": gettext_noop("The collection has this very picture already."),
+    "search_timeout": gettext_noop("The search took too long; narrow it."),
+    "signed_out": gettext_noop("Please sign in again."),
+    "sound_not_read": gettext_noop("This is a sound recording, not a picture."),
+    "special_member": gettext_noop("This is not a plain file."),
+    "storage_full": gettext_noop("The disk is full; nothing was kept."),
+    "text_not_read": gettext_noop("This is text, not a picture."),
+    "tiff_kind_not_read": gettext_noop("This TIFF file is sound, but its kind is not read here. Send it as PNG or JPEG."),
+    "token_only_reads": gettext_noop("This token may only read."),
+    "too_large": gettext_noop("This is larger than the limit."),
+    "too_many_redirects": gettext_noop("The address leads from one to the next too often."),
+    "too_slow": gettext_noop("The request came in too slowly. Please send it again."),
+    "took_too_long": gettext_noop("This took longer than it may."),
+    "unavailable": gettext_noop("A part of the system is not there just now. Please try again in a moment."),
+    "unexpected": gettext_noop("Something went wrong that nobody expected; the log says more."),
+    "unknown_compression": gettext_noop("The file in the archive is packed in an unknown way."),
+    "unreadable_file": gettext_noop("The file cannot be read."),
+    "unsafe_name": gettext_noop("The name of the file leads out of the archive."),
+    "unsupported_media_type": gettext_noop("A body of this kind is not read here."),
+    "unsupported_picture": gettext_noop("This is not a picture that can be read here."),
+    "url_not_allowed": gettext_noop("Only http and https addresses on the open internet are fetched."),
+    "url_unreachable": gettext_noop("Nothing could be fetched from this address."),
+    "vector_invalid": gettext_noop("The encoder gave a vector that nothing can be compared with."),
+    "video_not_read": gettext_noop("Videos are not read here. Send a still picture of it."),
+    "weights_altered": gettext_noop("The encoder's weights are not the registered ones."),
+    "weights_gone": gettext_noop("The weights of this line are not kept any more; measure again."),
+    "weights_invalid": gettext_noop("The encoder's weights are missing or altered."),
+    "worker_ended": gettext_noop("This ended its worker every time it was tried."),
+}

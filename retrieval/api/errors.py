@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +14,12 @@ from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from retrieval.errors import RetrievalError, StorageFull, TooMany, Unavailable
+from retrieval.errors import NO_ROOM, RetrievalError, StorageFull, TooMany, Unavailable
 
 log = structlog.get_logger(__name__)
 
 MESSAGE_LENGTH = 500
 RETRY_AFTER = 5
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 # What Django and the parsers raise on their own: status, code, sentence.
 FOREIGN: tuple[tuple[type[Exception], int, str, str], ...] = (

@@ -106,15 +106,3 @@ def catalogue(ks: Sequence[int]) -> dict[str, Metric]:
     """Every measure by the name reports use: mAP, R-precision, MRR, and P, R, nDCG and CMC at each k."""
     whole: dict[str, Metric] = {"mAP": average_precision, "R-precision": r_precision, "MRR": reciprocal_rank}
     return whole | {f"{name}@{k}": partial(function, k=k) for name, function in AT_K.items() for k in ks}
-
-
-def overlap(approximate: NDArray[np.integer], exact: NDArray[np.integer]) -> Scores:
-    """Share of the exact nearest neighbours that an approximate search also found, per query.
-
-    Both are (Q, k) answer numbers; -1 fills the places of answers that were not given. Recall of an index as in
-    Aumueller, Bernhardsson and Faithfull, ANN-Benchmarks, 2020: |approximate and exact| / |exact|.
-    """
-    wanted = exact >= 0
-    found = (exact[:, :, None] == approximate[:, None, :]).any(axis=2) & wanted
-    share: Scores = found.sum(axis=1) / _positives(wanted)
-    return share

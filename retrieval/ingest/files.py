@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import re
 import sys
@@ -15,9 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from retrieval import conf
-from retrieval.errors import StorageFull, TooLarge
+from retrieval.errors import NO_ROOM, StorageFull, TooLarge
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 PLACED = ".placed"
 # From this many files on, one flush of the whole file system is cheaper than one of each file.
 MANY = 8

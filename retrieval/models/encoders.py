@@ -18,7 +18,7 @@ class EncoderState(models.TextChoices):
 
 
 class Measure(models.TextChoices):
-    """The similarity measures; their SQL is in search/metrics.py, their tensors in embedding/distances.py."""
+    """The similarity measures; their SQL is in search/metrics.py, their reference is tests/embedding/distances.py."""
 
     COSINE = "cosine", "Cosine"
     EUCLIDEAN = "euclidean", "Euclidean"

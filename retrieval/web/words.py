@@ -5,93 +5,8 @@ from __future__ import annotations
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from retrieval.errors import SENTENCES
 from retrieval.models import Measure, Role, Visibility
-
-REASONS = {
-    "account_closed": gettext_lazy("The account is closed."),
-    "archive_damaged": gettext_lazy("The archive is damaged."),
-    "archive_overlap": gettext_lazy("Parts of the archive overlap; it is not taken apart."),
-    "archive_too_large": gettext_lazy("The archive is larger than the limits allow."),
-    "archive_too_many_members": gettext_lazy("The archive has more files than the limit."),
-    "archive_too_slow": gettext_lazy("Reading the pictures of the archive took too long; those read before are kept."),
-    "attempts_exhausted": gettext_lazy("Reading this picture failed every time it was tried."),
-    "body_too_large": gettext_lazy("This is larger than the limit."),
-    "busy": gettext_lazy("Many requests wait already. Please try again in a moment."),
-    "compression_unfinished": gettext_lazy("Nothing is measured yet."),
-    "conflict": gettext_lazy("The state of things does not allow this now."),
-    "decoder_crashed": gettext_lazy("This picture ended the program that reads pictures."),
-    "decoder_memory": gettext_lazy("Reading this picture takes more memory than the limit."),
-    "decoder_unprotected": gettext_lazy(
-        "Pictures are not read here: this server cannot protect itself from them. Tell whoever runs the site."
-    ),
-    "decoder_timeout": gettext_lazy("Reading this picture takes too long."),
-    "decoders_busy": gettext_lazy("Many pictures are being read just now. Please try again in a moment."),
-    "decoding_used_up": gettext_lazy("Reading your pictures took a lot of time. Please wait a moment."),
-    "diverged": gettext_lazy("The loss is not a number any more; a smaller learning rate may help."),
-    "encoder_active": gettext_lazy("This encoder is in use."),
-    "encoder_incomplete": gettext_lazy("The encoder is not built to the end yet."),
-    "encoder_worse": gettext_lazy("It scores worse than the active one. Give a reason to switch all the same."),
-    "encrypted_member": gettext_lazy("The file in the archive is encrypted."),
-    "fetchers_busy": gettext_lazy("Many addresses are being fetched just now. Please try again in a moment."),
-    "fetching_off": gettext_lazy("Fetching from addresses is switched off here."),
-    "file_empty": gettext_lazy("The file is empty."),
-    "heic_not_read": gettext_lazy("HEIC pictures, as iPhones take them, are not read here. Send it as JPEG."),
-    "jpeg_xl_not_read": gettext_lazy("JPEG XL pictures are not read here. Send it as JPEG or PNG."),
-    "jpeg_2000_not_read": gettext_lazy("JPEG 2000 pictures are not read here. Send it as JPEG or PNG."),
-    "raw_not_read": gettext_lazy("A camera's raw files are not read here. Send it as JPEG."),
-    "drawing_not_read": gettext_lazy("Drawings (SVG, EPS) are not read here. Send it as PNG."),
-    "pdf_not_read": gettext_lazy("PDF documents are not read here. Send their pages as pictures."),
-    "dicom_not_read": gettext_lazy("Medical pictures (DICOM) are not read here. Send it as PNG or TIFF."),
-    "video_not_read": gettext_lazy("Videos are not read here. Send a still picture of it."),
-    "sound_not_read": gettext_lazy("This is a sound recording, not a picture."),
-    "archive_not_read": gettext_lazy("An archive or an office document is not read as a picture."),
-    "text_not_read": gettext_lazy("This is text, not a picture."),
-    "tiff_kind_not_read": gettext_lazy(
-        "This TIFF file is sound, but its kind is not read here. Send it as PNG or JPEG."
-    ),
-    "forbidden": gettext_lazy("You may look, but not change this."),
-    "format_not_allowed": gettext_lazy("This kind of file is not read here."),
-    "image_failed": gettext_lazy("This picture could not be read."),
-    "image_moved": gettext_lazy("The picture was moved at this moment; look again."),
-    "image_pending": gettext_lazy("This picture is still waiting to be read."),
-    "image_too_large": gettext_lazy("The picture is larger than the limits allow."),
-    "link_used": gettext_lazy("This link was used already, or it is too old."),
-    "long_job_going": gettext_lazy("Stop it first; only one that is over can be removed."),
-    "long_job_not_over": gettext_lazy("Only what failed or was stopped can be begun again."),
-    "member_damaged": gettext_lazy("The file in the archive is damaged."),
-    "memory_full": gettext_lazy("There was too little memory for this."),
-    "nested_archive": gettext_lazy("An archive inside an archive is not opened."),
-    "name_taken": gettext_lazy("There is an encoder of this name already."),
-    "no_encoder": gettext_lazy("No encoder is active yet."),
-    "not_found": gettext_lazy("There is nothing here, or it is not yours to see."),
-    "file_missing": gettext_lazy("The file is not there."),
-    "original_missing": gettext_lazy("The original file is missing."),
-    "picture_damaged": gettext_lazy("The picture is damaged or cut off."),
-    "picture_too_slow": gettext_lazy("This picture is built so that reading it would take too long."),
-    "quota_exceeded": gettext_lazy("Your space here is used up."),
-    "rate_limited": gettext_lazy("That was a lot in a short time. Please wait a moment."),
-    "run_named_so": gettext_lazy("A run of this name is in line or going on already."),
-    "same_picture": gettext_lazy("The collection has this very picture already."),
-    "search_timeout": gettext_lazy("The search took too long; narrow it."),
-    "signed_out": gettext_lazy("Please sign in again."),
-    "special_member": gettext_lazy("This is not a plain file."),
-    "storage_full": gettext_lazy("The disk is full; nothing was kept."),
-    "too_large": gettext_lazy("This is larger than the limit."),
-    "too_slow": gettext_lazy("The request came in too slowly. Please send it again."),
-    "too_many_redirects": gettext_lazy("The address leads from one to the next too often."),
-    "took_too_long": gettext_lazy("This took longer than it may."),
-    "unavailable": gettext_lazy("A part of the system is not there just now. Please try again in a moment."),
-    "unexpected": gettext_lazy("Something went wrong that nobody expected; the log says more."),
-    "unknown_compression": gettext_lazy("The file in the archive is packed in an unknown way."),
-    "unreadable_file": gettext_lazy("The file cannot be read."),
-    "unsafe_name": gettext_lazy("The name of the file leads out of the archive."),
-    "unsupported_picture": gettext_lazy("This is not a picture that can be read here."),
-    "url_not_allowed": gettext_lazy("Only http and https addresses on the open internet are fetched."),
-    "url_unreachable": gettext_lazy("Nothing could be fetched from this address."),
-    "weights_gone": gettext_lazy("The weights of this line are not kept any more; measure again."),
-    "weights_invalid": gettext_lazy("The encoder's weights are missing or altered."),
-    "worker_ended": gettext_lazy("This ended its worker every time it was tried."),
-}
 
 MEASURES = [
     (Measure.COSINE, gettext_lazy("Cosine"), gettext_lazy("The angle between two vectors: the usual choice.")),
@@ -168,7 +83,7 @@ NAMES = {
 def reason(code: str, message: str) -> str:
     """Return the sentence for an error: what the service said, with its figures; in other languages the code's own."""
     english = (get_language() or "en").startswith("en")
-    return message if english and message else str(REASONS.get(code, message))
+    return message if (english and message) or code not in SENTENCES else _(SENTENCES[code])
 
 
 def name(value: str) -> str:

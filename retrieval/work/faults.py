@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from django.db import InterfaceError, OperationalError
 
-from retrieval.errors import RetrievalError, StorageFull
-from retrieval.ingest import files
+from retrieval.errors import NO_ROOM, RetrievalError, StorageFull
 
 # Of PostgreSQL's codes: no connection, going down or coming up, a deadlock, no connection left. These pass.
 PASSING = ("08", "57P", "40", "533")
@@ -24,7 +23,7 @@ def is_database_away(error: Exception) -> bool:
 def reason(error: Exception) -> RetrievalError:
     """Return the error that says what went wrong, in words for people where it is a full disk or too little memory."""
     chain = list(_chain(error))
-    full = any(isinstance(each, OSError) and each.errno in files.NO_ROOM for each in chain)
+    full = any(isinstance(each, OSError) and each.errno in NO_ROOM for each in chain)
     if full or _sqlstate(error) == DISK_FULL:
         return StorageFull("The disk is full; nothing was kept.")
     if any(isinstance(each, MemoryError) for each in chain):

@@ -34,6 +34,7 @@ CASES = [
     (SuspiciousOperation(), 400, "malformed"),
     (OperationalError("gone"), 503, "unavailable"),
     (OSError(errno.ENOSPC, "full"), 507, "storage_full"),
+    (OSError(errno.EFBIG, "too large for this file system"), 507, "storage_full"),
     (ZeroDivisionError(), 500, "internal_error"),
 ]
 

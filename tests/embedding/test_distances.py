@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from retrieval.embedding.distances import DISTANCES
+from tests.embedding.distances import DISTANCES
 
 CHECK = {"cosine": 9 / math.sqrt(126), "euclidean": math.sqrt(5), "pearson": -math.sqrt(3) / 2}
 

@@ -75,9 +75,3 @@ def test_a_worked_example():
     assert figures["R@2"] == pytest.approx(1 / 3)
     assert figures["nDCG@2"] == pytest.approx(1 / (1 + 1 / math.log2(3)))
     assert figures["CMC@2"] == 1
-
-
-def test_overlap_counts_what_an_approximate_search_found_of_the_exact_answers():
-    exact = np.array([[1, 2, 3, 4], [1, 2, -1, -1], [-1, -1, -1, -1]])
-    approximate = np.array([[4, 9, 1, 8], [1, -1, -1, -1], [1, 2, 3, 4]])
-    np.testing.assert_array_equal(metrics.overlap(approximate, exact), [0.5, 0.5, np.nan])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.embedding.distances import DISTANCES
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import ranking
+from tests.embedding.distances import DISTANCES
 
 BY_HAND = {
     "cosine": lambda x, y: 1 - x @ y / np.linalg.norm(x) / np.linalg.norm(y),

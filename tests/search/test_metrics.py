@@ -7,9 +7,9 @@ import pytest
 import torch
 from django.db.models import Value
 
-from retrieval.embedding import distances
 from retrieval.models import Embedding, Measure
 from retrieval.search.metrics import METRICS
+from tests.embedding import distances
 from tests.factories import CollectionFactory
 from tests.search.rows import DIMENSION, asked, put
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.training.fidelity import frechet_distance
+from tests.training.fidelity import frechet_distance
 
 X = np.random.default_rng(0).normal(size=(500, 4)) * [1, 2, 3, 4]
 
