@@ -7,9 +7,8 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from celery import Task, shared_task
@@ -41,8 +40,7 @@ PAUSE_BETWEEN_MESSAGES = 0.15  # seconds
 BEHIND = 9
 MESSAGE_SECONDS = 300
 NIGHT = timedelta(hours=20)  # asked for each night and at each start, done once
-PURGE_SECONDS = 5.0  # of one task
-DIGESTS_AT_ONCE = 1_000  # pictures
+PURGE_SECONDS, DIGESTS_AT_ONCE = 5.0, 1_000  # of one task
 _sender = ThreadPoolExecutor(1, thread_name_prefix="send")
 _waiting: set[tuple[Any, ...]] = set()
 _lock = threading.Lock()
@@ -86,17 +84,9 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
         log.warning("message_not_sent", task=task.name, error=str(error))
 
 
-class Changed(StrEnum):
-    """What an edge has just changed, for ``wake_for``."""
-
-    IMAGES = "images"
-    FAILED_TRIED_AGAIN = "failed, tried again"
-    ENCODERS = "encoders"
-
-
-def wake_for(changed: Changed) -> None:
-    """Wake whoever has work by this change; every edge asks here, so that none has to know which tasks those are."""
-    for task in WAKES[changed]:
+def wake_for(changed: Literal["images", "failed", "encoders"]) -> None:
+    """Wake whoever has work by what an edge has just changed, so that no edge has to know which tasks those are."""
+    for task in {"images": (embed,), "failed": (embed, derive), "encoders": (reconcile,)}[changed]:
         wake(task)
 
 
@@ -128,7 +118,6 @@ def load_encoder(**_: Any) -> None:
     """Load the network in the child, as torch hangs when it is forked; each task tries again what fails now.
 
     Then show the first sign of life, so that a site that has just come up need not wait for its first task.
-
     The connection to the database goes back to its pool: under one in use, Celery closes the file number, and then the
     next owner of that number, such as the broker, is sent our queries.
     """
@@ -274,10 +263,3 @@ def _give_back_at_the_end() -> None:
 
 def _beat() -> None:
     status.beat(leases.worker_name(), kind="worker", detail={"runtime": live_encoders.runtime_name()})
-
-
-WAKES: dict[Changed, tuple[Task, ...]] = {
-    Changed.IMAGES: (embed,),
-    Changed.FAILED_TRIED_AGAIN: (embed, derive),
-    Changed.ENCODERS: (reconcile,),
-}

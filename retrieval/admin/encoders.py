@@ -73,13 +73,13 @@ class EncoderAdmin(ReadOnlyAdmin):
     def build(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:
         """Begin to embed every picture with it."""
         self._each(request, queryset, lambda encoder: encoders.build(encoder, user=actor(request)))
-        tasks.wake_for(tasks.Changed.ENCODERS)
+        tasks.wake_for("encoders")
 
     @admin.action(description=_("Activate"), permissions=["life"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:
         """Make it the one that searches use, unless it is incomplete or worse."""
         self._each(request, queryset, lambda encoder: encoders.activate(encoder, user=actor(request)))
-        tasks.wake_for(tasks.Changed.ENCODERS)
+        tasks.wake_for("encoders")
 
     @admin.action(description=_("Drop with its vectors"), permissions=["life"])
     def drop(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:

@@ -153,7 +153,7 @@ class ImageAdmin(ModelAdmin):
     def embed_again(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         """Ask for new vectors."""
         count = moderation.embed_again(Image.objects.filter(pk__in=queryset.values("pk")), actor=actor(request))
-        tasks.wake_for(tasks.Changed.IMAGES)
+        tasks.wake_for("images")
         self.message_user(request, _("%d pictures will be embedded again.") % count)
 
     @admin.action(description=_("Move to the chosen collection"), permissions=["change"])

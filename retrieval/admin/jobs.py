@@ -44,7 +44,7 @@ class JobAdmin(ReadOnlyAdmin):
         for image_id, encoder_id in queryset.values_list("image_id", "encoder_id"):
             chosen |= EmbeddingJob.objects.filter(image_id=image_id, encoder_id=encoder_id)
         count = moderation.try_again(chosen, actor=actor(request))
-        tasks.wake_for(tasks.Changed.FAILED_TRIED_AGAIN)
+        tasks.wake_for("failed")
         self.message_user(request, _("%d jobs will be tried again.") % count)
 
 

@@ -59,7 +59,7 @@ class BuildView(ApiView):
     def post(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
         """Embed all pictures with it, beside the active one. Administrators only."""
         encoder = encoders.build(encoders.get(encoder_id, seen_by=self.person), user=self.person)
-        tasks.wake_for(tasks.Changed.ENCODERS)
+        tasks.wake_for("encoders")
         return Response(self.shown(EncoderSerializer, encoder), status=202)
 
 
@@ -74,7 +74,7 @@ class ActivateView(ApiView):
         reason = checked(ActivationInput, request.data)["force_reason"]
         found = encoders.get(encoder_id, seen_by=self.person)
         encoder = encoders.activate(found, user=self.person, force_reason=reason)
-        tasks.wake_for(tasks.Changed.ENCODERS)
+        tasks.wake_for("encoders")
         return Response(self.shown(EncoderSerializer, encoder))
 
 

@@ -81,7 +81,7 @@ class ImagesView(ApiView):
         collection = collections.find(fields.pop("collection"), user=self.person)
         added = self._added(fields, collection)
         if added.created:
-            tasks.wake_for(tasks.Changed.IMAGES)
+            tasks.wake_for("images")
             if key:
                 idempotency.remember(key, user=self.person, image_id=added.image.pk)
         return Response(self._shown(added.image), status=201 if added.created else 200)
@@ -143,7 +143,7 @@ class RestoreView(ApiView):
     def post(self, request: Request, image_id: UUID) -> Response:  # noqa: ARG002
         """Bring a picture back that was deleted a moment ago."""
         restored = images.restore(image_id, user=self.person)
-        tasks.wake_for(tasks.Changed.IMAGES)
+        tasks.wake_for("images")
         return Response(self.shown(ImageSerializer, images.get(restored.pk, user=self.person)))
 
 
@@ -157,7 +157,7 @@ class RetryView(ApiView):
         """Try the embedding again."""
         image = images.get(image_id, user=self.person)
         images.retry(image, user=self.person)
-        tasks.wake_for(tasks.Changed.FAILED_TRIED_AGAIN)
+        tasks.wake_for("failed")
         return Response(self.shown(ImageSerializer, images.get(image_id, user=self.person)), status=202)
 
 

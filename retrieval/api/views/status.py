@@ -46,7 +46,7 @@ class RetryJobsView(ApiView):
         """Try the caller's failed pictures again, all or those with one code."""
         code = checked(RetryInput, request.data)["code"]
         count = jobs.retry_failed(self.person, code=code or None)
-        tasks.wake_for(tasks.Changed.FAILED_TRIED_AGAIN)
+        tasks.wake_for("failed")
         return Response({"retried": count}, status=202)
 
 

@@ -95,7 +95,7 @@ class Command(BaseCommand):
                     summary.add(outcome)
                 bar.update(len(outcomes))
                 bar.set_postfix(new=summary.new, known=summary.known, refused=len(summary.refused))
-                tasks.wake_for(tasks.Changed.IMAGES)
+                tasks.wake_for("images")
 
     def _print(self, summary: Summary, *, seconds: float) -> None:
         rate = (summary.new + summary.known + len(summary.refused)) / max(seconds, 1e-9)

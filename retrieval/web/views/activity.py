@@ -49,7 +49,7 @@ def count(request: HttpRequest) -> HttpResponse:
 def retry(request: HttpRequest) -> HttpResponse:
     """Try again what failed: all, or all for one reason."""
     again = jobs.retry_failed(person(request), code=request.POST.get("code") or None)
-    tasks.wake_for(tasks.Changed.FAILED_TRIED_AGAIN)
+    tasks.wake_for("failed")
     text = ngettext("{n} picture will be tried again.", "{n} pictures will be tried again.", again)
     messages.success(request, text.format(n=again))
     return redirect("web:activity")

@@ -61,7 +61,7 @@ def now(request: HttpRequest) -> HttpResponse:
 def build(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
     """Begin to embed every picture with it."""
     encoder = encoders.build(encoders.get(encoder_id, seen_by=person(request)), user=person(request))
-    tasks.wake_for(tasks.Changed.ENCODERS)
+    tasks.wake_for("encoders")
     messages.success(request, _("{name} is being built beside the active encoder.").format(name=encoder.name))
     return redirect("web:encoders")
 
@@ -73,7 +73,7 @@ def activate(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
     reason = request.POST.get("reason", "")
     found = encoders.get(encoder_id, seen_by=person(request))
     encoder = encoders.activate(found, user=person(request), force_reason=reason)
-    tasks.wake_for(tasks.Changed.ENCODERS)
+    tasks.wake_for("encoders")
     messages.success(request, _("Searches use {name} now.").format(name=encoder.name))
     return redirect("web:encoders")
 

@@ -109,7 +109,7 @@ def delete(request: HttpRequest, image_id: UUID) -> HttpResponse:
 def restore(request: HttpRequest, image_id: UUID) -> HttpResponse:
     """Bring back a picture that was just deleted."""
     images.restore(image_id, user=person(request))
-    tasks.wake_for(tasks.Changed.IMAGES)
+    tasks.wake_for("images")
     messages.success(request, _("The picture is back."))
     return redirect("web:picture", image_id)
 
@@ -119,7 +119,7 @@ def restore(request: HttpRequest, image_id: UUID) -> HttpResponse:
 def retry(request: HttpRequest, image_id: UUID) -> HttpResponse:
     """Try again to read a picture that failed."""
     images.retry(images.get(image_id, user=request.user), user=person(request))
-    tasks.wake_for(tasks.Changed.FAILED_TRIED_AGAIN)
+    tasks.wake_for("failed")
     messages.success(request, _("It will be tried again."))
     return redirect("web:picture", image_id)
 
