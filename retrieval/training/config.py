@@ -28,7 +28,8 @@ class DataConfig:
     starts the run says it. ``stored_size``: side in pixels of the square kept in memory. ``held_out_share``: share of
     the groups kept for validation; ``most_validated``: no more pictures than that are measured. ``only``: train on
     these label scopes (the part of a label before the first ``/``) alone; empty for all. ``unlabelled``: labels, or
-    scopes, not to believe.
+    scopes, not to believe. ``groups``: folders are ``class/group``, as an evaluation reads them, and not
+    ``scope/class``.
     """
 
     path: str = ""
@@ -37,6 +38,7 @@ class DataConfig:
     most_validated: Annotated[int, Between(0, 100_000)] = 1000
     only: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
+    groups: bool = False
 
 
 @dataclass(frozen=True)

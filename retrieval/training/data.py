@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from retrieval.embedding import Pixels, resized
-from retrieval.errors import InvalidInput, UnsupportedPicture
+from retrieval.errors import InvalidInput, RetrievalError, UnsupportedPicture
 
 UNLABELLED = "_"  # the class folder (or part of one) that means: no label
 NO_LABEL = -1
@@ -21,6 +21,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", 
 _DIGEST_ROWS = 512
 
 Numbers = NDArray[np.int64]
+Reader = Callable[[Path], Pixels]
 
 
 @dataclass(frozen=True)
@@ -90,23 +91,37 @@ def from_arrays(
     return _numbered(pixels, list(labels), list(groups) or [""] * len(labels))
 
 
-def from_folder(folder: Path, *, side: int) -> PictureSet:
-    """Every picture below ``folder``; the folders on the way name its class, ``_`` means none.
+def upright(path: Path) -> Pixels:
+    """Read a file as people see it: turned as its EXIF says, in RGB. For files that are trusted: nothing bounds it."""
+    with Image.open(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
-    Raises InvalidInput when there is no picture, UnsupportedPicture naming one that cannot be read.
+
+def from_folder(folder: Path, *, side: int, read: Reader = upright, groups: bool = False) -> PictureSet:
+    """Every picture below ``folder``; the folders on the way name its class (``scope/class``), ``_`` means none.
+
+    With ``groups`` they mean what they mean to an evaluation: ``class/group``, so that each animal, patient or product
+    of a class has a folder of its own. Raises InvalidInput when there is no picture, UnsupportedPicture naming one that
+    cannot be read.
     """
     if not folder.is_dir():
         raise InvalidInput.of("data", f"There is no folder {folder}.")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return from_entries([Entry(path, _label_of(path.relative_to(folder))) for path in paths], side=side)
+    entry = _grouped if groups else _labelled
+    return from_entries([entry(path, path.relative_to(folder).parent) for path in paths], side=side, read=read)
 
 
-def _label_of(path: Path) -> str:
-    label = path.parent.as_posix()
-    return "" if label == "." or path.parent.name == UNLABELLED else label
+def _labelled(path: Path, folders: Path) -> Entry:
+    label = folders.as_posix()
+    return Entry(path, "" if label == "." or folders.name == UNLABELLED else label)
 
 
-def from_manifest(path: Path, *, side: int) -> PictureSet:
+def _grouped(path: Path, folders: Path) -> Entry:
+    label, below = (folders.parts or (UNLABELLED,))[0], folders.parts[1:]
+    return Entry(path, "" if label == UNLABELLED else label, folders.as_posix() if below else "")
+
+
+def from_manifest(path: Path, *, side: int, read: Reader = upright) -> PictureSet:
     """A CSV file with the columns ``path`` (relative to the file), ``label`` and, if wanted, ``group``."""
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
@@ -114,22 +129,21 @@ def from_manifest(path: Path, *, side: int) -> PictureSet:
         if missing:
             raise InvalidInput.of("manifest", f"{path.name} lacks the column {min(missing)}.")
         entries = [Entry(path.parent / row["path"], row["label"], row.get("group") or "") for row in reader]
-    return from_entries(entries, side=side)
+    return from_entries(entries, side=side, read=read)
 
 
-def from_entries(entries: Sequence[Entry], *, side: int) -> PictureSet:
-    """Read picture files; raises InvalidInput for an empty list and UnsupportedPicture for an unreadable file."""
+def from_entries(entries: Sequence[Entry], *, side: int, read: Reader = upright) -> PictureSet:
+    """Read picture files by ``read``; raises InvalidInput for no files, UnsupportedPicture for an unreadable one."""
     if not entries:
         raise InvalidInput.of("data", "There are no pictures to train on.")
     labels, groups = [entry.label for entry in entries], [entry.group for entry in entries]
-    return from_arrays((_read(entry.path) for entry in entries), labels, side=side, groups=groups)
+    return from_arrays((_pixels(entry.path, read) for entry in entries), labels, side=side, groups=groups)
 
 
-def _read(path: Path) -> Pixels:
+def _pixels(path: Path, read: Reader) -> Pixels:
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        return read(path)
+    except (OSError, RetrievalError, Image.DecompressionBombError) as error:
         raise UnsupportedPicture(f"{path.name} cannot be read as a picture: {error}") from error
 
 

@@ -28,6 +28,37 @@ def test_folders_name_classes_and_an_underscore_none(tmp_path):
     assert len(set(found.groups)) == 4
 
 
+def test_with_groups_folders_mean_what_they_mean_to_an_evaluation(tmp_path):
+    for name in ("dog/rex/1.png", "dog/rex/2.png", "dog/ada/3.png", "cat/4.png", "_/5.png", "6.png"):
+        write(tmp_path / name)
+    found = from_folder(tmp_path, side=16, groups=True)
+    assert found.classes == ("cat", "dog")
+    assert found.labels.tolist() == [-1, -1, 0, 1, 1, 1]  # 6, _/5, cat/4, dog/ada/3, dog/rex
+    assert found.groups[4] == found.groups[5]
+    assert len(set(found.groups)) == 5
+    assert set(from_folder(tmp_path, side=16).classes) == {"cat", "dog/ada", "dog/rex"}
+
+
+def test_a_picture_on_its_side_is_turned_as_its_exif_says(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6  # a quarter turn to the right
+    picture = Image.new("RGB", (40, 20), (255, 255, 255))
+    picture.paste((0, 0, 0), (0, 0, 20, 20))
+    picture.save(tmp_path / "phone.png", exif=exif)
+    pixels = from_folder(tmp_path, side=16).pixels[0]
+    assert pixels[0].max() < 128 < pixels[-1].min()  # the dark left half is on top now
+
+
+def test_whoever_reads_the_files_is_named_and_its_refusal_names_the_file(tmp_path):
+    write(tmp_path / "a.png")
+
+    def refuses(path):
+        raise InvalidInput("No.")
+
+    with pytest.raises(UnsupportedPicture, match=r"a\.png cannot be read as a picture: No\."):
+        from_folder(tmp_path, side=16, read=refuses)
+
+
 def test_a_manifest_gives_labels_and_groups(tmp_path):
     for name in "abc":
         write(tmp_path / f"{name}.png")

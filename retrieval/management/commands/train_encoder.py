@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retrieval import conf, live_encoders, training
 from retrieval.errors import RetrievalError
+from retrieval.ingest import sandbox
 from retrieval.management.bars import Bars
 from retrieval.services.encoders import weights
 from retrieval.training import CHECKPOINT
@@ -50,7 +51,7 @@ class Command(BaseCommand):
 def _train(config: training.RunConfig, options: dict[str, Any]) -> training.Result:
     output = options["output"] or conf.get().data_dir / "training" / config.name
     places = training.Places(
-        pictures=_pictures(_data(config, options), side=config.data.stored_size),
+        pictures=_pictures(_data(config, options), config),
         weights=options["weights"].joinpath if options["weights"] else live_encoders.weights_path,
         output=output,
     )
@@ -68,9 +69,12 @@ def _data(config: training.RunConfig, options: dict[str, Any]) -> Path:
     return said or options["config"].parent / Path(config.data.path).expanduser()
 
 
-def _pictures(path: Path, *, side: int) -> training.PictureSet:
-    read = training.from_manifest if path.suffix == ".csv" else training.from_folder
-    return read(path, side=side)
+def _pictures(path: Path, config: training.RunConfig) -> training.PictureSet:
+    """Read them as the product does: turned upright, in the sandbox, within its limits."""
+    side = config.data.stored_size
+    if path.suffix == ".csv":
+        return training.from_manifest(path, side=side, read=sandbox.pixels)
+    return training.from_folder(path, side=side, read=sandbox.pixels, groups=config.data.groups)
 
 
 def _figures(progress: training.Progress) -> str:
