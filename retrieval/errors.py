@@ -129,14 +129,15 @@ SENTENCES = {
     "attempts_exhausted": gettext_noop("Reading this picture failed every time it was tried."),
     "body_too_large": gettext_noop("This is larger than the limit."),
     "busy": gettext_noop("Many requests wait already. Please try again in a moment."),
-    "compression_going": gettext_noop("Stop it first; only one that is over can be removed."),
     "compression_unfinished": gettext_noop("Nothing is measured yet."),
     "conflict": gettext_noop("The state of things does not allow this now."),
     "decoder_crashed": gettext_noop("This picture ended the program that reads pictures."),
     "decoder_memory": gettext_noop("Reading this picture takes more memory than the limit."),
     "decoder_timeout": gettext_noop("Reading this picture takes too long."),
     "decoder_unavailable": gettext_noop("The program that reads pictures does not start."),
-    "decoder_unprotected": gettext_noop("Pictures are not read here: this server cannot protect itself from them. Tell whoever runs the site."),
+    "decoder_unprotected": gettext_noop(
+        "Pictures are not read here: this server cannot protect itself from them. Tell whoever runs the site."
+    ),
     "decoders_busy": gettext_noop("Many pictures are being read just now. Please try again in a moment."),
     "decoding_used_up": gettext_noop("Reading your pictures took a lot of time. Please wait a moment."),
     "dicom_not_read": gettext_noop("Medical pictures (DICOM) are not read here. Send it as PNG or TIFF."),
@@ -201,7 +202,9 @@ SENTENCES = {
     "special_member": gettext_noop("This is not a plain file."),
     "storage_full": gettext_noop("The disk is full; nothing was kept."),
     "text_not_read": gettext_noop("This is text, not a picture."),
-    "tiff_kind_not_read": gettext_noop("This TIFF file is sound, but its kind is not read here. Send it as PNG or JPEG."),
+    "tiff_kind_not_read": gettext_noop(
+        "This TIFF file is sound, but its kind is not read here. Send it as PNG or JPEG."
+    ),
     "token_only_reads": gettext_noop("This token may only read."),
     "too_large": gettext_noop("This is larger than the limit."),
     "too_many_redirects": gettext_noop("The address leads from one to the next too often."),
