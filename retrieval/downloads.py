@@ -28,19 +28,24 @@ EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
 
 
 class RangeNotSatisfiable(RetrievalError):
-    """The asked part lies outside the file."""
+    """The asked part lies outside the file, which has ``size`` bytes."""
 
     status = 416
     code = "range_not_satisfiable"
 
+    def __init__(self, message: str, *, size: int) -> None:
+        super().__init__(message)
+        self.headers = {"Content-Range": f"bytes */{size}"}
+
 
 @dataclass(frozen=True)
 class Stored:
-    """A file to be sent; with a ``filename`` it is an attachment."""
+    """A file to be sent; with a ``filename`` it is an attachment. ``version`` changes with its bytes."""
 
     path: Path
     content_type: str
     filename: str = ""
+    version: str = ""
 
 
 class Part:
@@ -74,12 +79,14 @@ class Part:
         self.file.close()
 
 
-def send(stored: Stored, *, wanted: str = "") -> HttpResponse | StreamingHttpResponse:
-    """Answer with the file, or with the part named by a Range header.
+def send(stored: Stored, *, wanted: str = "", if_range: str = "") -> HttpResponse | StreamingHttpResponse:
+    """Answer with the file, or with the part named by a Range header, if it is still the version of If-Range.
 
     The caller has checked the rights. Behind nginx (``x_accel_prefix``) the answer only names the file, and nginx sends
     it or the part. Raises NotFound when the file is not there, RangeNotSatisfiable.
     """
+    tag = f'"{stored.version}"' if stored.version else ""
+    wanted = wanted if if_range.strip() in {"", tag} else ""  # RFC 9110, 13.1.5: else the whole of what there is now
     try:
         size = stored.path.stat().st_size
         response = _by_nginx(stored.path) if conf.get().x_accel_prefix else _streamed(stored.path, size, wanted)
@@ -88,6 +95,8 @@ def send(stored: Stored, *, wanted: str = "") -> HttpResponse | StreamingHttpRes
     response["Content-Type"] = stored.content_type
     response["Content-Security-Policy"] = SANDBOX
     response["X-Content-Type-Options"] = "nosniff"
+    if tag:
+        response["ETag"] = tag
     if stored.filename:
         response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=stored.filename)
     return response
@@ -116,7 +125,7 @@ def span_of(header: str, *, size: int) -> range | None:
     start = int(first) if first else max(0, size - int(last))
     stop = min(size, int(last) + 1) if first and last else size
     if start >= stop:
-        raise RangeNotSatisfiable("The file has no such part.")
+        raise RangeNotSatisfiable("The file has no such part.", size=size)
     return range(start, stop)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 # Of an OSError: the disk, a quota, or the largest file that may be written, is full.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -15,11 +16,12 @@ class RetrievalError(Exception):
     """The root of all expected errors; an edge turns each class into its answer.
 
     ``status`` is the class's HTTP status, for every edge alike; ``code`` is stable and for programs, ``message`` is one
-    sentence for people, ``fields`` names the inputs at fault (name -> sentences).
+    sentence for people, ``headers`` go with the answer, ``fields`` names the inputs at fault (name -> sentences).
     """
 
     status = 500
     code = "error"
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, message: str, *, code: str | None = None, fields: Fields | None = None) -> None:
         super().__init__(message)

@@ -81,7 +81,7 @@ def failure_of(error: Exception) -> Failure:
 def _expected(error: RetrievalError) -> Failure:
     wait = error.retry_after if isinstance(error, TooMany | Unavailable) else RETRY_AFTER
     headers = _retry(wait) if error.status in {429, 503, 507} else {}
-    return Failure(error.status, error.code, error.message, error.fields, headers)
+    return Failure(error.status, error.code, error.message, error.fields, {**error.headers, **headers})
 
 
 def _of_framework(error: exceptions.APIException) -> Failure:

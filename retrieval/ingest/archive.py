@@ -20,6 +20,8 @@ from retrieval.ingest.clutter import is_clutter
 ENCRYPTED = 0x1
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 NAME_LENGTH = 500
+# Zero width non-joiner and joiner are parts of words.
+JOINERS = "\u200c\u200d"
 LOCAL_HEADER = 30
 # The record at the end says how long the directory is; it is asked before the directory is read.
 END, END_TAG, END_SEARCHED = struct.Struct("<4s4H2LH"), b"PK\x05\x06", 65_535 + 22
@@ -182,7 +184,9 @@ def _parts(name: str) -> list[str]:
 
 
 def _shown(name: str) -> str:
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)[:NAME_LENGTH]
+    return "".join(sign if sign.isprintable() or sign in JOINERS else "\N{REPLACEMENT CHARACTER}" for sign in name)[
+        :NAME_LENGTH
+    ]
 
 
 def _damaged() -> UnsupportedPicture:

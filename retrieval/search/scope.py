@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 from uuid import UUID
 
 from django.db.models import Q, QuerySet, Sum
@@ -32,7 +33,7 @@ class Filters:
     @property
     def by_picture(self) -> Q:
         """The conditions on each picture, apart from what is left out."""
-        condition = Q(image__tags__contains=list(self.tags)) if self.tags else Q()
+        condition = Q(image__tags__contains=[normalize("NFC", tag) for tag in self.tags]) if self.tags else Q()
         return condition & self.words.condition() if self.words else condition
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from django.contrib.postgres.search import SearchQuery, SearchQueryCombinable, SearchRank
@@ -20,6 +21,10 @@ PLACES = (("title", 1.0), ("tags", 0.4), ("caption", 0.2))
 # Each word without spaces costs six comparisons of text for each candidate.
 MOST_WORDS = 50
 # PostgreSQL keeps 32 signs of "not" at most that wait for a word; more of them in a row say no more than one.
+# What divides words in file names, as ``retrieval_words`` has it; between letters they do so in a query as well.
+DIVIDERS, BETWEEN_LETTERS = re.compile(r"[./\\_-]+"), re.compile(r"(?<=\w)[./\\_-]+(?=\w)|_+")
+JOINERS = dict.fromkeys((0x200C, 0x200D))
+SIGNS = re.compile(r'"|(?:^|\s)-|\bor\b', re.IGNORECASE)
 NOTHING_BETWEEN = re.compile(r"-(?:[\W_]*-)+")
 
 
@@ -33,7 +38,24 @@ class Sum(Func):
 
 def forgiving(text: str) -> SearchQuery:
     """Return a query in the manner of web search, as people type it: every text is one, be it nothing but signs."""
-    return SearchQuery(NOTHING_BETWEEN.sub("-", text), config="simple", search_type="websearch")
+    text = BETWEEN_LETTERS.sub(" ", NOTHING_BETWEEN.sub("-", composed(text)))
+    return SearchQuery(text, config="simple", search_type="websearch")
+
+
+def composed(text: str) -> str:
+    """Return the text as words are kept: composed (NFC), without joiners."""
+    return unicodedata.normalize("NFC", text).translate(JOINERS)
+
+
+def listed(text: str) -> Q:
+    """Return the condition on ``Image`` rows to have these words: all as in a search, unless signs say something else.
+
+    Quotes, "or" and a hyphen before a word have their meaning of web search.
+    """
+    found = _words(text)
+    if SIGNS.search(text) or not 0 < len(found) <= MOST_WORDS:
+        return Q(words=forgiving(text))
+    return Words.of(text).condition(of="")
 
 
 @dataclass(frozen=True)
@@ -48,8 +70,8 @@ class Words:
 
     @classmethod
     def of(cls, text: str) -> Words:
-        """Take a text apart at its spaces. Raises InvalidInput for no letter or digit in it, and for too many words."""
-        words = list(dict.fromkeys(word for word in text.split() if re.search(r"\w", word)))
+        """Take a text apart at spaces and dividers. Raises InvalidInput for no letter or digit, or too many words."""
+        words = _words(text)
         if not words:
             raise InvalidInput.of("text", "Write at least one word.")
         if len(words) > MOST_WORDS:
@@ -57,13 +79,13 @@ class Words:
         parts = tuple(word for word in words if UNSPACED.search(word))
         return cls(tuple(word for word in words if word not in parts), parts)
 
-    def condition(self) -> Q:
-        """The condition on ``Embedding`` rows."""
-        condition = Q(image__words=self._query()) if self.prefixes else Q()
+    def condition(self, *, of: str = "image__") -> Q:
+        """The condition on ``Embedding`` rows, or on others; ``of`` leads from them to the picture."""
+        condition = Q(**{f"{of}words": self._query()}) if self.prefixes else Q()
         for part in self.parts:
             anywhere = Q()
             for place, _ in PLACES:
-                anywhere |= Q(_contains(place, part))
+                anywhere |= Q(_contains(of + place, part))
             condition &= anywhere
         return condition
 
@@ -76,12 +98,18 @@ class Words:
             terms += [SearchRank(F("image__words"), query) for query in queries]
         for part in self.parts:
             for place, weight in PLACES:
-                found = When(_contains(place, part), then=Value(weight))
+                found = When(_contains(f"image__{place}", part), then=Value(weight))
                 terms.append(Case(found, default=Value(0.0), output_field=FloatField()))
         return Value(1.0, FloatField()) / Sum(*terms)
 
     def _query(self) -> SearchQueryCombinable:
         return functools.reduce(operator.and_, (_begun(word) | _inflected(word) for word in self.prefixes))
+
+
+def _words(text: str) -> list[str]:
+    """The different words of a text that have a letter or a digit."""
+    divided = DIVIDERS.sub(" ", composed(text)).split()
+    return list(dict.fromkeys(word for word in divided if re.search(r"\w", word)))
 
 
 def _begun(*words: str) -> SearchQuery:
@@ -96,7 +124,7 @@ def _inflected(*words: str) -> SearchQuery:
 
 
 def _contains(place: str, part: str) -> IContains:
-    text: F | Func = F(f"image__{place}")
-    if place == "tags":
+    text: F | Func = F(place)
+    if place.endswith("tags"):
         text = Func(text, Value(" "), function="array_to_string", output_field=TextField())
     return IContains(text, part)

@@ -332,6 +332,10 @@ def test_the_original_is_an_attachment_whole_or_in_parts(client, sent):
     assert (part.status_code, b"".join(part.streaming_content)) == (206, data[2:6])
     behind = client.get(sent["file_url"], HTTP_RANGE="bytes=99999999-")
     assert (behind.status_code, json.loads(behind.content)["error"]["code"]) == (416, "range_not_satisfiable")
+    assert behind.headers["Content-Range"] == f"bytes */{len(data)}"
+    for version, status in ((whole.headers["ETag"], 206), ('"another"', 200), ("Sun, 29 Nov 2026 12:00:00 GMT", 200)):
+        again = client.get(sent["file_url"], HTTP_RANGE="bytes=2-5", HTTP_IF_RANGE=version)
+        assert again.status_code == status
 
 
 def test_behind_nginx_rights_are_checked_and_nginx_sends_the_bytes(client, sent, stranger, calls, settings):

@@ -31,7 +31,18 @@ TEXTS = [
     {"title": "O'Hara \\ back"},
     {"title": "Two hats", "caption": "Running on grass"},
     {"title": "Hat"},
+    {"title": "holiday.beach.sunset", "tags": ["M\u00fcll"]},
+    {"title": "IMG-20240501-WA0003"},
+    {"title": "IMG_2024-05-01_harbour"},
+    {"title": "DS-7604NI"},
+    {"title": "www.shop.de-shoe"},
+    {"title": "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"},
 ]
+DIVIDED = [
+    ("beach", {10}), ("m\u00fcll", {10}), ("Mu\u0308ll", {10}), ("20240501", {11}), ("wa0003", {11}), ("05", {12}),
+    ("2024-05-01", {12}), ("ds-7604", {13}), ("7604", {13}), ("shop", {14}), ("shoe", {14}), ("shop.de", {14}),
+    ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", {15}), ("\u0645\u06cc\u062e\u0648\u0627\u0647\u0645", {15}),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -86,6 +97,30 @@ def test_what_is_found(find, text, rows):
             find(text)
     else:
         assert set(find(text)) == rows
+
+
+@pytest.mark.parametrize(("text", "rows"), DIVIDED)
+def test_dividers_divide_and_joiners_join_on_both_sides(find, text, rows):
+    assert set(find(text)) == rows
+
+
+@pytest.mark.parametrize(
+    "text", ["castle", "RED cast", "城堡", "タワー", "sunset-at_sea.jpg", *(text for text, _ in DIVIDED)]
+)
+def test_a_list_finds_what_a_search_finds(find, text):
+    titles = [TEXTS[row]["title"] for row in find(text)]
+    assert sorted(image.title for image in Image.objects.filter(words.listed(text))) == sorted(titles)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [('"two hats"', 1), ('"hats two"', 0), ("hill -castle", 1), ("red or hat", 3)]
+)
+def test_signs_of_web_search_count_in_a_list(find, text, count):
+    assert Image.objects.filter(words.listed(text)).count() == count
+
+
+def test_signs_without_a_word_list_nothing(find):
+    assert not Image.objects.filter(words.listed("... !")).exists()
 
 
 def test_the_word_itself_comes_before_its_other_forms(find):
@@ -143,7 +178,11 @@ def test_terms_added_one_by_one_are_too_deep(find, monkeypatch):
 
 @pytest.mark.parametrize("row", ["-", "- ", "-a ", '-"" ', "-!", "-_", "-,\n", '"'])
 def test_rows_of_signs_are_no_error(find, row):
-    assert {len(listed(text)) for text in (row * 51, row * 500)} <= {0, 9, 10}  # one has the word "a"
+    assert {len(listed(text)) for text in (row * 51, row * 500)} <= {
+        0,
+        len(TEXTS) - 1,
+        len(TEXTS),
+    }  # one has "a"
 
 
 @pytest.mark.parametrize("text", ["-" * 50, "- " * 50])
@@ -154,7 +193,7 @@ def test_as_they_were_they_are_one(find, text, monkeypatch):
         list(Image.objects.filter(words=as_it_was))
 
 
-@pytest.mark.parametrize("text", ["castle -red", 'hill -"castle wall"', "castle --red", "sunset-at_sea.jpg", "red or"])
+@pytest.mark.parametrize("text", ["castle -red", 'hill -"castle wall"', "castle --red", "red or"])
 def test_signs_that_say_something_still_do(find, text):
     plain = text.replace("--", "-")
     asked = SearchQuery(plain, config="simple", search_type="websearch")

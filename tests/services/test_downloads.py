@@ -65,6 +65,14 @@ def test_a_part_of_the_file(stored):
     assert response.headers["Content-Range"] == "bytes 5-14/1000"
 
 
+def test_a_part_of_another_version_is_the_whole_file(stored):
+    named = replace(stored, version="first")
+    assert downloads.send(named, wanted="bytes=5-14", if_range='"first"').status_code == 206
+    assert downloads.send(named, wanted="bytes=5-14", if_range='"second"').status_code == 200
+    assert downloads.send(stored, wanted="bytes=5-14", if_range='""').status_code == 200
+    assert downloads.send(named).headers["ETag"] == '"first"'
+
+
 def test_the_file_is_closed_with_the_answer(stored):
     part = downloads.Part(stored.path, range(10))
     part.close()

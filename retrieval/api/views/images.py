@@ -39,6 +39,9 @@ File = HttpResponse | StreamingHttpResponse
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key again gives the same picture."
 )
+IF_RANGE = OpenApiParameter(
+    "If-Range", str, OpenApiParameter.HEADER, description="The ETag that the part is to be of; else all is sent."
+)
 RANGE = OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One part, such as bytes=0-1023.")
 
 
@@ -186,14 +189,16 @@ class FileView(ApiView):
     more_failures = frozenset({416})
 
     @extend_schema(
-        parameters=[RANGE],
+        parameters=[RANGE, IF_RANGE],
         responses={(200, "image/*"): OpenApiTypes.BINARY, (206, "image/*"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, image_id: UUID) -> File:
         """Send the original as an attachment, whole or one part of it."""
         image = images.get(image_id, user=self.person)
-        stored = downloads.Stored(images.file_path(image), f"image/{image.format.lower()}", downloads.file_name(image))
-        return downloads.send(stored, wanted=request.META.get("HTTP_RANGE", ""))
+        kind = f"image/{image.format.lower()}"
+        stored = downloads.Stored(images.file_path(image), kind, downloads.file_name(image), version=image.sha256)
+        headers = request.headers
+        return downloads.send(stored, wanted=headers.get("Range", ""), if_range=headers.get("If-Range", ""))
 
 
 def _key(request: Request, fields: dict[str, Any]) -> Key | None:

@@ -16,6 +16,13 @@ from retrieval.errors import InvalidInput
 
 LENGTHS = {"title": 300, "caption": 5000, "group_key": 200, "source_url": 2000}
 MOST_TAGS, TAG_LENGTH = 100, 100
+# What pictures' names end with, read here or not.
+ENDINGS = {f".{ending}" for ending in (
+    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif", "heic", "heif",
+    "jxl", "jp2", "svg", "pdf", "dcm", "zip",
+)}  # fmt: skip
+# Zero width non-joiner and joiner: Persian, Hindi and emoji are written with them.
+JOINERS = "\u200c\u200d"
 METADATA_BYTES = 65_536
 _is_web_address = URLValidator(schemes=["http", "https"])
 
@@ -48,15 +55,18 @@ def checked(changes: ImageChanges) -> dict[str, Any]:
 def shown_name(name: str) -> str:
     """Return a file name as display text: no folders, no control or direction signs, at most 300 characters."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(sign for sign in base if not unicodedata.category(sign).startswith("C")).strip()[: LENGTHS["title"]]
+    kept = (sign for sign in base if sign in JOINERS or not unicodedata.category(sign).startswith("C"))
+    return unicodedata.normalize("NFC", "".join(kept)).strip()[: LENGTHS["title"]]
 
 
 def title_of(name: str) -> str:
-    """Make a title of a file name by dropping its ending."""
-    return PurePosixPath(shown_name(name)).stem
+    """Make a title of a file name by dropping the ending of a picture: a dot in a name is no ending."""
+    shown = PurePosixPath(shown_name(name))
+    return shown.stem if shown.suffix.lower() in ENDINGS else shown.name
 
 
 def _text(name: str, value: str) -> str:
+    value = unicodedata.normalize("NFC", value)
     if len(value) > LENGTHS[name] or "\x00" in value:
         raise InvalidInput.of(name, f"At most {LENGTHS[name]} characters, without null characters.")
     return value
@@ -70,7 +80,7 @@ def _check_address(value: str) -> None:
 
 
 def _tags(values: Iterable[str]) -> list[str]:
-    tags = list(dict.fromkeys(tag.strip() for tag in values if tag.strip()))
+    tags = list(dict.fromkeys(unicodedata.normalize("NFC", tag.strip()) for tag in values if tag.strip()))
     if len(tags) > MOST_TAGS or any(len(tag) > TAG_LENGTH or "\x00" in tag for tag in tags):
         raise InvalidInput.of("tags", f"At most {MOST_TAGS} tags of at most {TAG_LENGTH} characters.")
     return tags

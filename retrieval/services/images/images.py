@@ -7,9 +7,11 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from unicodedata import normalize
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from retrieval import conf
@@ -105,14 +107,14 @@ def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
     wanted = {
         "collection_id": filters.collection,
         "status": filters.status,
-        "tags__contains": [filters.tag] if filters.tag else None,
+        "tags__contains": [normalize("NFC", filters.tag)] if filters.tag else None,
         "group_key": filters.group_key,
-        "words": words.forgiving(filters.q) if filters.q else None,
         "created_at__gt": filters.created_after,
         "created_at__lt": filters.created_before,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
-    return Image.objects.visible_to(user).with_status().filter(**given).order_by("-created_at", "-id")
+    told = words.listed(filters.q) if filters.q else Q()
+    return Image.objects.visible_to(user).with_status().filter(told, **given).order_by("-created_at", "-id")
 
 
 def edit(image: Image, *, user: User, changes: ImageChanges) -> Image:
