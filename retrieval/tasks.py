@@ -84,9 +84,10 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
         log.warning("message_not_sent", task=task.name, error=str(error))
 
 
-def wake_for(changed: Literal["images", "failed", "encoders"]) -> None:
+def wake_for(changed: Literal["images", "failed", "encoders", "indexes"]) -> None:
     """Wake whoever has work by what an edge has just changed, so that no edge has to know which tasks those are."""
-    for task in {"images": (embed,), "failed": (embed, derive), "encoders": (reconcile,)}[changed]:
+    tasks = {"images": (embed,), "failed": (embed, derive), "encoders": (reconcile,), "indexes": (care_for_indexes,)}
+    for task in tasks[changed]:
         wake(task)
 
 

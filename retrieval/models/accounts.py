@@ -10,6 +10,8 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils import timezone
 
+from retrieval.models.bounds import TOKEN_NAME_LENGTH
+
 
 class ApiToken(models.Model):
     """A secret that opens the API for one person; only its SHA-256 digest is kept."""
@@ -20,7 +22,7 @@ class ApiToken(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens", db_constraint=False)
-    name = models.CharField(max_length=100, blank=True)
+    name = models.CharField(max_length=TOKEN_NAME_LENGTH, blank=True)
     digest = models.CharField(max_length=64, unique=True)
     password = models.CharField(max_length=64, help_text="SHA-256 of the password's hash that it was made under.")
     scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.WRITE)

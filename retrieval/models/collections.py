@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from retrieval import conf
+from retrieval.models.bounds import COLLECTION_NAME_LENGTH, DESCRIPTION_LENGTH, USERNAME_LENGTH
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -66,8 +67,8 @@ class Collection(models.Model):
     """A set of pictures with one owner and one rule of visibility."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=200)
-    description = models.TextField(blank=True, max_length=2000)
+    name = models.CharField(max_length=COLLECTION_NAME_LENGTH)
+    description = models.TextField(blank=True, max_length=DESCRIPTION_LENGTH)
     visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_collections", db_constraint=False
@@ -95,7 +96,7 @@ class Membership(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="memberships", db_constraint=False
     )
-    username = models.CharField(max_length=150, editable=False)
+    username = models.CharField(max_length=USERNAME_LENGTH, editable=False)
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+", db_constraint=False
     )

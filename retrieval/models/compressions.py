@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.models.evaluations import PICTURE_LABELS, Labels
 from retrieval.models.long_jobs import LongJob
 
@@ -16,7 +17,7 @@ class Compression(LongJob):
     table, empty until it is done; the weights of what can be adopted lie in a folder of the row's own.
     """
 
-    encoder = models.CharField(max_length=80)
+    encoder = models.CharField(max_length=ENCODER_NAME_LENGTH)
     labels = models.CharField(max_length=10, choices=PICTURE_LABELS, default=Labels.TAGS)
     calibration = models.UUIDField(null=True, blank=True)
     dimensions = ArrayField(models.PositiveIntegerField(), default=list, blank=True)

@@ -7,6 +7,8 @@ import uuid
 from django.db import models
 from pgvector.django import HalfVectorField
 
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
+
 
 class EncoderState(models.TextChoices):
     """Draft -> building beside the active one -> active -> retired."""
@@ -48,7 +50,7 @@ class Encoder(models.Model):
     """One way from pixels to a vector."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.SlugField(max_length=80, unique=True)
+    name = models.SlugField(max_length=ENCODER_NAME_LENGTH, unique=True)
     spec = models.JSONField(help_text="What embedding.EncoderSpec writes: backbone, pooling ...")
     weights_name = models.CharField(max_length=200, blank=True)
     weights_sha256 = models.CharField(max_length=64, blank=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.models.encoders import Measure
 from retrieval.models.long_jobs import LongJob
 
@@ -36,7 +37,7 @@ class Evaluation(LongJob):
     """
 
     labels = models.CharField(max_length=10, choices=Labels.choices, default=Labels.TAGS)
-    encoders = ArrayField(models.CharField(max_length=80))
+    encoders = ArrayField(models.CharField(max_length=ENCODER_NAME_LENGTH))
     measure = models.CharField(max_length=10, choices=Measure.choices, default=Measure.COSINE)
     groups = models.CharField(max_length=10, choices=GroupRule.choices, default=GroupRule.IGNORE)
     result = models.JSONField(default=dict)

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Case, Exists, F, Func, OuterRef, Value, When
 from pgvector.django import BitField
 
+from retrieval.models.bounds import CAPTION_LENGTH, GROUP_LENGTH, TAG_LENGTH, TITLE_LENGTH, URL_LENGTH
 from retrieval.models.collections import Collection
 from retrieval.models.embeddings import Embedding
 from retrieval.models.encoders import Encoder
@@ -65,11 +66,13 @@ class Image(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
     collection = models.ForeignKey(Collection, models.PROTECT, related_name="images")
     uploader = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="images", db_constraint=False)
-    title = models.CharField(max_length=300, blank=True)
-    caption = models.TextField(blank=True, max_length=5000)
-    tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
-    group_key = models.CharField(max_length=200, blank=True, db_index=True, help_text="Case, document, product ...")
-    source_url = models.URLField(max_length=2000, blank=True)
+    title = models.CharField(max_length=TITLE_LENGTH, blank=True)
+    caption = models.TextField(blank=True, max_length=CAPTION_LENGTH)
+    tags = ArrayField(models.CharField(max_length=TAG_LENGTH), default=list, blank=True)
+    group_key = models.CharField(
+        max_length=GROUP_LENGTH, blank=True, db_index=True, help_text="Case, document, product ..."
+    )
+    source_url = models.URLField(max_length=URL_LENGTH, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.models.collections import Collection
 from retrieval.models.images import Image
 
@@ -54,7 +55,7 @@ class Pool(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)
     collection = models.ForeignKey(Collection, models.CASCADE, related_name="+")
-    encoders = ArrayField(models.CharField(max_length=80))
+    encoders = ArrayField(models.CharField(max_length=ENCODER_NAME_LENGTH))
     depth = models.PositiveSmallIntegerField()
     seed = models.PositiveIntegerField(default=0)
     queries = models.JSONField()

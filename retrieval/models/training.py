@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.models.encoders import Encoder
 from retrieval.models.evaluations import PICTURE_LABELS, Labels
 from retrieval.models.long_jobs import LongJob
@@ -16,7 +17,7 @@ class TrainingRun(LongJob):
     value}; ``record`` is the full record.
     """
 
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=ENCODER_NAME_LENGTH)
     recipe = models.CharField(max_length=40)
     config = models.JSONField()
     labels = models.CharField(max_length=10, choices=PICTURE_LABELS, default=Labels.TAGS)

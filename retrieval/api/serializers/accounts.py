@@ -7,15 +7,16 @@ from typing import Any
 from rest_framework import serializers
 
 from retrieval.models import ApiToken, Session
+from retrieval.models.bounds import TOKEN_NAME_LENGTH, USERNAME_LENGTH
 from retrieval.services.people import sessions
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
     """What a token is asked for with."""
 
-    username = serializers.CharField(max_length=150)
+    username = serializers.CharField(max_length=USERNAME_LENGTH)
     password = serializers.CharField(max_length=4096, trim_whitespace=False)
-    name = serializers.CharField(max_length=100, default="", allow_blank=True)
+    name = serializers.CharField(max_length=TOKEN_NAME_LENGTH, default="", allow_blank=True)
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from retrieval.models import Collection, Membership, Role, Visibility
-from retrieval.services.images.collections import DESCRIPTION_LENGTH, NAME_LENGTH
+from retrieval.models.bounds import COLLECTION_NAME_LENGTH, DESCRIPTION_LENGTH, USERNAME_LENGTH
 
 ROLES = [choice for choice in Role.choices if choice[0] != Role.OWNER]
 
@@ -15,7 +15,7 @@ ROLES = [choice for choice in Role.choices if choice[0] != Role.OWNER]
 class CollectionInput(serializers.Serializer[Any]):
     """What a person sets."""
 
-    name = serializers.CharField(max_length=NAME_LENGTH)
+    name = serializers.CharField(max_length=COLLECTION_NAME_LENGTH)
     description = serializers.CharField(max_length=DESCRIPTION_LENGTH, allow_blank=True, required=False)
     visibility = serializers.ChoiceField(Visibility.choices, required=False)
 
@@ -47,7 +47,7 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
 class MemberInput(serializers.Serializer[Any]):
     """Who gets which role."""
 
-    username = serializers.CharField(max_length=150)
+    username = serializers.CharField(max_length=USERNAME_LENGTH)
     role = serializers.ChoiceField(ROLES)
 
 

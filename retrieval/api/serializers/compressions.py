@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import PICTURE_LABELS, Compression, Labels
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.services.encoders import compressions
 from retrieval.services.encoders.compression import Wanted
 from retrieval.services.encoders.compressions import LEAST_KEPT, MOST_DIMENSIONS, MOST_STEPS
@@ -18,7 +19,7 @@ from retrieval.services.images import collections
 class CompressionInput(serializers.Serializer[Any]):
     """What to make smaller and what to try; numbers that are not below the encoder's own are passed over."""
 
-    encoder = serializers.CharField(max_length=80, help_text="its name")
+    encoder = serializers.CharField(max_length=ENCODER_NAME_LENGTH, help_text="its name")
     collection = serializers.UUIDField()
     labels = serializers.ChoiceField(PICTURE_LABELS, default=Labels.TAGS)
     calibration = serializers.UUIDField(
@@ -38,7 +39,7 @@ class AdoptionInput(serializers.Serializer[Any]):
     """Which row becomes a draft encoder, and its name; without one it is made up of the encoder's and the row's."""
 
     row = serializers.CharField(max_length=40)
-    name = serializers.SlugField(max_length=80, default="", allow_blank=True)
+    name = serializers.SlugField(max_length=ENCODER_NAME_LENGTH, default="", allow_blank=True)
 
 
 class CompressionSerializer(LongJobSerializer):

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from retrieval.models import Encoder, EncoderState, IndexKind
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.services.encoders import encoders, origins, projections
 
 
@@ -89,7 +90,7 @@ class ActivationInput(serializers.Serializer[Any]):
 class ProjectionInput(serializers.Serializer[Any]):
     """What to learn on stored vectors; without a collection, on all pictures that the caller sees."""
 
-    name = serializers.SlugField(max_length=80)
+    name = serializers.SlugField(max_length=ENCODER_NAME_LENGTH)
     dimension = serializers.IntegerField(min_value=1, max_value=4000)
     method = serializers.ChoiceField(projections.METHODS, default="pca")
     collection = serializers.UUIDField(default=None, allow_null=True)

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import Evaluation, GroupRule, Labels, Measure
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.services.evaluation.evaluations import MOST_ENCODERS
 
 
@@ -16,7 +17,10 @@ class EvaluationInput(serializers.Serializer[Any]):
 
     collection = serializers.UUIDField()
     encoders = serializers.ListField(
-        child=serializers.CharField(max_length=80), min_length=1, max_length=MOST_ENCODERS, help_text="names, each once"
+        child=serializers.CharField(max_length=ENCODER_NAME_LENGTH),
+        min_length=1,
+        max_length=MOST_ENCODERS,
+        help_text="names, each once",
     )
     labels = serializers.ChoiceField(Labels.choices, default=Labels.TAGS)
     measure = serializers.ChoiceField(Measure.choices, default=Measure.COSINE)

@@ -11,10 +11,10 @@ from rest_framework.reverse import reverse
 from retrieval.api.serializers.fields import JsonObject, Many, ProblemSerializer
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import ArchiveImport, Image, ImportIssue, Status
+from retrieval.models.bounds import CAPTION_LENGTH, GROUP_LENGTH, MOST_TAGS, TAG_LENGTH, TITLE_LENGTH, URL_LENGTH
 
 URL = {"type": "string", "format": "uri"}
 ORDERINGS = ("-created_at", "created_at", "title", "-title")
-TAGS = 100
 
 
 class Url(serializers.Field[Any, Any, str, Any]):
@@ -35,18 +35,18 @@ ThumbnailUrl = extend_schema_field(URL)(Url)
 class ImageTexts(serializers.Serializer[Any]):
     """What a person says about a picture."""
 
-    title = serializers.CharField(max_length=300, allow_blank=True, required=False)
-    caption = serializers.CharField(max_length=5000, allow_blank=True, required=False)
-    tags = Many(child=serializers.CharField(max_length=100), max_length=TAGS, required=False)
-    group_key = serializers.CharField(max_length=200, allow_blank=True, required=False)
-    source_url = serializers.URLField(max_length=2000, allow_blank=True, required=False)
+    title = serializers.CharField(max_length=TITLE_LENGTH, allow_blank=True, required=False)
+    caption = serializers.CharField(max_length=CAPTION_LENGTH, allow_blank=True, required=False)
+    tags = Many(child=serializers.CharField(max_length=TAG_LENGTH), max_length=MOST_TAGS, required=False)
+    group_key = serializers.CharField(max_length=GROUP_LENGTH, allow_blank=True, required=False)
+    source_url = serializers.URLField(max_length=URL_LENGTH, allow_blank=True, required=False)
     metadata = extend_schema_field({"type": "object", "additionalProperties": True})(JsonObject)(required=False)
 
 
 class ImageAddress(ImageTexts):
     """A picture to be fetched and added."""
 
-    url = serializers.URLField(max_length=2000, help_text="The picture's address, on the open internet.")
+    url = serializers.URLField(max_length=URL_LENGTH, help_text="The picture's address, on the open internet.")
     collection = serializers.UUIDField()
 
 
@@ -54,7 +54,9 @@ class ImageUpload(ImageAddress):
     """A picture to be added: a ``file``, or a ``url`` to fetch it from."""
 
     file = serializers.FileField(required=False, help_text="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.")
-    url = serializers.URLField(max_length=2000, required=False, help_text="Instead of a file: the picture's address.")
+    url = serializers.URLField(
+        max_length=URL_LENGTH, required=False, help_text="Instead of a file: the picture's address."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Take exactly one of the two."""
@@ -76,8 +78,8 @@ class ImageQuery(serializers.Serializer[Any]):
 
     collection = serializers.UUIDField(required=False)
     status = serializers.ChoiceField(Status.choices, required=False)
-    tag = serializers.CharField(max_length=100, required=False)
-    group_key = serializers.CharField(max_length=200, required=False)
+    tag = serializers.CharField(max_length=TAG_LENGTH, required=False)
+    group_key = serializers.CharField(max_length=GROUP_LENGTH, required=False)
     q = serializers.CharField(max_length=500, required=False, help_text="Words in title, caption and tags.")
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)

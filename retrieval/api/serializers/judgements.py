@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from retrieval.models import Grade, Pool
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.services.evaluation import pools
 from retrieval.services.evaluation.evaluations import MOST_ENCODERS
 from retrieval.services.evaluation.judgements import MOST_AT_ONCE
@@ -19,7 +20,10 @@ class PoolInput(serializers.Serializer[Any]):
 
     collection = serializers.UUIDField()
     encoders = serializers.ListField(
-        child=serializers.CharField(max_length=80), min_length=2, max_length=MOST_ENCODERS, help_text="names, each once"
+        child=serializers.CharField(max_length=ENCODER_NAME_LENGTH),
+        min_length=2,
+        max_length=MOST_ENCODERS,
+        help_text="names, each once",
     )
     queries = serializers.IntegerField(min_value=1, max_value=MOST_QUERIES, default=USUAL_QUERIES)
     seed = serializers.IntegerField(min_value=0, max_value=HIGHEST_SEED, default=0)

@@ -94,7 +94,7 @@ class IndexView(ApiView):
         """Want another kind; searches use the one there is until it is built. Administrators only."""
         kind = IndexKind(checked(IndexInput, request.data)["kind"])
         encoder = indexes.choose(encoders.get(encoder_id, seen_by=self.person), kind, user=self.person)
-        tasks.wake(tasks.care_for_indexes)
+        tasks.wake_for("indexes")
         return self._choices(encoder, status=202)
 
     def _choices(self, encoder: Encoder, *, status: int) -> Response:

@@ -22,6 +22,7 @@ from retrieval.models import (
     Role,
     Visibility,
 )
+from retrieval.models.bounds import COLLECTION_NAME_LENGTH, DESCRIPTION_LENGTH
 from retrieval.search import counts, stored
 from retrieval.services.people import accounts, rights
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from retrieval.models.collections import Viewer
 
-NAME_LENGTH = 200
-DESCRIPTION_LENGTH = 2000
 # To mark each picture of a collection takes its time, above all for the index of vectors. Beyond so many the mark on
 # the collection is enough: nobody sees it, and the purge removes the pictures in batches.
 MARKED_AT_ONCE = 500
@@ -215,7 +214,7 @@ def _checked(changes: CollectionChanges) -> dict[str, str]:
     """Return the fields to write, or raise InvalidInput naming the first that is wrong."""
     wanted: dict[str, str] = {}
     if changes.name is not None:
-        wanted["name"] = _text("name", changes.name.strip(), limit=NAME_LENGTH)
+        wanted["name"] = _text("name", changes.name.strip(), limit=COLLECTION_NAME_LENGTH)
         if not wanted["name"]:
             raise InvalidInput.of("name", "A collection needs a name.")
     if changes.description is not None:

@@ -13,9 +13,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
 from retrieval.errors import InvalidInput
+from retrieval.models.bounds import CAPTION_LENGTH, GROUP_LENGTH, MOST_TAGS, TAG_LENGTH, TITLE_LENGTH, URL_LENGTH
 
-LENGTHS = {"title": 300, "caption": 5000, "group_key": 200, "source_url": 2000}
-MOST_TAGS, TAG_LENGTH = 100, 100
+LENGTHS = {"title": TITLE_LENGTH, "caption": CAPTION_LENGTH, "group_key": GROUP_LENGTH, "source_url": URL_LENGTH}
 # What pictures' names end with, read here or not.
 ENDINGS = {f".{ending}" for ending in (
     "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif", "heic", "heif",

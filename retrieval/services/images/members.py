@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import Collection, Membership, Role
+from retrieval.models.bounds import USERNAME_LENGTH
 from retrieval.services.images import collections
 from retrieval.services.people import accounts, rights
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 ROLES = frozenset({Role.VIEWER, Role.CONTRIBUTOR, Role.MANAGER})
 MOST_ASKED = 200  # in one collection, who have not accepted
-NAME_LENGTH = 150
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _name(text: str) -> str:
         UnicodeUsernameValidator()(name)
     except ValidationError:
         name = ""
-    if not 1 <= len(name) <= NAME_LENGTH:
+    if not 1 <= len(name) <= USERNAME_LENGTH:
         raise InvalidInput.of("username", "A name has letters, digits and @ . + - _ only.")
     return name
 

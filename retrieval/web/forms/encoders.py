@@ -9,13 +9,14 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import Collection, Encoder
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 
 
 class ProjectionForm(forms.Form):
     """An encoder, what to learn from its stored vectors, and the name of the draft."""
 
     encoder = forms.ModelChoiceField(Encoder.objects.none())
-    name = forms.SlugField(max_length=80)
+    name = forms.SlugField(max_length=ENCODER_NAME_LENGTH)
     method = forms.ChoiceField(
         choices=[("supervised", _("pictures of one label together")), ("pca", _("shorter vectors, no labels needed"))]
     )

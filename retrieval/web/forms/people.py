@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import ApiToken, Visibility
+from retrieval.models.bounds import COLLECTION_NAME_LENGTH, DESCRIPTION_LENGTH, TOKEN_NAME_LENGTH, USERNAME_LENGTH
 from retrieval.services.images.collections import CollectionChanges
 from retrieval.services.people import passwords
 from retrieval.web import words
@@ -38,9 +39,9 @@ class PasswordForm(PasswordChangeForm):
 class CollectionForm(forms.Form):
     """What a collection is called and who sees it."""
 
-    name = forms.CharField(max_length=200, label=_("Name"))
+    name = forms.CharField(max_length=COLLECTION_NAME_LENGTH, label=_("Name"))
     description = forms.CharField(
-        max_length=2000, required=False, label=_("Description"), widget=forms.Textarea(attrs={"rows": 3})
+        max_length=DESCRIPTION_LENGTH, required=False, label=_("Description"), widget=forms.Textarea(attrs={"rows": 3})
     )
     visibility = forms.ChoiceField(choices=Visibility.choices, initial=Visibility.PRIVATE, required=False)
 
@@ -64,14 +65,14 @@ class SettingsForm(CollectionForm):
 class MemberForm(forms.Form):
     """A person and a role."""
 
-    username = forms.CharField(max_length=150, label=_("Name of the person"))
+    username = forms.CharField(max_length=USERNAME_LENGTH, label=_("Name of the person"))
     role = forms.ChoiceField(choices=[(value, name) for value, name, _text in words.ROLES], label=_("Role"))
 
 
 class TokenForm(forms.Form):
     """What a token is for, and how far it reaches."""
 
-    name = forms.CharField(max_length=100, label=_("What is it for?"))
+    name = forms.CharField(max_length=TOKEN_NAME_LENGTH, label=_("What is it for?"))
     scope = forms.ChoiceField(
         choices=[(ApiToken.Scope.WRITE, _("Read and write")), (ApiToken.Scope.READ, _("Read only"))],
         label=_("May"),

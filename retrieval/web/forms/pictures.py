@@ -6,19 +6,20 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import Image
+from retrieval.models.bounds import CAPTION_LENGTH, GROUP_LENGTH, TITLE_LENGTH, URL_LENGTH
 from retrieval.services.images.images import ImageChanges
 
 
 class PictureForm(forms.Form):
     """What people write about a picture."""
 
-    title = forms.CharField(max_length=300, required=False, label=_("Title"))
+    title = forms.CharField(max_length=TITLE_LENGTH, required=False, label=_("Title"))
     caption = forms.CharField(
-        max_length=5000, required=False, label=_("Caption"), widget=forms.Textarea(attrs={"rows": 2})
+        max_length=CAPTION_LENGTH, required=False, label=_("Caption"), widget=forms.Textarea(attrs={"rows": 2})
     )
     tags = forms.CharField(max_length=5000, required=False, label=_("Tags"), help_text=_("with commas between them"))
-    group_key = forms.CharField(max_length=200, required=False, label=_("Belongs to"))
-    source_url = forms.URLField(max_length=2000, required=False, label=_("Source"), assume_scheme="https")
+    group_key = forms.CharField(max_length=GROUP_LENGTH, required=False, label=_("Belongs to"))
+    source_url = forms.URLField(max_length=URL_LENGTH, required=False, label=_("Source"), assume_scheme="https")
 
     @classmethod
     def of(cls, image: Image) -> PictureForm:

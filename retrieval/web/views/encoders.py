@@ -86,7 +86,7 @@ def index(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
     if kind not in IndexKind.values:
         raise InvalidInput.of("kind", f"The kind is one of {', '.join(IndexKind.values)}.")
     indexes.choose(wanted, IndexKind(kind), user=person(request))
-    tasks.wake(tasks.care_for_indexes)
+    tasks.wake_for("indexes")
     messages.success(request, _("The index is being built; until then searches use the one there is."))
     return redirect("web:encoders")
 

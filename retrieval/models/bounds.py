@@ -1,0 +1,12 @@
+"""How long the fields that people fill in may be: for the columns, and for every form and serializer over them."""
+
+TITLE_LENGTH = 300
+CAPTION_LENGTH = 5000
+TAG_LENGTH, MOST_TAGS = 100, 100
+GROUP_LENGTH = 200
+URL_LENGTH = 2000
+COLLECTION_NAME_LENGTH = 200
+DESCRIPTION_LENGTH = 2000
+USERNAME_LENGTH = 150
+TOKEN_NAME_LENGTH = 100
+ENCODER_NAME_LENGTH = 80
