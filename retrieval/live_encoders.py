@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import lru_cache
 
 from retrieval import conf, embedding
-from retrieval.errors import Unavailable
+from retrieval.embedding import word_table
+from retrieval.errors import Unavailable, WeightsError
 from retrieval.models import Encoder
 from retrieval.weight_files import find as weights_path
 
-__all__ = ["active", "for_row", "load", "plain", "runtime_name", "weights_path"]
+__all__ = ["active", "for_row", "load", "plain", "runtime_name", "weights_path", "words", "words_name", "words_of_file"]
 
 KEPT = 2  # the active encoder, and one that is being built beside it
 
@@ -49,6 +51,29 @@ def plain(row: Encoder) -> embedding.Encoder:
     if row.weights_name:
         return embedding.checkpoint.load(weights_path(row.weights_name), spec=spec, sha256=row.weights_sha256)
     return embedding.Encoder(spec)
+
+
+def words_name(weights_name: str) -> str:
+    """What the word table of a weights file is called; it lies where weights files do."""
+    return f"{weights_name.removesuffix('.safetensors')}.words.safetensors"
+
+
+def words(row: Encoder) -> word_table.WordTable | None:
+    """The word table of a row, None when it has none; read once per process. Raises WeightsError for a broken one."""
+    return words_of_file(row.weights_name, sha256=row.weights_sha256) if row.weights_name else None
+
+
+@lru_cache(maxsize=KEPT)
+def words_of_file(weights_name: str, *, sha256: str) -> word_table.WordTable | None:
+    """The word table of a weights file with this SHA-256. Raises WeightsError for one that was made for another."""
+    try:
+        path = weights_path(words_name(weights_name))
+    except WeightsError:
+        return None
+    table = word_table.read(path)
+    if table.weights_sha256 != sha256:
+        raise WeightsError(f"The word table {path.name} was made for other weights; make it again.")
+    return table
 
 
 def runtime_name() -> str:

@@ -15,5 +15,5 @@ from retrieval.embedding.whitening import Whitening, fit_pca_whitening
 __all__ = [
     "Encoder", "EncoderSpec", "OpenVINORuntime", "Pixels", "QuantizedConv2d", "Step", "Whitening", "backbones",
     "checkpoint", "composing", "fit_pca_whitening", "precisions", "preprocessing", "resized", "use_quickest",
-    "whitening",
+    "whitening", "word_query", "word_table",
 ]  # fmt: skip

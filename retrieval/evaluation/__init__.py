@@ -9,5 +9,6 @@ from retrieval.evaluation.sets import Entry
 
 __all__ = [
     "DEPTH", "GROUP_RULES", "MEASURES", "RELEVANT", "Entry", "Grades", "Interval", "LabelledSet", "Match", "Plan",
-    "Report", "Subject", "Trial", "evaluate", "judged", "markdown", "plots", "protocol", "ranking", "report", "sets",
+    "Report", "Subject", "Trial", "evaluate", "judged", "markdown", "metrics", "plots", "protocol", "ranking", "report",
+    "sets",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Vector to ranked hits: the only door to stored vectors and to pgvector. What others may use of it is named here."""
 
-from retrieval.search import counts, indexes, integrity, recall, stored, vectors, words
+from retrieval.search import counts, fusion, indexes, integrity, recall, stored, vectors, words
 from retrieval.search.query import Hit, Question, Ranked, nearest
 from retrieval.search.scope import Filters
 from retrieval.search.vectors import QueryVector, Vector
@@ -8,5 +8,5 @@ from retrieval.search.words import Words
 
 __all__ = [
     "Filters", "Hit", "QueryVector", "Question", "Ranked", "Vector", "Words",
-    "counts", "indexes", "integrity", "nearest", "recall", "stored", "vectors", "words",
+    "counts", "fusion", "indexes", "integrity", "nearest", "recall", "stored", "vectors", "words",
 ]  # fmt: skip

@@ -22,13 +22,17 @@ FEW_COLLECTIONS = 1_000
 
 @dataclass(frozen=True)
 class Filters:
-    """What narrows a search; ``collections`` None means all that the person may see."""
+    """What narrows a search; ``collections`` None means all that the person may see.
+
+    ``without``: pictures with all words of one of these are left out.
+    """
 
     collections: tuple[UUID, ...] | None = None
     tags: tuple[str, ...] = ()
     words: Words | None = None
     exclude: tuple[UUID, ...] = ()
     exclude_groups: tuple[str, ...] = ()
+    without: tuple[Words, ...] = ()
 
     @property
     def by_picture(self) -> Q:
@@ -40,7 +44,11 @@ class Filters:
     def left_out(self) -> Q:
         """The pictures that are not to be found again."""
         condition = Q(image_id__in=self.exclude) if self.exclude else Q()
-        return condition | Q(image__group_key__in=self.exclude_groups) if self.exclude_groups else condition
+        if self.exclude_groups:
+            condition |= Q(image__group_key__in=self.exclude_groups)
+        for words in self.without:
+            condition |= words.condition()
+        return condition
 
 
 @dataclass(frozen=True)

@@ -13,4 +13,5 @@ __all__ = [
     "CHECKPOINT", "Artist", "AugmentConfig", "Distill", "DistillOptions", "Hooks", "Inversion", "Job",
     "OptimiserConfig", "PictureSet", "Places", "Progress", "Result", "RunConfig", "SamplingConfig", "ScheduleConfig",
     "averaged", "drawing", "fit", "from_arrays", "from_folder", "from_manifest", "prune", "require_recipe", "run",
+    "vocabulary", "word_lessons", "word_table",
 ]  # fmt: skip

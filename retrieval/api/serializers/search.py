@@ -47,8 +47,17 @@ class SearchInput(serializers.Serializer[Any]):
 
     image = serializers.UUIDField(required=False, allow_null=True, help_text="A stored picture to start from.")
     positives = Many(child=serializers.UUIDField(), max_length=MOST_PICTURES, default=list)
-    negatives = Many(child=serializers.UUIDField(), max_length=MOST_PICTURES, default=list)
-    text = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True, allow_null=True)
+    negatives = Many(
+        child=serializers.CharField(max_length=TAG_LENGTH), max_length=MOST_PICTURES, default=list,
+        help_text="Stored pictures by their ids, or words.",
+    )  # fmt: skip
+    text = serializers.CharField(
+        max_length=TEXT_LENGTH, required=False, allow_blank=True, allow_null=True,
+        help_text="What is on the pictures or written about them; -word for what to avoid.",
+    )  # fmt: skip
+    text_weight = serializers.FloatField(
+        min_value=0, max_value=1, default=0.5, help_text="The words' part of a query beside pictures."
+    )
     region = RegionSerializer(required=False, allow_null=True)
     measure = serializers.ChoiceField(Measure.choices, required=False, allow_null=True)
     k = serializers.IntegerField(min_value=1, max_value=MOST_AT_ONCE, default=K)
@@ -100,6 +109,7 @@ class FoundSerializer(serializers.Serializer[Any]):
     expected_strangers = serializers.FloatField(
         source="verdict.expected_strangers", default=None, help_text="How many unrelated pictures would score as high."
     )
+    found_by = serializers.ListField(child=serializers.ChoiceField(["look", "meaning", "words"]))
     image = FoundImageSerializer()
 
 
@@ -119,6 +129,15 @@ class AskedSerializer(serializers.Serializer[Any]):
     region = RegionSerializer(allow_null=True)
 
 
+class ConceptSerializer(serializers.Serializer[Any]):
+    """A word or phrase of the text, what it was taken for, and names of classes that look most like it."""
+
+    written = serializers.CharField()
+    word = serializers.CharField()
+    like = serializers.ListField(child=serializers.CharField())
+    negative = serializers.BooleanField()
+
+
 class AnswerSerializer(serializers.Serializer[Any]):
     """The answer to a search, nearest first."""
 
@@ -131,4 +150,9 @@ class AnswerSerializer(serializers.Serializer[Any]):
     calibrated = serializers.BooleanField(help_text="Whether the hits tell how likely they are right.")
     match = serializers.ChoiceField(list(Match), allow_null=True, help_text="Null: not calibrated, or after an offset.")
     took_ms = TookSerializer(source="took")
+    concepts = ConceptSerializer(many=True)
+    unknown = serializers.ListField(
+        child=serializers.CharField(), help_text="Words whose meaning is not known; empty without a word table."
+    )
+    knows_words = serializers.BooleanField(help_text="Whether the encoder has a word table.")
     results = FoundSerializer(source="hits", many=True)

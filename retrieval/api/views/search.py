@@ -66,12 +66,15 @@ class SimilarView(ApiView):
 def _request_of(said: dict[str, Any]) -> SearchRequest:
     """Turn checked input into the question."""
     image, region, file = said.get("image"), said.get("region"), said.get("file")
+    avoided = {text: _id_in(text) for text in said["negatives"]}
     return SearchRequest(
         file=_bytes_of(file) if file else None,
         images=(image,) if image else (),
         positives=tuple(said["positives"]),
-        negatives=tuple(said["negatives"]),
+        negatives=tuple(key for key in avoided.values() if key is not None),
         text=said.get("text") or None,
+        negative_words=tuple(text for text, key in avoided.items() if key is None),
+        text_weight=said["text_weight"],
         region=Region(**region) if region else None,
         measure=said.get("measure"),
         k=said["k"],
@@ -92,6 +95,14 @@ def _bytes_of(file: Any) -> bytes:
         raise TooLarge(f"A picture has at most {limit} bytes.", code="image_too_large")
     data: bytes = file.read()
     return data
+
+
+def _id_in(text: str) -> UUID | None:
+    """The id that a text is, None for words."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _ids(found: list[UUID] | None) -> tuple[UUID, ...] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval import live_encoders, telemetry
-from retrieval.errors import Conflict, NotFound, Unavailable
+from retrieval.embedding import word_query
+from retrieval.errors import Conflict, InvalidInput, NotFound, Unavailable
 from retrieval.ingest import Asker, Region, files, sandbox
 from retrieval.matching import Band, Match
 from retrieval.models import Collection, EmbeddingJob, Encoder, Image, JobState, Measure
-from retrieval.search import Filters, Hit, QueryVector, Question, Ranked, Words, nearest, stored, vectors
+from retrieval.search import Filters, Hit, QueryVector, Question, Ranked, fusion, nearest, stored, vectors
 from retrieval.services.people import askers
-from retrieval.services.searching import verdicts
+from retrieval.services.searching import meaning, verdicts
+from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.search_request import SearchRequest
 from retrieval.services.searching.verdicts import Judge, Verdict
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "Region", "SearchAnswer", "SearchRequest", "Took", "run", "similar"]
 
 Pixels = NDArray[np.uint8]
+FoundBy = Mapping[UUID, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,15 @@ class Took:
 class Found:
     """One picture found; ``rank`` counts from 1, ``distance`` is the measure's own, ``score`` is for people.
 
-    ``verdict`` is None where nothing tells what such a score means.
+    ``found_by``: by its ``look``, by the ``meaning`` of words, by the ``words`` written about it. ``verdict`` is None
+    where nothing tells what such a score means.
     """
 
     rank: int
     distance: float
     score: float
     image: Image
+    found_by: tuple[str, ...]
     verdict: Verdict | None = None
 
 
@@ -63,7 +68,8 @@ class SearchAnswer:
 
     ``candidates`` is exact unless a filter on the pictures leaves more than an exact search takes; then it is one more
     than that, and means "at least". ``calibrated``: the hits have verdicts. ``match`` is there with them, but for what
-    comes after an offset.
+    comes after an offset. ``concepts`` is what the words were taken for, ``unknown`` the words whose meaning is not
+    known; ``knows_words`` tells whether the encoder has a word table at all.
     """
 
     query_kind: str
@@ -77,6 +83,9 @@ class SearchAnswer:
     hits: list[Found]
     calibrated: bool = False
     match: Match | None = None
+    concepts: tuple[word_query.Concept, ...] = ()
+    unknown: tuple[str, ...] = ()
+    knows_words: bool = False
 
 
 class Stopwatch:
@@ -109,21 +118,23 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     """
     request.check()
     watch, encoder = Stopwatch(), _active_encoder()
+    said = meaning.of(request.text or "", request.negative_words, encoder=encoder)
     pictures = _visible_pictures(request, user)
-    filters = _filters(request, pictures, user=user)
+    filters = _filters(request, pictures, user=user, said=said)
     fresh = _pixels(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
-    vector = _vector(request, fresh, encoder=encoder, watch=watch)
-    question = _question(request, encoder=encoder, vector=vector, filters=filters)
+    look = _vector(request, fresh, encoder=encoder, watch=watch)
+    question = _question(request, encoder, look=look, filters=filters, said=said)
     judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=fresh)
     with watch.part("search"):
-        ranked = nearest(question, user=user)
-        found = _rows(ranked.hits[: request.k], user=user, first=request.offset + 1)
+        ranked, found_by = _ranked(question, look=look, said=said, user=user)
+        found = _rows(ranked.hits[: request.k], found_by, user=user, first=request.offset + 1)
         hits, match = _judged(found, ranked, judge=judge, request=request)
     telemetry.searched(request.kind, seconds=watch.took().total / 1000)
     return SearchAnswer(
         request.kind, request.region, encoder.name, encoder.trained, question.measure.value,
         exact=ranked.exact, candidates=ranked.candidates, took=watch.took(), hits=hits,
         calibrated=judge is not None, match=match,
+        concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.table,
     )  # fmt: skip
 
 
@@ -140,13 +151,35 @@ def similar(
     return run(request, user=user)
 
 
-def _question(request: SearchRequest, *, encoder: Encoder, vector: QueryVector | None, filters: Filters) -> Question:
-    """What the search room is asked: a few more than wanted where so few are, as the nearest decide on the match."""
+def _question(
+    request: SearchRequest, encoder: Encoder, *, look: QueryVector | None, filters: Filters, said: Meaning
+) -> Question:
+    """What the search room is asked: a few more than wanted where so few are, as the nearest decide on the match.
+
+    Words that are understood steer the vector; others beside pictures narrow the search.
+    """
+    vector = meaning.steered(look, said, weight=request.text_weight)
+    if vector is None and filters.words is None:
+        raise InvalidInput.of("text", "Write at least one word to look for.")
+    if look is not None and said.understood.wanted is not None:
+        filters = replace(filters, words=None)
+    by_meaning = look is None and vector is not None
     return Question(
-        encoder, vector, measure=Measure(request.measure or encoder.measure), filters=filters,
-        k=max(request.k, verdicts.NEIGHBOURS), offset=request.offset, group=request.group, exact=request.exact,
-        min_score=request.min_score,
+        encoder, vector, measure=Measure.COSINE if by_meaning else Measure(request.measure or encoder.measure),
+        filters=filters, k=max(request.k, verdicts.NEIGHBOURS), offset=request.offset, group=request.group,
+        exact=request.exact, min_score=request.min_score,
     )  # fmt: skip
+
+
+def _ranked(question: Question, *, look: QueryVector | None, said: Meaning, user: Viewer) -> tuple[Ranked, FoundBy]:
+    """Rank by look, by meaning, by words, or by the last two together, and tell by which each was found."""
+    if look is None and question.vector is not None:
+        return fusion.fused(question, user=user)
+    steered = said.understood.wanted is not None or said.understood.avoided is not None
+    kinds = {"look": look is not None, fusion.MEANING: steered, fusion.WORDS: question.filters.words is not None}
+    ranked = nearest(question, user=user)
+    found_by = tuple(kind for kind, held in kinds.items() if held)
+    return ranked, {hit.image_id: found_by for hit in ranked.hits}
 
 
 def _active_encoder() -> Encoder:
@@ -166,7 +199,7 @@ def _visible_pictures(request: SearchRequest, user: Viewer) -> dict[UUID, Image]
     return found
 
 
-def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewer) -> Filters:
+def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewer, said: Meaning) -> Filters:
     """What narrows the search. Raises NotFound for a collection that is hidden or absent."""
     asked = set(request.collections or ())
     if asked and Collection.objects.visible_to(user).filter(pk__in=asked).count() < len(asked):
@@ -175,9 +208,10 @@ def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewe
     return Filters(
         collections=request.collections,
         tags=request.tags,
-        words=Words.of(request.text) if request.text else None,
+        words=said.words,
         exclude=request.exclude,
         exclude_groups=tuple(groups),
+        without=said.without,
     )
 
 
@@ -235,11 +269,11 @@ def _judged(
     return [hit for hit, verdict in zip(judged, said, strict=True) if verdict.band.place <= least.place], match
 
 
-def _rows(hits: list[Hit], *, user: Viewer, first: int) -> list[Found]:
+def _rows(hits: list[Hit], found_by: FoundBy, *, user: Viewer, first: int) -> list[Found]:
     """The pictures of the hits, order kept; one that was hidden or deleted this very moment is left out."""
     images = Image.objects.visible_to(user).defer("words").in_bulk([hit.image_id for hit in hits])
     return [
-        Found(rank, hit.distance, hit.score, images[hit.image_id])
+        Found(rank, hit.distance, hit.score, images[hit.image_id], found_by[hit.image_id])
         for rank, hit in enumerate(hits, first)
         if hit.image_id in images
     ]

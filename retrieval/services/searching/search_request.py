@@ -29,7 +29,9 @@ class SearchRequest:
     """One search. ``images`` and ``positives`` are both looked for; ``measure`` None is the encoder's own.
 
     ``region`` cuts the uploaded picture, else the only stored one. ``collections`` None means all that are visible.
-    ``exclude_group`` leaves out the groups of the stored pictures asked with; ``group`` gives the best of each group.
+    ``text_weight`` (0..1) is the words' part of a query beside pictures; ``-word`` in the text and ``negative_words``
+    are to be avoided. ``exclude_group`` leaves out the groups of the stored pictures asked with; ``group`` gives the
+    best of each group.
     """
 
     file: bytes | None = None
@@ -37,6 +39,8 @@ class SearchRequest:
     positives: tuple[UUID, ...] = ()
     negatives: tuple[UUID, ...] = ()
     text: str | None = None
+    negative_words: tuple[str, ...] = ()
+    text_weight: float = 0.5
     region: Region | None = None
     measure: str | None = None
     k: int = 24
@@ -70,6 +74,10 @@ class SearchRequest:
         self._check_query()
         self._check_sizes()
         _check_text("text", self.text or "", limit=TEXT_LENGTH)
+        if not 0 <= self.text_weight <= 1:
+            raise InvalidInput.of("text_weight", "Between 0 and 1.")
+        for words in self.negative_words:
+            _check_text("negatives", words, limit=TAG_LENGTH)
         for tag in self.tags:
             _check_text("tags", tag, limit=TAG_LENGTH)
         if self.measure is not None and self.measure not in Measure.values:
@@ -97,6 +105,7 @@ class SearchRequest:
             raise InvalidInput.of("offset", f"Between 0 and {FARTHEST}.")
         _check_number("positives", self.wanted, most=MOST_PICTURES)
         _check_number("negatives", self.negatives, most=MOST_PICTURES)
+        _check_number("negatives", self.negative_words, most=MOST_TAGS)
         _check_number("tags", self.tags, most=MOST_TAGS)
         _check_number("collections", self.collections or (), most=MOST_COLLECTIONS)
         _check_number("exclude", self.exclude, most=MOST_EXCLUDED)

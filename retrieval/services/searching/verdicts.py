@@ -52,11 +52,13 @@ class Judge:
     ) -> Judge | None:
         """Return the judge of a search by one picture; None where nothing tells what its scores mean.
 
-        A calibration is for cosine and one picture. Raises InvalidInput (min_band) when there is none to band by.
+        A calibration is for cosine and one picture, not steered by words. Raises InvalidInput (min_band) when there is
+        none to band by.
         """
         calibration = calibration_of(question.encoder)
         one_picture = request.kind in {"file", "image"} and question.measure == Measure.COSINE
-        if calibration is None or not one_picture:
+        steered = question.filters.words is None and bool(request.text or request.negative_words)
+        if calibration is None or not one_picture or steered:
             if request.min_band is not None:
                 raise InvalidInput.of("min_band", "Nothing tells what the scores of this search mean.")
             return None

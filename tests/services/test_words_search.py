@@ -1,0 +1,142 @@
+"""Searches with words through the service: by meaning, beside a picture, without what is to be avoided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from retrieval import live_encoders
+from retrieval.embedding import word_table
+from retrieval.embedding.word_query import Understood
+from retrieval.errors import InvalidInput, WeightsError
+from retrieval.search import QueryVector
+from retrieval.services.searching import search
+from retrieval.services.searching.meaning import Meaning, steered
+from retrieval.services.searching.search import SearchRequest
+from tests.embedding.tables import table
+from tests.factories import CollectionFactory, EncoderFactory
+from tests.search.rows import put
+
+pytestmark = pytest.mark.django_db
+
+SHA256 = "a" * 64
+LOOKS = {
+    "dog": (1, 0, 0, 0.1), "hat": (0, 1, 0, 0.1), "red": (0, 0, 1, 0.1), "sun": (0, 0, 0, 1),
+    "red dog": (1, 0, 1, 0), "dog with hat": (1, 1, 0, 0),
+}  # fmt: skip
+
+
+@pytest.fixture
+def tables(settings, tmp_path):
+    """A weights folder with the table of an encoder that is active."""
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, weights_dir=tmp_path)
+    word_table.write(table(weights_sha256=SHA256), tmp_path / live_encoders.words_name("tiny.safetensors"))
+    live_encoders.words_of_file.cache_clear()
+    yield tmp_path
+    live_encoders.words_of_file.cache_clear()
+
+
+@pytest.fixture
+def find(tables):
+    encoder = EncoderFactory(dimension=4, weights_name="tiny.safetensors", weights_sha256=SHA256)
+    collection = CollectionFactory()
+    each = [{"title": "The red one" if look == "sun" else "-"} for look in LOOKS]
+    images = put(collection, np.array(list(LOOKS.values()), np.float32), encoder=encoder, each=each)
+    names = dict(zip((image.pk for image in images), LOOKS, strict=True))
+
+    def find(text=None, *, like=None, **options):
+        wanted = tuple(image.pk for image in images if names[image.pk] == like)
+        got = search.run(SearchRequest(text=text, images=wanted, **options), user=collection.owner)
+        return got, [(names[hit.image.pk], hit.found_by) for hit in got.hits]
+
+    return find
+
+
+def test_pictures_without_a_word_are_found_by_what_is_on_them(find):
+    got, hits = find("dogs")
+    assert hits[0] == ("dog", ("meaning",))
+    assert len(hits) == len(LOOKS)
+    assert [(each.written, each.word) for each in got.concepts] == [("dogs", "dog")]
+    assert (got.knows_words, got.unknown, got.measure) == (True, (), "cosine")
+
+
+def test_written_words_count_beside_their_meaning(find):
+    hits = dict(find("red")[1])
+    assert hits["sun"] == ("meaning", "words")
+    assert hits["red"] == ("meaning",)
+
+
+def test_what_is_not_understood_is_looked_for_as_written(find):
+    got, hits = find("one")
+    assert hits == [("sun", ("words",))]
+    assert (got.concepts, got.unknown) == ((), ("one",))
+
+
+def test_words_steer_a_picture(find):
+    assert find(like="dog")[1][1][0] in {"red dog", "dog with hat"}
+    got = find("hat", like="dog")[1]
+    assert got[0] == ("dog with hat", ("look", "meaning"))
+    assert find("red", like="dog")[1][0][0] == "red dog"
+
+
+def test_the_weight_of_words_beside_a_picture(find):
+    assert find("hat", like="dog", text_weight=0.0)[1][0][0] == "dog"
+    assert find("hat", like="dog", text_weight=1.0)[1][0][0] == "hat"
+
+
+@pytest.mark.parametrize("options", [{"text": "dog -hat"}, {"text": "dog", "negative_words": ("hat",)}])
+def test_words_to_avoid(find, options):
+    names = [name for name, _ in find(**options)[1]]
+    assert names.index("dog with hat") > names.index("red dog")
+
+
+def test_words_to_avoid_beside_a_picture(find):
+    names = [name for name, _ in find("-hat", like="dog with hat")[1]]
+    assert names.index("dog") < names.index("hat")
+
+
+def test_pictures_with_a_word_to_avoid_are_left_out(find):
+    assert "sun" not in dict(find("sun -red")[1])
+
+
+def test_words_that_are_not_understood_narrow_a_picture(find):
+    assert find("one", like="dog")[1] == [("sun", ("look", "words"))]
+
+
+@pytest.mark.parametrize("text", ["-hat", "...", "-"])
+def test_nothing_to_look_for_is_refused(find, text):
+    with pytest.raises(InvalidInput) as caught:
+        find(text)
+    assert "text" in caught.value.fields
+
+
+def test_pictures_and_words_that_cancel_each_other_out():
+    east = np.array([1, 0], np.float32)
+    said = Meaning(Understood(-east, None, (), ()), True, None, ())
+    with pytest.raises(InvalidInput) as caught:
+        steered(QueryVector.of(east, length=1.0), said, weight=0.5)
+    assert "text" in caught.value.fields
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
+def test_weights_out_of_bounds(find, weight):
+    with pytest.raises(InvalidInput) as caught:
+        find("hat", like="dog", text_weight=weight)
+    assert "text_weight" in caught.value.fields
+
+
+def test_without_a_table_words_are_only_looked_for(find, tables):
+    (tables / live_encoders.words_name("tiny.safetensors")).unlink()
+    live_encoders.words_of_file.cache_clear()
+    got, hits = find("one")
+    assert hits == [("sun", ("words",))]
+    assert (got.knows_words, got.unknown) == (False, ())
+
+
+def test_a_table_of_other_weights_is_refused(find, tables):
+    word_table.write(table(weights_sha256="b" * 64), tables / live_encoders.words_name("tiny.safetensors"))
+    live_encoders.words_of_file.cache_clear()
+    with pytest.raises(WeightsError, match="other weights"):
+        find("dog")
