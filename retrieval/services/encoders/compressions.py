@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from retrieval.compression import FEWEST_TO_TUNE, STORED, Table, slug
 from retrieval.errors import Conflict, InvalidInput
@@ -17,14 +17,13 @@ from retrieval.services.encoders import compression
 from retrieval.services.encoders.compression import MOST_CALIBRATION, Wanted
 from retrieval.services.evaluation import evaluation, evaluations
 from retrieval.services.evaluation.labelled import CollectionLabels, LabelSource
-from retrieval.services.images import collections
+from retrieval.services.images import collections, steering
 from retrieval.services.people import accounts, rights
 from retrieval.work import Kind, ProgressWriter, Settle
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Viewer
 
 MOST_DIMENSIONS = 6
 LEAST_KEPT = 0.1
@@ -69,12 +68,6 @@ def start(request: CompressionRequest, *, user: User) -> Compression:
     )
     accounts.record(user, "compression.started", row, encoder=row.encoder, collection=str(row.collection_id))
     return row
-
-
-def seen_by(user: Viewer) -> QuerySet[Compression]:
-    """Return the compressions on the collections that this administrator sees. Raises Forbidden."""
-    rights.require_administrator(user, to="make encoders smaller")
-    return Compression.objects.filter(collection__in=Collection.objects.visible_to(user)).defer("result")
 
 
 def table(row: Compression) -> Table | None:
@@ -141,11 +134,6 @@ def _measure(row: Compression, progress: ProgressWriter[Compression]) -> Settle:
     return settle
 
 
-def _require(row: Compression, person: Viewer) -> None:
-    rights.require_administrator(person, to="have this done")
-    collections.find(row.collection_id, user=person)
-
-
 def _require_possible(request: CompressionRequest) -> None:
     wanted, encoder = request.wanted, Encoder.objects.filter(name=request.encoder).first()
     if encoder is None:
@@ -181,8 +169,8 @@ KIND = Kind(
     "compressions",
     _measure,
     model=Compression,
-    require=_require,
-    seen_by=seen_by,
+    require=steering.require,
+    seen_by=partial(steering.seen_by, model=Compression),
     folder="compressions",
     keeps=(*GOING, LongJobState.DONE),  # whatever ended otherwise begins anew
     most=timedelta(days=3),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from retrieval import live_encoders, training
@@ -17,7 +17,7 @@ from retrieval.errors import InvalidInput, RetrievalError, WeightsError
 from retrieval.ingest import sandbox, store
 from retrieval.models import GOING, Collection, Image, Labels, TrainingRun
 from retrieval.services.encoders import weights
-from retrieval.services.images import collections
+from retrieval.services.images import collections, steering
 from retrieval.services.people import accounts, rights
 from retrieval.training import CHECKPOINT
 from retrieval.work import Kind, ProgressWriter, Settle, StoppedError
@@ -25,7 +25,6 @@ from retrieval.work import Kind, ProgressWriter, Settle, StoppedError
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Viewer
 
 FEWEST = 8
 
@@ -65,17 +64,6 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
         )
         accounts.record(user, "training.started", row, name=row.name, collection=str(request.collection.pk))
     return row
-
-
-def listing(user: Viewer) -> QuerySet[TrainingRun]:
-    """Return the runs on the collections that this person sees, newest first."""
-    return TrainingRun.objects.filter(collection__in=Collection.objects.visible_to(user)).select_related("encoder")
-
-
-def seen_by(user: Viewer) -> QuerySet[TrainingRun]:
-    """Return the same for an administrator, without curves and records. Raises Forbidden."""
-    rights.require_administrator(user, to="train encoders")
-    return listing(user).defer("curve", "record")
 
 
 def pictures(collection: Collection, *, side: int, progress: ProgressWriter[TrainingRun]) -> training.PictureSet:
@@ -189,17 +177,12 @@ def _may_begin_again(row: TrainingRun) -> None:
     _require_name(row.name)
 
 
-def _require(row: TrainingRun, person: Viewer) -> None:
-    rights.require_administrator(person, to="have this done")
-    collections.find(row.collection_id, user=person)
-
-
 KIND = Kind(
     "training",
     _train,
     model=TrainingRun,
-    require=_require,
-    seen_by=seen_by,
+    require=steering.require,
+    seen_by=partial(steering.seen_by, model=TrainingRun, large=("curve", "record")),
     again=_may_begin_again,
     folder="training",
     most=timedelta(days=14),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
-
-from django.db.models import QuerySet
 
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import Report, protocol, ranking
@@ -24,14 +23,13 @@ from retrieval.models import (
 from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.evaluation import CollectionJudgements, CollectionLabels, Plan, Result
 from retrieval.services.evaluation.labelled import LabelSource
-from retrieval.services.images import collections
+from retrieval.services.images import collections, steering
 from retrieval.services.people import accounts, rights
 from retrieval.work import Kind, ProgressWriter, Settle
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from retrieval.models.collections import Viewer
 
 MOST_ENCODERS = 6
 MOST_CLASSES = 200  # whose figures are kept, the hardest first
@@ -67,12 +65,6 @@ def start(request: EvaluationRequest, *, user: User) -> Evaluation:
     )
     accounts.record(user, "evaluation.started", row, encoders=row.encoders, collection=str(row.collection_id))
     return row
-
-
-def seen_by(user: Viewer) -> QuerySet[Evaluation]:
-    """Return the evaluations of the collections that this administrator sees. Raises Forbidden."""
-    rights.require_administrator(user, to="measure encoders")
-    return Evaluation.objects.filter(collection__in=Collection.objects.visible_to(user)).defer("result")
 
 
 def measure(row: Evaluation, progress: ProgressWriter[Evaluation]) -> Settle:
@@ -161,9 +153,10 @@ def _require_judgements(request: EvaluationRequest) -> None:
         raise InvalidInput.of("collection", "Nobody judged that an answer in this collection suits its query.")
 
 
-def _require(row: Evaluation, person: Viewer) -> None:
-    rights.require_administrator(person, to="have this done")
-    collections.find(row.collection_id, user=person)
-
-
-KIND = Kind("evaluations", measure, model=Evaluation, require=_require, seen_by=seen_by)
+KIND = Kind(
+    "evaluations",
+    measure,
+    model=Evaluation,
+    require=steering.require,
+    seen_by=partial(steering.seen_by, model=Evaluation),
+)
