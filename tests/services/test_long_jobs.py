@@ -19,7 +19,15 @@ from django.utils import timezone
 
 from retrieval import conf, tasks
 from retrieval.errors import Conflict, Forbidden, NotFound, RetrievalError, StorageFull
-from retrieval.models import AuditEvent, Collection, Compression, Encoder, Evaluation, LongJobState, TrainingRun
+from retrieval.models import (
+    AuditEvent,
+    Collection,
+    Compression,
+    Encoder,
+    Evaluation,
+    LongJobState,
+    TrainingRun,
+)
 from retrieval.services.evaluation import evaluations
 from retrieval.services.images import archives
 from retrieval.services.operations import long_work

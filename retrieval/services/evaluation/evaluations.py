@@ -95,16 +95,16 @@ def require_labels(collection: Collection, labels: Labels) -> None:
         raise InvalidInput.of("collection", f"No picture of this collection {what}, so nothing tells right from wrong.")
 
 
-def require_vectors(names: tuple[str, ...], *, least: int = 1) -> None:
+def require_vectors(names: tuple[str, ...], *, least: int = 1, field: str = "encoders") -> None:
     """Raise InvalidInput unless these are names of so many encoders that may have stored vectors."""
     if not least <= len(names) <= MOST_ENCODERS or len(set(names)) != len(names):
-        raise InvalidInput.of("encoders", f"Name {least} to {MOST_ENCODERS} encoders, each only once.")
+        raise InvalidInput.of(field, f"Name {least} to {MOST_ENCODERS} encoders, each only once.")
     states = dict(Encoder.objects.filter(name__in=names).values_list("name", "state"))
     for name in names:
         if name not in states:
-            raise InvalidInput.of("encoders", f"There is no encoder named {name!r}.")
+            raise InvalidInput.of(field, f"There is no encoder named {name!r}.")
         if states[name] == EncoderState.DRAFT:
-            raise InvalidInput.of("encoders", f"{name} is a draft without vectors: build it first.")
+            raise InvalidInput.of(field, f"{name} is a draft without vectors: build it first.")
 
 
 def _to_measure(request: EvaluationRequest) -> list[str]:

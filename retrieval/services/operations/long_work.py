@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 KINDS: dict[str, Kind[Any]] = {
-    kind.name: kind for kind in (archives.KIND, evaluations.KIND, compressions.KIND, training.KIND)
+    kind.name: kind
+    for kind in (
+        archives.KIND,
+        evaluations.KIND,
+        compressions.KIND,
+        training.KIND,
+    )
 }
 
 
