@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from retrieval.api.serializers.calibrations import CalibrationSerializer
 from retrieval.api.serializers.compressions import CompressionSerializer, CompressionTableSerializer
 from retrieval.api.serializers.evaluations import EvaluationResultSerializer, EvaluationSerializer
 from retrieval.api.serializers.images import ImportSerializer, WholeImportSerializer
@@ -22,7 +23,7 @@ from retrieval.api.views import (
     status,
 )
 from retrieval.services.encoders import compressions, training
-from retrieval.services.evaluation import evaluations
+from retrieval.services.evaluation import calibrations, evaluations
 from retrieval.services.images import archives as archiving
 
 app_name = "api"
@@ -81,6 +82,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("encoders/<uuid:encoder_id>/projections/", encoders.ProjectionsView.as_view(), name="projections"),
     *long_jobs.routes(
         evaluations.KIND, listed=EvaluationSerializer, whole=EvaluationResultSerializer, jobs=asking.Evaluations
+    ),
+    *long_jobs.routes(
+        calibrations.KIND, listed=CalibrationSerializer, whole=CalibrationSerializer, jobs=asking.Calibrations
     ),
     path("judgements/", judgements.JudgementsView.as_view(), name="judgements"),
     path("judgements/pools/", judgements.PoolsView.as_view(), name="pools"),

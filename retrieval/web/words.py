@@ -48,6 +48,7 @@ STAGES = {
 JOBS = {
     "imports": gettext_lazy("Archives"),
     "evaluations": gettext_lazy("Measuring"),
+    "calibrations": gettext_lazy("Calibration"),
     "compressions": gettext_lazy("Compression"),
     "training": gettext_lazy("Training"),
 }

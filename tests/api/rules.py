@@ -133,7 +133,7 @@ API: dict[str, list[Rule]] = {
     ],
     **{
         address: rules
-        for kind in ("evaluations", "compressions", "training")
+        for kind in ("evaluations", "calibrations", "compressions", "training")
         for address, rules in {
             f"api/v1/{kind}/<job_id>/": [Rule("get", admins(404)), Rule("delete", admins(404))],
             f"api/v1/{kind}/<job_id>/cancel/": [Rule("post", admins(404))],
@@ -149,6 +149,10 @@ API: dict[str, list[Rule]] = {
         Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "encoders": ["any", "other"]}),
     ],
     "api/v1/judgements/pools/<pool_id>/": [Rule("get", admins(404))],
+    "api/v1/calibrations/": [
+        Rule("get", admins(200)),
+        Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "encoder": "any"}),
+    ],
     "api/v1/compressions/": [
         Rule("get", admins(200)),
         Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "encoder": "any"}),

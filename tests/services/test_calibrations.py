@@ -16,7 +16,10 @@ from retrieval.matching import Calibration
 from retrieval.models import Encoder
 from retrieval.services.encoders import weights
 from retrieval.services.evaluation import calibrations
-from tests.factories import EncoderFactory
+from retrieval.services.evaluation.calibrations import CalibrationRequest
+from retrieval.work import long_jobs
+from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
+from tests.search.rows import embed
 
 pytestmark = pytest.mark.django_db
 
@@ -103,3 +106,25 @@ def test_what_lies_beside_weights_and_is_no_calibration_is_refused(tmp_path, tex
     (tmp_path / "own.calibration.json").write_text(text)
     with pytest.raises(WeightsError, match=r"own\.calibration\.json"):
         weights._calibration(tmp_path / "own.safetensors")
+
+
+def test_it_is_calibrated_on_a_collection_as_long_work():
+    admin = UserFactory(is_staff=True, is_superuser=True)
+    home, encoder = CollectionFactory(owner=admin), EncoderFactory(dimension=3)
+    pictures = [ImageFactory(collection=home, tags=["abc"[number % 3]]) for number in range(60)]
+    noise = np.random.default_rng(0).normal(scale=0.4, size=(60, 3))
+    embed(pictures, encoder=encoder, raw=(np.eye(3)[np.arange(60) % 3] + noise).astype(np.float32))
+    row = calibrations.start(CalibrationRequest(encoder.name, home), user=admin)
+    assert long_jobs.run(calibrations.KIND, row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.error_text, row.result["queries"]) == ("done", "", 60)
+    assert Calibration.from_dict(Encoder.objects.get().calibration).fitted_on == row.result
+
+
+@pytest.mark.parametrize(("name", "field"), [("nobody", "encoder"), ("", "collection")])
+def test_what_cannot_be_calibrated_is_refused_by_field(name, field):
+    admin = UserFactory(is_staff=True, is_superuser=True)
+    request = CalibrationRequest(name or EncoderFactory(dimension=3).name, CollectionFactory(owner=admin))
+    with pytest.raises(InvalidInput) as refused:
+        calibrations.start(request, user=admin)
+    assert list(refused.value.fields) == [field]

@@ -21,6 +21,7 @@ from retrieval import conf, tasks
 from retrieval.errors import Conflict, Forbidden, NotFound, RetrievalError, StorageFull
 from retrieval.models import (
     AuditEvent,
+    CalibrationRun,
     Collection,
     Compression,
     Encoder,
@@ -62,6 +63,7 @@ def an_import(place):
 MAKE = {
     "imports": an_import,
     "evaluations": lambda place: Evaluation.objects.create(**place, encoders=["whole"]),
+    "calibrations": lambda place: CalibrationRun.objects.create(**place, encoder="whole"),
     "compressions": lambda place: Compression.objects.create(**place, encoder="whole"),
     "training": lambda place: TrainingRun.objects.create(
         **place, name=f"run-{uuid.uuid4()}", recipe="classify", config=CONFIG
@@ -540,7 +542,7 @@ def test_it_is_removed_with_its_files_once_it_is_over(kind, row, django_capture_
         long_work.remove(row, user=row.user)
     assert not type(row).objects.exists()
     assert [path for path in files if path.exists()] == []
-    assert bool(files) == (kind is not EVALUATION)
+    assert bool(files) == (kind.name not in {"evaluations", "calibrations"})
 
 
 @pytest.mark.parametrize("kind", [each for each in long_work.KINDS.values() if each.folder], ids=str)

@@ -9,17 +9,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from retrieval.api.base import ApiView, checked
+from retrieval.api.serializers.calibrations import CalibrationInput, CalibrationSerializer
 from retrieval.api.serializers.compressions import AdoptionInput, CompressionInput, CompressionSerializer
 from retrieval.api.serializers.encoders import EncoderSerializer
 from retrieval.api.serializers.evaluations import EvaluationInput, EvaluationSerializer
 from retrieval.api.serializers.training import TrainingInput, TrainingSerializer
 from retrieval.api.views.long_jobs import Jobs
 from retrieval.errors import InvalidInput
+from retrieval.models import Labels
 from retrieval.services.encoders import compressions, training
 from retrieval.services.encoders.compression import Wanted
 from retrieval.services.encoders.compressions import CompressionRequest
 from retrieval.services.encoders.training import TrainingRequest
-from retrieval.services.evaluation import evaluations
+from retrieval.services.evaluation import calibrations, evaluations
+from retrieval.services.evaluation.calibrations import CalibrationRequest
 from retrieval.services.evaluation.evaluations import EvaluationRequest
 from retrieval.services.images import collections
 from retrieval.services.operations import long_work
@@ -35,6 +38,18 @@ class Evaluations(Jobs):
         collection = collections.find(said.pop("collection"), user=self.person)
         wanted = EvaluationRequest(collection, tuple(said.pop("encoders")), **said)
         return self.begun(evaluations.start(wanted, user=self.person))
+
+
+class Calibrations(Jobs):
+    """What the scores of an encoder mean, measured on a collection."""
+
+    @extend_schema(request=CalibrationInput, responses={202: CalibrationSerializer})
+    def post(self, request: Request) -> Response:
+        """Put one in line; searches by the encoder speak by it from its end on. Administrators only."""
+        said = checked(CalibrationInput, request.data)
+        collection = collections.find(said["collection"], user=self.person)
+        wanted = CalibrationRequest(said["encoder"], collection, Labels(said["labels"]))
+        return self.begun(calibrations.start(wanted, user=self.person))
 
 
 class Compressions(Jobs):

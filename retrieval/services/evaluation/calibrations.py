@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from django.db import transaction
@@ -10,14 +13,46 @@ from django.db import transaction
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.evaluation import LabelledSet
 from retrieval.matching import Calibration, Sample, fit
-from retrieval.models import Encoder
+from retrieval.models import CalibrationRun, Collection, Encoder, Labels
 from retrieval.search import vectors
-from retrieval.services.evaluation.labelled import CollectionLabels, Folder
+from retrieval.services.evaluation import evaluation, evaluations
+from retrieval.services.evaluation.labelled import CollectionLabels, Folder, LabelSource
+from retrieval.services.images import collections, steering
 from retrieval.services.images.decoding import Progress
+from retrieval.services.people import accounts, rights
+from retrieval.work import Kind, ProgressWriter, Settle
 
-__all__ = ["measure", "sample_of", "save"]
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+__all__ = ["KIND", "CalibrationRequest", "measure", "sample_of", "save", "start"]
 
 UNLABELLED_CLASS = "_"  # the name of a folder whose pictures have no label
+
+
+@dataclass(frozen=True)
+class CalibrationRequest:
+    """Which encoder, by name, to calibrate on the labelled pictures of a collection."""
+
+    encoder: str
+    collection: Collection
+    labels: Labels = Labels.TAGS
+
+
+def start(request: CalibrationRequest, *, user: User) -> CalibrationRun:
+    """Put a calibration in line; the edge wakes the worker for long work. Administrators may.
+
+    Raises Forbidden, NotFound for a collection that they do not see, and InvalidInput naming the field.
+    """
+    rights.require_administrator(user, to="calibrate encoders")
+    collections.find(request.collection.pk, user=user)
+    evaluations.require_vectors((request.encoder,), field="encoder")
+    evaluations.require_labels(request.collection, request.labels)
+    row = CalibrationRun.objects.create(
+        user=user, collection=request.collection, encoder=request.encoder, labels=request.labels
+    )
+    accounts.record(user, "calibrationrun.started", row, encoder=row.encoder, collection=str(row.collection_id))
+    return row
 
 
 def measure(encoder: Encoder, sources: Sequence[Folder | CollectionLabels], *, progress: Progress) -> Calibration:
@@ -54,3 +89,26 @@ def save(encoder: Encoder, calibration: Calibration) -> None:
         row.calibration = calibration.to_dict()
         row.save(update_fields=["calibration"])
     encoder.calibration = row.calibration
+
+
+def _calibrate(row: CalibrationRun, progress: ProgressWriter[CalibrationRun]) -> Settle:
+    """Fit on the collection as the person who asked sees it now; searches speak by it from the end on."""
+    collection = collections.find(row.collection_id, user=row.user)
+    encoder = evaluation.named(row.encoder)
+    source = CollectionLabels(collection, row.user, by=cast(LabelSource, row.labels))
+    found = measure(encoder, [source], progress=progress)
+
+    def settle() -> dict[str, Any]:
+        save(encoder, found)
+        return {"result": dict(found.fitted_on)}
+
+    return settle
+
+
+KIND = Kind(
+    "calibrations",
+    _calibrate,
+    model=CalibrationRun,
+    require=steering.require,
+    seen_by=partial(steering.seen_by, model=CalibrationRun, large=()),
+)

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from retrieval.errors import NotFound
 from retrieval.models import LongJob
 from retrieval.services.encoders import compressions, training
-from retrieval.services.evaluation import evaluations
+from retrieval.services.evaluation import calibrations, evaluations
 from retrieval.services.images import archives
 from retrieval.services.people import accounts
 from retrieval.work import Kind, Row, long_jobs
@@ -25,6 +25,7 @@ KINDS: dict[str, Kind[Any]] = {
     for kind in (
         archives.KIND,
         evaluations.KIND,
+        calibrations.KIND,
         compressions.KIND,
         training.KIND,
     )

@@ -25,7 +25,7 @@ from retrieval.work import Kind
 
 SHOWN = 20
 # Where a kind's list stands, and the page of one of it.
-LISTS = {"imports": "web:activity"}
+LISTS = {"imports": "web:activity", "calibrations": "web:activity"}
 PAGES = {"evaluations": "web:evaluation", "compressions": "web:compression", "training": "web:training_run"}
 EMPTY = {
     "evaluations": gettext_lazy(

@@ -1,0 +1,29 @@
+"""Calibrations of an encoder on a collection, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
+from retrieval.models import PICTURE_LABELS, CalibrationRun, Labels
+
+
+class CalibrationInput(serializers.Serializer[Any]):
+    """Which encoder to calibrate, and on whose labels."""
+
+    collection = serializers.UUIDField()
+    encoder = serializers.CharField(max_length=80, help_text="its name")
+    labels = serializers.ChoiceField(PICTURE_LABELS, default=Labels.TAGS)
+
+
+class CalibrationSerializer(LongJobSerializer):
+    """A calibration and how far it is; ``result`` says what it was fitted on, empty until it is done."""
+
+    result = serializers.DictField(child=serializers.IntegerField())
+
+    class Meta:
+        model = CalibrationRun
+        fields = [*FIELDS, "encoder", "labels", "result"]
+        read_only_fields = fields
