@@ -16,6 +16,7 @@ SETTINGS: dict[str, Any] = {
         "LongJobStateEnum": "retrieval.models.LongJobState",
         "LabelsEnum": "retrieval.models.Labels",
         "PictureLabelsEnum": "retrieval.models.PICTURE_LABELS",
+        "BandEnum": "retrieval.api.serializers.search.BANDS",
         "RoleEnum": "retrieval.models.Role",
         "MemberRoleEnum": "retrieval.api.serializers.collections.ROLES",
     },

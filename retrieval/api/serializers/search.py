@@ -23,6 +23,8 @@ from retrieval.services.searching.search_request import (
 
 K = 24
 
+BANDS = list(Band)
+
 
 class RegionSerializer(serializers.Serializer[Any]):
     """A part of the upright picture, in fractions of its width and height."""
@@ -68,7 +70,7 @@ class SearchInput(serializers.Serializer[Any]):
     group = serializers.BooleanField(default=False, help_text="Only the best of each group.")
     exact = serializers.BooleanField(default=False, help_text="Compare with every candidate.")
     min_score = serializers.FloatField(required=False, allow_null=True)
-    min_band = serializers.ChoiceField(list(Band), required=False, allow_null=True)
+    min_band = serializers.ChoiceField(BANDS, required=False, allow_null=True)
 
 
 class SearchForm(SearchInput):
@@ -104,7 +106,7 @@ class FoundSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField()
     distance = serializers.FloatField()
     score = serializers.FloatField()
-    band = serializers.ChoiceField(list(Band), source="verdict.band", default=None, help_text="Null: not calibrated.")
+    band = serializers.ChoiceField(BANDS, source="verdict.band", default=None, help_text="Null: not calibrated.")
     probability = serializers.FloatField(source="verdict.probability", default=None, help_text="That it is right.")
     expected_strangers = serializers.FloatField(
         source="verdict.expected_strangers", default=None, help_text="How many unrelated pictures would score as high."
