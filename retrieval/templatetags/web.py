@@ -149,6 +149,13 @@ def score(value: Any) -> str:
 
 
 @register.filter
+def last_band(hits: list[Any]) -> str:
+    """Return the band of the last hit, empty without one."""
+    verdict = hits[-1].verdict if hits else None
+    return verdict.band.value if verdict else ""
+
+
+@register.filter
 def percent(share: float) -> str:
     """Write a share from 0 to 1 in tenths of a percent, rounded down: 100.0 % says that nothing at all was missed."""
     return f"{floor(round(1000 * share, 6)) / 10:.1f} %"

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from retrieval import conf
 from retrieval.errors import TooLarge
+from retrieval.matching import Band
 from retrieval.models import Measure
 from retrieval.services.searching.search import Region, SearchRequest
 from retrieval.web.forms import refusal
@@ -59,6 +60,7 @@ class SearchForm(forms.Form):
     measure = forms.ChoiceField(required=False, choices=Measure.choices)
     k = forms.IntegerField(required=False, min_value=1, max_value=200)
     offset = forms.IntegerField(required=False, min_value=0, max_value=10_000)
+    band = forms.ChoiceField(required=False, choices=[(band.value, band.value) for band in Band])
     after = forms.UUIDField(required=False)
     x = forms.FloatField(required=False, min_value=0, max_value=1)
     y = forms.FloatField(required=False, min_value=0, max_value=1)
@@ -97,6 +99,11 @@ class Asked:
     def offset(self) -> int:
         """How many were shown before."""
         return int(self.values["offset"] or 0)
+
+    @property
+    def band(self) -> str:
+        """The band of the last hit shown before, empty for none."""
+        return str(self.values["band"])
 
     @property
     def after(self) -> UUID | None:

@@ -14,7 +14,7 @@ from retrieval.services.images import browse, collections, images
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.people import limits
 from retrieval.services.searching import search
-from retrieval.web import paging, words
+from retrieval.web import bands, paging, words
 from retrieval.web.forms.searching import SIZES, Asked, asked
 from retrieval.web.pages import address, for_readers
 
@@ -75,8 +75,15 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
     answer = search.run(question.request(), user=request.user, address=address(request))
     shown = question.offset + len(answer.hits)
     more = shown if len(answer.hits) == question.k and shown < answer.candidates else None
-    scored = answer.query_kind != "text"
-    return {"question": question, "answer": answer, "shown": shown, "more": more, "scored": scored}
+    return {
+        "question": question,
+        "answer": answer,
+        "grid": list(bands.shown(answer.hits, after=question.band)),
+        "likely": bands.likely(answer.hits),
+        "shown": shown,
+        "more": more,
+        "scored": answer.query_kind != "text",
+    }
 
 
 def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
