@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
     """One more table of long work."""
 
     dependencies = [
-        ("retrieval", "0018_long_jobs"),
+        ("retrieval", "0019_dividers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
