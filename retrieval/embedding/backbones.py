@@ -45,8 +45,9 @@ class Backbone:
     The feature map is the output of the child ``last`` (children run in order), ``channels`` wide. ``weights`` names
     torchvision's official weights; address, checksum and normalisation are read from there and typed nowhere else.
     ``rectified`` adds the ReLU that some networks apply in their forward function. ``fc_layers`` and ``fc_width``
-    say how far the classifier goes to its last hidden layer, where that is of use (VGG). ``narrow`` builds the same
-    network with the given channel counts. ``unfolded`` is a child that counts as so many stages as it has children.
+    say how far the classifier goes to its last hidden layer (VGG); with a width alone it is the only fully connected
+    one (ResNet). ``narrow`` builds the same network with the given channel counts. ``unfolded`` is a child that counts
+    as so many stages as it has children.
 
     A network written here has ``made`` and ``taught_with`` in the place of ``weights``.
     """
@@ -110,8 +111,15 @@ def _up_to(entry: Backbone, model: nn.Module, *, fc: bool) -> nn.Sequential:
     if fc:
         children["avgpool"] = model.get_submodule("avgpool")
         children["flatten"] = nn.Flatten()
-        children["classifier"] = nn.Sequential(*list(model.get_submodule("classifier").children())[: entry.fc_layers])
+        children |= _fully_connected(entry, model)
     return nn.Sequential(children)
+
+
+def _fully_connected(entry: Backbone, model: nn.Module) -> dict[str, nn.Module]:
+    """The classifier up to its last hidden layer; of one that is a single layer, that layer."""
+    if not entry.fc_layers:
+        return {"fc": model.get_submodule("fc")}
+    return {"classifier": nn.Sequential(*list(model.get_submodule("classifier").children())[: entry.fc_layers])}
 
 
 # Table 2 of Sandler et al., MobileNetV2 (2018), one row per block: output channels and stride.
@@ -145,8 +153,8 @@ def narrow_mobilenet_v2(widths: Sequence[int]) -> nn.Sequential:
 _LITE = Normalisation(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
 
 _ENTRIES = (
-    Backbone("resnet18", "layer4", 512, "ResNet18_Weights.IMAGENET1K_V1"),
-    Backbone("resnet50", "layer4", 2048, "ResNet50_Weights.IMAGENET1K_V1"),
+    Backbone("resnet18", "layer4", 512, "ResNet18_Weights.IMAGENET1K_V1", fc_width=1000),
+    Backbone("resnet50", "layer4", 2048, "ResNet50_Weights.IMAGENET1K_V1", fc_width=1000),
     Backbone("vgg16", "features", 512, "VGG16_Weights.IMAGENET1K_V1", fc_layers=5, fc_width=4096),
     Backbone(
         "mobilenet_v2", "features", 1280, "MobileNet_V2_Weights.IMAGENET1K_V1",

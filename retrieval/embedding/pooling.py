@@ -93,7 +93,7 @@ def _spread(length: int, side: int, count: int) -> list[int]:
     return sorted({(length - side) * index // (count - 1) for index in range(count)})
 
 
-# "fc" is a backbone that already ends in a vector: its last hidden fully connected layer.
+# "fc" is a backbone that already ends in a vector: its last hidden fully connected layer, or its only one.
 POOLINGS: dict[str, Callable[[], nn.Module]] = {
     "avg": AveragePool,
     "max": MaxPool,

@@ -77,7 +77,7 @@ class EncoderSpec:
             if getattr(self, name) not in choices:
                 raise InvalidInput.of(name, f"{name} must be one of {', '.join(choices)}.")
         if self.pooling == "fc" and not entry.fc_width:
-            raise InvalidInput.of("pooling", f"{self.backbone} has no hidden fully connected layer to take.")
+            raise InvalidInput.of("pooling", f"{self.backbone} has no fully connected layer to take.")
 
     def _check_widths(self) -> None:
         expected = backbones.get(self.backbone).narrow_widths

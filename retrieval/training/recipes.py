@@ -188,9 +188,14 @@ def require_recipe(config: RunConfig) -> None:
 
 
 def build_recipe(setup: Setup) -> Recipe:
-    """The recipe that the config names; raises InvalidInput as ``require_recipe`` does."""
+    """The recipe that the config names; raises InvalidInput as ``require_recipe`` does.
+
+    Its first weights follow from the config's seed, whatever was drawn in the process before.
+    """
     require_recipe(setup.config)
-    return RECIPES[setup.config.recipe](setup)
+    with torch.random.fork_rng():
+        torch.manual_seed(setup.config.seed)
+        return RECIPES[setup.config.recipe](setup)
 
 
 @dataclass(frozen=True)

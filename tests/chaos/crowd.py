@@ -9,7 +9,7 @@ import numpy as np
 import requests
 from numpy.typing import NDArray
 
-from retrieval.search.stored import DIGEST_SQL
+from retrieval.search.integrity import DIGEST
 from tests.chaos.site import Site
 
 CROWD = 50_000
@@ -37,7 +37,7 @@ ON CONFLICT (user_id) DO UPDATE SET images = EXCLUDED.images, bytes = EXCLUDED.b
 """
 DIGESTED = f"""
 INSERT INTO retrieval_embeddingdigest (image_id, encoder_id, sha256)
-SELECT e.image_id, e.encoder_id, {DIGEST_SQL} FROM retrieval_embedding e ON CONFLICT DO NOTHING;
+SELECT e.image_id, e.encoder_id, {DIGEST} FROM retrieval_embedding e ON CONFLICT DO NOTHING;
 INSERT INTO retrieval_imagedigest (collection_id, sha256, image_id)
 SELECT collection_id, sha256, id FROM retrieval_image WHERE deleted_at IS NULL ON CONFLICT DO NOTHING
 """

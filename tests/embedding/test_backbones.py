@@ -51,6 +51,17 @@ def test_vgg16_gives_its_map_and_its_last_hidden_layer():
         assert whole.features(x).shape[1] == entry.channels
 
 
+def test_resnet_gives_its_only_fully_connected_layer():
+    entry = get("resnet18")
+    model = models.get_model("resnet18", weights=None).eval()
+    whole = entry.build(fc=True).eval()
+    whole.load_state_dict(model.state_dict())
+    x = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert whole(x).shape == (2, entry.fc_width)
+        torch.testing.assert_close(whole(x), model(x))
+
+
 def test_another_network_is_one_line():
     entry = Backbone("shufflenet_v2_x0_5", "conv5", 1024, "ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1")
     assert entry.build().eval()(torch.rand(1, 3, 64, 64)).shape[1] == 1024

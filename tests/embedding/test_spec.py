@@ -16,6 +16,7 @@ from retrieval.errors import InvalidInput
     [
         EncoderSpec("resnet18"),
         EncoderSpec("vgg16", pooling="fc", projection="linear", dimension=512),
+        EncoderSpec("resnet50", pooling="fc", projection="pca", dimension=256),
         EncoderSpec("resnet18", mean=(0, 0.5, 1), std=(1, 0.5, 255)),
         EncoderSpec("mobilenet_v2", "gem", "pca", 256, image_size=192, resize="aspect", widths=(*[8] * 17, 400)),
     ],
@@ -40,6 +41,7 @@ def test_own_means_go_over_the_backbones():
 def test_dimension_is_the_pooled_one_when_left_out():
     assert EncoderSpec("resnet50").dimension == 2048
     assert EncoderSpec("mobilenet_v2", widths=(*[8] * 17, 40)).dimension == 40
+    assert EncoderSpec("resnet18", pooling="fc").dimension == 1000
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_dimension_is_the_pooled_one_when_left_out():
         ("backbone", {"backbone": 3}),
         ("pooling", {"pooling": "median"}),
         ("pooling", {"pooling": ["avg"]}),
-        ("pooling", {"pooling": "fc"}),
+        ("pooling", {"backbone": "mobilenet_v2", "pooling": "fc"}),
         ("projection", {"projection": "umap"}),
         ("resize", {"resize": "crop"}),
         ("dimension", {"dimension": 513, "projection": "linear"}),

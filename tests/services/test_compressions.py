@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from retrieval import conf, live_encoders, tasks
-from retrieval.compression import storing
+from retrieval.compression import measuring, storing
 from retrieval.embedding import checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.ingest import files, sandbox
@@ -294,7 +294,7 @@ def test_adopted_rows_search_as_the_table_says(admin, drawn, compact, monkeypatc
     """Measured, adopted, built, activated: stored vectors give the mAP of the table, searches the encoder's order."""
     monkeypatch.setattr("retrieval.embedding.use_quickest", lambda encoder, cache: encoder)
     monkeypatch.setattr(storing, "SEARCHED", 50)
-    monkeypatch.setattr(compression, "SPEED_ROUNDS", 1)
+    monkeypatch.setattr(measuring, "SPEED_ROUNDS", 1)
     monkeypatch.setattr(indexes, "ensure", lambda _encoder: None)  # not inside a test's transaction
     wanted = Wanted(dimensions=(), keep=0.75, steps=1)
     row = compressions.start(CompressionRequest("compact", drawn, wanted=wanted), user=admin)

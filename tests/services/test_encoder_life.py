@@ -8,9 +8,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from retrieval.errors import Conflict, Forbidden, NotFound
+from retrieval import live_encoders
+from retrieval.errors import Conflict, Forbidden, NotFound, WeightsError
 from retrieval.models import AuditEvent, Embedding, Encoder, EncoderState, JobState
-from retrieval.services.encoders import encoders
+from retrieval.services.encoders import encoders, indexes
 from tests.factories import EncoderFactory, ImageFactory, UserFactory, job
 
 pytestmark = pytest.mark.django_db
@@ -154,3 +155,24 @@ def test_a_retired_encoder_is_kept_for_a_time_and_then_dropped(current):
     EncoderFactory(dimension=3, state=EncoderState.RETIRED, retired_at=timezone.now() - timedelta(days=40))
     assert encoders.drop_expired() == 1
     assert set(Encoder.objects.all()) == {current, fresh}
+
+
+def test_a_switch_loads_the_encoder_first(admin, current, monkeypatch):
+    other, loaded = candidate(trained=True), []
+    monkeypatch.setattr(indexes, "ensure", lambda encoder: None)
+
+    def load(row):
+        loaded.append((row, Encoder.objects.active()))
+
+    monkeypatch.setattr(live_encoders, "for_row", load)
+    encoders.activate(other, user=admin)
+    assert loaded == [(other, current)]
+
+
+def test_weights_that_are_gone_change_nothing(admin, current, monkeypatch):
+    spec = {"backbone": "resnet18", "projection": "linear", "dimension": 3}
+    other = candidate(trained=True, spec=spec, weights_name="gone.safetensors", weights_sha256="0" * 64)
+    monkeypatch.setattr(indexes, "ensure", lambda encoder: None)
+    with pytest.raises(WeightsError):
+        encoders.activate(other, user=admin)
+    assert Encoder.objects.active() == current

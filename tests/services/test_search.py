@@ -219,14 +219,14 @@ def test_strangers_and_visitors_find_nothing(images):
 
 
 def test_a_picture_hidden_between_search_and_loading_is_left_out(images, collection, monkeypatch):
-    nearest = search.query.nearest
+    nearest = search.nearest
 
     def hide_then_answer(question, user):
         ranked = nearest(question, user=user)
         Image.objects.filter(pk=images["red"].pk).update(deleted_at="2026-01-01T00:00Z")
         return ranked
 
-    monkeypatch.setattr(search.query, "nearest", hide_then_answer)
+    monkeypatch.setattr(search, "nearest", hide_then_answer)
     assert titles(ask(collection.owner, file=picture("red")))[0] == "pink"
 
 

@@ -7,11 +7,11 @@ import torch
 
 from retrieval.embedding import checkpoint
 from retrieval.errors import InvalidInput
-from retrieval.training import RECIPES, Hooks
+from retrieval.training import Hooks
 from retrieval.training.distill import Distill
 from retrieval.training.loop import Job, averaged, batch_at, fit
 from retrieval.training.recipe import Recipe
-from retrieval.training.recipes import Setup, build_recipe
+from retrieval.training.recipes import RECIPES, Setup, build_recipe
 from retrieval.training.sampling import Shuffled
 from retrieval.training.targets import whitened
 from retrieval.training.views import View, Watcher
@@ -47,6 +47,16 @@ def setup(folder, recipe: str, *, labelled: bool = True, **options) -> Setup:
 
 def test_every_recipe_is_tried_here():
     assert set(OPTIONS) == set(RECIPES)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_first_weights_follow_from_the_seed(tmp_path, recipe):
+    ready, built = setup(tmp_path, recipe), []
+    for drawn_before in (1, 2):
+        torch.manual_seed(drawn_before)
+        built.append(build_recipe(ready).state_dict())
+        assert torch.initial_seed() == drawn_before
+    assert all(torch.equal(value, built[1][name]) for name, value in built[0].items())
 
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "gan"])

@@ -12,7 +12,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from PIL import Image
 
+from retrieval import training
 from retrieval.models import Encoder
+from tests.factories import EncoderFactory
 from tests.training import make
 
 
@@ -77,5 +79,37 @@ def test_mistakes_are_one_sentence(tmp_path, data):
     path.write_text(toml("classify").replace('recipe = "classify"', 'recipe = "alchemy"'))
     with pytest.raises(CommandError, match="There is no recipe 'alchemy'"):
         call_command("train_encoder", str(path), data=data, output=tmp_path, verbosity=0)
+    path.write_text(toml("classify"))
     with pytest.raises(CommandError, match="There is no folder"):
         call_command("train_encoder", str(path), data=tmp_path / "none", output=tmp_path, verbosity=0)
+
+
+@pytest.mark.django_db
+def test_what_can_be_refused_is_refused_before_the_work(tmp_path, data, monkeypatch):
+    def working(*_, **__):
+        raise AssertionError("it was trained all the same")
+
+    monkeypatch.setattr(training, "run", working)
+    path = tmp_path / "tiny.toml"
+    path.write_text(toml("classify"))
+    EncoderFactory(name="tiny")
+    with pytest.raises(CommandError, match="an encoder called tiny already"):
+        call_command("train_encoder", str(path), data=data, output=tmp_path, register=True, verbosity=0)
+    path.write_text(toml("classify").replace("[options]", "[options]\nsmothing = 0.1"))
+    with pytest.raises(CommandError, match="smothing"):
+        call_command("train_encoder", str(path), data=tmp_path / "none", output=tmp_path, verbosity=0)
+
+
+@pytest.mark.django_db
+def test_a_name_that_was_taken_during_the_work_is_one_sentence(tmp_path, data, monkeypatch):
+    real = training.run
+
+    def taken_meanwhile(*words, **options):
+        EncoderFactory(name="tiny")
+        return real(*words, **options)
+
+    monkeypatch.setattr(training, "run", taken_meanwhile)
+    (tmp_path / "tiny.toml").write_text(toml("classify"))
+    options = {"data": data, "output": tmp_path / "out", "register": True, "verbosity": 0}
+    with pytest.raises(CommandError, match="an encoder called tiny already"):
+        call_command("train_encoder", str(tmp_path / "tiny.toml"), **options, stdout=StringIO())

@@ -37,10 +37,16 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Train; every expected failure is one sentence."""
         try:
-            config = training.RunConfig.from_toml(options["config"])
-            result = _train(config, options)
+            self._handle(training.RunConfig.from_toml(options["config"]), options)
         except RetrievalError as error:
             raise CommandError(str(error)) from error
+
+    def _handle(self, config: training.RunConfig, options: dict[str, Any]) -> None:
+        """What can be refused is refused before anything is read or trained."""
+        training.require_recipe(config)
+        if options["register"]:
+            weights.require_free(config.name)
+        result = _train(config, options)
         done = result.record.steps == config.optimiser.steps or bool(config.schedule.patience)
         self.stdout.write(f"{result.weights}: SHA-256 {result.sha256}, {result.record.steps} steps.")
         if options["register"] and done:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
+from retrieval import live_encoders
 from retrieval.errors import Conflict, NotFound
 from retrieval.models import Collection, EmbeddingJob, Encoder, EncoderState, Image, JobState
 from retrieval.models.encoders import EncoderQuerySet
@@ -93,9 +94,12 @@ def activate(encoder: Encoder, *, user: User, force_reason: str = "") -> Encoder
 
     A building encoder must have done every picture and must not score worse than the active one on a set both were
     measured on, unless a reason is given. A retired one comes back at once: pictures that came since wait in the
-    ledger. Raises Conflict with the code encoder_incomplete or encoder_worse.
+    ledger. It is loaded before, so that its graph is converted when the first search comes, and weights that are gone
+    change nothing. Raises WeightsError, and Conflict with the code encoder_incomplete or encoder_worse.
     """
     rights.require_administrator(user)
+    if encoder.trained:
+        live_encoders.for_row(encoder)
     indexes.ensure(encoder)
     with transaction.atomic():
         _hold_switch()
