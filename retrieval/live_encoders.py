@@ -11,6 +11,7 @@ from retrieval.embedding import word_table
 from retrieval.errors import Unavailable, WeightsError
 from retrieval.models import Encoder
 from retrieval.weight_files import find as weights_path
+from retrieval.weight_files import require_known
 
 __all__ = ["active", "for_row", "load", "plain", "runtime_name", "weights_path", "words", "words_name", "words_of_file"]
 
@@ -65,11 +66,15 @@ def words(row: Encoder) -> word_table.WordTable | None:
 
 @lru_cache(maxsize=KEPT)
 def words_of_file(weights_name: str, *, sha256: str) -> word_table.WordTable | None:
-    """The word table of a weights file with this SHA-256. Raises WeightsError for one that was made for another."""
+    """The word table of a weights file with this SHA-256.
+
+    Raises WeightsError for one that was made for another, and for a bundled one that was altered.
+    """
     try:
         path = weights_path(words_name(weights_name))
     except WeightsError:
         return None
+    require_known(path)
     table = word_table.read(path)
     if table.weights_sha256 != sha256:
         raise WeightsError(f"The word table {path.name} was made for other weights; make it again.")

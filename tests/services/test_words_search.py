@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from retrieval import live_encoders
+from retrieval import live_encoders, weight_files
 from retrieval.embedding import word_table
-from retrieval.embedding.word_query import Understood
+from retrieval.embedding.word_query import Understood, understand
 from retrieval.errors import InvalidInput, WeightsError
 from retrieval.search import QueryVector
 from retrieval.services.searching import search
@@ -140,3 +142,23 @@ def test_a_table_of_other_weights_is_refused(find, tables):
     live_encoders.words_of_file.cache_clear()
     with pytest.raises(WeightsError, match="other weights"):
         find("dog")
+
+
+def test_the_bundled_table_belongs_to_its_weights_and_knows_words():
+    live_encoders.words_of_file.cache_clear()
+    sha256 = hashlib.sha256(live_encoders.weights_path("compact-v1.safetensors").read_bytes()).hexdigest()
+    found = live_encoders.words_of_file("compact-v1.safetensors", sha256=sha256)
+    assert found is not None
+    for text in ("dogs", "大象"):
+        said = understand(text, found)
+        assert said.wanted is not None
+        assert said.unknown == ()
+
+
+def test_an_altered_bundled_table_is_refused(monkeypatch, tmp_path):
+    shutil.copy(weight_files.BUNDLED / weight_files.SUMS, tmp_path)
+    word_table.write(table(weights_sha256=SHA256), tmp_path / live_encoders.words_name("compact-v1.safetensors"))
+    monkeypatch.setattr(weight_files, "BUNDLED", tmp_path)
+    live_encoders.words_of_file.cache_clear()
+    with pytest.raises(WeightsError, match="altered"):
+        live_encoders.words_of_file("compact-v1.safetensors", sha256=SHA256)
