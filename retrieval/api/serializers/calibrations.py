@@ -8,13 +8,14 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import PICTURE_LABELS, CalibrationRun, Labels
+from retrieval.models.bounds import ENCODER_NAME_LENGTH
 
 
 class CalibrationInput(serializers.Serializer[Any]):
     """Which encoder to calibrate, and on whose labels."""
 
     collection = serializers.UUIDField()
-    encoder = serializers.CharField(max_length=80, help_text="its name")
+    encoder = serializers.CharField(max_length=ENCODER_NAME_LENGTH, help_text="its name")
     labels = serializers.ChoiceField(PICTURE_LABELS, default=Labels.TAGS)
 
 
