@@ -21,7 +21,7 @@ from PIL import (
 )
 
 from retrieval.errors import TooLarge, UnsupportedPicture
-from retrieval.ingest import reading
+from retrieval.ingest import deep, profiles, reading
 from retrieval.ingest.colour import to_rgb
 from retrieval.ingest.fingerprint import pdq
 from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits
@@ -42,6 +42,8 @@ LOADED = (
     ImageCms,
 )
 Image.preinit()
+# So is what numpy loads when it is first used.
+USED = (deep.to_bytes(np.arange(4.0).reshape(2, 2)), profiles.matrix_profile(1.0))
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

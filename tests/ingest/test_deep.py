@@ -13,6 +13,7 @@ from retrieval.errors import UnsupportedPicture
 from retrieval.ingest.decode import decode
 from retrieval.ingest.deep import Depth, to_bytes, window
 from retrieval.ingest.picture import DecodeRequest
+from retrieval.ingest.sandbox import PoolSettings, Sandbox
 from tests.ingest.odd import pixels, png, tiff
 from tests.ingest.pictures import encoded, scene
 
@@ -181,6 +182,17 @@ def test_one_of_deep_colours_is_transparent_to_the_last_bit():
     found = shown(png(samples, bits=16, colour=2, before=[(b"tRNS", b"\x12\x34\x56\x78\x9a\xbc")]))
     assert found[:, :10].min() == 255
     assert found[0, 12].tolist() == [0x12, 0x56, 0x9A]
+
+
+def test_a_child_without_files_reads_them_too():
+    """What numpy loads at its first use is loaded before a child gives its files up."""
+    kinds = [tiff(GREY.astype(kind), packed=kind == "f4") for kind in ("u2", "i2", "u4", "f4", "f8")]
+    kinds += [tiff(COLOURS.astype(np.uint16), photometric=2), png(COLOURS, before=[(b"gAMA", b"\0\1\x86\xa0")])]
+    pool = Sandbox(PoolSettings(processes=1, tasks_per_child=1))
+    try:
+        assert [pool.decode(data, WANTED).width for data in kinds] == [64] * len(kinds)
+    finally:
+        pool.close()
 
 
 def test_a_sound_tiff_of_another_kind_is_called_that():
