@@ -1,0 +1,71 @@
+"""Measures what searches make of an encoder's scores: refusals and probabilities, or the gain of looking further."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from retrieval.errors import RetrievalError
+from retrieval.management.bars import Bars
+from retrieval.matching import Refusals, Reliability
+from retrieval.services.evaluation import answers, evaluation
+from retrieval.services.evaluation.answers import Gain, OpenSet
+from retrieval.services.evaluation.evaluation import Folder
+
+
+class Command(BaseCommand):
+    """``manage.py evaluate_answers NAME DIR [DIR ...] --open-set`` or ``--further``."""
+
+    help = "Measure on DIR/class/picture what is refused and how likely hits are (--open-set), or --further."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The encoder, the sets, and what to measure."""
+        parser.add_argument("name", metavar="NAME", help="the encoder's name")
+        parser.add_argument("folders", metavar="DIR", type=Path, nargs="+", help="folders of class folders")
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--open-set", action="store_true", help="each class left out, each set asked of each other")
+        what.add_argument("--further", action="store_true", help="mAP of each set, and of all as one gallery")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Measure and show; every expected failure is one sentence."""
+        try:
+            encoder = evaluation.named(options["name"])
+            with Bars(quiet=options["verbosity"] == 0) as bars:
+                sets = answers.load(encoder, [Folder(path) for path in options["folders"]], progress=bars)
+        except RetrievalError as error:
+            raise CommandError(error.message) from error
+        if options["open_set"]:
+            for found in answers.open_sets(encoder, sets):
+                self.stdout.write(_open_set(found))
+        else:
+            for gain in answers.gains(sets):
+                self.stdout.write(_gain(gain))
+
+
+def _gain(gain: Gain) -> str:
+    difference = 100 * (gain.further - gain.plain)
+    return f"{gain.name}: mAP {100 * gain.plain:.2f} plain, {100 * gain.further:.2f} further, {difference:+.2f}"
+
+
+def _open_set(found: OpenSet) -> str:
+    lines = [found.name, f"  near: {_refusals(found.near)}"]
+    if found.strangers:
+        lines.append(f"  strangers: {_refusals(found.strangers)}")
+    for name, table in (("calibration", found.said), ("refitted on half", found.refitted)):
+        lines += [f"  {name}: {_reliability(table)}"] if table else []
+    return "\n".join(lines)
+
+
+def _refusals(found: Refusals) -> str:
+    text = f"AUC {found.auc:.3f}, seen at 5 % false alarms {100 * found.seen:.1f} %"
+    if found.refused is None or found.false_alarms is None:
+        return text
+    return f"{text}; as calibrated {100 * found.refused:.1f} % at {100 * found.false_alarms:.1f} %"
+
+
+def _reliability(table: Sequence[Reliability]) -> str:
+    return ", ".join(f"said {each.said:.2f} seen {each.seen:.2f} ({each.count})" for each in table)

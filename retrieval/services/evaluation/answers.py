@@ -1,0 +1,142 @@
+"""Measure what searches make of an encoder: refusals, probabilities, the gain of looking further; nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.errors import InvalidInput
+from retrieval.evaluation import LabelledSet, Match, Plan, ranking
+from retrieval.matching import (
+    Calibration,
+    Exemplar,
+    Further,
+    Moments,
+    Refusals,
+    Reliability,
+    Sample,
+    fit,
+    open_set,
+    reliability,
+)
+from retrieval.models import Encoder
+from retrieval.search import vectors
+from retrieval.services.evaluation.labelled import Folder
+from retrieval.services.images.decoding import Progress
+
+HITS = 24  # of each query whose probabilities are held against what they are
+MIXED = "all as one"
+
+
+class Named(NamedTuple):
+    """A labelled set with unit vectors (N, D), and its name."""
+
+    name: str
+    items: LabelledSet
+
+
+@dataclass(frozen=True)
+class OpenSet:
+    """One set: near (each class left out in turn), strangers (the other sets; None without any), probabilities.
+
+    ``said`` by the encoder's calibration, None without one; ``refitted`` by one fitted on half of the set's pictures,
+    None where these are too few; both are of the other half's hits.
+    """
+
+    name: str
+    near: Refusals
+    strangers: Refusals | None
+    said: Sequence[Reliability] | None
+    refitted: Sequence[Reliability] | None
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Mean average precision of one set by the plain search and by one that looks further, 0 to 1."""
+
+    name: str
+    plain: float
+    further: float
+
+
+def load(encoder: Encoder, folders: Sequence[Folder], *, progress: Progress) -> list[Named]:
+    """Decode and encode these folders of class folders. Raises InvalidInput for one without readable pictures."""
+    found = [(folder.name, folder.load([encoder], progress=progress).galleries[0]) for folder in folders]
+    return [Named(name, replace(items, vectors=_units(items.vectors))) for name, items in found]
+
+
+def open_sets(encoder: Encoder, sets: Sequence[Named]) -> Iterator[OpenSet]:
+    """Ask each set for what it does not hold: its own classes left out, and the other sets' pictures."""
+    calibration = Calibration.from_dict(encoder.calibration) if encoder.calibration else None
+    least = calibration.nothing_below if calibration else None
+    for one in sets:
+        items, labels = one.items.vectors, one.items.labels
+        hopeful = open_set.all_closeness(items, items, hidden=np.eye(len(items), dtype=bool))
+        near = open_set.all_closeness(items, items, hidden=labels[:, None] == labels)
+        others = [open_set.all_closeness(each.items.vectors, items) for each in sets if each is not one]
+        yield OpenSet(
+            one.name,
+            near=open_set.refusals(hopeful, near, nothing_below=least),
+            strangers=open_set.refusals(hopeful, np.concatenate(others), nothing_below=least) if others else None,
+            said=_reliability(one.items, calibration),
+            refitted=_reliability(one.items, _refitted(one.items)),
+        )
+
+
+def gains(sets: Sequence[Named]) -> Iterator[Gain]:
+    """Each set on its own and, where there are several, all as one gallery: right is the same class of the same set."""
+    for name, items in [*sets, *([Named(MIXED, mixed(sets))] if len(sets) > 1 else [])]:
+        exemplar = Exemplar.of(Moments.of(items.vectors))
+        plain = ranking.scorer(items.vectors, items.vectors, measure="cosine")
+        further = Further(items.vectors, items.vectors, exemplar, itself=True)
+        yield Gain(name, *(_mean_precision(items, scorer) for scorer in (plain, further)))
+
+
+def mixed(sets: Sequence[Named]) -> LabelledSet:
+    """All sets as one, each class under its set's name."""
+    starts = np.cumsum([0, *(len(each.items.classes) for each in sets)])
+    return LabelledSet(
+        vectors=np.concatenate([each.items.vectors for each in sets]),
+        labels=np.concatenate([each.items.labels + start for each, start in zip(sets, starts, strict=False)]),
+        classes=tuple(f"{each.name}/{name}" for each in sets for name in each.items.classes),
+        items=tuple(f"{each.name}/{name}" for each in sets for name in each.items.items),
+    )
+
+
+def _mean_precision(items: LabelledSet, scorer: ranking.Scores) -> float:
+    outcome = Match(items, items, plan=Plan(), scorer=scorer).run()
+    return float(outcome.scores[outcome.judged, outcome.names.index("mAP")].mean())
+
+
+def _half(items: LabelledSet) -> NDArray[np.bool_]:
+    """Which half of the pictures a calibration is fitted on, always the same."""
+    return np.random.default_rng(0).permutation(len(items)) < len(items) // 2
+
+
+def _refitted(items: LabelledSet) -> Calibration | None:
+    try:
+        half = _half(items)
+        return fit(Sample(items.vectors[half], items.labels[half], np.zeros(half.sum(), np.int64)))
+    except InvalidInput:
+        return None
+
+
+def _reliability(items: LabelledSet, calibration: Calibration | None) -> Sequence[Reliability] | None:
+    """What is said of the first hits of that half which no calibration was fitted on."""
+    if calibration is None:
+        return None
+    scores = items.vectors @ items.vectors.T
+    np.fill_diagonal(scores, -np.inf)
+    first = ranking.ranked(scores)[:, : min(HITS, len(items) - 1)]
+    right = items.labels[first] == items.labels[:, None]
+    asking = ~_half(items)
+    said = calibration.probability(np.take_along_axis(scores, first, axis=1), candidates=len(items) - 1)
+    return reliability(said[asking].ravel(), right[asking].ravel())
+
+
+def _units(raw: NDArray[np.floating]) -> NDArray[np.float32]:
+    return vectors.unit(np.asarray(raw, np.float32)).vectors
