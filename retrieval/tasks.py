@@ -26,7 +26,7 @@ from retrieval.services.encoders import indexes
 from retrieval.services.images import idempotency, images, leftovers, purging, thumbnails
 from retrieval.services.operations import clocks, long_work, status
 from retrieval.services.people import accounts, sessions
-from retrieval.work import derived, jobs, leases, long_jobs
+from retrieval.work import derived, features, jobs, leases, long_jobs
 
 log = structlog.get_logger(__name__)
 
@@ -157,10 +157,20 @@ def reconcile() -> None:
     _beat()
     for image_id in jobs.reconcile():
         _publish(embed, (image_id,))
+    if features.lacking().exists():
+        _publish(find_features, ())
     if derived.waiting():
         _publish(derive, ())
     for name, pk in long_work.next_up():
         _publish(long_job, (name, pk))
+
+
+@shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
+def find_features() -> None:
+    """Find local features for the collections that keep them."""
+    _beat()
+    if features.work():
+        _publish(find_features, ())
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)

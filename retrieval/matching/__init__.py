@@ -1,13 +1,40 @@
 """What two pictures share, and how sure that is: arrays in, numbers out, no Django. The front door of the room."""
 
-from retrieval.matching import open_set
+from retrieval.matching import local_features, open_set
 from retrieval.matching.bands import Band, Match, band, match
 from retrieval.matching.calibration import Calibration, Reliability, Sample, fit, reliability
+from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare
 from retrieval.matching.exemplar import Exemplar, Moments
 from retrieval.matching.expansion import Further
 from retrieval.matching.open_set import NEIGHBOURS, Refusals, closeness
+from retrieval.matching.parts import likely_parts
+from retrieval.matching.verdict import Judgement, Side, Verdict, same_file
 
 __all__ = [
-    "NEIGHBOURS", "Band", "Calibration", "Exemplar", "Further", "Match", "Moments", "Refusals", "Reliability",
-    "Sample", "band", "closeness", "fit", "match", "open_set", "reliability",
-]  # fmt: skip
+    "NEIGHBOURS",
+    "SHORTLIST",
+    "SHORTLIST_OF_A_PART",
+    "Band",
+    "Calibration",
+    "Exemplar",
+    "Further",
+    "Judgement",
+    "Match",
+    "Moments",
+    "QueryPicture",
+    "Refusals",
+    "Reliability",
+    "Sample",
+    "Side",
+    "Verdict",
+    "band",
+    "closeness",
+    "compare",
+    "fit",
+    "likely_parts",
+    "local_features",
+    "match",
+    "open_set",
+    "reliability",
+    "same_file",
+]

@@ -7,7 +7,7 @@ from retrieval.models.compressions import Compression
 from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest
 from retrieval.models.encoders import Encoder, EncoderState, IndexKind, Measure
 from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, GroupRule, Labels
-from retrieval.models.images import Image, ImageDigest, Status
+from retrieval.models.images import Image, ImageDigest, ImageFeatures, Status
 from retrieval.models.imports import ArchiveImport, ImportIssue
 from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverview, JobState
 from retrieval.models.judgements import Grade, Judgement, Pool
@@ -38,6 +38,7 @@ __all__ = [
     "IdempotencyKey",
     "Image",
     "ImageDigest",
+    "ImageFeatures",
     "ImportIssue",
     "IndexKind",
     "JobEvent",

@@ -73,6 +73,9 @@ class Collection(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_collections", db_constraint=False
     )
+    local_features = models.BooleanField(
+        default=False, db_default=False, help_text="Keep what is needed to tell edited copies, about 10 kB a picture."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -111,6 +111,17 @@ class Image(models.Model):
         return self.title or str(self.id)
 
 
+class ImageFeatures(models.Model):
+    """A picture's local features, packed by ``matching.local_features``; none of them where it could not be read."""
+
+    image = models.OneToOneField(Image, models.CASCADE, primary_key=True, related_name="features")
+    packed = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return str(self.image_id)
+
+
 class ImageDigest(models.Model):
     """Which living picture of a collection has these bytes; its key makes a second copy impossible, even in a race."""
 

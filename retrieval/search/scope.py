@@ -33,11 +33,14 @@ class Filters:
     exclude: tuple[UUID, ...] = ()
     exclude_groups: tuple[str, ...] = ()
     without: tuple[Words, ...] = ()
+    only: tuple[UUID, ...] | None = None
 
     @property
     def by_picture(self) -> Q:
         """The conditions on each picture, apart from what is left out."""
         condition = Q(image__tags__contains=[normalize("NFC", tag) for tag in self.tags]) if self.tags else Q()
+        if self.only is not None:
+            condition &= Q(image_id__in=self.only)
         return condition & self.words.condition() if self.words else condition
 
     @property

@@ -18,6 +18,7 @@ class CollectionInput(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=COLLECTION_NAME_LENGTH)
     description = serializers.CharField(max_length=DESCRIPTION_LENGTH, allow_blank=True, required=False)
     visibility = serializers.ChoiceField(Visibility.choices, required=False)
+    local_features = serializers.BooleanField(required=False, help_text="Keep what ``mode=same`` needs.")
 
 
 class CollectionSerializer(serializers.ModelSerializer[Collection]):
@@ -35,6 +36,7 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
             "name",
             "description",
             "visibility",
+            "local_features",
             "owner",
             "role",
             "image_count",

@@ -9,10 +9,11 @@ from rest_framework.fields import empty
 
 from retrieval.api.serializers.fields import Many, json_value
 from retrieval.api.serializers.images import ThumbnailUrl
-from retrieval.matching import Band, Match
+from retrieval.matching import Band, Match, Verdict
 from retrieval.models import Image, Measure
 from retrieval.services.searching.search_request import (
     FARTHEST,
+    MODES,
     MOST_AT_ONCE,
     MOST_COLLECTIONS,
     MOST_PICTURES,
@@ -71,6 +72,7 @@ class SearchInput(serializers.Serializer[Any]):
     exact = serializers.BooleanField(default=False, help_text="Compare with every candidate.")
     min_score = serializers.FloatField(required=False, allow_null=True)
     min_band = serializers.ChoiceField(BANDS, required=False, allow_null=True)
+    mode = serializers.ChoiceField(MODES, default=MODES[0], help_text="``same``: verified by details, those first.")
 
 
 class SearchForm(SearchInput):
@@ -100,6 +102,18 @@ class FoundImageSerializer(serializers.ModelSerializer[Image]):
         read_only_fields = fields
 
 
+class Edit(serializers.ListField):
+    """Words such as ``cropped``, ``mirrored``, ``turned 90``, ``pasted``."""
+
+    child = serializers.CharField()
+
+
+class Outline(serializers.ListField):
+    """Four corners, in fractions of the upright picture's width and height."""
+
+    child = serializers.ListField(child=serializers.FloatField())
+
+
 class FoundSerializer(serializers.Serializer[Any]):
     """One result: the measure's own distance, and the score that a person reads."""
 
@@ -113,6 +127,12 @@ class FoundSerializer(serializers.Serializer[Any]):
     )
     found_by = serializers.ListField(child=serializers.ChoiceField(["look", "meaning", "words"]))
     image = FoundImageSerializer()
+    verdict = serializers.ChoiceField(
+        [each.value for each in Verdict], source="judgement.verdict", default=None, allow_null=True
+    )
+    edit = Edit(source="judgement.edit", default=None, allow_null=True, help_text="What made the query of the result.")
+    outline = Outline(source="judgement.outline", default=None, allow_null=True, help_text="On the result.")
+    query_outline = Outline(source="judgement.query_outline", default=None, allow_null=True, help_text="On the query.")
 
 
 class TookSerializer(serializers.Serializer[Any]):
@@ -157,4 +177,6 @@ class AnswerSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="Words whose meaning is not known; empty without a word table."
     )
     knows_words = serializers.BooleanField(help_text="Whether the encoder has a word table.")
+    mode = serializers.ChoiceField(MODES)
+    compared = serializers.IntegerField(allow_null=True, help_text="How many could be compared in detail.")
     results = FoundSerializer(source="hits", many=True)

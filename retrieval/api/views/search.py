@@ -86,6 +86,7 @@ def _request_of(said: dict[str, Any]) -> SearchRequest:
         exact=said["exact"],
         min_score=said.get("min_score"),
         min_band=said.get("min_band"),
+        mode=said["mode"],
     )
 
 

@@ -43,13 +43,21 @@ class CollectionChanges:
     name: str | None = None
     description: str | None = None
     visibility: str | None = None
+    local_features: bool | None = None
 
 
-def create(*, owner: User, name: str, description: str = "", visibility: str = Visibility.PRIVATE) -> Collection:
+def create(
+    *,
+    owner: User,
+    name: str,
+    description: str = "",
+    visibility: str = Visibility.PRIVATE,
+    local_features: bool = False,
+) -> Collection:
     """Make a collection that belongs to ``owner``. Raises InvalidInput naming the field."""
     if not owner.is_authenticated:
         raise Forbidden("Sign in to make a collection.")
-    wanted = _checked(CollectionChanges(name, description, visibility))
+    wanted = _checked(CollectionChanges(name, description, visibility, local_features))
     return Collection.objects.create(owner=owner, **wanted)
 
 
@@ -108,7 +116,7 @@ def listing(user: Viewer) -> QuerySet[Collection]:
 
 
 def edit(collection: Collection, *, user: User, changes: CollectionChanges) -> Collection:
-    """Change name, description or visibility; a manager may, the visibility only the owner.
+    """Change what is named; a manager may, the visibility only the owner.
 
     Held against the row as it is now, and only what differs is written. Raises NotFound, Forbidden, InvalidInput.
     """
@@ -121,12 +129,12 @@ def edit(collection: Collection, *, user: User, changes: CollectionChanges) -> C
     return row
 
 
-def differing(row: Collection, changes: CollectionChanges) -> dict[str, str]:
+def differing(row: Collection, changes: CollectionChanges) -> dict[str, str | bool]:
     """Return those of the changes that the row has not got yet, checked. Raises InvalidInput naming the field."""
     return {field: value for field, value in _checked(changes).items() if getattr(row, field) != value}
 
 
-def write(row: Collection, changed: dict[str, str], *, actor: User) -> None:
+def write(row: Collection, changed: dict[str, str | bool], *, actor: User) -> None:
     """Write these fields of a row that the caller has locked, and who sees it now on the trail."""
     if "visibility" in changed:
         accounts.record(actor, "collection.visibility", row, before=row.visibility, to=changed["visibility"])
@@ -210,9 +218,9 @@ def _found(rows: QuerySet[Collection], collection_id: UUID | str) -> Collection:
     return found
 
 
-def _checked(changes: CollectionChanges) -> dict[str, str]:
+def _checked(changes: CollectionChanges) -> dict[str, str | bool]:
     """Return the fields to write, or raise InvalidInput naming the first that is wrong."""
-    wanted: dict[str, str] = {}
+    wanted: dict[str, str | bool] = {}
     if changes.name is not None:
         wanted["name"] = _text("name", changes.name.strip(), limit=COLLECTION_NAME_LENGTH)
         if not wanted["name"]:
@@ -223,6 +231,8 @@ def _checked(changes: CollectionChanges) -> dict[str, str]:
         if changes.visibility not in Visibility.values:
             raise InvalidInput.of("visibility", f"The visibility is one of {', '.join(Visibility.values)}.")
         wanted["visibility"] = changes.visibility
+    if changes.local_features is not None:
+        wanted["local_features"] = changes.local_features
     return wanted
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -17,14 +14,15 @@ from numpy.typing import NDArray
 from retrieval import live_encoders, telemetry
 from retrieval.embedding import word_query
 from retrieval.errors import Conflict, InvalidInput, NotFound, Unavailable
-from retrieval.ingest import Asker, Region, files, sandbox
-from retrieval.matching import Band, Match
+from retrieval.ingest import Asker, Decoded, Region, files, sandbox
+from retrieval.matching import Band, Judgement, Match, likely_parts
 from retrieval.models import Collection, EmbeddingJob, Encoder, Image, JobState, Measure
-from retrieval.search import Filters, Hit, QueryVector, Question, Ranked, fusion, nearest, stored, vectors
+from retrieval.search import Filters, QueryVector, Question, Ranked, fusion, nearest, stored, vectors
 from retrieval.services.people import askers
-from retrieval.services.searching import meaning, verdicts
+from retrieval.services.searching import meaning, same, verdicts
 from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.search_request import SearchRequest
+from retrieval.services.searching.timing import Stopwatch, Took
 from retrieval.services.searching.verdicts import Judge, Verdict
 
 if TYPE_CHECKING:
@@ -34,16 +32,6 @@ __all__ = ["Found", "Region", "SearchAnswer", "SearchRequest", "Took", "run", "s
 
 Pixels = NDArray[np.uint8]
 FoundBy = Mapping[UUID, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Took:
-    """Where the time went, in milliseconds."""
-
-    decode: float
-    encode: float
-    search: float
-    total: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +48,7 @@ class Found:
     image: Image
     found_by: tuple[str, ...]
     verdict: Verdict | None = None
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True)
@@ -86,26 +75,8 @@ class SearchAnswer:
     concepts: tuple[word_query.Concept, ...] = ()
     unknown: tuple[str, ...] = ()
     knows_words: bool = False
-
-
-class Stopwatch:
-    """Adds up what the parts of one search take."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self._spent: defaultdict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Count the time inside to this part."""
-        start = time.perf_counter()
-        yield
-        self._spent[name] += time.perf_counter() - start
-
-    def took(self) -> Took:
-        """The parts so far, and all of it, in milliseconds."""
-        spent = {**self._spent, "total": time.perf_counter() - self._started}
-        return Took(**{name: round(1000 * spent.get(name, 0.0), 2) for name in ("decode", "encode", "search", "total")})
+    mode: str = "alike"
+    compared: int | None = None
 
 
 def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAnswer:
@@ -121,19 +92,22 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     said = meaning.of(request.text or "", request.negative_words, encoder=encoder)
     pictures = _visible_pictures(request, user)
     filters = _filters(request, pictures, user=user, said=said)
-    fresh = _pixels(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
-    look = _vector(request, fresh, encoder=encoder, watch=watch)
+    fresh = _decoded(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
+    pixels = fresh.pixels if fresh else None
+    look = _vector(request, pixels, encoder=encoder, watch=watch)
     question = _question(request, encoder, look=look, filters=filters, said=said)
-    judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=fresh)
+    judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=pixels)
+    asked = _in_detail(request, question=question, fresh=fresh, watch=watch)
     with watch.part("search"):
-        ranked, found_by = _ranked(question, look=look, said=said, user=user)
-        found = _rows(ranked.hits[: request.k], found_by, user=user, first=request.offset + 1)
+        ranked, found_by = _ranked(asked.shortlist if asked else question, look=look, said=said, user=user)
+        details = same.verified(asked, ranked.hits, user=user) if asked else same.Details(ranked.hits[: request.k])
+        found = _rows(details, found_by, user=user, first=request.offset + 1)
         hits, match = _judged(found, ranked, judge=judge, request=request)
     telemetry.searched(request.kind, seconds=watch.took().total / 1000)
     return SearchAnswer(
         request.kind, request.region, encoder.name, encoder.trained, question.measure.value,
         exact=ranked.exact, candidates=ranked.candidates, took=watch.took(), hits=hits,
-        calibrated=judge is not None, match=match,
+        calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared,
         concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.table,
     )  # fmt: skip
 
@@ -219,22 +193,39 @@ def _vector(request: SearchRequest, fresh: Pixels | None, *, encoder: Encoder, w
     """The query of all pictures together, the decoded one among them; None when only words were given."""
     cut = request.region is not None and request.file is None
     wanted = _stored([] if cut else request.wanted, encoder=encoder)
-    if fresh is not None:
+    if fresh is not None and (cut or request.file is not None):
         with watch.part("encode"):
-            unit = vectors.unit(live_encoders.for_row(encoder).encode([fresh]))
-        wanted.append(QueryVector.of(unit.vectors[0], length=float(unit.lengths[0])))
+            wanted += _encoded([fresh], encoder=encoder)
     return vectors.combine(wanted, negatives=_stored(request.negatives, encoder=encoder)) if wanted else None
 
 
-def _pixels(
+def _encoded(pictures: Sequence[Pixels], *, encoder: Encoder) -> list[QueryVector]:
+    units = vectors.unit(live_encoders.for_row(encoder).encode(pictures))
+    return [
+        QueryVector.of(unit, length=float(length)) for unit, length in zip(units.vectors, units.lengths, strict=True)
+    ]
+
+
+def _in_detail(
+    request: SearchRequest, *, question: Question, fresh: Decoded | None, watch: Stopwatch
+) -> same.Asked | None:
+    """What is compared in detail; None when nobody asks for that."""
+    if request.mode != "same" or fresh is None:
+        return None
+    with watch.part("encode"):
+        parts = _encoded([box.cut(fresh.pixels) for box in likely_parts(fresh.pixels)], encoder=question.encoder)
+    return same.Asked(request, question, parts, fresh)
+
+
+def _decoded(
     request: SearchRequest, pictures: dict[UUID, Image], *, asker: Callable[[], Asker], watch: Stopwatch
-) -> Pixels | None:
-    """The decoded picture that was uploaded, or the asked part of the stored one; None when there is neither."""
-    if request.file is None and request.region is None:
+) -> Decoded | None:
+    """The picture that was uploaded, or the stored one where its pixels are asked for; None when there is neither."""
+    if request.file is None and request.region is None and request.mode != "same":
         return None
     with watch.part("decode"):
         data = _original(pictures[request.wanted[0]]) if request.file is None else request.file
-        return sandbox.query(data, region=request.region, asker=asker()).pixels
+        return sandbox.query(data, region=request.region, asker=asker())
 
 
 def _original(image: Image) -> bytes:
@@ -263,17 +254,21 @@ def _judged(
     if judge is None:
         return found, None
     said = judge.verdicts([(hit.score, hit.image) for hit in found], candidates=ranked.candidates)
+    said = [same.band_of(hit.judgement, verdict) for hit, verdict in zip(found, said, strict=True)]
     match = None if request.offset else judge.match(said, ranked.first)
     judged = [replace(hit, verdict=verdict) for hit, verdict in zip(found, said, strict=True)]
     least = Band(request.min_band or Band.WEAK)
     return [hit for hit, verdict in zip(judged, said, strict=True) if verdict.band.place <= least.place], match
 
 
-def _rows(hits: list[Hit], found_by: FoundBy, *, user: Viewer, first: int) -> list[Found]:
+def _rows(details: same.Details, found_by: FoundBy, *, user: Viewer, first: int) -> list[Found]:
     """The pictures of the hits, order kept; one that was hidden or deleted this very moment is left out."""
-    images = Image.objects.visible_to(user).defer("words").in_bulk([hit.image_id for hit in hits])
+    images = Image.objects.visible_to(user).defer("words").in_bulk([hit.image_id for hit in details.hits])
     return [
-        Found(rank, hit.distance, hit.score, images[hit.image_id], found_by[hit.image_id])
-        for rank, hit in enumerate(hits, first)
+        Found(
+            rank, hit.distance, hit.score, images[hit.image_id], found_by.get(hit.image_id, ("look",)),
+            judgement=details.judgements.get(hit.image_id),
+        )
+        for rank, hit in enumerate(details.hits, first)
         if hit.image_id in images
-    ]
+    ]  # fmt: skip

@@ -12,6 +12,7 @@ from retrieval.ingest import Region
 from retrieval.matching import Band
 from retrieval.models import Measure
 
+MODES = ("alike", "same")
 MOST_AT_ONCE = 200
 FARTHEST = 10_000
 MOST_PICTURES = 100
@@ -29,6 +30,7 @@ class SearchRequest:
     """One search. ``images`` and ``positives`` are both looked for; ``measure`` None is the encoder's own.
 
     ``region`` cuts the uploaded picture, else the only stored one. ``collections`` None means all that are visible.
+    ``mode`` same verifies the first of the answer by details: of one picture, without anything to avoid.
     ``text_weight`` (0..1) is the words' part of a query beside pictures; ``-word`` in the text and ``negative_words``
     are to be avoided. ``exclude_group`` leaves out the groups of the stored pictures asked with; ``group`` gives the
     best of each group.
@@ -53,6 +55,7 @@ class SearchRequest:
     min_score: float | None = None
     min_band: str | None = None
     exclude: tuple[UUID, ...] = ()
+    mode: str = "alike"
 
     @property
     def wanted(self) -> tuple[UUID, ...]:
@@ -82,6 +85,7 @@ class SearchRequest:
             _check_text("tags", tag, limit=TAG_LENGTH)
         if self.measure is not None and self.measure not in Measure.values:
             raise InvalidInput.of("measure", f"The measure is one of {', '.join(Measure.values)}.")
+        self._check_mode()
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise InvalidInput.of("min_score", "The least score is a finite number.")
         if self.min_band is not None and self.min_band not in list(Band):
@@ -97,6 +101,12 @@ class SearchRequest:
             _check_region(self.region)
             if self.file is None and len(self.wanted) != 1:
                 raise InvalidInput.of("region", "A region needs exactly one picture, uploaded or stored.")
+
+    def _check_mode(self) -> None:
+        if self.mode not in MODES:
+            raise InvalidInput.of("mode", f"The mode is one of {', '.join(MODES)}.")
+        if self.mode == "same" and self.kind not in {"file", "image"}:
+            raise InvalidInput.of("mode", "The same thing is looked for by exactly one picture.")
 
     def _check_sizes(self) -> None:
         if not 1 <= self.k <= MOST_AT_ONCE:

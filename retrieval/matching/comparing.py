@@ -1,0 +1,58 @@
+"""A query picture against stored local features: the whole of it first, then what stands out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from retrieval.matching import local_features
+from retrieval.matching.geometry import Doubles, align, moved
+from retrieval.matching.local_features import LocalFeatures, Pixels
+from retrieval.matching.parts import Box, standing_out
+from retrieval.matching.verdict import Judgement, Side, judge
+
+MOST_PARTS = 3
+# How many of the nearest by vector are compared: of the whole query, and of each of its parts.
+SHORTLIST, SHORTLIST_OF_A_PART = 60, 10
+
+
+@dataclass(frozen=True)
+class QueryPicture:
+    """A query's features: of the whole, and of parts that stand out. ``size`` is the original's, in pixels."""
+
+    size: tuple[int, int]
+    whole: LocalFeatures
+    parts: tuple[tuple[Box, LocalFeatures], ...]
+
+    @classmethod
+    def of(cls, pixels: Pixels, *, size: tuple[int, int]) -> QueryPicture:
+        """Look at decoded pixels (H, W, 3); there are more features than are kept of a stored picture."""
+        return cls(
+            size=size,
+            whole=local_features.extract(pixels, most=local_features.ASKED),
+            parts=tuple(
+                (box, local_features.extract(box.cut(pixels), most=local_features.ASKED))
+                for box in standing_out(pixels)[:MOST_PARTS]
+            ),
+        )
+
+
+def compare(query: QueryPicture, result: Side) -> Judgement | None:
+    """Say what a stored picture has to do with the query; None when its details tell of nothing in common."""
+    alignment = align(query.whole, result.features)
+    if alignment:
+        return judge(alignment, query=Side(query.whole, query.size), result=result)
+    for box, features in query.parts:
+        alignment = align(features, result.features)
+        if alignment:
+            change = _into(box, query.whole, part=features)
+            placed = replace(features, width=query.whole.width, height=query.whole.height)
+            return judge(moved(alignment, change), query=Side(placed, query.size), result=result)
+    return None
+
+
+def _into(box: Box, whole: LocalFeatures, *, part: LocalFeatures) -> Doubles:
+    """From the units of a part, its own long side, to those of the whole (3, 3)."""
+    wide, high = box.w * whole.width / part.width, box.h * whole.height / part.height
+    return np.array([[wide, 0, box.x * whole.width], [0, high, box.y * whole.height], [0, 0, 1]], np.float64)

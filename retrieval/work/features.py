@@ -1,0 +1,66 @@
+"""Local features of the pictures in collections that keep them: found picture by picture, in turns of some seconds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import QuerySet
+
+from retrieval.errors import RetrievalError
+from retrieval.ingest import Asker, files, sandbox
+from retrieval.matching import local_features
+from retrieval.models import Image, ImageFeatures
+
+log = structlog.get_logger(__name__)
+
+BATCH = 16
+WORK_SECONDS = 8.0  # of one task, so that uploads do not wait behind a large collection
+
+
+def lacking() -> QuerySet[Image]:
+    """Return the living pictures that should have local features and have none yet, in a fixed order."""
+    wanted = Image.objects.alive().filter(collection__local_features=True, collection__deleted_at=None)
+    return wanted.filter(features=None).order_by("pk")
+
+
+def work() -> bool:
+    """Find and store features for some seconds, one commit a picture; return whether more is left.
+
+    A picture that cannot be read gets none, for good; one that a decoder had no time for is left for the next turn.
+    Two workers at once do some pictures twice, and nothing else.
+    """
+    ends, after, done = time.monotonic() + WORK_SECONDS, UUID(int=0), 0
+    while time.monotonic() < ends and (due := list(lacking().filter(pk__gt=after)[:BATCH])):
+        done += sum(_put(image) for image in due)
+        after = due[-1].pk
+    if done:
+        log.info("local_features_found", images=done)
+    return done > 0 and lacking().exists()
+
+
+def _put(image: Image) -> bool:
+    """Find and store one picture's features; False where that has to wait."""
+    packed = _packed(files.original(image.sha256), asker=Asker.behind(image.uploader_id))
+    if packed is None:
+        return False
+    with transaction.atomic():
+        if not Image.objects.select_for_update(no_key=True).filter(pk=image.pk).exists():
+            return False
+        row = ImageFeatures(image_id=image.pk, packed=packed)
+        ImageFeatures.objects.bulk_create(
+            [row], update_conflicts=True, unique_fields=["image"], update_fields=["packed"]
+        )
+    return True
+
+
+def _packed(original: Path, *, asker: Asker) -> bytes | None:
+    try:
+        return local_features.pack(local_features.extract(sandbox.pixels(original, asker=asker)))
+    except FileNotFoundError:
+        return local_features.NONE
+    except RetrievalError as error:
+        return None if error.code in sandbox.PASSING else local_features.NONE
