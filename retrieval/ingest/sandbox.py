@@ -57,6 +57,7 @@ class Sandbox:
         self._turns = Turns(Shares(settings.processes, settings.spare, settings.line))
         most = settings.processes + settings.spare
         self._children = Children(settings.child, most=most, tasks=settings.tasks_per_child)
+        self._closed = False
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="decoder")
 
     def decode(self, source: bytes | Path, request: DecodeRequest, *, asker: Asker = SITE) -> Decoded:
@@ -107,13 +108,15 @@ class Sandbox:
                 ran = self._threads.submit(job.work)
                 ran.add_done_callback(functools.partial(self._end, job, time.monotonic()))
             except RuntimeError:  # closed, or the program ends
-                job.future.set_exception(Unavailable("The decoders stop.", code="decoder_unavailable"))
+                job.future.set_exception(stopping())
                 self._free(job, seconds=0)
         return here and added in jobs
 
     def _run(self, job: Job) -> Decoded:
         began = time.monotonic()
         try:
+            if self._closed:
+                raise stopping()
             return job.work()
         finally:
             self._free(job, seconds=time.monotonic() - began)
@@ -165,8 +168,14 @@ class Sandbox:
 
     def close(self) -> None:
         """Stop the idle children; for the end of a command or a test."""
+        self._closed = True
         self._threads.shutdown()
         self._children.close()
+
+
+def stopping() -> Unavailable:
+    """Build the answer for whoever comes after the end."""
+    return Unavailable("The decoders stop.", code="decoder_unavailable")
 
 
 def busy() -> Unavailable:

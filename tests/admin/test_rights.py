@@ -21,6 +21,7 @@ from retrieval.errors import Forbidden
 from retrieval.models import Collection, EmbeddingJob, Encoder, Image, JobOverview, JobState
 from retrieval.services.encoders import indexes
 from retrieval.services.images import moderation
+from retrieval.services.operations import long_work
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
 from tests.services.test_jobs import ColourEncoder
 
@@ -40,6 +41,10 @@ OPENED_BY: dict[tuple[str, str], set[str]] = {
     ("image", "move"): {"change_image"},
     ("joboverview", "try_again"): {"change_embeddingjob"},
     ("user", "delete_selected"): {"delete_user"},
+} | {
+    (kind.model._meta.model_name, action): {"change_encoder"}
+    for kind in long_work.KINDS.values()
+    for action in ("cancel", "remove", "resume")
 }
 READ_ONLY = {("image", "export_csv")}
 
