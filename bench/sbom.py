@@ -18,13 +18,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bench import licences
-from retrieval.conf import VERSION
+from retrieval import __version__
 
 
 def bom() -> Bom:
     """Return the site, the packages it needs, and what each of these needs."""
     made = Bom()
-    site = Component(name="imagesearch", version=VERSION, type=ComponentType.APPLICATION, bom_ref="imagesearch")
+    site = Component(name="imagesearch", version=__version__, type=ComponentType.APPLICATION, bom_ref="imagesearch")
     site.licenses.add(LicenseFactory().make_from_string("MIT"))
     made.metadata.component = site
     # Of some there are two versions, for different versions of Python.

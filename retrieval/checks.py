@@ -15,7 +15,7 @@ from django.db import DatabaseError
 
 from retrieval import conf, weight_files
 from retrieval.errors import WeightsError
-from retrieval.ingest import SETTING, process
+from retrieval.ingest import process, protection
 from retrieval.models import Encoder, Heartbeat
 from retrieval.search import integrity
 
@@ -101,7 +101,7 @@ def decoder() -> Problem:
         return None
     return (
         f"A taken-over decoder would reach {', '.join(reached)}, so no picture is decoded. See docs/operations.md, or"
-        f" set {SETTING}=on to decode all the same."
+        f" set {protection.SETTING}=on to decode all the same."
     )
 
 

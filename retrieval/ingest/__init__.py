@@ -2,10 +2,9 @@
 
 from retrieval.ingest.clutter import is_clutter
 from retrieval.ingest.picture import Decoded, Region
-from retrieval.ingest.protection import SETTING
 from retrieval.ingest.turns import Asker
 
 __all__ = [
-    "SETTING", "Asker", "Decoded", "Region", "archive", "fetch", "files", "fingerprint", "is_clutter", "process",
+    "Asker", "Decoded", "Region", "archive", "fetch", "files", "fingerprint", "is_clutter", "process", "protection",
     "sandbox", "store",
 ]  # fmt: skip

@@ -90,7 +90,8 @@ def test_the_kind_of_index_is_chosen(admin, owner, active, collection, calls):
     done = calls(admin).put(address, {"kind": "bits"}, format="json")
     assert (done.status_code, done.json()) == (202, calls(admin).get(address).json())
     nothing = {"size": 0, "recall": None, "k": None, "measured_size": None, "measured_at": None}
-    assert done.json() == [{"kind": "halves", "wanted": False, **nothing}, {"kind": "bits", "wanted": True, **nothing}]
+    kinds = [{"kind": "halves", "wanted": False, **nothing}, {"kind": "bits", "wanted": True, **nothing}]
+    assert done.json() == {"kinds": kinds}
     assert calls(admin).put(address, {"kind": "other"}, format="json").status_code == 400
 
 

@@ -243,9 +243,7 @@ def test_rights(asked, row, admin):
     for ask in (
         lambda: compressions.start(asked, user=person),
         lambda: long_work.listing(compressions.KIND, user=person),
-        lambda: compressions.get(row.pk, user=person),
-        lambda: long_work.cancel(row, user=person),
-        lambda: long_work.remove(row, user=person),
+        lambda: long_work.get(compressions.KIND, row.pk, user=person),
         lambda: compressions.adopt(row, "int8", called="", user=person),
     ):
         with pytest.raises(Forbidden):
@@ -257,7 +255,7 @@ def test_rights(asked, row, admin):
         with pytest.raises(NotFound):
             compressions.start(hidden, user=other_admin)
     with pytest.raises(NotFound):
-        compressions.get(row.pk, user=other_admin)
+        long_work.get(compressions.KIND, row.pk, user=other_admin)
     collections.delete(asked.collection, user=admin)
     assert list(long_work.listing(compressions.KIND, user=admin)) == []
 

@@ -75,6 +75,12 @@ class IndexSerializer(serializers.Serializer[Any]):
     measured_at = serializers.DateTimeField(source="measured.at", default=None, allow_null=True)
 
 
+class IndexKindsSerializer(serializers.Serializer[Any]):
+    """Every kind of index that an encoder can be found by."""
+
+    kinds = IndexSerializer(many=True)
+
+
 class IndexInput(serializers.Serializer[Any]):
     """Which kind is wanted."""
 

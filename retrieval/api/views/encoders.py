@@ -14,7 +14,7 @@ from retrieval.api.serializers.encoders import (
     ActivationInput,
     EncoderSerializer,
     IndexInput,
-    IndexSerializer,
+    IndexKindsSerializer,
     ProjectionInput,
 )
 from retrieval.models import Encoder, IndexKind
@@ -83,13 +83,13 @@ class IndexView(ApiView):
 
     more_failures = frozenset({409})
 
-    @extend_schema(responses=IndexSerializer(many=True))
+    @extend_schema(responses=IndexKindsSerializer)
     def get(self, request: Request, encoder_id: UUID) -> Response:  # noqa: ARG002
         """Show the kinds, which of them is wanted, how large each is and what it found. Administrators only."""
         rights.require_administrator(self.person)
         return self._choices(encoders.get(encoder_id, seen_by=self.person), status=200)
 
-    @extend_schema(request=IndexInput, responses={202: IndexSerializer(many=True)})
+    @extend_schema(request=IndexInput, responses={202: IndexKindsSerializer})
     def put(self, request: Request, encoder_id: UUID) -> Response:
         """Want another kind; searches use the one there is until it is built. Administrators only."""
         kind = IndexKind(checked(IndexInput, request.data)["kind"])
@@ -98,7 +98,7 @@ class IndexView(ApiView):
         return self._choices(encoder, status=202)
 
     def _choices(self, encoder: Encoder, *, status: int) -> Response:
-        return Response(IndexSerializer(indexes.choices(encoder), many=True).data, status=status)
+        return Response(IndexKindsSerializer({"kinds": indexes.choices(encoder)}).data, status=status)
 
 
 class ProjectionsView(ApiView):

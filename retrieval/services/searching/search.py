@@ -82,10 +82,9 @@ class SearchAnswer:
 def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAnswer:
     """Answer a search. Query pictures are decoded and encoded, and not kept; stored ones are asked by their vectors.
 
-    ``address`` tells visitors apart: each has a share of the decoders, as each person has.
-    Raises InvalidInput naming the field; NotFound for a picture or collection that is not there or not visible;
-    Conflict (image_pending, image_failed) for a stored picture without a vector; what decoding and the encoder raise;
-    Unavailable when no encoder is active or the search takes too long.
+    ``address`` tells visitors apart, each of whom has a share of the decoders. Raises InvalidInput naming the field;
+    NotFound for a picture or collection that is not there or not visible; Conflict (image_pending, image_failed) for a
+    stored picture without a vector; Unavailable without an encoder or in time; what decoding and the encoder raise.
     """
     request.check()
     watch, encoder = Stopwatch(), _active_encoder()
