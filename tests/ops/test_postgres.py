@@ -55,6 +55,8 @@ def test_data_survive_a_kill_of_the_server(server, supervisor):
     running.process.wait()
     running.due = time.monotonic()
     supervisor.look_after(running)
+    while not server.answers():
+        time.sleep(0.05)
     assert query(server, "SELECT count(*) FROM kept") == [(1000,)]
 
 

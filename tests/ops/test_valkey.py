@@ -43,6 +43,8 @@ def test_messages_survive_a_kill(broker, supervisor):
     running.process.wait()
     running.due = time.monotonic()
     supervisor.look_after(running)
+    while not broker.answers():
+        time.sleep(0.05)
     assert client(broker).lrange("queue", 0, -1) == [b"message"]
 
 

@@ -50,7 +50,12 @@ def going_on(monkeypatch, settings, tmp_path):
     monkeypatch.setattr(tasks, "_publish", lambda task, args: None)
 
 
-CONFIG = {"name": "run", "recipe": "classify", "optimiser": {"steps": 2, "lr": 1e-3}}
+CONFIG = {
+    "name": "run",
+    "recipe": "classify",
+    "encoder": {"backbone": "mobilenet_v2"},
+    "optimiser": {"steps": 2, "lr": 1e-3},
+}
 
 
 def an_import(place):

@@ -80,7 +80,7 @@ def test_each_has_a_finite_vector_and_finds_itself_first(collection, figure):
 
 
 def test_without_the_care_for_deep_colours_two_pictures_become_one(monkeypatch):
-    monkeypatch.setattr(decoder, "to_rgb", lambda image: image.convert("RGB"))
+    monkeypatch.setattr(decoder, "to_rgb", lambda raster, shrink: shrink(raster.image.convert("RGB")))
     wanted = DecodeRequest(working_side=512)
     pixels = [decode(ODD[name], wanted).pixels for name in ("16 bit", "another of 16 bit", "white")]
     assert np.array_equal(pixels[0], pixels[1])
