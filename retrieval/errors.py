@@ -150,6 +150,7 @@ SENTENCES = {
     "encoder_worse": gettext_noop("It scores worse than the active one. Give a reason to switch all the same."),
     "encrypted_member": gettext_noop("The file in the archive is encrypted."),
     "error": gettext_noop("That did not work."),
+    "features_invalid": gettext_noop("These are no local features."),
     "fetchers_busy": gettext_noop("Many addresses are being fetched just now. Please try again in a moment."),
     "fetching_off": gettext_noop("Fetching from addresses is switched off here."),
     "file_empty": gettext_noop("The file is empty."),

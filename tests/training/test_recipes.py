@@ -7,7 +7,7 @@ import torch
 
 from retrieval.embedding import checkpoint
 from retrieval.errors import InvalidInput
-from retrieval.training import Hooks
+from retrieval.training import Hooks, stem
 from retrieval.training.distill import Distill
 from retrieval.training.loop import Job, averaged, batch_at, fit
 from retrieval.training.recipe import Recipe
@@ -121,13 +121,15 @@ def test_too_many_frozen_stages_are_refused(tmp_path):
         build_recipe(setup(tmp_path, "classify", frozen_stages=20))
 
 
-def test_frozen_stages_run_outside_torch_with_the_same_result(tmp_path):
+def test_frozen_stages_run_outside_torch_with_the_same_result(tmp_path, monkeypatch):
+    """In single precision: a narrow network of random weights passes on what half precision rounds."""
+    monkeypatch.setattr(stem, "precisions", lambda: ["fp32"])
     torch.manual_seed(0)
     recipe = build_recipe(setup(tmp_path, "arcface", frozen_stages=12, fixed_norms=True)).train()
     images = torch.rand(3, 3, 32, 32)
     with torch.no_grad():
         ours, reference = recipe.embed(images), recipe.encoder(images)
-    assert torch.cosine_similarity(ours, reference).min() > 0.99
+    assert torch.cosine_similarity(ours, reference).min() > 0.9999
 
 
 def test_frozen_stages_are_converted_in_single_precision_whatever_the_rest_has(tmp_path):
