@@ -202,6 +202,6 @@ def test_a_child_that_lies_is_ended_and_its_answer_is_none(monkeypatch):
 
 
 def test_limits_of_the_request_hold_for_the_answer():
-    tight = replace(UPLOAD, limits=PictureLimits(pixels=1_000))
+    tight = replace(UPLOAD, limits=PictureLimits(pixels=1_000, jpeg_pixels=1_000))
     with pytest.raises(LieError):
         answers.check(TRUE, tight)

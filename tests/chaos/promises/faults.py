@@ -99,8 +99,8 @@ FAULTS = (
     ),
     Promise(
         "SIGTERM: stops within 30 s, nothing recorded as failed",
-        (LONG + "test_the_worker_is_asked_to_stop", "services/test_lines.py::test_orderly_ends_cost_no_attempts",
-         "services/test_lines.py::test_the_signal_to_end_gives_back_what_is_going_on"),
+        (LONG + "test_the_worker_is_asked_to_stop", "services/test_long_jobs.py::test_orderly_ends_cost_no_attempts",
+         "services/test_long_jobs.py::test_the_signal_to_end_gives_back_what_is_going_on"),
         (UNGUARDED + "test_without_a_bound_on_its_time_a_task_goes_on_while_there_is_work",
          UNGUARDED + "test_where_stops_count_as_bad_ends_a_picture_is_recorded_as_failed"),
     ),
