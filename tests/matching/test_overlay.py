@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.matching import explain
+from retrieval.matching.overlay import explain
 
 DRAW = np.random.default_rng(1)
 QUERY, RESULT = DRAW.normal(size=(2, 3, 4)).astype(np.float32), DRAW.normal(size=(3, 2, 4)).astype(np.float32)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from retrieval.matching import Box, likely_parts
-from retrieval.matching.parts import standing_out
+from retrieval.matching.parts import Box, likely_parts, standing_out
 from tests.matching.conftest import pixels, scene
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from retrieval.matching import Side, Verdict, align, judge, local_features, same_file
-from retrieval.matching.geometry import project
-from retrieval.matching.verdict import share_within
+from retrieval.matching import local_features
+from retrieval.matching.geometry import align, project
+from retrieval.matching.verdict import Side, Verdict, judge, same_file, share_within
 from tests.matching.conftest import pixels, scene
 
 ORIGINAL = scene(11)

@@ -120,10 +120,17 @@ class FoundSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField()
     distance = serializers.FloatField()
     score = serializers.FloatField()
-    band = serializers.ChoiceField(BANDS, source="verdict.band", default=None, help_text="Null: not calibrated.")
-    probability = serializers.FloatField(source="verdict.probability", default=None, help_text="That it is right.")
+    band = serializers.ChoiceField(
+        BANDS, source="verdict.band", default=None, allow_null=True, help_text="Null: not calibrated."
+    )
+    probability = serializers.FloatField(
+        source="verdict.probability", default=None, allow_null=True, help_text="That it is right."
+    )
     expected_strangers = serializers.FloatField(
-        source="verdict.expected_strangers", default=None, help_text="How many unrelated pictures would score as high."
+        source="verdict.expected_strangers",
+        default=None,
+        allow_null=True,
+        help_text="How many unrelated pictures would score as high.",
     )
     found_by = serializers.ListField(child=serializers.ChoiceField(["look", "meaning", "words"]))
     image = FoundImageSerializer()
