@@ -244,6 +244,8 @@ def test_rights(asked, row, admin):
         lambda: compressions.start(asked, user=person),
         lambda: long_work.listing(compressions.KIND, user=person),
         lambda: long_work.get(compressions.KIND, row.pk, user=person),
+        lambda: long_work.cancel(row, user=person),
+        lambda: long_work.remove(row, user=person),
         lambda: compressions.adopt(row, "int8", called="", user=person),
     ):
         with pytest.raises(Forbidden):

@@ -51,7 +51,8 @@ def get(kind: Kind[Row], pk: UUID | str, *, user: User) -> Row:
 
 
 def cancel(row: LongJob, *, user: User) -> None:
-    """Take it out of the line, or ask its worker to stop, which it does within seconds."""
+    """Take it out of the line, or ask its worker to stop, which it does within seconds. Raises as ``get``."""
+    get(kind_of(row), row.pk, user=user)
     with transaction.atomic():
         long_jobs.cancel(row)
         accounts.record(user, f"{row._meta.model_name}.cancelled", row, name=str(row))
@@ -72,7 +73,8 @@ def resume(row: LongJob, *, user: User) -> None:
 
 
 def remove(row: LongJob, *, user: User) -> None:
-    """Forget one with its files; what was made of it stays. Raises Conflict for one that is not over."""
+    """Forget one with its files; what was made of it stays. Raises as ``get``; Conflict for one that is not over."""
+    get(kind_of(row), row.pk, user=user)
     with transaction.atomic():
         accounts.record(user, f"{row._meta.model_name}.removed", row, name=str(row))
         long_jobs.remove(kind_of(row), row)
