@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
 from django.conf import settings
 from django.core.management import execute_from_command_line
-from django.db import OperationalError, ProgrammingError
+from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.exceptions import MigrationSchemaMissing
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
@@ -56,8 +58,19 @@ def _run() -> None:
     if not lending.needs_servers(sys.argv) or not (services := site.embedded_servers()):
         execute_from_command_line(sys.argv)
         return
-    with lending.lent(settings.DATA_DIR, services, title=f"manage.py {sys.argv[1]}", say=_say):
+    with lending.lent(settings.DATA_DIR, services, title=f"manage.py {sys.argv[1]}", say=_say), _closed_at_the_end():
         execute_from_command_line(sys.argv)
+
+
+@contextlib.contextmanager
+def _closed_at_the_end() -> Iterator[None]:
+    """Leave no pool behind: its threads would call the servers, and complain, while those stop."""
+    try:
+        yield
+    finally:
+        connection.close()
+        if settings.DATABASE_POOL:
+            connection.close_pool()
 
 
 if __name__ == "__main__":
