@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -11,16 +11,17 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval import live_encoders, telemetry
+from retrieval import telemetry
 from retrieval.embedding import word_query
-from retrieval.errors import Conflict, InvalidInput, NotFound, Unavailable
-from retrieval.ingest import Asker, Decoded, Region, files, sandbox
+from retrieval.errors import InvalidInput, NotFound, Unavailable
+from retrieval.ingest import Asker, Decoded, Region, sandbox
 from retrieval.matching import Band, Judgement, Match, likely_parts
-from retrieval.models import Collection, EmbeddingJob, Encoder, Image, JobState, Measure
-from retrieval.search import Filters, QueryVector, Question, Ranked, fusion, nearest, stored, vectors
+from retrieval.models import Collection, Encoder, Image, Measure
+from retrieval.search import Filters, QueryVector, Question, Ranked, fusion, nearest, vectors
 from retrieval.services.people import askers
 from retrieval.services.searching import meaning, same, verdicts
 from retrieval.services.searching.meaning import Meaning
+from retrieval.services.searching.query_pictures import encoded, original, vectors_of
 from retrieval.services.searching.search_request import SearchRequest
 from retrieval.services.searching.timing import Stopwatch, Took
 from retrieval.services.searching.verdicts import Judge, Verdict
@@ -191,18 +192,11 @@ def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewe
 def _vector(request: SearchRequest, fresh: Pixels | None, *, encoder: Encoder, watch: Stopwatch) -> QueryVector | None:
     """The query of all pictures together, the decoded one among them; None when only words were given."""
     cut = request.region is not None and request.file is None
-    wanted = _stored([] if cut else request.wanted, encoder=encoder)
+    wanted = vectors_of([] if cut else request.wanted, encoder=encoder)
     if fresh is not None and (cut or request.file is not None):
         with watch.part("encode"):
-            wanted += _encoded([fresh], encoder=encoder)
-    return vectors.combine(wanted, negatives=_stored(request.negatives, encoder=encoder)) if wanted else None
-
-
-def _encoded(pictures: Sequence[Pixels], *, encoder: Encoder) -> list[QueryVector]:
-    units = vectors.unit(live_encoders.for_row(encoder).encode(pictures))
-    return [
-        QueryVector.of(unit, length=float(length)) for unit, length in zip(units.vectors, units.lengths, strict=True)
-    ]
+            wanted += encoded([fresh], encoder=encoder)
+    return vectors.combine(wanted, negatives=vectors_of(request.negatives, encoder=encoder)) if wanted else None
 
 
 def _in_detail(
@@ -212,7 +206,7 @@ def _in_detail(
     if request.mode != "same" or fresh is None:
         return None
     with watch.part("encode"):
-        parts = _encoded([box.cut(fresh.pixels) for box in likely_parts(fresh.pixels)], encoder=question.encoder)
+        parts = encoded([box.cut(fresh.pixels) for box in likely_parts(fresh.pixels)], encoder=question.encoder)
     return same.Asked(request, question, parts, fresh)
 
 
@@ -223,27 +217,8 @@ def _decoded(
     if request.file is None and request.region is None and request.mode != "same":
         return None
     with watch.part("decode"):
-        data = _original(pictures[request.wanted[0]]) if request.file is None else request.file
+        data = original(pictures[request.wanted[0]]) if request.file is None else request.file
         return sandbox.query(data, region=request.region, asker=asker())
-
-
-def _original(image: Image) -> bytes:
-    try:
-        return files.original(image.sha256).read_bytes()
-    except FileNotFoundError:
-        raise Conflict("The original file of this picture is missing.", code="original_missing") from None
-
-
-def _stored(ids: Iterable[UUID], *, encoder: Encoder) -> list[QueryVector]:
-    """The vectors of stored pictures, in the order asked for. Raises Conflict where there is none yet."""
-    ordered = list(dict.fromkeys(ids))
-    found = stored.queries(encoder, ordered)
-    for missing in (pk for pk in ordered if pk not in found):
-        failed = EmbeddingJob.objects.filter(image_id=missing, encoder=encoder, state=JobState.FAILED)
-        if failed.exists():
-            raise Conflict("This picture could not be read, so nothing can be compared with it.", code="image_failed")
-        raise Conflict("This picture is still being read; try again in a moment.", code="image_pending")
-    return [found[pk] for pk in ordered]
 
 
 def _judged(
