@@ -21,6 +21,7 @@ from psycopg.conninfo import make_conninfo
 from imagesearch.embedded import roles
 from imagesearch.embedded.process import Service, StartError
 from imagesearch.embedded.roles import OPERATOR, SITE
+from retrieval import whole_files
 
 DATABASE = "imagesearch"
 ORPHAN_SECONDS = 20
@@ -157,7 +158,7 @@ class Postgres:
         if done.returncode:
             said = next((line for line in done.stderr.splitlines() if "rror" in line), "initdb gave no reason")
             raise StartError(f"PostgreSQL's data folder {self.folder} cannot be made: {said}")
-        _write(draft / ACCESS, self._access())
+        whole_files.write(draft / ACCESS, self._access(), mode=0o600)
         draft.rename(self.folder)
 
     def _lock(self) -> None:
@@ -174,7 +175,7 @@ class Postgres:
         if secret not in done.stdout:
             said = next(iter(done.stderr.strip().splitlines()[-1:]), "it gave no reason")
             raise StartError(f"PostgreSQL's data folder {self.folder} cannot be given a password: {said}")
-        _write(self.folder / ACCESS, self._access())
+        whole_files.write(self.folder / ACCESS, self._access(), mode=0o600)
 
     def _clear(self) -> None:
         """End what a killed predecessor left running, then remove its process file.
@@ -215,17 +216,6 @@ def _have_database(connection: psycopg.Connection) -> None:
 
 def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
-
-
-def _write(path: Path, text: str) -> None:
-    """Put the text in the file's place whole, and on the disk, or not at all."""
-    draft = path.with_name(f"{path.name}.new")
-    with draft.open("w") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _as_plain_user(words: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import redis
 
 from imagesearch.embedded.process import Service, StartError
+from retrieval import whole_files
 
 ORPHAN_SECONDS = 10
 
@@ -42,9 +43,7 @@ class Valkey:
     def prepare(self) -> None:
         """Make the folder; end an orphan, which can only be one (``lending``), so that two never write one log."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._private.touch(mode=0o600)
-        self._private.chmod(0o600)
-        self._private.write_text(f"requirepass {self.password}\n")
+        whole_files.write(self._private, f"requirepass {self.password}\n", mode=0o600)
         deadline = time.monotonic() + ORPHAN_SECONDS
         while self.socket.exists() and (ways := [word for word in (self.password, None) if self._lets_in(word)]):
             if time.monotonic() > deadline:

@@ -18,6 +18,7 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
+from retrieval import whole_files
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.spec import EncoderSpec
 from retrieval.errors import InvalidInput, WeightsError
@@ -46,9 +47,7 @@ def write(tensors: Mapping[str, Tensor], path: Path, *, about: Mapping[str, str]
     the range of half precision.
     """
     data = safetensors_bytes({name: _stored(value) for name, value in tensors.items()}, metadata=dict(about))
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    whole_files.write(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse
 from safetensors.numpy import save as serialised
 
+from retrieval import whole_files
 from retrieval.errors import WeightsError
 
 Floats = NDArray[np.float32]
@@ -117,10 +118,7 @@ def write(table: WordTable, path: Path) -> None:
     text = "\n".join(table.words).encode()
     tensors = {name: np.ascontiguousarray(getattr(table, name)) for name in LAYOUT if name != "words"}
     about = {KIND: str(VERSION), "weights_sha256": table.weights_sha256, "about": json.dumps(table.about)}
-    data = serialised({**tensors, "words": np.frombuffer(text, np.uint8)}, metadata=about)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    whole_files.write(path, serialised({**tensors, "words": np.frombuffer(text, np.uint8)}, metadata=about))
 
 
 def read(path: Path) -> WordTable:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from retrieval import whole_files
 from retrieval.training.config import RunConfig
 from retrieval.training.state import Point, State
 
@@ -59,6 +60,4 @@ class Record:
 
 def write(record: Record, path: Path) -> None:
     """Write it as JSON, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(record.to_dict(), indent=1), encoding="utf-8")
-    partial.replace(path)
+    whole_files.write(path, json.dumps(record.to_dict(), indent=1))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
+from retrieval import whole_files
 from retrieval.errors import InvalidInput
 from retrieval.training.recipe import Recipe
 
@@ -46,13 +47,8 @@ class State:
             "average": self.average,
             "curve": [asdict(point) for point in self.curve],
         }
-        partial = path.with_name(path.name + ".partial")
-        try:
-            with partial.open("wb") as file:  # opened here, as torch's own error for a full disk does not say so
-                torch.save(data, file)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_files.replacing(path) as file:  # a file, as torch's own error for a full disk does not say so
+            torch.save(data, file)
 
     def load(self, path: Path) -> None:
         """Take over what ``save`` wrote; raises InvalidInput when it is of another run."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from retrieval import whole_files
 from retrieval.embedding import Encoder, Pixels
 from retrieval.training.augment import plain
 from retrieval.training.stem import Stem
@@ -95,7 +96,5 @@ def _parts(pixels: Pixels) -> Iterator[Pixels]:
 def _keep(vectors: Floats, path: Path) -> None:
     """Write the file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with whole_files.replacing(path) as file:
         np.save(file, vectors)
-    partial.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tomllib
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 from PIL import Image as Picture
 
-from retrieval import live_encoders, tasks
+from retrieval import live_encoders, tasks, whole_files
 from retrieval import training as room
 from retrieval.embedding import checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -216,8 +217,7 @@ def test_pictures_whose_original_vanished_are_left_out(collection, admin):
 
 def test_a_full_disk_at_a_checkpoint_is_the_reason_of_the_failure(collection, admin, monkeypatch):
     row = started(collection, admin)
-    training.KIND.folder_of(row).mkdir(parents=True)
-    (training.KIND.folder_of(row) / "checkpoint.pt.partial").symlink_to("/dev/full")
+    monkeypatch.setattr(whole_files.os, "fdopen", lambda *_: Path("/dev/full").open("wb"))  # noqa: SIM115
     monkeypatch.setattr(tasks, "_publish", lambda task, args: None)
     tasks.long_job("training", str(row.pk))
     row.refresh_from_db()

@@ -12,6 +12,8 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from retrieval import whole_files
+
 
 class Command(BaseCommand):
     """``manage.py collect_static``: part of ``prepare``, apart from it because an image is built without a database."""
@@ -38,7 +40,7 @@ def collect_static() -> bool:
         return False
     stamp.unlink(missing_ok=True)  # until all is there, nothing is
     call_command("collectstatic", verbosity=0, interactive=False, skip_checks=True)
-    stamp.write_text(wanted)
+    whole_files.write(stamp, wanted)
     return True
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from retrieval import whole_files
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
 from retrieval.services.evaluation import calibrations, evaluation
@@ -40,6 +41,6 @@ class Command(BaseCommand):
         except RetrievalError as error:
             raise CommandError(error.message) from error
         if options["file"]:
-            options["file"].write_text(json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n")
+            whole_files.write(options["file"], json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n")
         said = ", ".join(f"{number} {name}" for name, number in found.fitted_on.items())
         self.stdout.write(f"{encoder.name} is calibrated on {said}.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from retrieval import whole_files
 from retrieval.errors import RetrievalError
 from retrieval.evaluation import GROUP_RULES, MEASURES, markdown, plots
 from retrieval.management.bars import Bars
@@ -87,10 +88,10 @@ def _write(result: Result, text: str, options: dict[str, Any]) -> None:
     """Write the files asked for."""
     if options["json"]:
         data = [built.to_dict() for built in result.reports]
-        options["json"].write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
+        whole_files.write(options["json"], json.dumps(data, indent=1, allow_nan=False) + "\n")
     if options["markdown"]:
-        options["markdown"].write_text(text)
+        whole_files.write(options["markdown"], text)
     if options["plots"]:
         options["plots"].mkdir(parents=True, exist_ok=True)
         for name, plot in (("overall", plots.overall_bars), ("classes", plots.class_bars), ("cmc", plots.cmc_curves)):
-            (options["plots"] / f"{name}.svg").write_text(plot(result.reports))
+            whole_files.write(options["plots"] / f"{name}.svg", plot(result.reports))

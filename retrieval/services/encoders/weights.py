@@ -17,7 +17,7 @@ from django.core.validators import slug_re
 from django.db import connection, transaction
 from django.utils import timezone
 
-from retrieval import conf, live_encoders, weight_files
+from retrieval import conf, live_encoders, weight_files, whole_files
 from retrieval.embedding import EncoderSpec, backbones, checkpoint
 from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
 from retrieval.ingest import files
@@ -50,7 +50,8 @@ def fetch(backbone: str, *, progress: Progress, mirror: str = "") -> Path:
     if not (found := _sha256(partial)).startswith(published.sha256_prefix):
         partial.unlink()
         raise WeightsError(f"The download has SHA-256 {found}; expected {published.sha256_prefix}...")
-    return partial.replace(target)
+    whole_files.settle(partial, target)
+    return target
 
 
 def _download(url: str, target: Path, *, progress: Progress) -> None:
@@ -136,7 +137,8 @@ def _copied(source: Path, target: Path) -> Path:
     partial = target.with_name(f"{target.name}.{uuid4().hex}.partial")
     with source.open("rb") as file:
         files.receive(file, partial, most=source.stat().st_size)
-    return partial.replace(target)
+    whole_files.settle(partial, target)
+    return target
 
 
 def _row(name: str, *, spec: EncoderSpec, file: Path | None, state: str = EncoderState.DRAFT) -> Encoder:

@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from psycopg.pq import Conninfo
 
-from retrieval import conf, live_encoders
+from retrieval import conf, live_encoders, whole_files
 from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable
 from retrieval.ingest import files, fingerprint
 from retrieval.models import GOING, ArchiveImport, Collection, Encoder, Image
@@ -65,24 +64,13 @@ def backup(target: Path, *, progress: Progress) -> Manifest:
         raise InvalidInput.of("file", f"{target} exists already; nothing is overwritten.")
     if not target.parent.is_dir():
         raise InvalidInput.of("file", f"There is no folder {target.parent}.")
-    partial = target.with_name(target.name + ".partial")
     try:
-        partial.unlink(missing_ok=True)
-        with purging.paused(), _private(partial) as file, tarfile.open(fileobj=file, mode="w") as archive:
-            manifest = _write(archive, progress=progress)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(target)
+        # Nobody else may read it: it will hold all pictures, and digests of passwords.
+        replacing = whole_files.replacing(target, mode=0o600)
+        with purging.paused(), replacing as file, tarfile.open(fileobj=file, mode="w") as archive:
+            return _write(archive, progress=progress)
     except OSError as error:
         raise InvalidInput.of("file", f"The backup cannot be written: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return manifest
-
-
-def _private(path: Path) -> IO[bytes]:
-    """A new file to write into, which nobody else may read: it will hold all pictures, and digests of passwords."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def restore(source: Path, *, progress: Progress) -> Manifest:
