@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -52,14 +52,18 @@ def fused(question: Question, *, user: Viewer) -> tuple[Ranked, FoundBy]:
     meant = nearest(by_meaning, user=user)
     written = nearest(replace(whole, vector=None, k=BY_WORDS), user=user)
     hits, found = reciprocal_ranks({MEANING: _ids(meant.hits), WORDS: _ids(written.hits)})
-    if (wanted := question.offset + question.k) > len(hits) and len(meant.hits) == BY_MEANING:
-        meant = nearest(replace(by_meaning, k=wanted + BY_WORDS), user=user)
-        rest = _rest(meant.hits, shown=set(found))
-        hits, found = hits + rest, found | {hit.image_id: (MEANING,) for hit in rest}
-    kept: Iterable[Hit] = _best_of_groups(hits) if question.group else hits
+    groups = _groups(hits) if question.group else {}
+    hits = _best_of_groups(hits, groups)
+    page = hits[question.offset : question.offset + question.k]
+    if len(meant.hits) == BY_MEANING:
+        known = replace(
+            by_meaning.filters, exclude=(*question.filters.exclude, *found),
+            exclude_groups=(*question.filters.exclude_groups, *set(groups.values())),
+        )  # fmt: skip
+        page += _rest(replace(question, filters=known, min_score=None), after=len(hits), user=user)
+    found |= {hit.image_id: (MEANING,) for hit in page if hit.image_id not in found}
     if (least := question.min_score) is not None:
-        kept = takewhile(lambda hit: hit.score >= least, kept)
-    page = list(islice(kept, question.offset, wanted))
+        page = list(takewhile(lambda hit: hit.score >= least, page))
     return Ranked(page, exact=meant.exact and written.exact, candidates=meant.candidates), found
 
 
@@ -71,17 +75,24 @@ def _ids(hits: Sequence[Hit]) -> list[UUID]:
     return [hit.image_id for hit in hits]
 
 
-def _rest(hits: Sequence[Hit], *, shown: set[UUID]) -> list[Hit]:
-    """What follows by meaning alone, with the scores that its ranks give."""
-    best = 2 / (SMOOTHING + 1)
-    ranked = [(hit.image_id, 1 / (SMOOTHING + rank) / best) for rank, hit in enumerate(hits, 1)]
-    return [_hit(image_id, score) for image_id, score in ranked if image_id not in shown]
+def _rest(question: Question, *, after: int, user: Viewer) -> list[Hit]:
+    """What of the page follows so many hits, by meaning alone; its scores are those of ranks behind all fused ones."""
+    first, end = max(0, question.offset - after), question.offset + question.k - after
+    if end <= first:
+        return []
+    best, behind = 2 / (SMOOTHING + 1), max(BY_MEANING, BY_WORDS) + 1
+    found = nearest(replace(question, offset=first, k=end - first), user=user).hits
+    return [_hit(hit.image_id, 1 / (SMOOTHING + rank) / best) for rank, hit in enumerate(found, behind + first)]
 
 
-def _best_of_groups(hits: Sequence[Hit]) -> list[Hit]:
+def _groups(hits: Sequence[Hit]) -> dict[UUID, str]:
+    """The groups of those that are in one."""
+    rows = Image.objects.filter(pk__in=_ids(hits)).exclude(group_key="")
+    return dict(rows.values_list("pk", "group_key"))
+
+
+def _best_of_groups(hits: Sequence[Hit], groups: Mapping[UUID, str]) -> list[Hit]:
     """The first of each group, chosen last: each ranking alone would choose another picture of it."""
-    ids = [hit.image_id for hit in hits]
-    groups = dict(Image.objects.filter(pk__in=ids).exclude(group_key="").values_list("pk", "group_key"))
     first: dict[str | UUID, Hit] = {}
     for hit in hits:
         first.setdefault(groups.get(hit.image_id, hit.image_id), hit)

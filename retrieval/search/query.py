@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Expression, FloatField, QuerySet, TextField, Value, Window
+from django.db.models import Expression, F, FloatField, QuerySet, TextField, Value, Window
 from django.db.models.functions import Cast, Coalesce, NullIf, RowNumber
 from psycopg.errors import QueryCanceled
 
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
 SECONDS = 5
-# The longest list HNSW keeps while it searches; whoever wants more is answered by the exact scan.
+# The longest list HNSW keeps while it searches.
 WIDEST = 1_000
-# So many of the nearest by cosine are ranked again by another measure.
+# So many are taken from the index for every page of an answer, as a part of them is not always the first of them; what
+# comes after them is found by the exact scan. A page of its largest size is one of the index.
+TAKEN = 200
+# So many of the nearest by cosine are ranked again by another measure, or narrowed to one picture per group.
 RERANKED = 400
 # So many of the nearest by bits are ranked again by halves: of compact-v1's 256 bits 800 hold 97 % of the ten nearest
 # among 34,000 pictures, 400 hold 96 %.
 RERANKED_BITS = 800
-# One picture per group: so many times more are fetched before the exact scan has to decide.
-PER_GROUP = 4
 # So many of the nearest tell whether anything looks like the query at all.
 FIRST = 5
 # Inside an index scan a filter throws results away. Up to so many times more candidates the exact scan is both quicker
@@ -100,12 +101,15 @@ class Ranked:
 
 
 Row = tuple[UUID, float]
+ROW = ("image_id", "distance")
 
 
 def nearest(question: Question, *, user: Viewer) -> Ranked:
     """Return the ``k`` nearest pictures after ``offset`` among those the person may see; fewer only if there are fewer.
 
-    Raises Unavailable (code search_timeout) when all of it takes the database longer than 5 s.
+    Pages of one question repeat no picture and leave none out while nothing changes. Each is sorted in itself; behind
+    what the index gave comes what it missed. Raises Unavailable (code search_timeout) when all of it takes the database
+    longer than 5 s.
     """
     bound, found = conf.get().exact_candidates, None
     with bounded() as only_what_is_left:
@@ -116,42 +120,65 @@ def nearest(question: Question, *, user: Viewer) -> Ranked:
             only_what_is_left()
         rows = exact(question, sought) if found is None else found
     first = () if question.offset else tuple(image_id for image_id, _ in rows[:FIRST])
+    rows.sort(key=_nearer)
     return Ranked(_hits(question, rows), exact=found is None, candidates=sought.candidates, first=first)
 
 
-def exact(question: Question, sought: Scope) -> list[Row]:
-    """Rank every row of the scope. Adding 0 keeps the planner from an index that finds only most of them."""
+def exact(question: Question, sought: Scope, *, after: Sequence[UUID] = ()) -> list[Row]:
+    """Rank every row of the scope. Adding 0 keeps the planner from an index that finds only most of them.
+
+    ``after``: what stands before, which is left out, with its groups where groups are asked for.
+    """
     rows = sought.rows.annotate(distance=question.distance + Value(0.0, FloatField()))
     if question.group:
+        shown = Embedding.objects.filter(image_id__in=after).values_list(_group(), flat=True)
         order = ["distance", "image_id"]
         best = Window(RowNumber(), partition_by=_group(), order_by=order)
+        rows = rows.annotate(group=_group()).exclude(group__in=list(shown))
         rows = rows.annotate(place=best).filter(place=1)
+    elif after:
+        rows = rows.exclude(image_id__in=after)
     ordered = rows.order_by("distance", "image_id").values_list("image_id", "distance")
-    return list(ordered[question.offset : question.offset + question.k])
+    first = max(0, question.offset - len(after))
+    return list(ordered[first : max(0, question.offset + question.k - len(after))])
 
 
 def approximate(question: Question, sought: Scope) -> list[Row] | None:
-    """Rank what the index finds; None when the exact scan is better, no index is sound, or it gave too few."""
-    wanted = question.offset + question.k
+    """Rank what the index finds, and behind it the rest; None when the exact scan is better or no index is sound.
+
+    However a page lies, the same rows are taken from the index.
+    """
     index = indexes.usable(question.encoder)
     if question.vector is None or index is None:
-        return None
-    pool = _pool(question, wanted, kind=index.kind)
-    if pool > WIDEST:
         return None
     share = sought.candidates / max(1, index.rows)
     if share < UNFILTERED and not sought.more and sought.candidates <= FILTERED_EXACT * conf.get().exact_candidates:
         return None
-    _widen(max(list_length(index.rows, share=share), pool))
+    taken = _taken(question, kind=index.kind)
+    _widen(max(list_length(index.rows, share=share), taken))
     near = _by_index(question, question.vector, rows=sought.rows, kind=index.kind)
-    found = _grouped(near, pool) if question.group else list(near.values_list("image_id", "distance")[:pool])
-    ordered = sorted(found, key=lambda row: (row[1], row[0]))
-    return ordered[question.offset : wanted] if _enough(ordered, wanted) else None
+    found = list(near.annotate(group=_group() if question.group else F("image_id")).values_list(*ROW, "group")[:taken])
+    return _page(question, sought, found) if _enough(found, min(taken, sought.candidates)) else None
 
 
-def _enough(found: list[Row], wanted: int) -> bool:
-    """Whether the index gave what was asked for; where it did not, the exact scan tells if there is more."""
-    return len(found) >= wanted
+def _page(question: Question, sought: Scope, found: Sequence[tuple[UUID, float, str]]) -> list[Row]:
+    """The page of what the index found, the best of each group, and of the rest where it ends before the page does."""
+    best: dict[str, Row] = {}
+    for image_id, distance, group in sorted(found, key=_nearer):
+        best.setdefault(group, (image_id, distance))
+    ordered, wanted = list(best.values()), question.offset + question.k
+    rest = exact(question, sought, after=[image_id for image_id, _ in ordered]) if wanted > len(ordered) else []
+    return ordered[question.offset : wanted] + rest
+
+
+def _nearer(row: Sequence[Any]) -> tuple[float, UUID]:
+    """Sorts rows nearest first, ties by id."""
+    return row[1], row[0]
+
+
+def _enough(found: Sized, there: int) -> bool:
+    """Whether the index gave what is there; where it did not, the exact scan is better for every page."""
+    return len(found) >= there
 
 
 def _by_index(question: Question, vector: QueryVector, *, rows: QuerySet[Embedding], kind: IndexKind) -> QuerySet[Any]:
@@ -178,27 +205,17 @@ def list_length(rows: int, *, share: float = 1) -> int:
     return min(WIDEST, max(40, round(length)))
 
 
-def _pool(question: Question, wanted: int, *, kind: IndexKind) -> int:
-    """How many to take from the index, so that after ranking again or grouping enough are left."""
-    reranked = RERANKED_BITS if kind == IndexKind.BITS else RERANKED
-    pool = wanted if _in_order(question, kind) else max(reranked, 2 * wanted)
-    return max(RERANKED, PER_GROUP * pool) if question.group else pool
+def _taken(question: Question, *, kind: IndexKind) -> int:
+    """How many to take from the index, so that after ranking again or grouping the first are right."""
+    if kind == IndexKind.BITS:
+        return RERANKED_BITS
+    return RERANKED if question.group or not _in_order(question, kind) else TAKEN
 
 
 def _group() -> Expression:
     """A picture's group; one without a group is its own."""
     alone = Cast("image_id", TextField())
     return Coalesce(NullIf("image__group_key", Value("")), alone, output_field=TextField())
-
-
-def _grouped(near: QuerySet[Any], pool: int) -> list[Row]:
-    """The best of each group among the nearest."""
-    best: dict[str, Row] = {}
-    rows = near.annotate(group=_group()).values_list("image_id", "distance", "group")[:pool]
-    for image_id, distance, group in rows:
-        row = (image_id, distance)
-        best[group] = min(best.get(group, row), row, key=lambda each: (each[1], each[0]))
-    return list(best.values())
 
 
 def _hits(question: Question, rows: Iterable[Row]) -> list[Hit]:

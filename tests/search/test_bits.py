@@ -89,7 +89,7 @@ def test_fewer_that_are_ranked_again_find_less(encoder, filled, small, monkeypat
     """The control: with no more than ten taken by bits, some of the ten nearest are missed."""
     collection, _, raw = filled
     index(by_bits(encoder))
-    monkeypatch.setattr(query, "_pool", lambda question, wanted, kind: wanted)
+    monkeypatch.setattr(query, "_taken", lambda question, kind: question.k)
     right = 0
     for row in raw[:20]:
         question = Question(encoder, asked(row), k=10)

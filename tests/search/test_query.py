@@ -199,7 +199,8 @@ def test_an_index_that_gives_too_few_is_followed_by_the_exact_search(collection,
     starved = query.approximate
     monkeypatch.setattr(query, "MOST_VISITED", 1)
     monkeypatch.setattr(query, "list_length", lambda rows, share: 1)
-    monkeypatch.setattr(query, "_pool", lambda question, wanted, kind: 1)
+    monkeypatch.setattr(query, "_taken", lambda question, kind: 1)
+    monkeypatch.setattr(query, "_enough", lambda found, there: len(found) >= 50)
     sought = scope.resolve(Filters(), encoder=encoder, user=collection.owner, bound=20)
     assert starved(Question(encoder, asked(raw[0]), k=50), sought) is None
     got = nearest(Question(encoder, asked(raw[0]), k=50), user=collection.owner)
@@ -225,7 +226,8 @@ def test_without_the_wider_scan_a_filter_starves_the_index(collection, encoder, 
     with monkeypatch.context() as patch:
         patch.setattr(query, "_widen", lambda length: None)
         assert count() == (10, True)
-        patch.setattr(query, "_enough", lambda found, wanted: True)
+        patch.setattr(query, "_enough", lambda found, there: True)
+        patch.setattr(query, "exact", lambda question, sought, after=(): [])
         few, exact = count()
         assert few < 10
         assert not exact
