@@ -216,6 +216,7 @@ SENTENCES = {
     "unavailable": gettext_noop("A part of the system is not there just now. Please try again in a moment."),
     "unexpected": gettext_noop("Something went wrong that nobody expected; the log says more."),
     "unknown_compression": gettext_noop("The file in the archive is packed in an unknown way."),
+    "unknown_field": gettext_noop("There is no field of this name."),
     "unreadable_file": gettext_noop("The file cannot be read."),
     "unsafe_name": gettext_noop("The name of the file leads out of the archive."),
     "unsupported_media_type": gettext_noop("A body of this kind is not read here."),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from django.http import QueryDict
@@ -15,9 +16,10 @@ from rest_framework.views import APIView
 
 from retrieval import conf
 from retrieval.api.auth import CHALLENGE, MayCall
-from retrieval.api.pagination import CursorPages
+from retrieval.api.pagination import PARAMETERS, CursorPages
 from retrieval.api.parsers import JsonParser
 from retrieval.api.schema import Schema
+from retrieval.api.serializers.fields import Input, refuse_repeated, refuse_unknown
 from retrieval.errors import InvalidInput, TooLarge
 from retrieval.services.people import limits
 
@@ -54,6 +56,7 @@ class ApiView(APIView):
 
     ``visitors``: open without an account where public search is on. ``reads_by_post``: a POST that changes nothing.
     ``largest_file``: the field of ``conf.Limits`` that bounds an uploaded file. ``more_failures``: for the description.
+    ``lists``: GET answers in pages. ``queries``: by method, what the query of the address may hold beside those.
     """
 
     permission_classes = [MayCall]
@@ -67,6 +70,8 @@ class ApiView(APIView):
     reads_by_post = False
     largest_file = ""
     more_failures: frozenset[int] = frozenset()
+    lists = False
+    queries: Mapping[str, type[Input]] = MappingProxyType({})
 
     @classmethod
     def most(cls, content_type: str) -> int:
@@ -74,6 +79,11 @@ class ApiView(APIView):
         form = bool(cls.largest_file) and content_type.startswith("multipart/")
         limits = conf.get().limits
         return limits.json_bytes + (getattr(limits, cls.largest_file) if form else 0)
+
+    @property
+    def _called(self) -> str:
+        """The method that answers: HEAD is GET without its body."""
+        return "GET" if self.request.method == "HEAD" else str(self.request.method)
 
     @property
     def person(self) -> User:
@@ -87,11 +97,21 @@ class ApiView(APIView):
         return limits.address_of(meta.get("REMOTE_ADDR", ""), forwarded=meta.get("HTTP_X_FORWARDED_FOR", ""))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse a body that is too large before anything reads it, then check who calls."""
+        """Refuse a body that is too large before anything reads it, then check who calls, then what for."""
         self._refuse_large_body(request)
         super().initial(request, *args, **kwargs)
         if request.META.get(UNREAD):
             raise TooLarge("This is more than you may send here.", code="body_too_large")
+        self.check_query(request)
+
+    def check_query(self, request: Request) -> None:
+        """Refuse what the query of the address holds beyond what this call knows. Raises InvalidInput."""
+        if not hasattr(self, self._called.lower()):
+            return  # answered by 405
+        kind = self.queries.get(self._called)
+        known = [*(kind().fields if kind else ()), *(PARAMETERS if self.lists and self._called == "GET" else ())]
+        refuse_unknown(request.query_params, known=known)
+        refuse_repeated(request.query_params, names=PARAMETERS)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """Say that no cache may keep the answer."""
@@ -102,6 +122,14 @@ class ApiView(APIView):
     def get_authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         """What a 401 asks for, also where a call has no authentication of its own."""
         return CHALLENGE
+
+    def asked(self, request: Request) -> dict[str, Any]:
+        """Return the validated query of the address without page and size; what is left blank counts as absent."""
+        said = QueryDict(mutable=True)
+        for name, texts in request.query_params.lists():
+            if (stated := [text for text in texts if text.strip()]) and name not in PARAMETERS:
+                said.setlist(name, stated)
+        return checked(self.queries[self._called], said)
 
     def page(self, rows: QuerySet[Any], kind: type[Serializer[Any]]) -> Response:
         """Answer with one page of a list."""
@@ -122,17 +150,11 @@ class ApiView(APIView):
             raise TooLarge(f"The request has more than {limit} bytes.", code="body_too_large")
 
 
-def asked(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    """Return the validated query of the address; a parameter that is left blank counts as absent."""
-    said = QueryDict(mutable=True)
-    for name, texts in request.query_params.lists():
-        if stated := [text for text in texts if text.strip()]:
-            said.setlist(name, stated)
-    return checked(kind, said)
+def checked(kind: type[Input], data: Any, *, partial: bool = False) -> dict[str, Any]:
+    """Return the validated input.
 
-
-def checked(kind: type[Serializer[Any]], data: Any, *, partial: bool = False) -> dict[str, Any]:
-    """Return the validated input. Raises DRF's ValidationError naming the fields, InvalidInput for an empty change."""
+    Raises DRF's ValidationError naming the fields, InvalidInput for an unknown field and for an empty change.
+    """
     serializer = kind(data=data, partial=partial)
     serializer.is_valid(raise_exception=True)
     found: dict[str, Any] = serializer.validated_data

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 200
+PARAMETERS = ("cursor", "page_size")
 # A title has 300 characters of at most six bytes each as JSON, and beside it an id; Base64 makes four bytes of three.
 LONGEST_CURSOR = 3_000
 

@@ -11,6 +11,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiResponse
 from rest_framework import serializers
 
+from retrieval.api.serializers.fields import Input
+
 WAITING = {429, 503, 507}
 
 
@@ -39,6 +41,16 @@ class Schema(AutoSchema):
                 body["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
             bodies.setdefault(str(status), body)
         return bodies
+
+    def get_override_parameters(self) -> list[Any]:
+        """The parameters that the view knows for this method."""
+        kind = getattr(self.view, "queries", {}).get(self.method)
+        return [kind] if kind else []
+
+    def _map_basic_serializer(self, serializer: Any, direction: Direction) -> dict[str, Any]:
+        """Say of what is sent that it may hold nothing else."""
+        found: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        return {**found, "additionalProperties": False} if isinstance(serializer, Input) else found
 
     def failures(self) -> set[int]:
         """The statuses of failure that this call may answer with."""

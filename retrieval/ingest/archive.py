@@ -20,6 +20,8 @@ from retrieval.ingest.clutter import is_clutter
 ENCRYPTED = 0x1
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 NAME_LENGTH = 500
+# A member of this name tells of the others, in its folder and below; the outermost one is taken.
+TABLE = "metadata.csv"
 # Zero width non-joiner and joiner are parts of words.
 JOINERS = "\u200c\u200d"
 LOCAL_HEADER = 30
@@ -74,6 +76,9 @@ class PictureArchive:
         self._entries = [
             (info, name) for info, name in named if not name.endswith("/") and not is_clutter(_parts(name))
         ]
+        tables = [entry for entry in self._entries if _parts(entry[1])[-1].lower() == TABLE]
+        self._table = min(tables, key=lambda entry: len(_parts(entry[1])), default=None)
+        self._entries = [entry for entry in self._entries if entry is not self._table]
         try:
             self._check_entries(infos)
         except RetrievalError:
@@ -90,6 +95,25 @@ class PictureArchive:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._zip.close()
+
+    @property
+    def names(self) -> list[str]:
+        """The paths of all members, as display text."""
+        return [_shown(name) for _, name in self._entries]
+
+    def table(self) -> tuple[str, bytes] | None:
+        """Return the table that tells of the members, after its folder; None when there is none.
+
+        Raises UnsupportedPicture and TooLarge when it cannot be read.
+        """
+        if self._table is None:
+            return None
+        info, name = self._table
+        _check_member(info, name)
+        try:
+            return name[: -len(TABLE)], self._read(info)
+        except DAMAGE:
+            raise UnsupportedPicture("This member of the archive is damaged.", code="member_damaged") from None
 
     def members(self, *, start: int = 0) -> Iterator[Member]:
         """Yield the members in order from position ``start``; one that is refused carries its reason.

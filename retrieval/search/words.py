@@ -6,10 +6,12 @@ import functools
 import operator
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from django.contrib.postgres.search import SearchQuery, SearchQueryCombinable, SearchRank
 from django.db.models import Case, Expression, F, FloatField, Func, Q, TextField, Value, When
+from django.db.models.functions import Least
 from django.db.models.lookups import IContains
 
 from retrieval.errors import InvalidInput
@@ -24,7 +26,9 @@ MOST_WORDS = 50
 # What divides words in file names, as ``retrieval_words`` has it; between letters they do so in a query as well.
 DIVIDERS, BETWEEN_LETTERS = re.compile(r"[./\\_-]+"), re.compile(r"(?<=\w)[./\\_-]+(?=\w)|_+")
 JOINERS = dict.fromkeys((0x200C, 0x200D))
-SIGNS = re.compile(r'"|(?:^|\s)-|\bor\b', re.IGNORECASE)
+# A word, or words in quotes, that a picture must not have; and what stands between words of which one is enough.
+MINUS = re.compile(r'(?<!\S)-(?:"([^"]*\w[^"]*)"|(?=\w)(\S+))')
+OR = re.compile(r"(?<!\S)or(?!\S)", re.IGNORECASE)
 NOTHING_BETWEEN = re.compile(r"-(?:[\W_]*-)+")
 
 
@@ -48,39 +52,61 @@ def composed(text: str) -> str:
 
 
 def listed(text: str) -> Q:
-    """Return the condition on ``Image`` rows to have these words: all as in a search, unless signs say something else.
-
-    Quotes, "or" and a hyphen before a word have their meaning of web search.
-    """
-    found = _words(text)
-    if SIGNS.search(text) or not 0 < len(found) <= MOST_WORDS:
+    """Return the condition on ``Image`` rows to have these words, as in a search; in quotes they are phrases."""
+    positive, avoided = signed(text)
+    if '"' in text or not 0 < len(_words(text)) <= MOST_WORDS:
         return Q(words=forgiving(text))
-    return Words.of(text).condition(of="")
+    condition = Words.of(positive).condition(of="") if _words(positive) else Q()
+    for each in avoided:
+        condition &= ~Words.of(each).condition(of="")
+    return condition
+
+
+def signed(text: str) -> tuple[str, tuple[str, ...]]:
+    """Take a text apart: what is looked for, and each of what is to be avoided (``-word``, ``-"two words"``)."""
+    return MINUS.sub(" ", text), tuple(quoted or word for quoted, word in MINUS.findall(text))
 
 
 @dataclass(frozen=True)
 class Words:
-    """All must be in a picture's title, tags or caption.
+    """All must be in a picture's title, tags or caption; or else all of one of the ``others``.
 
     ``prefixes`` begin a word there or have the English stem of one; ``parts`` are anywhere.
     """
 
     prefixes: tuple[str, ...]
     parts: tuple[str, ...]
+    others: tuple[Words, ...] = ()
 
     @classmethod
     def of(cls, text: str) -> Words:
-        """Take a text apart at spaces and dividers. Raises InvalidInput for no letter or digit, or too many words."""
-        words = _words(text)
-        if not words:
+        """Take a text apart at "or", spaces and dividers.
+
+        Raises InvalidInput for no letter or digit, or too many words.
+        """
+        sides = [words for side in OR.split(text) if (words := _words(side))] or [_words(text)]
+        if not sides[0]:
             raise InvalidInput.of("text", "Write at least one word.")
-        if len(words) > MOST_WORDS:
+        if sum(map(len, sides)) > MOST_WORDS:
             raise InvalidInput.of("text", f"Write at most {MOST_WORDS} different words.")
+        first, *others = (cls._all(words) for words in sides)
+        return replace(first, others=tuple(others))
+
+    @classmethod
+    def _all(cls, words: Sequence[str]) -> Words:
         parts = tuple(word for word in words if UNSPACED.search(word))
         return cls(tuple(word for word in words if word not in parts), parts)
 
     def condition(self, *, of: str = "image__") -> Q:
         """The condition on ``Embedding`` rows, or on others; ``of`` leads from them to the picture."""
+        return functools.reduce(operator.or_, (side._condition(of) for side in (self, *self.others)))
+
+    def distance(self) -> Expression:
+        """1 / (1 + rank): small for pictures that have the words often and in their titles; between 0 and 1."""
+        sides = [side._distance() for side in (self, *self.others)]
+        return Least(*sides) if self.others else sides[0]
+
+    def _condition(self, of: str) -> Q:
         condition = Q(**{f"{of}words": self._query()}) if self.prefixes else Q()
         for part in self.parts:
             anywhere = Q()
@@ -89,8 +115,7 @@ class Words:
             condition &= anywhere
         return condition
 
-    def distance(self) -> Expression:
-        """1 / (1 + rank): small for pictures that have the words often and in their titles; between 0 and 1."""
+    def _distance(self) -> Expression:
         terms: list[Expression] = [Value(1.0, FloatField())]
         if self.prefixes:
             # Apart: PostgreSQL takes a beginning and a stem of the same letters for one, and ranks by the stem alone.

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from retrieval import conf
-from retrieval.models import Image, Membership
+from retrieval import conf, live_encoders
+from retrieval.models import Encoder, Image, Membership
 from retrieval.services.images import addresses
 from tests.elsewhere import allow_only_it, serving
 from tests.factories import CollectionFactory, EncoderFactory
+from tests.web.library import MeanColour, put
 
-BASE = "/api/v1/images/"
+BASE, SEARCH = "/api/v1/images/", "/api/v1/search/"
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,14 @@ def web(monkeypatch, picture):
     with serving() as site:
         site.pages["/robin.png"] = picture().getvalue()
         yield site
+
+
+@pytest.fixture
+def searchable(client, collection, monkeypatch):
+    """A picture that every search by look finds."""
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: MeanColour())
+    Encoder.objects.update(dimension=3)
+    return put(collection, "red", encoder=Encoder.objects.get())
 
 
 def send(client, collection, url, *, form=False, key="", **fields):
@@ -96,6 +105,28 @@ def test_exactly_one_of_file_and_address(client, collection, picture, fields, wr
 def test_json_needs_the_address(client, collection):
     answer = client.post(BASE, {"collection": str(collection.pk)}, format="json")
     assert error(answer) == (400, "invalid_input", {"url"})
+
+
+@pytest.mark.parametrize("kind", ["json", "multipart"])
+def test_a_search_by_an_address_finds_what_a_search_by_its_file_finds(client, searchable, web, picture, kind):
+    by_file = client.post(SEARCH, {"file": picture()}, format="multipart").json()
+    answer = client.post(SEARCH, {"url": f"{web.address}/robin.png"}, format=kind)
+    assert answer.status_code == 200, answer.content
+    body = answer.json()
+    assert body["query"] == by_file["query"] == {"kind": "file", "region": None}
+    assert [hit["image"]["id"] for hit in body["results"]] == [str(searchable.pk)]
+
+
+def test_a_search_by_an_address_is_as_careful_as_an_upload(client, calls, settings, web, picture):
+    inside = client.post(SEARCH, {"url": "http://10.0.0.1/"}, format="json")
+    assert error(inside) == (400, "url_not_allowed", {"url"})
+    both = client.post(SEARCH, {"file": picture(), "url": f"{web.address}/robin.png"}, format="multipart")
+    assert error(both) == (400, "invalid_input", {"url"})
+    settings.IMAGESEARCH = replace(conf.get(), public_search=True)
+    visitor = calls().post(SEARCH, {"url": f"{web.address}/robin.png"}, format="json")
+    assert error(visitor)[:2] == (403, "forbidden")
+    settings.IMAGESEARCH = replace(conf.get(), fetch=False)
+    assert error(client.post(SEARCH, {"url": f"{web.address}/robin.png"}, format="json"))[1] == "fetching_off"
 
 
 INSIDE = [
@@ -158,7 +189,7 @@ def test_what_is_fetched_goes_through_the_same_gate(client, collection, web, con
     web.pages |= {"/page": b"<html>secret</html>", "/empty": b"", "/big": b"x" * 5000}
     assert send(client, collection, f"{web.address}/page").status_code == 415
     assert send(client, collection, f"{web.address}/empty").status_code == 415
-    assert error(send(client, collection, f"{web.address}/gone")) == (400, "url_unreachable", {"url"})
+    assert error(send(client, collection, f"{web.address}/gone")) == (400, "url_not_allowed", {"url"})
     configure(image_bytes=1000)
     answer = send(client, collection, f"{web.address}/big")
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "image_too_large")

@@ -125,6 +125,13 @@ def test_a_region_comes_as_an_object_or_as_its_text(client, picture):
     assert answer.json()["query"]["region"] == region
 
 
+def test_two_files_are_one_query_of_two_pictures(client, picture):
+    answer = client.post(URL, {"file": [picture(), picture((1, 2, 3))]}, format="multipart")
+    assert answer.json()["query"]["kind"] == "several"
+    eleven = client.post(URL, {"file": [picture() for _ in range(11)]}, format="multipart")
+    assert list(eleven.json()["error"]["fields"]) == ["file"]
+
+
 def test_words_alone_and_words_that_narrow(client, four, picture):
     assert set(ids(client.post(URL, {"text": "blue"}, format="json"))) == {str(four[2].pk), str(four[3].pk)}
     both = client.post(URL, {"file": picture(), "text": "two"}, format="multipart")

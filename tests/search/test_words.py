@@ -89,6 +89,13 @@ def test_title_before_tags_before_caption(find):
         ("castles", {0, 1, 2}),
         ("runs", {8}),
         ("grasses hat", {8}),
+        ("red OR hat", {0, 8, 9}),
+        ("red castle or running hat", {0, 8}),
+        ("城堡 or タワー", {3, 4, 6}),
+        ("red or", {0}),
+        ("or red", {0}),
+        ("or", set()),
+        ("harbor", set()),
     ],
 )
 def test_what_is_found(find, text, rows):
@@ -105,7 +112,8 @@ def test_dividers_divide_and_joiners_join_on_both_sides(find, text, rows):
 
 
 @pytest.mark.parametrize(
-    "text", ["castle", "RED cast", "城堡", "タワー", "sunset-at_sea.jpg", *(text for text, _ in DIVIDED)]
+    "text",
+    ["castle", "RED cast", "城堡", "タワー", "sunset-at_sea.jpg", "cast OR run", "or", *(text for text, _ in DIVIDED)],
 )
 def test_a_list_finds_what_a_search_finds(find, text):
     titles = [TEXTS[row]["title"] for row in find(text)]
@@ -113,7 +121,17 @@ def test_a_list_finds_what_a_search_finds(find, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "count"), [('"two hats"', 1), ('"hats two"', 0), ("hill -castle", 1), ("red or hat", 3)]
+    ("text", "count"),
+    [
+        ('"two hats"', 1),
+        ('"hats two"', 0),
+        ("hill -castle", 1),
+        ("red or hat", 3),
+        ("hill -cast", 1),
+        ("-castle", len(TEXTS) - 3),
+        ("hat or cast -red", 4),
+        ("山上 or 北京 -北京", 1),
+    ],
 )
 def test_signs_of_web_search_count_in_a_list(find, text, count):
     assert Image.objects.filter(words.listed(text)).count() == count
@@ -130,6 +148,10 @@ def test_the_word_itself_comes_before_its_other_forms(find):
 def test_stems_make_no_phrases(find):
     assert [image.title for image in listed('"two hats"')] == ["Two hats"]
     assert listed('"hats two"') == []
+
+
+def test_what_is_to_be_avoided_is_a_word_or_words_in_quotes():
+    assert words.signed('red -hat -"two  words" a-b - c') == ("red     a-b - c", ("hat", "two  words"))
 
 
 def test_text_without_a_word_is_refused():

@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from retrieval import conf
-from retrieval.errors import Forbidden, NotFound, StorageFull, TooLarge, UnsupportedPicture
+from retrieval.errors import Forbidden, InvalidInput, NotFound, StorageFull, TooLarge, UnsupportedPicture
 from retrieval.ingest import sandbox, store
 from retrieval.models import ArchiveImport, EmbeddingJob, Image, ImportIssue
 from retrieval.services.images import archives, imports, leftovers
@@ -380,3 +380,31 @@ def test_it_shows_signs_of_life_while_pictures_are_waited_for(collection, decode
     monkeypatch.setattr(sandbox, "begin_upload", lambda data, asker: future)
     assert numbers(ran(job)) == ("done", 1, 0, 1, 0)
     assert len(noted) > 3
+
+
+def told(*rows):
+    return ("top/metadata.csv", "\n".join(["file_name,title,tags,group_key", *rows]).encode())
+
+
+def test_a_table_in_an_archive_tells_of_its_pictures(collection):
+    (_, first), (_, second) = pictures(2)
+    members = [("top/a.jpg", first), told("in/b.jpg,Second,x,pair", "a.jpg,,,pair"), ("top/in/b.jpg", second)]
+    assert numbers(ran(started(collection, *members))) == ("done", 2, 2, 0, 0)
+    rows = Image.objects.order_by("title").values_list("title", "tags", "group_key")
+    assert list(rows) == [("Second", ["x"], "pair"), ("a", [], "pair")]
+
+
+@pytest.mark.parametrize("row", ["gone.jpg,,,g", f"a.jpg,,,{'g' * 201}", "a.jpg"])
+def test_a_table_that_does_not_fit_is_refused_before_anything_is_kept(collection, incoming, row):
+    with pytest.raises(InvalidInput, match="table"):
+        started(collection, ("top/a.jpg", pictures(1)[0][1]), told(row))
+    assert not ArchiveImport.objects.exists()
+    assert not list(incoming.glob("*.zip"))
+
+
+def test_a_damaged_table_is_refused(collection):
+    data = bytearray(zipped(("a.jpg", b"x"), ("metadata.csv", b"file_name,title\na.jpg,letters")).getvalue())
+    at = data.index(b"letters")
+    data[at] ^= 1
+    with pytest.raises(UnsupportedPicture, match="damaged"):
+        archives.start(io.BytesIO(bytes(data)), name="a.zip", user=collection.owner, collection=collection)

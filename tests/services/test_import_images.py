@@ -54,6 +54,30 @@ def test_a_folder_becomes_a_collection(folder, admin):
     assert EmbeddingJob.objects.count() == 3
 
 
+def test_the_pictures_of_a_folder_become_a_group_where_that_is_asked_for(folder, admin):
+    run(folder, group_by_folder=True)
+    assert dict(Image.objects.values_list("title", "group_key")) == {"a": "", "b": "deep/er", "c": "deep"}
+
+
+def test_a_table_says_more_than_the_folders(folder, admin, tmp_path):
+    table = tmp_path / "said.csv"
+    table.write_text("file_name,title,tags,group_key\ndeep/c.jpg,Sea,blue,g1\na.jpg,,,g1\n")
+    run(folder, table=table, tag_by_folder=True, group_by_folder=True)
+    rows = {title: (tags, group) for title, tags, group in Image.objects.values_list("title", "tags", "group_key")}
+    assert rows == {"a": ([], "g1"), "b": (["deep", "er"], "deep/er"), "Sea": (["deep", "blue"], "g1")}
+
+
+@pytest.mark.parametrize(("text", "told"), [("file_name,title\ngone.jpg,x", "gone.jpg"), ("title\nx", "file_name")])
+def test_a_table_that_does_not_fit_is_refused_before_anything_is_read(folder, admin, tmp_path, text, told):
+    table = tmp_path / "said.csv"
+    table.write_text(text)
+    with pytest.raises(CommandError, match=told):
+        run(folder, table=table)
+    with pytest.raises(CommandError, match="No such file"):
+        run(folder, table=tmp_path / "none.csv")
+    assert not Image.objects.exists()
+
+
 def test_folders_become_tags_where_that_is_asked_for(folder, admin):
     run(folder, tag_by_folder=True)
     assert dict(Image.objects.values_list("title", "tags")) == {"a": [], "b": ["deep", "er"], "c": ["deep"]}

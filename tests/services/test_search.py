@@ -144,6 +144,15 @@ def test_several_pictures_and_those_to_avoid(images, collection):
     assert (mixed.query_kind, titles(mixed)[0]) == ("several", "red")
 
 
+def test_several_files_are_looked_for_together(images, collection):
+    answer = ask(collection.owner, file=picture("red"), more_files=(picture("green"),))
+    assert answer.query_kind == "several"
+    as_stored = ask(collection.owner, positives=(images["red"].pk, images["green"].pk))
+    assert titles(answer) == titles(as_stored)
+    assert score_of(answer, "green") == pytest.approx(score_of(as_stored, "green"), abs=1e-3)
+    assert score_of(answer, "green") > score_of(ask(collection.owner, file=picture("red")), "green")
+
+
 def test_words_alone_and_words_that_narrow(images, collection):
     alone = ask(collection.owner, text="re")
     assert (alone.query_kind, titles(alone), alone.candidates) == ("text", ["red"], 1)
@@ -299,6 +308,8 @@ NAN, INFINITE = float("nan"), float("inf")
         ("exclude", {"exclude": SOME}),
         ("region", {"region": Region(0, 0, 0.5, 0.5)}),
         ("region", {"region": Region(0, 0, 0.5, 0.5), "positives": SOME[:2]}),
+        ("region", {"region": Region(0, 0, 0.5, 0.5), "file": b"x", "more_files": (b"y",)}),
+        ("file", {"file": b"x", "more_files": (b"y",) * 10}),
         ("region", {"region": Region(NAN, 0, 0.5, 0.5), "file": b"x"}),
         ("region", {"region": Region(0, 0, INFINITE, 0.5), "file": b"x"}),
         ("region", {"region": Region(0, 0, NAN, 0.5), "file": b"x"}),

@@ -103,6 +103,14 @@ def test_pictures_with_a_word_to_avoid_are_left_out(find):
     assert "sun" not in dict(find("sun -red")[1])
 
 
+def test_of_words_with_or_between_them_one_is_enough(find):
+    assert find("one or nothing")[1] == [("sun", ("words",))]
+    got, hits = find("dog OR hat")
+    assert [each.word for each in got.concepts] == ["dog", "hat"]
+    assert got.unknown == ()
+    assert {hits[0][0], hits[1][0], hits[2][0]} == {"dog with hat", "dog", "hat"}
+
+
 def test_words_that_are_not_understood_narrow_a_picture(find):
     assert find("one", like="dog")[1] == [("sun", ("look", "words"))]
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from retrieval.api.serializers.fields import Input
 from retrieval.models import ApiToken, Session
 from retrieval.models.bounds import TOKEN_NAME_LENGTH, USERNAME_LENGTH
 from retrieval.services.people import sessions
 
 
-class CredentialsSerializer(serializers.Serializer[Any]):
+class CredentialsSerializer(Input):
     """What a token is asked for with."""
 
     username = serializers.CharField(max_length=USERNAME_LENGTH)

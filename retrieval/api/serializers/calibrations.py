@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
+from retrieval.api.serializers.fields import Input
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import PICTURE_LABELS, CalibrationRun, Labels
 from retrieval.models.bounds import ENCODER_NAME_LENGTH
 
 
-class CalibrationInput(serializers.Serializer[Any]):
+class CalibrationInput(Input):
     """Which encoder to calibrate, and on whose labels."""
 
     collection = serializers.UUIDField()

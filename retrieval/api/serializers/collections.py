@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
+from retrieval.api.serializers.fields import Input
 from retrieval.models import Collection, Membership, Role, Visibility
 from retrieval.models.bounds import COLLECTION_NAME_LENGTH, DESCRIPTION_LENGTH, USERNAME_LENGTH
 
 ROLES = [choice for choice in Role.choices if choice[0] != Role.OWNER]
 
 
-class CollectionInput(serializers.Serializer[Any]):
+class CollectionInput(Input):
     """What a person sets."""
 
     name = serializers.CharField(max_length=COLLECTION_NAME_LENGTH)
@@ -46,14 +45,14 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
         read_only_fields = fields
 
 
-class MemberInput(serializers.Serializer[Any]):
+class MemberInput(Input):
     """Who gets which role."""
 
     username = serializers.CharField(max_length=USERNAME_LENGTH)
     role = serializers.ChoiceField(ROLES)
 
 
-class RoleInput(serializers.Serializer[Any]):
+class RoleInput(Input):
     """Which role a member gets."""
 
     role = serializers.ChoiceField(ROLES)

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from retrieval.api.serializers.fields import Input
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import PICTURE_LABELS, Compression, Labels
 from retrieval.models.bounds import ENCODER_NAME_LENGTH
@@ -16,7 +17,7 @@ from retrieval.services.encoders.compressions import LEAST_KEPT, MOST_DIMENSIONS
 from retrieval.services.images import collections
 
 
-class CompressionInput(serializers.Serializer[Any]):
+class CompressionInput(Input):
     """What to make smaller and what to try; numbers that are not below the encoder's own are passed over."""
 
     encoder = serializers.CharField(max_length=ENCODER_NAME_LENGTH, help_text="its name")
@@ -35,7 +36,7 @@ class CompressionInput(serializers.Serializer[Any]):
     steps = serializers.IntegerField(min_value=1, max_value=MOST_STEPS, default=Wanted.steps)
 
 
-class AdoptionInput(serializers.Serializer[Any]):
+class AdoptionInput(Input):
     """Which row becomes a draft encoder, and its name; without one it is made up of the encoder's and the row's."""
 
     row = serializers.CharField(max_length=40)

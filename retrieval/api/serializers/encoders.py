@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from retrieval.api.serializers.fields import Input
 from retrieval.models import Encoder, EncoderState, IndexKind
 from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.services.encoders import encoders, origins, projections
@@ -81,19 +82,19 @@ class IndexKindsSerializer(serializers.Serializer[Any]):
     kinds = IndexSerializer(many=True)
 
 
-class IndexInput(serializers.Serializer[Any]):
+class IndexInput(Input):
     """Which kind is wanted."""
 
     kind = serializers.ChoiceField(IndexKind.choices)
 
 
-class ActivationInput(serializers.Serializer[Any]):
+class ActivationInput(Input):
     """Why an encoder that scores worse is to be active all the same."""
 
     force_reason = serializers.CharField(max_length=1000, default="", allow_blank=True)
 
 
-class ProjectionInput(serializers.Serializer[Any]):
+class ProjectionInput(Input):
     """What to learn on stored vectors; without a collection, on all pictures that the caller sees."""
 
     name = serializers.SlugField(max_length=ENCODER_NAME_LENGTH)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
+from retrieval.api.serializers.fields import Input
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import Evaluation, GroupRule, Labels, Measure
 from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.services.evaluation.evaluations import MOST_ENCODERS
 
 
-class EvaluationInput(serializers.Serializer[Any]):
+class EvaluationInput(Input):
     """What to measure; the first encoder is the one that the others are compared with."""
 
     collection = serializers.UUIDField()

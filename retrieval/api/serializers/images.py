@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from retrieval.api.serializers.fields import JsonObject, Many, ProblemSerializer
+from retrieval.api.serializers.fields import Input, JsonObject, Many, ProblemSerializer
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import ArchiveImport, Image, ImportIssue, Status
 from retrieval.models.bounds import CAPTION_LENGTH, GROUP_LENGTH, MOST_TAGS, TAG_LENGTH, TITLE_LENGTH, URL_LENGTH
@@ -32,7 +32,7 @@ class Url(serializers.Field[Any, Any, str, Any]):
 ThumbnailUrl = extend_schema_field(URL)(Url)
 
 
-class ImageTexts(serializers.Serializer[Any]):
+class ImageTexts(Input):
     """What a person says about a picture."""
 
     title = serializers.CharField(max_length=TITLE_LENGTH, allow_blank=True, required=False)
@@ -73,7 +73,7 @@ class ImageEdit(ImageTexts):
     collection = serializers.UUIDField(required=False)
 
 
-class ImageQuery(serializers.Serializer[Any]):
+class ImageQuery(Input):
     """Filters of the list."""
 
     collection = serializers.UUIDField(required=False)
@@ -129,7 +129,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
         return {"code": image.error_code, "message": image.error_text} if failed else None
 
 
-class ThumbnailQuery(serializers.Serializer[Any]):
+class ThumbnailQuery(Input):
     """Which thumbnail."""
 
     size = serializers.IntegerField(
@@ -137,7 +137,7 @@ class ThumbnailQuery(serializers.Serializer[Any]):
     )
 
 
-class ArchiveUpload(serializers.Serializer[Any]):
+class ArchiveUpload(Input):
     """An archive of pictures to be added."""
 
     file = serializers.FileField(help_text="A ZIP archive.")

@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from retrieval.api.serializers.fields import Input
+
 
 class ReasonSerializer(serializers.Serializer[Any]):
     """Pictures that failed in the same way."""
@@ -36,7 +38,7 @@ class JobsSerializer(serializers.Serializer[Any]):
     seconds_left = serializers.IntegerField(allow_null=True)
 
 
-class RetryInput(serializers.Serializer[Any]):
+class RetryInput(Input):
     """Which failed pictures to try again; without a code all."""
 
     code = serializers.CharField(max_length=60, default="", allow_blank=True)

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from retrieval.api.serializers.fields import Input
 from retrieval.models import Grade, Pool
 from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.services.evaluation import pools
@@ -15,7 +16,7 @@ from retrieval.services.evaluation.judgements import MOST_AT_ONCE
 from retrieval.services.evaluation.pools import HIGHEST_SEED, MOST_QUERIES, USUAL_QUERIES
 
 
-class PoolInput(serializers.Serializer[Any]):
+class PoolInput(Input):
     """What to draw; the same seed draws the same queries, and more queries include the fewer."""
 
     collection = serializers.UUIDField()
@@ -74,7 +75,7 @@ class WholePoolSerializer(PoolSerializer):
         return [{"query": query, "answers": answers} for query, answers in by_query.items()]
 
 
-class OneJudgementInput(serializers.Serializer[Any]):
+class OneJudgementInput(Input):
     """A grade of an answer to a query: 0 no, 1 somewhat, 2 yes, null to take an earlier one back."""
 
     query = serializers.UUIDField()
@@ -82,7 +83,7 @@ class OneJudgementInput(serializers.Serializer[Any]):
     grade = serializers.IntegerField(min_value=min(Grade.values), max_value=max(Grade.values), allow_null=True)
 
 
-class JudgementsInput(serializers.Serializer[Any]):
+class JudgementsInput(Input):
     """Grades by the caller; all or none are kept."""
 
     judgements = serializers.ListField(child=OneJudgementInput(), min_length=1, max_length=MOST_AT_ONCE)

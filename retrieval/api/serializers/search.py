@@ -7,15 +7,17 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from retrieval.api.serializers.fields import Many, json_value
+from retrieval.api.serializers.fields import Input, Many, json_value
 from retrieval.api.serializers.images import ThumbnailUrl
 from retrieval.matching import Band, Match, Verdict
 from retrieval.models import Image, Measure
+from retrieval.models.bounds import URL_LENGTH
 from retrieval.services.searching.search_request import (
     FARTHEST,
     MODES,
     MOST_AT_ONCE,
     MOST_COLLECTIONS,
+    MOST_FILES,
     MOST_PICTURES,
     MOST_TAGS,
     TAG_LENGTH,
@@ -27,7 +29,7 @@ K = 24
 BANDS = list(Band)
 
 
-class RegionSerializer(serializers.Serializer[Any]):
+class RegionSerializer(Input):
     """A part of the upright picture, in fractions of its width and height."""
 
     x = serializers.FloatField(min_value=0, max_value=1)
@@ -45,14 +47,18 @@ class RegionSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(json_value(data) if isinstance(data, str) else data)
 
 
-class SearchInput(serializers.Serializer[Any]):
-    """What to look for, where and how: at least one of ``image``, ``positives``, ``text``, in a form also ``file``."""
+class SearchInput(Input):
+    """What to look for, where and how: one or more of ``image``, ``positives``, ``url``, ``text``."""
 
     image = serializers.UUIDField(required=False, allow_null=True, help_text="A stored picture to start from.")
     positives = Many(child=serializers.UUIDField(), max_length=MOST_PICTURES, default=list)
     negatives = Many(
         child=serializers.CharField(max_length=TAG_LENGTH), max_length=MOST_PICTURES, default=list,
         help_text="Stored pictures by their ids, or words.",
+    )  # fmt: skip
+    url = serializers.URLField(
+        max_length=URL_LENGTH, required=False, allow_blank=True, allow_null=True,
+        help_text="A picture's address on the open internet, in the place of a file; for people with an account.",
     )  # fmt: skip
     text = serializers.CharField(
         max_length=TEXT_LENGTH, required=False, allow_blank=True, allow_null=True,
@@ -76,12 +82,21 @@ class SearchInput(serializers.Serializer[Any]):
 
 
 class SearchForm(SearchInput):
-    """The same as a form, where a picture can come along. It is not kept."""
+    """The same as a form, where pictures can come along. They are not kept."""
 
-    file = serializers.FileField(required=False, help_text="The picture to look for.")
+    file = serializers.ListField(
+        child=serializers.FileField(), max_length=MOST_FILES, required=False,
+        help_text="The picture to look for; several parts of this name are looked for together.",
+    )  # fmt: skip
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take one of the two."""
+        if attrs.get("file") and attrs.get("url"):
+            raise serializers.ValidationError({"url": ["Send a file or an address, not both."]})
+        return attrs
 
 
-class SimilarQuery(serializers.Serializer[Any]):
+class SimilarQuery(Input):
     """How many, by which measure, and where."""
 
     k = serializers.IntegerField(min_value=1, max_value=MOST_AT_ONCE, default=K)

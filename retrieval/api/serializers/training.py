@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from retrieval.api.serializers.fields import JsonObject
+from retrieval.api.serializers.fields import Input, JsonObject
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import PICTURE_LABELS, Labels, TrainingRun
 
 TABLE = {"type": "object", "additionalProperties": True}
 
 
-class TrainingInput(serializers.Serializer[Any]):
+class TrainingInput(Input):
     """What to train: a config as recipes have it, as an object, on a collection by one of its texts as labels."""
 
     collection = serializers.UUIDField()

@@ -62,6 +62,8 @@ class TokenView(ApiView):
 class TokensView(ApiView):
     """All tokens of the caller."""
 
+    lists = True
+
     @extend_schema(operation_id="auth_tokens_list", responses=TokenSerializer(many=True))
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """List the caller's living tokens, newest first, without their secrets."""
@@ -86,6 +88,8 @@ class OneTokenView(ApiView):
 
 class SessionsView(ApiView):
     """All browsers in which the caller is signed in."""
+
+    lists = True
 
     @extend_schema(operation_id="auth_sessions_list", responses=SessionSerializer(many=True))
     def get(self, request: Request) -> Response:  # noqa: ARG002

@@ -25,6 +25,7 @@ from retrieval.services.images.members import Member
 class CollectionsView(ApiView):
     """All collections that the caller sees."""
 
+    lists = True
     visitors = True
 
     @extend_schema(operation_id="collections_list", responses=CollectionSerializer(many=True))
@@ -68,6 +69,8 @@ class CollectionView(ApiView):
 class MembersView(ApiView):
     """The members of a collection."""
 
+    lists = True
+
     @extend_schema(operation_id="collections_members_list", responses=MemberSerializer(many=True))
     def get(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
         """List the members, and who is asked, by name; only members may."""
@@ -104,6 +107,8 @@ class MemberView(ApiView):
 
 class InvitationsView(ApiView):
     """What the caller is asked into."""
+
+    lists = True
 
     @extend_schema(operation_id="invitations_list", responses=InvitationSerializer(many=True))
     def get(self, request: Request) -> Response:  # noqa: ARG002

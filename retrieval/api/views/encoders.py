@@ -27,6 +27,8 @@ from retrieval.services.people import rights
 class EncodersView(ApiView):
     """All encoders."""
 
+    lists = True
+
     @extend_schema(operation_id="encoders_list", responses=EncoderSerializer(many=True))
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """List the encoders with their scores, newest first."""

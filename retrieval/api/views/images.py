@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from retrieval import conf, downloads, tasks
-from retrieval.api.base import ApiView, asked, checked
+from retrieval.api.base import ApiView, checked
 from retrieval.api.parsers import JsonParser
 from retrieval.api.serializers.images import (
     ImageAddress,
@@ -48,15 +49,17 @@ RANGE = OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One
 class ImagesView(ApiView):
     """All pictures that the caller sees."""
 
+    lists = True
+    queries = MappingProxyType({"GET": ImageQuery})
     visitors = True
     parser_classes = [MultiPartParser, JsonParser]
     largest_file = "image_bytes"
     more_failures = frozenset({409, 429, 507})
 
-    @extend_schema(operation_id="images_list", parameters=[ImageQuery], responses=ImageSerializer(many=True))
+    @extend_schema(operation_id="images_list", responses=ImageSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List the visible pictures, newest first."""
-        wanted = asked(ImageQuery, request)
+        wanted = self.asked(request)
         ordering = wanted.pop("ordering")
         rows = images.listing(self.person, filters=ImageFilters(**wanted))
         return self.page(rows.order_by(ordering), ImageSerializer)
@@ -168,14 +171,12 @@ class ThumbnailView(ApiView):
     """A picture made small: re-encoded, upright, without metadata."""
 
     visitors = True
+    queries = MappingProxyType({"GET": ThumbnailQuery})
 
-    @extend_schema(
-        parameters=[ThumbnailQuery],
-        responses={(200, "image/jpeg"): OpenApiTypes.BINARY},
-    )
+    @extend_schema(responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, image_id: UUID) -> File:
         """Send the smallest made size (320 or 1280) that is at least ``size`` long, or the largest."""
-        size = asked(ThumbnailQuery, request)["size"]
+        size = self.asked(request)["size"]
         sizes = sorted(conf.get().thumbnail_sizes)
         fitting = next((made for made in sizes if made >= size), sizes[-1])
         path = images.thumbnail_path(images.get(image_id, user=self.person), fitting)

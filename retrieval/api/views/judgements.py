@@ -30,6 +30,7 @@ class JudgementsView(ApiView):
 class PoolsView(ApiView):
     """The pools of the collections that the caller sees."""
 
+    lists = True
     more_failures = frozenset({403, 404})
 
     @extend_schema(operation_id="pools_list", responses=PoolSerializer(many=True))

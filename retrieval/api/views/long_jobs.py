@@ -40,6 +40,8 @@ class LongJobView(ApiView):
 class Jobs(LongJobView):
     """All of a kind that the caller may follow."""
 
+    lists = True
+
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """List them without what came out, newest first."""
         return self.page(long_work.listing(self.kind, user=self.person), self.listed)

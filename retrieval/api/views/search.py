@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from retrieval import conf
-from retrieval.api.base import ApiView, asked, checked
+from retrieval.api.base import ApiView, checked
 from retrieval.api.parsers import JsonParser
 from retrieval.api.serializers.search import AnswerSerializer, SearchForm, SearchInput, SimilarQuery
 from retrieval.errors import TooLarge
+from retrieval.services.images import addresses
 from retrieval.services.people import limits
 from retrieval.services.searching import search
 from retrieval.services.searching.search import Region, SearchRequest
@@ -37,8 +39,10 @@ class SearchView(ApiView):
         """Find the most similar pictures, nearest first. A picture sent along is not kept."""
         form = request.content_type.startswith("multipart/")
         said = checked(SearchForm if form else SearchInput, request.data)
-        limits.search(self.person, address=self.address, uploaded="file" in said)
-        answer = search.run(_request_of(said), user=self.person, address=self.address)
+        url = said.get("url")
+        limits.search(self.person, address=self.address, uploaded=bool(said.get("file") or url))
+        fetched = (addresses.fetched(url, user=self.person).data,) if url else ()
+        answer = search.run(_request_of(said, fetched), user=self.person, address=self.address)
         return Response(self.shown(AnswerSerializer, answer))
 
 
@@ -46,12 +50,13 @@ class SimilarView(ApiView):
     """More like a stored picture."""
 
     visitors = True
+    queries = MappingProxyType({"GET": SimilarQuery})
     more_failures = frozenset({409, 429})
 
-    @extend_schema(parameters=[SimilarQuery], responses=AnswerSerializer)
+    @extend_schema(responses=AnswerSerializer)
     def get(self, request: Request, image_id: UUID) -> Response:
         """Find the pictures most similar to this one, without itself."""
-        wanted = asked(SimilarQuery, request)
+        wanted = self.asked(request)
         limits.search(self.person, address=self.address, uploaded=False)
         answer = search.similar(
             image_id,
@@ -63,12 +68,14 @@ class SimilarView(ApiView):
         return Response(self.shown(AnswerSerializer, answer))
 
 
-def _request_of(said: dict[str, Any]) -> SearchRequest:
-    """Turn checked input into the question."""
-    image, region, file = said.get("image"), said.get("region"), said.get("file")
+def _request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchRequest:
+    """Turn checked input, and what was fetched for it, into the question."""
+    image, region = said.get("image"), said.get("region")
+    files = (*(_bytes_of(file) for file in said.get("file", ())), *fetched)
     avoided = {text: _id_in(text) for text in said["negatives"]}
     return SearchRequest(
-        file=_bytes_of(file) if file else None,
+        file=next(iter(files), None),
+        more_files=files[1:],
         images=(image,) if image else (),
         positives=tuple(said["positives"]),
         negatives=tuple(key for key in avoided.values() if key is not None),

@@ -57,7 +57,6 @@ class UnknownView(ApiView):
     permission_classes = [AllowAny]
     schema = None  # type: ignore[assignment]
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def check_query(self, request: Request) -> None:  # noqa: ARG002
         """Answer 404 whatever is asked."""
-        super().initial(request, *args, **kwargs)
         raise NotFound("There is no such call; addresses end with a slash.")

@@ -6,7 +6,7 @@ import time
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from retrieval import conf, tasks
 from retrieval.errors import InvalidInput, RetrievalError, TooLarge
 from retrieval.ingest import is_clutter, store
 from retrieval.models import Collection, Role
-from retrieval.services.images import collections, imports
+from retrieval.services.images import collections, imports, tables
+from retrieval.services.images.image_fields import ImageChanges
 from retrieval.services.images.imports import Outcome, Source
 from retrieval.services.people import rights
 
@@ -47,14 +48,31 @@ class Summary:
 
 @dataclass(frozen=True)
 class _Sources:
-    """Files that are read one by one; tagged by the folders between ``tagged_below`` and them, the outermost first."""
+    """Files of a folder that are read one by one, and what is said of each.
 
+    ``tagged``: by the folders that it is in, the outermost first. ``grouped``: the files of a folder belong together.
+    ``texts`` are a table's, by paths in the folder, and come before that.
+    """
+
+    folder: Path
     paths: list[Path]
-    tagged_below: Path | None
+    tagged: bool
+    grouped: bool
+    texts: tables.Texts
 
     def __iter__(self) -> Iterator[Source]:
         for path in self.paths:
-            yield _source(path, tags=path.relative_to(self.tagged_below).parts[:-1] if self.tagged_below else ())
+            yield _source(path, texts=self.said_of(path))
+
+    def said_of(self, path: Path) -> ImageChanges:
+        """What a new picture of this file gets."""
+        inside = path.relative_to(self.folder)
+        said = self.texts.get(tables.path_of(inside.as_posix()), ImageChanges())
+        if self.tagged:
+            said = replace(said, tags=(*inside.parts[:-1], *(said.tags or ())))
+        if self.grouped and said.group_key is None and inside.parts[:-1]:
+            said = replace(said, group_key=inside.parent.as_posix())
+        return said
 
 
 class Command(BaseCommand):
@@ -70,10 +88,21 @@ class Command(BaseCommand):
         parser.add_argument(
             "--tag-by-folder", action="store_true", help="tag each picture with the names of the folders it is in"
         )
+        parser.add_argument(
+            "--group-by-folder",
+            action="store_true",
+            help="the pictures of a folder below DIR belong together (group_key)",
+        )
+        parser.add_argument(
+            "--table",
+            type=Path,
+            metavar="CSV",
+            help="what is said of the files: file_name and title, tags, group_key, ...",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, and print a summary with reasons; Ctrl-C keeps what was done."""
-        sources = _Sources(_paths(options["folder"]), options["folder"] if options["tag_by_folder"] else None)
+        sources = _sources(options)
         place = _place(_text("--collection", options["collection"]), username=_text("--user", options["user"] or ""))
         summary, began = Summary(), time.monotonic()
         try:
@@ -109,6 +138,20 @@ class Command(BaseCommand):
             self.stdout.write(f"    {_printable(outcome.name)}: {outcome.error}")
         if len(summary.refused) > REASONS_SHOWN:
             self.stdout.write(f"    ... and {len(summary.refused) - REASONS_SHOWN} more")
+
+
+def _sources(options: dict[str, Any]) -> _Sources:
+    """The files, and what the options say of them. Raises CommandError for a table that does not fit them."""
+    folder, table = options["folder"], options["table"]
+    paths = _paths(folder)
+    try:
+        texts = tables.read(table.read_bytes()) if table else {}
+        tables.require_files(texts, (path.relative_to(folder).as_posix() for path in paths))
+    except OSError as error:
+        raise CommandError(f"--table {table}: {error.strerror}.") from error
+    except InvalidInput as error:
+        raise CommandError(f"--table {table}: {error.message}") from error
+    return _Sources(folder, paths, options["tag_by_folder"], options["group_by_folder"], texts)
 
 
 def _printable(name: str) -> str:
@@ -153,13 +196,13 @@ def _paths(folder: Path) -> list[Path]:
     return [path for path in files if not is_clutter(path.relative_to(folder).parts)]
 
 
-def _source(path: Path, *, tags: tuple[str, ...]) -> Source:
+def _source(path: Path, *, texts: ImageChanges) -> Source:
     """Read one file; one that is too large or cannot be read is refused without its bytes."""
     most = conf.get().limits.image_bytes
     try:
         if path.stat().st_size > most:
             error = TooLarge(f"The file has more than {most // 2**20} MB.", code="image_too_large")
             return Source(str(path), error=error)
-        return Source(str(path), path.read_bytes(), tags=tags)
+        return Source(str(path), path.read_bytes(), texts=texts)
     except OSError as failure:
         return Source(str(path), error=RetrievalError(f"Cannot be read: {failure.strerror}.", code="unreadable_file"))

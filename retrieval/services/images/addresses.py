@@ -22,6 +22,8 @@ from retrieval.services.people import limits, rights
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from retrieval.models.collections import Viewer
+
 NOTHING_SAID = ImageChanges()
 
 
@@ -32,14 +34,24 @@ def add(url: str, *, user: User, collection: Collection, texts: ImageChanges = N
     ``url``, Forbidden when the operator has switched fetching off, TooMany, and Unavailable when many fetch at once.
     """
     rights.require_role(collection, user=user, role=Role.CONTRIBUTOR)
-    _check(url)
-    limits.fetch(user)
-    with _place():
-        found: fetch.Fetched = fetch.fetch(url, rules())
+    found = fetched(url, user=user)
     if texts.source_url is None:
         texts = replace(texts, source_url=url)
     upload = Upload(io.BytesIO(found.data), name=found.name, texts=texts)
     return images.add(upload, user=user, collection=collection)
+
+
+def fetched(url: str, *, user: Viewer) -> fetch.Fetched:
+    """Fetch a file for somebody with an account.
+
+    Raises InvalidInput naming ``url``, Forbidden for a visitor and where fetching is off, TooMany, Unavailable.
+    """
+    if not user.is_authenticated:
+        raise Forbidden("Sign in to have a picture fetched from an address.")
+    _check(url)
+    limits.fetch(user)
+    with _place():
+        return fetch.fetch(url, rules())
 
 
 def rules() -> fetch.FetchRules:

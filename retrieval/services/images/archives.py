@@ -19,8 +19,8 @@ from retrieval import conf
 from retrieval.errors import NotFound, StorageFull, TooLarge, Unavailable
 from retrieval.ingest import Asker, archive, files, store
 from retrieval.models import GOING, ArchiveImport, Collection, ImportIssue, LongJobState, Role
-from retrieval.services.images import collections, imports
-from retrieval.services.images.image_fields import shown_name
+from retrieval.services.images import collections, imports, tables
+from retrieval.services.images.image_fields import ImageChanges, shown_name
 from retrieval.services.images.imports import Batch, Outcome, Source
 from retrieval.services.people import rights
 from retrieval.work import Kind, ProgressWriter, Settle
@@ -40,7 +40,8 @@ KEPT = timedelta(days=1)  # so long an archive that failed or was stopped can be
 def start(file: BinaryIO, *, name: str, user: User, collection: Collection) -> ArchiveImport:
     """Keep an archive and write down that it is to be taken apart; the edge wakes a worker. A contributor may.
 
-    Raises NotFound, Forbidden, TooLarge, UnsupportedPicture (no sound archive) and StorageFull; nothing is kept then.
+    A table in it (``metadata.csv``) tells of its pictures. Raises NotFound, Forbidden, TooLarge, UnsupportedPicture (no
+    sound archive), InvalidInput (its table) and StorageFull; nothing is kept then.
     """
     rights.require_role(collection, user=user, role=Role.CONTRIBUTOR)
     path = conf.get().incoming / f"{uuid.uuid4().hex}.zip"
@@ -49,6 +50,7 @@ def start(file: BinaryIO, *, name: str, user: User, collection: Collection) -> A
         undo.callback(path.unlink)
         with archive.PictureArchive(path, _limits()) as opened:
             total = len(opened)
+            tables.require_files(_texts(opened), opened.names)
         job = ArchiveImport.objects.create(
             user=user, collection=collection, name=shown_name(name), file=path.name, total=total
         )
@@ -72,7 +74,11 @@ def _take_apart(job: ArchiveImport, progress: ProgressWriter[ArchiveImport]) -> 
     with archive.PictureArchive(path, _limits()) as opened:
         left = len(opened) - job.position
         members = opened.members(start=job.position)
-        sources = (Source(member.name, member.data, member.error) for member in members)
+        texts = _texts(opened)
+        sources = (
+            Source(member.name, member.data, member.error, texts.get(tables.path_of(member.name), ImageChanges()))
+            for member in members
+        )
         place = store.Place(job.collection, job.user, imports.PRIORITY_BULK)
         intake = imports.Intake(sources, place=place, asker=Asker.behind(job.user_id, charge=turn.charge))
         for batch in intake:
@@ -80,6 +86,12 @@ def _take_apart(job: ArchiveImport, progress: ProgressWriter[ArchiveImport]) -> 
             left -= _put_in(batch, place=place, turn=turn, progress=progress)
             turn.require_little()
     return None if left else lambda: {"file": ""}
+
+
+def _texts(opened: archive.PictureArchive) -> tables.Texts:
+    """What the archive's table says of its members. Raises InvalidInput."""
+    found = opened.table()
+    return tables.read(found[1], folder=found[0]) if found else {}
 
 
 def _put_in(batch: Batch, *, place: store.Place, turn: Turn, progress: ProgressWriter[ArchiveImport]) -> int:

@@ -17,18 +17,19 @@ __all__ = ["PRIORITY_BULK", "Batch", "Intake", "Outcome", "Source", "batches", "
 BATCH = 64
 BATCH_BYTES = 64 * 1024 * 1024
 PRIORITY_BULK = 10
+NOTHING_SAID = ImageChanges()
 # The system is at fault, not one file: the import stops and can go on later.
 STOPS = (Unavailable, StorageFull, TooMany)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to come: its name, its bytes or why there are none, and the tags of a new picture."""
+    """A file to come: its name, its bytes or why there are none, and what is said of a new picture."""
 
     name: str
     data: bytes = b""
     error: RetrievalError | None = None
-    tags: tuple[str, ...] = ()
+    texts: ImageChanges = NOTHING_SAID
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _decoded(batch: Batch) -> tuple[dict[str, store.NewPicture], dict[str, Retri
         if digest not in batch.decoding or digest in pictures:
             continue
         try:
-            words = checked(ImageChanges(title=title_of(source.name), tags=source.tags))
+            words = {"title": title_of(source.name), **checked(source.texts)}
             pictures[digest] = store.NewPicture(source.data, digest, batch.decoding[digest].result(), words)
         except STOPS:
             raise

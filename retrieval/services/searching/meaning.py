@@ -12,11 +12,10 @@ from retrieval import live_encoders
 from retrieval.embedding import word_query
 from retrieval.errors import InvalidInput
 from retrieval.models import Encoder
-from retrieval.search import QueryVector, Words
+from retrieval.search import QueryVector, Words, words
 
 # How much of a direction to avoid is taken away from the query.
 AVOIDED = 0.5
-MINUS = re.compile(r"(?<!\S)-(?=\w)(\S+)")
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,17 @@ class Meaning:
 
 
 def of(text: str, negatives: Sequence[str], *, encoder: Encoder) -> Meaning:
-    """Read a text and the words to avoid; ``-word`` in the text is one of those. Raises InvalidInput, WeightsError."""
-    positive = MINUS.sub(" ", text)
-    without = [*MINUS.findall(text), *negatives]
+    """Read a text and the words to avoid; ``-word`` in the text is one of those. Raises InvalidInput, WeightsError.
+
+    Words with "or" between them lie, in the space of pictures, between what each means.
+    """
+    positive, avoided = words.signed(text)
+    without = [*avoided, *negatives]
     table = live_encoders.words(encoder)
-    said = " ".join([positive, *(f"-{word}" for each in without for word in each.split())])
+    said = " ".join([words.OR.sub(" ", positive), *(f"-{word}" for each in without for word in each.split())])
     understood = word_query.Understood(None, None, (), ()) if table is None else word_query.understand(said, table)
-    words = Words.of(positive) if text and not (without and not re.search(r"\w", positive)) else None
-    return Meaning(understood, table is not None, words, tuple(Words.of(each) for each in without))
+    written = Words.of(positive) if text and not (without and not re.search(r"\w", positive)) else None
+    return Meaning(understood, table is not None, written, tuple(Words.of(each) for each in without))
 
 
 def steered(query: QueryVector | None, meaning: Meaning, *, weight: float) -> QueryVector | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -93,10 +93,10 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     pictures = _visible_pictures(request, user)
     filters = _filters(request, pictures, user=user, said=said)
     fresh = _decoded(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
-    pixels = fresh.pixels if fresh else None
+    pixels = [each.pixels for each in fresh]
     look = _vector(request, pixels, encoder=encoder, watch=watch)
     question = _question(request, encoder, look=look, filters=filters, said=said)
-    judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=pixels)
+    judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=next(iter(pixels), None))
     asked = _in_detail(request, question=question, fresh=fresh, watch=watch)
     with watch.part("search"):
         ranked, found_by = _ranked(asked.shortlist if asked else question, look=look, said=said, user=user)
@@ -189,36 +189,39 @@ def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewe
     )
 
 
-def _vector(request: SearchRequest, fresh: Pixels | None, *, encoder: Encoder, watch: Stopwatch) -> QueryVector | None:
-    """The query of all pictures together, the decoded one among them; None when only words were given."""
+def _vector(
+    request: SearchRequest, fresh: Sequence[Pixels], *, encoder: Encoder, watch: Stopwatch
+) -> QueryVector | None:
+    """The query of all pictures together, the decoded ones among them; None when only words were given."""
     cut = request.region is not None and request.file is None
     wanted = vectors_of([] if cut else request.wanted, encoder=encoder)
-    if fresh is not None and (cut or request.file is not None):
+    if fresh and (cut or request.files):
         with watch.part("encode"):
-            wanted += encoded([fresh], encoder=encoder)
+            wanted += encoded(fresh, encoder=encoder)
     return vectors.combine(wanted, negatives=vectors_of(request.negatives, encoder=encoder)) if wanted else None
 
 
 def _in_detail(
-    request: SearchRequest, *, question: Question, fresh: Decoded | None, watch: Stopwatch
+    request: SearchRequest, *, question: Question, fresh: Sequence[Decoded], watch: Stopwatch
 ) -> same.Asked | None:
     """What is compared in detail; None when nobody asks for that."""
-    if request.mode != "same" or fresh is None:
+    if request.mode != "same" or not fresh:
         return None
+    (only,) = fresh
     with watch.part("encode"):
-        parts = encoded([box.cut(fresh.pixels) for box in likely_parts(fresh.pixels)], encoder=question.encoder)
-    return same.Asked(request, question, parts, fresh)
+        parts = encoded([box.cut(only.pixels) for box in likely_parts(only.pixels)], encoder=question.encoder)
+    return same.Asked(request, question, parts, only)
 
 
 def _decoded(
     request: SearchRequest, pictures: dict[UUID, Image], *, asker: Callable[[], Asker], watch: Stopwatch
-) -> Decoded | None:
-    """The picture that was uploaded, or the stored one where its pixels are asked for; None when there is neither."""
-    if request.file is None and request.region is None and request.mode != "same":
-        return None
+) -> list[Decoded]:
+    """The pictures that came along, or the stored one where its pixels are asked for; empty when there is neither."""
+    if not request.files and request.region is None and request.mode != "same":
+        return []
     with watch.part("decode"):
-        data = original(pictures[request.wanted[0]]) if request.file is None else request.file
-        return sandbox.query(data, region=request.region, asker=asker())
+        data = request.files or (original(pictures[request.wanted[0]]),)
+        return [sandbox.query(each, region=request.region, asker=asker()) for each in data]
 
 
 def _judged(

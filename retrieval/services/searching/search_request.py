@@ -16,6 +16,7 @@ MODES = ("alike", "same")
 MOST_AT_ONCE = 200
 FARTHEST = 10_000
 MOST_PICTURES = 100
+MOST_FILES = 10
 MOST_TAGS = 50
 MOST_COLLECTIONS = 200
 MOST_EXCLUDED = 1_000
@@ -27,7 +28,9 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """One search. ``images`` and ``positives`` are both looked for; ``measure`` None is the encoder's own.
+    """One search. ``measure`` None is the encoder's own.
+
+    ``file``, ``more_files``, ``images`` and ``positives`` are looked for together.
 
     ``region`` cuts the uploaded picture, else the only stored one. ``collections`` None means all that are visible.
     ``mode`` same verifies the first of the answer by details: of one picture, without anything to avoid.
@@ -37,6 +40,7 @@ class SearchRequest:
     """
 
     file: bytes | None = None
+    more_files: tuple[bytes, ...] = ()
     images: tuple[UUID, ...] = ()
     positives: tuple[UUID, ...] = ()
     negatives: tuple[UUID, ...] = ()
@@ -63,9 +67,14 @@ class SearchRequest:
         return tuple(dict.fromkeys((*self.images, *self.positives)))
 
     @property
+    def files(self) -> tuple[bytes, ...]:
+        """All pictures that came along."""
+        return self.more_files if self.file is None else (self.file, *self.more_files)
+
+    @property
     def kind(self) -> str:
         """What the query is made of: ``file``, ``image``, ``several`` or ``text``."""
-        pictures = len(self.wanted) + len(set(self.negatives)) + (self.file is not None)
+        pictures = len(self.wanted) + len(set(self.negatives)) + len(self.files)
         if pictures > 1:
             return "several"
         if self.file is not None:
@@ -99,7 +108,7 @@ class SearchRequest:
             raise InvalidInput.of("file", "Give a picture or words to look for.")
         if self.region:
             _check_region(self.region)
-            if self.file is None and len(self.wanted) != 1:
+            if self.more_files or (self.file is None and len(self.wanted) != 1):
                 raise InvalidInput.of("region", "A region needs exactly one picture, uploaded or stored.")
 
     def _check_mode(self) -> None:
@@ -113,6 +122,7 @@ class SearchRequest:
             raise InvalidInput.of("k", f"Between 1 and {MOST_AT_ONCE}.")
         if not 0 <= self.offset <= FARTHEST:
             raise InvalidInput.of("offset", f"Between 0 and {FARTHEST}.")
+        _check_number("file", self.files, most=MOST_FILES)
         _check_number("positives", self.wanted, most=MOST_PICTURES)
         _check_number("negatives", self.negatives, most=MOST_PICTURES)
         _check_number("negatives", self.negative_words, most=MOST_TAGS)
