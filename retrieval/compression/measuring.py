@@ -16,9 +16,9 @@ from retrieval import embedding
 from retrieval.compression import codes, storing
 from retrieval.compression.storing import FULL, Coder
 from retrieval.compression.table import Row
-from retrieval.compression.variants import Progress
 from retrieval.embedding import Encoder, Pixels, checkpoint, preprocessing
 from retrieval.evaluation import LabelledSet, Match, Plan, Subject, Trial, report
+from retrieval.progress import Progress, silent
 
 Floats = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ class Workshop:
 
     folder: Path
     lasting: Path
-    progress: Progress = lambda *_: None
+    progress: Progress = silent
 
     @property
     def graphs(self) -> Path:

@@ -15,6 +15,7 @@ from torch import Tensor
 from retrieval.compression import smaller
 from retrieval.embedding import Encoder, EncoderSpec, Pixels, preprocessing
 from retrieval.errors import InvalidInput
+from retrieval.progress import Progress, silent
 from retrieval.training import (
     AugmentConfig,
     Distill,
@@ -30,8 +31,6 @@ from retrieval.training import (
     from_arrays,
     prune,
 )
-
-Progress = Callable[[str, int, int], None]
 
 RANGES = 128  # pictures that the ranges of activations, and the worth of channels, are read from
 BATCH = 16
@@ -63,7 +62,7 @@ class Variants:
 
 
 def build(
-    full: Encoder, *, pictures: Sequence[Pixels], wanted: Variants, progress: Progress = lambda *_: None
+    full: Encoder, *, pictures: Sequence[Pixels], wanted: Variants, progress: Progress = silent
 ) -> dict[str, Encoder]:
     """Each variant by its name, on the CPU, run by torch; ``pictures`` (H, W, 3) calibrate, rotate and fine-tune.
 

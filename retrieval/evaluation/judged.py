@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.evaluation import metrics, ranking
-from retrieval.evaluation.protocol import LabelledSet, Match, Numbers, Outcome, Plan, Progress
+from retrieval.evaluation.protocol import LabelledSet, Match, Numbers, Outcome, Plan
+from retrieval.progress import Progress, silent
 
 Scores = NDArray[np.float64]
 
@@ -99,7 +100,7 @@ def figures(gains: Scores, *, plan: Plan) -> dict[str, Scores]:
     return found
 
 
-def evaluate(gallery: LabelledSet, *, grades: Grades, plan: Plan, progress: Progress | None = None) -> Outcome:
+def evaluate(gallery: LabelledSet, *, grades: Grades, plan: Plan, progress: Progress = silent) -> Outcome:
     """Let every judged query rank the whole gallery, itself left out, and score that by the grades.
 
     Blocks, ties and ``progress`` are those of ``protocol.evaluate``; groups are not heeded.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -12,10 +11,10 @@ from numpy.typing import NDArray
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import metrics, ranking
 from retrieval.evaluation.bootstrap import Bootstrap
+from retrieval.progress import Progress, silent
 
 GroupRule = Literal["ignore", "count", "exclude"]
 Numbers = NDArray[np.int64]
-Progress = Callable[[int, int], None]
 
 GROUP_RULES: tuple[GroupRule, ...] = get_args(GroupRule)
 ALONE = -1
@@ -97,13 +96,13 @@ def evaluate(
     *,
     queries: LabelledSet | None = None,
     plan: Plan | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Outcome:
     """Ask every query and score its whole ranking; without ``queries`` each gallery item asks for the others.
 
     Relevant is what has the query's class. Items at the same distance stand in gallery order. Runs in blocks: besides
-    the vectors it needs about 200 MB, whatever N. ``progress`` is told (queries done, queries). Raises InvalidInput for
-    empty sets and for sets that do not fit each other.
+    the vectors it needs about 200 MB, whatever N. ``progress`` is told "ranking", queries done, queries. Raises
+    InvalidInput for empty sets and for sets that do not fit each other.
     """
     plan, asking = plan or Plan(), gallery if queries is None else queries
     if not len(asking) or not len(gallery):
@@ -123,13 +122,12 @@ class Match:
     plan: Plan
     scorer: ranking.Scores
 
-    def run(self, progress: Progress | None = None) -> Outcome:
-        """Score every query, in blocks; ``progress`` is told (queries done, queries)."""
+    def run(self, progress: Progress = silent) -> Outcome:
+        """Score every query, in blocks; ``progress`` is told "ranking", queries done, queries."""
         parts = []
         for rows in ranking.blocks(len(self.queries), len(self.gallery)):
             parts.append(self.outcome(rows))
-            if progress:
-                progress(rows.stop, len(self.queries))
+            progress("ranking", rows.stop, len(self.queries))
         return _joined(parts)
 
     def outcome(self, rows: slice) -> Outcome:

@@ -16,12 +16,12 @@ from PIL import Image, UnidentifiedImageError
 
 from retrieval.embedding import Pixels
 from retrieval.errors import InvalidInput
+from retrieval.progress import Progress
 from retrieval.training.data import SUFFIXES
 from retrieval.training.word_table import Lessons, NamedClass
 
 Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[Pixels]], Floats]
-Progress = Callable[[int, int], None]
 
 PER_CLASS = 40  # pictures of a class, spread over its folders
 HELD_OUT = 4  # every so many captioned pictures, by sorted name, the first of them is only measured with
@@ -86,7 +86,7 @@ def encoded(files: Sequence[Path], *, encode: Encode, progress: Progress) -> Flo
     found: list[Floats] = []
     for start in range(0, len(files), AT_ONCE):
         found.append(encode([_pixels(file) for file in files[start : start + AT_ONCE]]))
-        progress(min(start + AT_ONCE, len(files)), len(files))
+        progress("pictures", min(start + AT_ONCE, len(files)), len(files))
     if not found:
         raise InvalidInput.of("data", "There are no pictures to learn from.")
     return np.concatenate(found)

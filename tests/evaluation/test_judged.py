@@ -152,7 +152,7 @@ def test_blocks_change_nothing(monkeypatch):
     parts = judged.evaluate(LINE, grades=SOME, plan=judged.plan(PLAN), progress=lambda *step: steps.append(step))
     np.testing.assert_array_equal(parts.scores, whole.scores)
     np.testing.assert_array_equal(parts.top, whole.top)
-    assert steps == [(1, 3), (2, 3), (3, 3)]
+    assert steps == [("ranking", 1, 3), ("ranking", 2, 3), ("ranking", 3, 3)]
 
 
 def test_the_report_says_how_it_was_judged():

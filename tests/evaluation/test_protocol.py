@@ -82,7 +82,7 @@ def test_fewer_answers_than_the_depth_are_filled():
 def test_progress_ends_at_the_last_query(monkeypatch):
     monkeypatch.setattr(ranking, "BLOCK_CELLS", 40)
     seen = []
-    protocol.evaluate(labelled(10), progress=lambda done, total: seen.append((done, total)))
+    protocol.evaluate(labelled(10), progress=lambda _what, done, total: seen.append((done, total)))
     assert seen == [(4, 10), (8, 10), (10, 10)]
 
 

@@ -15,7 +15,6 @@ from tests.search.rows import DIMENSION, asked, put
 
 pytestmark = pytest.mark.django_db
 
-RANDOM = np.random.default_rng(3)
 PAIRS = 200
 
 
@@ -41,9 +40,10 @@ def by_sql(measure, query):
 
 @pytest.mark.parametrize("measure", Measure)
 def test_sql_tensors_and_definition_agree(measure, encoder):
-    raw = RANDOM.normal(0.3, 1, (PAIRS, DIMENSION)).astype(np.float32)
+    random = np.random.default_rng(3)
+    raw = random.normal(0.3, 1, (PAIRS, DIMENSION)).astype(np.float32)
     put(CollectionFactory(), raw, encoder=encoder)
-    queries = RANDOM.normal(0.3, 1, (PAIRS, DIMENSION)).astype(np.float32)
+    queries = random.normal(0.3, 1, (PAIRS, DIMENSION)).astype(np.float32)
     literal = np.array([LITERAL[measure](x, y) for x, y in zip(raw.astype(float), queries.astype(float), strict=True)])
     sql = np.array([by_sql(measure, query)[row] for row, query in enumerate(queries)])
     measured = distances.DISTANCES[measure.value]
@@ -65,16 +65,18 @@ def test_check_values(measure, distance, encoder):
 
 @pytest.mark.parametrize("measure", Measure)
 def test_a_picture_is_at_distance_zero_of_itself(measure, encoder):
-    raw = RANDOM.normal(0, 30, (20, DIMENSION)).astype(np.float32)
+    random = np.random.default_rng(3)
+    raw = random.normal(0, 30, (20, DIMENSION)).astype(np.float32)
     images = put(CollectionFactory(), raw, encoder=encoder)
     place = sorted(image.pk for image in images).index(images[4].pk)
-    assert by_sql(measure, raw[4])[place] == pytest.approx(0, abs=1e-6)
+    assert by_sql(measure, raw[4])[place] == pytest.approx(0, abs=1e-3)  # in half precision, whatever was drawn
     assert by_sql(measure, raw[4]).min() >= 0
 
 
 def test_correlation_with_a_constant_vector_counts_as_none(encoder):
+    random = np.random.default_rng(3)
     put(CollectionFactory(), np.array([np.ones(DIMENSION), np.zeros(DIMENSION)], dtype=np.float32), encoder=encoder)
-    query = RANDOM.normal(0, 1, DIMENSION).astype(np.float32)
+    query = random.normal(0, 1, DIMENSION).astype(np.float32)
     assert by_sql(Measure.PEARSON, query) == pytest.approx([1, 1])
     assert by_sql(Measure.PEARSON, np.ones(DIMENSION, dtype=np.float32)) == pytest.approx([1, 1])
 
@@ -98,8 +100,9 @@ def test_every_measure_has_sql():
 
 
 def test_the_distance_is_what_rows_can_be_ordered_by(encoder):
-    put(CollectionFactory(), RANDOM.normal(0, 1, (5, DIMENSION)).astype(np.float32), encoder=encoder)
-    query = asked(RANDOM.normal(0, 1, DIMENSION).astype(np.float32))
+    random = np.random.default_rng(3)
+    put(CollectionFactory(), random.normal(0, 1, (5, DIMENSION)).astype(np.float32), encoder=encoder)
+    query = asked(random.normal(0, 1, DIMENSION).astype(np.float32))
     for metric in METRICS.values():
         rows = Embedding.objects.annotate(d=metric.distance(query) + Value(0.0)).order_by("d")
         found = list(rows.values_list("d", flat=True))

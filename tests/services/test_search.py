@@ -297,7 +297,7 @@ NAN, INFINITE = float("nan"), float("inf")
         ("k", {"k": 201}),
         ("offset", {"offset": -1}),
         ("offset", {"offset": 10_001}),
-        ("measure", {"measure": "manhattan"}),
+        ("measure", {"measure": "no such"}),
         ("min_score", {"min_score": NAN}),
         ("min_score", {"min_score": -INFINITE}),
         ("positives", {"positives": SOME[:101]}),

@@ -90,13 +90,13 @@ def published(served, monkeypatch):
     return place
 
 
-def quiet(_done, _total):
+def quiet(*_):
     pass
 
 
 def test_fetched_file_is_checked_kept_and_not_fetched_again(published, served):
     seen = []
-    file = weights.fetch("resnet18", progress=lambda done, total: seen.append((done, total)))
+    file = weights.fetch("resnet18", progress=lambda _what, done, total: seen.append((done, total)))
     assert file == conf.get().weights_dir / published.filename
     assert seen[-1] == (file.stat().st_size, file.stat().st_size)
     (served[0] / published.filename).unlink()
@@ -119,7 +119,7 @@ def test_a_download_that_breaks_off_is_gone_on_with(published, served, monkeypat
     assert [path.name for path in conf.get().weights_dir.iterdir()] == [published.filename + ".partial"]
     monkeypatch.setattr(Quiet, "breaks_off_after", None)
     seen = []
-    file = weights.fetch("resnet18", progress=lambda done, total: seen.append((done, total)))
+    file = weights.fetch("resnet18", progress=lambda _what, done, total: seen.append((done, total)))
     assert Quiet.asked == ["", "bytes=3000000-"]
     assert file.read_bytes() == whole
     assert seen[0][0] > 3_000_000
@@ -127,7 +127,7 @@ def test_a_download_that_breaks_off_is_gone_on_with(published, served, monkeypat
 
 
 def test_ctrl_c_keeps_the_part_and_a_server_without_parts_sends_all(published, served, monkeypatch):
-    def stop(done, total):
+    def stop(_what, done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -156,7 +156,7 @@ def test_the_newest_come_in_pages_that_skip_nothing(page, collection, encoder):
     assert first + rest == [str(image.id) for image in reversed(images)]
 
 
-@pytest.mark.parametrize("query", ["k=0", "k=201", "offset=-1", "measure=manhattan", "image=1", "x=2", "w=nan"])
+@pytest.mark.parametrize("query", ["k=0", "k=201", "offset=-1", "measure=none", "image=1", "x=2", "w=nan"])
 def test_what_is_out_of_bounds_is_refused(page, four, query):
     assert page.get(f"/?{query}").status_code == 400
 

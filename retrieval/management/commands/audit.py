@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from retrieval.management.progress import bars
+from retrieval.management.bars import Bars
 from retrieval.services.operations import audit
 from retrieval.services.operations.findings import MENDS, REPAIR, Finding
 
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _check(self) -> list[Finding]:
-        with bars(leave=False) as progress:
+        with Bars(leave=False) as progress:
             everything = [one for check in audit.checks(progress=progress) for one in self._run(check)]
         self._say("Nothing is wrong." if not everything else f"{len(everything)} findings.")
         return everything

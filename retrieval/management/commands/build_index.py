@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
-from tqdm import tqdm
 
+from retrieval.management.bars import Bars
 from retrieval.models import Encoder
 from retrieval.services.encoders import indexes
 from retrieval.services.encoders.indexes import IndexReport, IndexState
@@ -69,10 +69,9 @@ def _progress_bar(name: str) -> Iterator[None]:
 
 
 def _watch(name: str, done: threading.Event) -> None:
-    with tqdm(total=0, desc=name, unit="row", disable=None, leave=False) as bar:
+    with Bars(leave=False, unit="row") as bars:
         while not done.wait(LOOK_EVERY):
             now = indexes.progress()
             if now is not None:
-                bar.total, bar.n = now.total, now.done
-                bar.set_postfix_str(now.phase)
+                bars(f"{name}, {now.phase}", now.done, now.total)
     connection.close()

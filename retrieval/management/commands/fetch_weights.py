@@ -6,10 +6,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 from retrieval.errors import RetrievalError
 from retrieval.management import encoder_options
+from retrieval.management.bars import Bars
 from retrieval.services.encoders import weights
 
 
@@ -27,16 +27,10 @@ class Command(BaseCommand):
 
     def handle(self, *, backbone: str, name: str, mirror: str, **options: Any) -> None:
         """Fetch and register; every expected failure is one sentence."""
-        bar = tqdm(desc=backbone, unit="B", unit_scale=True, file=self.stderr, leave=False)
-
-        def show(done: int, total: int) -> None:
-            bar.total = total or None
-            bar.update(done - bar.n)
-
         try:
             spec = encoder_options.spec(backbone, options)
-            with bar:
-                file = weights.fetch(backbone, progress=show, mirror=mirror)
+            with Bars(leave=False, unit="B") as bars:
+                file = weights.fetch(backbone, progress=bars, mirror=mirror)
             row = weights.register(name or backbone, file, spec=spec)
         except RetrievalError as error:
             raise CommandError(error.message) from error

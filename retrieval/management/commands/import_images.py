@@ -12,11 +12,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 from retrieval import conf, tasks
 from retrieval.errors import InvalidInput, RetrievalError, TooLarge
 from retrieval.ingest import is_clutter, store
+from retrieval.management.bars import Bars
 from retrieval.models import Collection, Role
 from retrieval.services.images import collections, imports, tables
 from retrieval.services.images.image_fields import ImageChanges
@@ -117,13 +117,13 @@ class Command(BaseCommand):
         self._print(summary, seconds=time.monotonic() - began)
 
     def _import(self, sources: _Sources, *, place: store.Place, summary: Summary) -> None:
-        with tqdm(total=len(sources.paths), unit=" pictures", smoothing=0.05) as bar:
+        with Bars(unit=" pictures") as bars:
             for batch in imports.batches(sources, place=place):
                 outcomes = imports.finish(batch, place=place)
                 for outcome in outcomes:
                     summary.add(outcome)
-                bar.update(len(outcomes))
-                bar.set_postfix(new=summary.new, known=summary.known, refused=len(summary.refused))
+                counts = {"new": summary.new, "known": summary.known, "refused": len(summary.refused)}
+                bars("", sum(counts.values()), len(sources.paths), **counts)
                 tasks.wake_for("images")
 
     def _print(self, summary: Summary, *, seconds: float) -> None:

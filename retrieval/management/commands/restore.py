@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.errors import RetrievalError
-from retrieval.management.progress import bars
+from retrieval.management.bars import Bars
 from retrieval.services.operations import backup
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, file: Path, **options: Any) -> None:
         try:
-            with bars() as progress:
+            with Bars() as progress:
                 manifest = backup.restore(file, progress=progress)
         except RetrievalError as error:
             raise CommandError(error.message) from error

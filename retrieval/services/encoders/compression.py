@@ -9,7 +9,6 @@ from pathlib import Path
 from retrieval import conf, live_encoders
 from retrieval.compression import (
     Bench,
-    Progress,
     Table,
     Variants,
     Workshop,
@@ -22,6 +21,7 @@ from retrieval.compression import (
 )
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Encoder
+from retrieval.progress import Progress, silent
 from retrieval.services.encoders import weights
 from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.labelled import Source
@@ -39,7 +39,7 @@ class Wanted(Variants):
     calibration: Source | None = None
 
 
-def workshop_in(folder: Path, progress: Progress = lambda *_: None) -> Workshop:
+def workshop_in(folder: Path, progress: Progress = silent) -> Workshop:
     """Return where ``run`` works: the weights of what can be adopted are left in this folder."""
     return Workshop(folder, conf.get().data_dir / "cache" / "graphs", progress)
 

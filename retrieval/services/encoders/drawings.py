@@ -14,7 +14,7 @@ from torch import Tensor
 from retrieval.embedding import Pixels, resized
 from retrieval.errors import InvalidInput
 from retrieval.ingest import sandbox
-from retrieval.services.images.decoding import Progress
+from retrieval.progress import Progress
 from retrieval.training import Artist, Inversion, drawing
 
 ENDINGS = (".png", ".webp")

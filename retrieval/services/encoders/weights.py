@@ -6,7 +6,7 @@ import hashlib
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
@@ -23,9 +23,9 @@ from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
 from retrieval.ingest import files
 from retrieval.matching import Calibration
 from retrieval.models import Encoder, EncoderState
+from retrieval.progress import Progress
 
 # (bytes so far, bytes in all or 0 when the server does not say)
-Progress = Callable[[int, int], None]
 BLOCK = 1024 * 1024
 TIMEOUT = 30  # seconds without a byte
 FALLBACK = "mobilenet_v2"
@@ -45,7 +45,7 @@ def fetch(backbone: str, *, progress: Progress, mirror: str = "") -> Path:
     if target.is_file() and _sha256(target).startswith(published.sha256_prefix):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
+    partial = target.with_name(target.name + whole_files.DRAFT)
     _download(mirror or published.url, partial, progress=progress)
     if not (found := _sha256(partial)).startswith(published.sha256_prefix):
         partial.unlink()
@@ -79,7 +79,7 @@ def _append(request: urllib.request.Request, target: Path, progress: Progress) -
             for block in _blocks(response):
                 file.write(block)
                 done += len(block)
-                progress(done, total)
+                progress(target.name.removesuffix(whole_files.DRAFT), done, total)
     if done < total:
         raise ConnectionError("the connection ended early; the same command goes on from there")
 

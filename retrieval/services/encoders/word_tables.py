@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from retrieval import conf, live_encoders
 from retrieval.embedding import Encoder, checkpoint, use_quickest, word_query, word_table
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import metrics, sets
+from retrieval.progress import Progress
 from retrieval.training import vocabulary, word_lessons
 from retrieval.training import word_table as fitting
 
 __all__ = ["Recipe", "Score", "describe", "make", "measure_captions", "measure_classes"]
 
 Floats = NDArray[np.float32]
-Progress = Callable[[str, int, int], None]
 MOST_BYTES = 12 * 1024**2  # of a table
 
 
@@ -50,9 +50,7 @@ def make(name: str, recipe: Recipe, *, output: Path | None = None, progress: Pro
     in the settings' folder. Raises WeightsError and InvalidInput, also for a table of more than 12 MB.
     """
     live, sha256 = _encoder(name)
-    lessons = word_lessons.read(
-        recipe.places, encode=live.encode, progress=lambda done, total: progress("pictures", done, total)
-    )
+    lessons = word_lessons.read(recipe.places, encode=live.encode, progress=progress)
     listed = [vocabulary.read(path, most=most) for path, most in recipe.words]
     entries = vocabulary.joined(listed, names=lessons.names)
     table = fitting.fit(entries, lessons=lessons, text=_watched(recipe.text, len(entries), progress), rank=recipe.rank)
@@ -92,7 +90,7 @@ def measure_classes(name: str, folder: Path, *, queries: Mapping[str, str], prog
     if missing := sorted(set(queries) - {row.class_name for row in rows}):
         raise InvalidInput.of("queries", f"{folder.name} has no pictures of {', '.join(missing)}.")
     vectors = _units(word_lessons.encoded(
-        [folder / row.item for row in rows], encode=live.encode, progress=lambda *at: progress(folder.name, *at)
+        [folder / row.item for row in rows], encode=live.encode, progress=progress
     ))  # fmt: skip
     asked = np.array([_wanted(text, table) for text in queries.values()])
     labels = np.array([row.class_name for row in rows])
@@ -107,7 +105,7 @@ def measure_captions(name: str, places: word_lessons.Places, *, progress: Progre
     live, table = _with_table(name)
     pictures = word_lessons.held_out(places)
     vectors = _units(word_lessons.encoded(
-        [file for file, _ in pictures], encode=live.encode, progress=lambda *at: progress("captions", *at)
+        [file for file, _ in pictures], encode=live.encode, progress=progress
     ))  # fmt: skip
     said = [(owner, text) for owner, (_, texts) in enumerate(pictures) for text in texts]
     order = np.argsort(-(np.array([_wanted(text, table) for _, text in said]) @ vectors.T), axis=1, kind="stable")

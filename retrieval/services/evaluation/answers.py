@@ -24,9 +24,9 @@ from retrieval.matching import (
     reliability,
 )
 from retrieval.models import Encoder
+from retrieval.progress import Progress
 from retrieval.search import vectors
 from retrieval.services.evaluation.labelled import Folder
-from retrieval.services.images.decoding import Progress
 
 HITS = 24  # of each query whose probabilities are held against what they are
 MIXED = "all as one"

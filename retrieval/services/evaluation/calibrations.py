@@ -14,11 +14,11 @@ from retrieval.errors import InvalidInput, NotFound
 from retrieval.evaluation import LabelledSet
 from retrieval.matching import Calibration, Sample, fit
 from retrieval.models import CalibrationRun, Collection, Encoder, Labels
+from retrieval.progress import Progress
 from retrieval.search import vectors
 from retrieval.services.evaluation import evaluation, evaluations
 from retrieval.services.evaluation.labelled import CollectionLabels, Folder, LabelSource
 from retrieval.services.images import collections, steering
-from retrieval.services.images.decoding import Progress
 from retrieval.services.people import accounts, rights
 from retrieval.work import Kind, ProgressWriter, Settle
 

@@ -12,9 +12,9 @@ from django.utils import timezone
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.evaluation import Interval, Plan, Report, Subject, Trial, judged, protocol, report
 from retrieval.models import Encoder
+from retrieval.progress import Progress, silent
 from retrieval.services.evaluation.judged import CollectionJudgements
 from retrieval.services.evaluation.labelled import CollectionLabels, Folder, Measurable
-from retrieval.services.images.decoding import Progress
 
 __all__ = [
     "CollectionJudgements",
@@ -55,7 +55,7 @@ def run(
     *,
     source: Folder | CollectionLabels | CollectionJudgements,
     plan: Plan | None = None,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> Result:
     """Evaluate encoders side by side on one labelled source; nothing is stored.
 
@@ -126,8 +126,8 @@ def scorecard(built: Report) -> dict[str, Any]:
 def _trial(measurable: Measurable, number: int, *, plan: Plan, progress: Progress) -> Trial:
     gallery, grades = measurable.galleries[number], measurable.grades
 
-    def told(done: int, total: int) -> None:
-        progress("ranking", number * total + done, len(measurable.galleries) * total)
+    def told(what: str, done: int, total: int) -> None:
+        progress(what, number * total + done, len(measurable.galleries) * total)
 
     if grades is not None:
         plan = judged.plan(plan)

@@ -13,8 +13,8 @@ from django.db.models import Avg
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import RELEVANT, Grades, LabelledSet
 from retrieval.models import Collection, Encoder, Image, Judgement
+from retrieval.progress import Progress
 from retrieval.services.evaluation.labelled import Measurable, stored_vectors
-from retrieval.services.images.decoding import Progress
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer

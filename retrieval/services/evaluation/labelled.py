@@ -16,9 +16,10 @@ from retrieval.errors import InvalidInput
 from retrieval.evaluation import Entry, Grades, LabelledSet, report, sets
 from retrieval.ingest import files
 from retrieval.models import Collection, Encoder, Image
+from retrieval.progress import Progress
 from retrieval.search import stored
 from retrieval.services.images import decoding
-from retrieval.services.images.decoding import Encodes, Floats, Pixels, Progress
+from retrieval.services.images.decoding import Encodes, Floats, Pixels
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer

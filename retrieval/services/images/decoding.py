@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from retrieval import conf
 from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
 from retrieval.ingest import sandbox
+from retrieval.progress import Progress
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
-Progress = Callable[[str, int, int], None]
 """Told what is being done, how many are done, and of how many."""
 
 BATCH = 32

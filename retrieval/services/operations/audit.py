@@ -22,12 +22,13 @@ from retrieval.models import (
     JobState,
     UserUsage,
 )
+from retrieval.progress import Progress, silent
 from retrieval.search import integrity
 from retrieval.services.encoders import indexes
 from retrieval.services.encoders.indexes import IndexState
 from retrieval.services.images import purging, thumbnails
 from retrieval.services.operations import audit_files, audit_rows, audit_vectors, clocks
-from retrieval.services.operations.findings import SHOWN, Finding, Progress, silent
+from retrieval.services.operations.findings import SHOWN, Finding
 
 KNOWN_GOOD_EXTENSION = (0, 8, 0)
 WANTED = frozenset({EncoderState.ACTIVE, EncoderState.BUILDING})

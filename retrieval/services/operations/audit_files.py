@@ -14,9 +14,10 @@ from retrieval import conf, weight_files
 from retrieval.errors import WeightsError
 from retrieval.ingest import files, fingerprint, store
 from retrieval.models import Encoder, Image
+from retrieval.progress import Progress, silent
 from retrieval.services.images import leftovers, thumbnails
 from retrieval.services.operations import long_work
-from retrieval.services.operations.findings import Finding, Progress, silent
+from retrieval.services.operations.findings import Finding
 
 # Files are in place before their rows are committed, and stay a moment longer than them.
 GRACE = 3_600

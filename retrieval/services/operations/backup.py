@@ -22,10 +22,10 @@ from retrieval import conf, live_encoders, whole_files
 from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable
 from retrieval.ingest import files, fingerprint
 from retrieval.models import GOING, ArchiveImport, Collection, Encoder, Image
+from retrieval.progress import Progress
 from retrieval.services.images import purging
 from retrieval.services.operations import audit_rows, backup_file, clocks
 from retrieval.services.operations.backup_file import DUMP, Checked, Manifest
-from retrieval.services.operations.findings import Progress
 from retrieval.work import jobs, long_jobs
 
 # Of these only the table is kept: they are of the moment, or would let somebody in.

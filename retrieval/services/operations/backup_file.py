@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from retrieval.errors import InvalidInput
-from retrieval.services.operations.findings import Progress
+from retrieval.progress import Progress
 
 FORMAT = 2
 # The dump comes first. SUMS lists all before it, in order, as ``sha256sum --check`` reads it; the manifest is the last.

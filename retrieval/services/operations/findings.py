@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-# (what is being looked at, how many have been, of how many)
-Progress = Callable[[str, int, int], None]
 
 # Of one kind so many are listed; there may be more.
 SHOWN = 1_000
@@ -39,7 +35,3 @@ class Finding:
     def mend(self) -> str:
         """What mends it: a command, or what a person has to do where no command can."""
         return MENDS.get(self.code, REPAIR)
-
-
-def silent(_what: str, _done: int, _total: int) -> None:
-    """Show no progress."""
