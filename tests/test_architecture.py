@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "errors": 0, "conf": 0, "telemetry": 0, "caller": 0, "progress": 0, "whole_files": 0,
+    "folders": 0,
     "weight_files": 1,
     "models": 1, "ingest": 1, "search": 1, "embedding": 1, "evaluation": 1, "training": 1, "compression": 1,
     "matching": 1,
@@ -23,8 +24,8 @@ FLOORS = {
 }  # fmt: skip
 # On one floor only these look at each other, the first at the second.
 BESIDE = {
-    ("ingest", "models"), ("search", "models"), ("models", "weight_files"), ("apps", "management"),
-    ("templatetags", "web"),
+    ("folders", "errors"), ("ingest", "models"), ("search", "models"), ("models", "weight_files"),
+    ("apps", "management"), ("templatetags", "web"),
     ("training", "evaluation"), ("training", "embedding"), ("evaluation", "embedding"), ("matching", "embedding"),
     ("compression", "embedding"), ("compression", "evaluation"), ("compression", "training"),
 }  # fmt: skip

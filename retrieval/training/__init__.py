@@ -1,17 +1,17 @@
 """Pictures to better encoders: torch only, no Django. What the rest of the app uses of it is named here."""
 
 from retrieval.training.config import AugmentConfig, OptimiserConfig, RunConfig, SamplingConfig, ScheduleConfig
-from retrieval.training.data import PictureSet, from_arrays, from_folder, from_manifest
+from retrieval.training.data import FEWEST, PictureSet, from_arrays, from_entries, listed
 from retrieval.training.distill import Distill, DistillOptions
 from retrieval.training.drawing import Artist, Inversion
 from retrieval.training.loop import CHECKPOINT, Hooks, Job, Progress, averaged, fit
 from retrieval.training.prune import prune
-from retrieval.training.recipes import require_recipe
+from retrieval.training.recipes import require_recipe, require_weights, weights_of
 from retrieval.training.runs import Places, Result, run
 
 __all__ = [
-    "CHECKPOINT", "Artist", "AugmentConfig", "Distill", "DistillOptions", "Hooks", "Inversion", "Job",
+    "CHECKPOINT", "FEWEST", "Artist", "AugmentConfig", "Distill", "DistillOptions", "Hooks", "Inversion", "Job",
     "OptimiserConfig", "PictureSet", "Places", "Progress", "Result", "RunConfig", "SamplingConfig", "ScheduleConfig",
-    "averaged", "drawing", "fit", "from_arrays", "from_folder", "from_manifest", "prune", "require_recipe", "run",
-    "vocabulary", "word_lessons", "word_table",
+    "averaged", "drawing", "fit", "from_arrays", "from_entries", "listed", "prune", "require_recipe",
+    "require_weights", "run", "vocabulary", "weights_of", "word_lessons", "word_table",
 ]  # fmt: skip

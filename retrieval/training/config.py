@@ -15,7 +15,7 @@ from retrieval.training.bounds import MOST_ENTRIES, MOST_STEPS, Between, PartOf,
 
 T = TypeVar("T")
 SAMPLERS = ("shuffled", "balanced")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16")
 MOST_IN_BATCH = 4096
 MOST_PIXELS = 2**26  # as many as 1024 pictures of 256 x 256
 
@@ -92,7 +92,10 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW with a cosine schedule after a linear warm-up; ``ema`` is the decay of the averaged weights."""
+    """AdamW with a cosine schedule after a linear warm-up; ``ema`` is the decay of the averaged weights.
+
+    ``precision``: what is computed in; ``auto`` is the quickest on the machine that begins the run, as measured there.
+    """
 
     steps: Annotated[int, Between(1, MOST_STEPS)]
     lr: Annotated[float, Between(0, 10, above=True)] = 1e-3
@@ -102,7 +105,7 @@ class OptimiserConfig:
     betas: tuple[PartOf, PartOf] = (0.9, 0.999)
     clip: Annotated[float, Between(0, 1e6)] = 1.0
     ema: PartOf = 0.0
-    precision: str = "float32"
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from retrieval.training.augment import augment
 from retrieval.training.config import OptimiserConfig, RunConfig
 from retrieval.training.data import PictureSet
 from retrieval.training.mixed import keep_depthwise_single
+from retrieval.training.precision import AUTO, loss_of, measured, quickest
 from retrieval.training.recipe import Batch, Recipe, trainable
 from retrieval.training.sampling import Sampler, sampler_for
-from retrieval.training.state import Point, State
+from retrieval.training.state import Point, State, keep
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
@@ -44,7 +45,7 @@ class Progress:
     point: Point
 
 
-def _quiet(progress: Progress) -> None:
+def _quiet(_told: Progress | str) -> None:
     """Tell nobody."""
 
 
@@ -56,12 +57,14 @@ def _never() -> bool:
 class Hooks:
     """The loop's ties to the outside: ``watch`` is told of progress, ``stop`` asked at each step, ``score`` measures.
 
+    ``tell`` gets a sentence for people on what was decided before the first step.
     ``score`` is called with the averaged weights in place, in evaluation mode; larger is better.
     """
 
     watch: Callable[[Progress], None] = _quiet
     stop: Callable[[], bool] = _never
     score: Score | None = None
+    tell: Callable[[str], None] = _quiet
 
 
 @dataclass(frozen=True)
@@ -77,19 +80,31 @@ def fit(recipe: Recipe, *, job: Job, hooks: Hooks, resume: bool = False) -> Stat
     """Train until the steps are done, the score stops rising, or ``hooks.stop`` says so; returns the final state.
 
     A checkpoint is written as the schedule says and at the end. A resumed run gives bit for bit the weights of one
-    that never stopped: every random number is drawn from the seed and the step. Raises Diverged.
+    that never stopped: every random number is drawn from the seed and the step, and the precision is kept. Raises
+    Diverged.
     """
-    if job.config.optimiser.precision == "bfloat16":
-        keep_depthwise_single(recipe)
+    keep_depthwise_single(recipe)
     state = State(recipe, optimiser_for(recipe, job.config.optimiser), average={})
     if resume:
         state.load(job.folder / CHECKPOINT)
     elif job.config.optimiser.ema:
         state.average = {name: value.clone() for name, value in floats(recipe)}
     sampler = sampler_for(job.pictures, job.config.sampling, seed=job.config.seed)
+    state.precision = state.precision or _precision(recipe, job, hooks, sampler)
     _until_done(state, job, hooks, sampler)
     state.save(job.folder / CHECKPOINT)
     return state
+
+
+def _precision(recipe: Recipe, job: Job, hooks: Hooks, sampler: Sampler) -> str:
+    """As the config says, or the quickest here, by a step of the run itself."""
+    if job.config.optimiser.precision != AUTO:
+        return job.config.optimiser.precision
+    seconds = measured(recipe.train(), batch_at(0, job, sampler, views=recipe.views))
+    found = quickest(seconds)
+    figures = ", ".join(f"{precision} {taken:.2f} s" for precision, taken in seconds.items())
+    hooks.tell(f"Computing in {found}; a step takes, of processor time: {figures}.")
+    return found
 
 
 def _until_done(state: State, job: Job, hooks: Hooks, sampler: Sampler) -> None:
@@ -115,8 +130,7 @@ def train_step(state: State, job: Job, sampler: Sampler) -> dict[str, float]:
     config, recipe = job.config, state.recipe.train()
     _set_lr(state.optimiser, share=lr_share(config.optimiser, state.step))
     batch = batch_at(state.step, job, sampler, views=recipe.views)
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.optimiser.precision == "bfloat16"):
-        parts = recipe.step(batch)
+    parts = loss_of(recipe, batch, precision=state.precision)
     if not parts["loss"].isfinite():
         raise Diverged(f"The loss became {parts['loss'].item()} at step {state.step}.")
     state.optimiser.zero_grad(set_to_none=True)
@@ -216,7 +230,7 @@ def _evaluate(state: State, job: Job, hooks: Hooks) -> None:
         score = hooks.score(recipe)
         better = score > state.best
         if better:
-            torch.save(recipe.state_dict(), job.folder / BEST)
+            keep(recipe.state_dict(), job.folder / BEST)
     state.best = max(score, state.best)
     state.waited = 0 if better else state.waited + 1
     _report(state, job, hooks, {"score": score})

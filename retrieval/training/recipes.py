@@ -178,6 +178,8 @@ OPTIONS: Mapping[str, type] = {
 
 # These take the whitening of their teachers, not of the student's own vectors, as a start.
 OWN_START = frozenset({"distill"})
+# These have the vectors of teachers as targets.
+TAUGHT = frozenset({"distill", "regression"})
 
 
 def require_recipe(config: RunConfig) -> None:
@@ -185,6 +187,19 @@ def require_recipe(config: RunConfig) -> None:
     if config.recipe not in RECIPES:
         raise InvalidInput.of("recipe", f"There is no recipe {config.recipe!r}; choose of {', '.join(RECIPES)}.")
     build(OPTIONS[config.recipe], config.options, where="options.")
+
+
+def weights_of(config: RunConfig) -> list[str]:
+    """The weights files that a run needs, by name: what it starts with, and its teachers."""
+    teachers = config.options.get("teachers", ())
+    named = [config.start.weights, *(teachers if isinstance(teachers, list | tuple) else ())]
+    return [name for name in named if isinstance(name, str) and name]
+
+
+def require_weights(config: RunConfig, find: Find) -> None:
+    """Raise WeightsError when a weights file that the run needs is not there, or does not fit what it is for."""
+    for name in weights_of(config):
+        load_weights(name, find, spec=config.encoder if name == config.start.weights else None)
 
 
 def build_recipe(setup: Setup) -> Recipe:

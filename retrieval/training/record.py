@@ -22,7 +22,8 @@ from retrieval.training.state import Point, State
 class Record:
     """Everything needed to know, and to repeat, a run; ``seconds`` is time in training steps, without measuring.
 
-    ``files``: what the run kept besides the encoder, by name with its SHA-256.
+    ``files``: what the run kept besides the encoder, by name with its SHA-256. ``precision``: what it computed in.
+    ``notes``: sentences on what was other than asked; ``left_out``: each picture that could not be read, and why.
     """
 
     config: Mapping[str, Any]
@@ -36,6 +37,9 @@ class Record:
     best_score: float | None
     curve: Sequence[Point]
     files: Mapping[str, str] = field(default_factory=dict)
+    precision: str = "float32"
+    notes: Sequence[str] = ()
+    left_out: Sequence[str] = ()
 
     @classmethod
     def of(cls, state: State, config: RunConfig, *, data_digest: str, sha256: str) -> Record:
@@ -51,6 +55,7 @@ class Record:
             seconds=round(state.seconds, 1),
             best_score=state.best if np.isfinite(state.best) else None,
             curve=tuple(state.curve),
+            precision=state.precision,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,4 +65,4 @@ class Record:
 
 def write(record: Record, path: Path) -> None:
     """Write it as JSON, whole or not at all."""
-    whole_files.write(path, json.dumps(record.to_dict(), indent=1))
+    whole_files.write(path, json.dumps(record.to_dict(), indent=1, allow_nan=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -13,23 +14,24 @@ import torch
 from torch import Tensor
 
 from retrieval.embedding import Encoder, checkpoint
-from retrieval.errors import InvalidInput
+from retrieval.errors import NO_ROOM, InvalidInput, StorageFull
 from retrieval.evaluation import LabelledSet, evaluate
 from retrieval.training.augment import plain
 from retrieval.training.config import RunConfig
-from retrieval.training.data import NO_LABEL, PictureSet
+from retrieval.training.data import FEWEST, NO_LABEL, PictureSet
 from retrieval.training.loop import BEST, Hooks, Job, Score, averaged, fit
 from retrieval.training.prune import prune
 from retrieval.training.recipe import Recipe
-from retrieval.training.recipes import OWN_START, Find, Setup, build_recipe, load_weights, require_recipe
+from retrieval.training.recipes import OWN_START, TAUGHT, Find, Setup, build_recipe, load_weights, require_recipe
 from retrieval.training.record import Record, write
-from retrieval.training.sampling import hold_out, in_scopes
-from retrieval.training.state import State
+from retrieval.training.sampling import fitted, hold_out, in_scopes
+from retrieval.training.state import State, kept
 from retrieval.training.targets import put_whitening, whitened
 from retrieval.training.views import View, Watcher
 
 _CALIBRATION = 256  # pictures that pruning looks at
 _WHITENING = 4096  # pictures that a whitening is fitted on, at most
+_NOT_TO_WRITE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR})
 
 
 @dataclass(frozen=True)
@@ -54,28 +56,88 @@ def run(config: RunConfig, *, places: Places, hooks: Hooks | None = None, resume
     """Train one encoder and write ``<name>.safetensors`` and ``<name>.json`` to the output folder.
 
     A run that ``hooks.stop`` ends is exported as well, and can be resumed from its checkpoint. Raises InvalidInput for
-    a config that does not fit the data, and what the loop raises.
+    a config that does not fit the data and for a folder that cannot be written to, StorageFull, and what the loop
+    raises.
     """
     require_recipe(config)
-    places.output.mkdir(parents=True, exist_ok=True)
-    hooks = hooks or Hooks()
+    with _written(places.output):
+        places.output.mkdir(parents=True, exist_ok=True)
+        return _run(config, places, hooks or Hooks(), resume=resume)
+
+
+def _run(config: RunConfig, places: Places, hooks: Hooks, *, resume: bool) -> Result:
+    _require_enough(places.pictures)
     training, validation = split(config, places.pictures)
+    asked, config = config, replace(config, sampling=fitted(config.sampling, training))
+    notes = _notes(asked, config, places.pictures) + _unspanned(config, training) + _unscored(config, validation)
+    for note in notes:
+        hooks.tell(note)
     first = _first(config, training, places.weights)
     setup = Setup(config, first, training, places.weights, places.output)
     recipe = build_recipe(setup)
     start = {name: value.clone() for name, value in recipe.exported().state_dict().items()}
-    score = retrieval_score(validation) if len(validation) else None
+    score = retrieval_score(validation) if measurable(validation) else None
     _check_schedule(config, score)
     job = Job(config, training, places.output)
-    state = fit(recipe, job=job, hooks=Hooks(hooks.watch, hooks.stop, hooks.score or score), resume=resume)
+    state = fit(recipe, job=job, hooks=replace(hooks, score=hooks.score or score), resume=resume)
     with _best(state, job) as trained:
         encoder = blended(trained.exported(), start, share=config.start.kept)
         sha256 = checkpoint.save(encoder, job.folder / f"{config.name}.safetensors")
         besides = {config.name + ending: save for ending, save in trained.besides().items()}
         files = {name: save(job.folder / name) for name, save in besides.items()}
-    record = replace(Record.of(state, config, data_digest=setup.data_digest, sha256=sha256), files=files)
+    record = replace(
+        Record.of(state, config, data_digest=setup.data_digest, sha256=sha256),
+        files=files, notes=notes, left_out=places.pictures.left_out,
+    )  # fmt: skip
     write(record, job.folder / f"{config.name}.json")
     return Result(job.folder / f"{config.name}.safetensors", sha256, record)
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """What stands in the way of writing to the run's folder, as a sentence that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            text = (
+                f"The disk has no room for {folder}. Make some, and begin again: it goes on from its last checkpoint."
+            )
+            raise StorageFull(text) from error
+        if error.errno in _NOT_TO_WRITE:
+            raise InvalidInput.of("output", f"{folder} cannot be written to: {error.strerror}.") from error
+        raise
+
+
+def _require_enough(pictures: PictureSet) -> None:
+    if len(pictures) < FEWEST:
+        raise InvalidInput.of("data", f"Training needs at least {FEWEST} pictures; there are {len(pictures)}.")
+
+
+def _notes(asked: RunConfig, config: RunConfig, pictures: PictureSet) -> list[str]:
+    """What is not as it was asked: pictures are left out, or batches are smaller."""
+    found, few = [], pictures.left_out
+    if few:
+        found.append(f"{len(few)} of {len(few) + len(pictures)} pictures are left out. {few[0]}")
+    if asked.batch_size != config.batch_size:
+        sizes = f"{config.batch_size} pictures, not {asked.batch_size}"
+        found.append(f"Batches have {sizes}: there are no more to draw from.")
+    return found
+
+
+def _unspanned(config: RunConfig, training: PictureSet) -> list[str]:
+    """Whether the pictures are too few for every number of a vector to start with a meaning."""
+    wanted, spanned = config.encoder.dimension, len(training) - 1
+    if spanned >= wanted or not (config.start.whiten or config.recipe in TAUGHT):
+        return []
+    return [f"{len(training)} pictures give a meaning to {spanned} of the {wanted} numbers at most; the rest is zero."]
+
+
+def _unscored(config: RunConfig, validation: PictureSet) -> list[str]:
+    """Why there will be no score where one was to be taken."""
+    if not config.schedule.evaluate_every or measurable(validation):
+        return []
+    return [f"There is no score: of the {len(validation)} pictures held out no two are of one class, or all are."]
 
 
 def split(config: RunConfig, pictures: PictureSet) -> tuple[PictureSet, PictureSet]:
@@ -89,6 +151,12 @@ def split(config: RunConfig, pictures: PictureSet) -> tuple[PictureSet, PictureS
     labelled = np.flatnonzero(held & (pictures.labels != NO_LABEL))
     chosen = np.random.default_rng(config.seed).permutation(labelled)[: config.data.most_validated]
     return pictures.at(~held), pictures.at(np.sort(chosen))
+
+
+def measurable(pictures: PictureSet) -> bool:
+    """Can one tell how well pictures find their class: two of one, and others to be told from?"""
+    counts = np.unique(pictures.labels[pictures.labels != NO_LABEL], return_counts=True)[1]
+    return len(counts) > 1 and bool((counts > 1).any())
 
 
 def retrieval_score(pictures: PictureSet) -> Score:
@@ -135,7 +203,7 @@ def _best(state: State, job: Job) -> Iterator[Recipe]:
     """The recipe with the weights to keep: of the best score where a run may stop early, else the averaged ones."""
     with averaged(state) as recipe:
         if job.config.schedule.patience:
-            recipe.load_state_dict(torch.load(job.folder / BEST, weights_only=True))
+            recipe.load_state_dict(kept(job.folder / BEST))
         yield recipe
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +35,25 @@ def in_scopes(pictures: PictureSet, scopes: Sequence[str]) -> NDArray[np.bool_]:
     if unknown:
         raise InvalidInput.of("scopes", f"No label starts with {min(unknown)!r}.")
     return np.isin(first, list(scopes))[pictures.labels]
+
+
+def fitted(config: SamplingConfig, pictures: PictureSet) -> SamplingConfig:
+    """The same with no more in a batch than there is: fewer pictures, or fewer classes, or fewer of each.
+
+    Every class of two pictures or more is to have its turn: as many of each are drawn as the smallest class that is
+    needed has. Raises InvalidInput when there are fewer than two such classes.
+    """
+    if config.kind == "shuffled":
+        return replace(config, batch=min(config.batch, len(pictures)))
+    counts = np.unique(pictures.labels[pictures.labels != NO_LABEL], return_counts=True)[1]
+    falling = np.sort(counts[counts > 1])[::-1]
+    if len(falling) < min(2, config.classes):
+        text = (
+            f"{len(falling)} classes have two pictures or more to train on; batches are balanced between two or more."
+        )
+        raise InvalidInput.of("sampling.classes", text)
+    classes = min(config.classes, len(falling))
+    return replace(config, classes=classes, per_class=min(config.per_class, int(falling[classes - 1])))
 
 
 class Shuffled:

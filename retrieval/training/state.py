@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from retrieval import whole_files
+from retrieval.embedding import checkpoint
 from retrieval.errors import InvalidInput
 from retrieval.training.recipe import Recipe
 
@@ -26,7 +27,7 @@ class Point:
 
 @dataclass
 class State:
-    """A run between two steps: ``step`` counts those that are done."""
+    """A run between two steps: ``step`` counts those that are done; ``precision`` is what they are computed in."""
 
     recipe: Recipe
     optimiser: AdamW
@@ -36,10 +37,11 @@ class State:
     curve: list[Point] = field(default_factory=list)
     best: float = float("-inf")
     waited: int = 0
+    precision: str = ""
 
     def save(self, path: Path) -> None:
         """Write everything to ``path``; on a full disk nothing is left of the attempt."""
-        numbers = {name: getattr(self, name) for name in ("step", "seconds", "best", "waited")}
+        numbers = {name: getattr(self, name) for name in ("step", "seconds", "best", "waited", "precision")}
         data = {
             **numbers,
             "recipe": self.recipe.state_dict(),
@@ -47,12 +49,11 @@ class State:
             "average": self.average,
             "curve": [asdict(point) for point in self.curve],
         }
-        with whole_files.replacing(path) as file:  # a file, as torch's own error for a full disk does not say so
-            torch.save(data, file)
+        keep(data, path)
 
     def load(self, path: Path) -> None:
         """Take over what ``save`` wrote; raises InvalidInput when it is of another run."""
-        data: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        data = kept(path)
         try:
             self.recipe.load_state_dict(data["recipe"])
             self.optimiser.load_state_dict(data["optimiser"])
@@ -62,3 +63,21 @@ class State:
         self.curve = [Point(**point) for point in data["curve"]]
         self.step, self.seconds = data["step"], data["seconds"]
         self.best, self.waited = data["best"], data["waited"]
+        self.precision = data.get("precision", "")  # a checkpoint of before this was kept does not have it
+
+
+def keep(data: Any, path: Path) -> None:
+    """Write what torch can, whole or not at all; on a full disk nothing is left of the attempt."""
+    with whole_files.replacing(path) as file:  # a file, as torch's own error for a full disk does not say so
+        torch.save(data, file)
+
+
+def kept(path: Path) -> dict[str, Any]:
+    """What ``keep`` wrote; raises InvalidInput for a file that is missing, cut off or of another kind."""
+    try:
+        data: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, *checkpoint.BROKEN) as error:
+        raise InvalidInput.of("resume", f"{path} cannot be read; begin anew.") from error
+    if not isinstance(data, dict):
+        raise InvalidInput.of("resume", f"{path} is no checkpoint; begin anew.")
+    return data

@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from retrieval.embedding import Whitening, fit_pca_whitening
+from retrieval.embedding import Whitening, fit_pca_whitening, whitening
 
 Floats = NDArray[np.float32]
 POWER = 0.1  # of the eigenvalues: best of 0, 0.1 and 0.25 over 13 labelled sources of the training corpus
+PLENTY = 4  # times as many pictures as numbers: only below does anybody count the directions that they span
 RIDGE = 0.1  # of the mean variance of a pooled number: best of 0.001, 0.01, 0.1 and 1 on sources that were left out
 
 
@@ -20,10 +21,24 @@ def whitened(vectors: Sequence[Floats], *, dimension: int, power: float = POWER)
     """One target for each picture from one or several teachers' vectors, each (N, C_i): ((N, D), the fit).
 
     Several are each brought to unit length and put side by side before the whitening, so that none outweighs another.
+    N pictures span at most N - 1 directions about their mean; where that is less than D the other numbers are zero.
     """
     joined = vectors[0] if len(vectors) == 1 else _side_by_side(vectors)
-    fitted = fit_pca_whitening(joined, dimension=dimension, power=power)
+    fitted = _padded(fit_pca_whitening(joined, dimension=_spanned(joined, dimension), power=power), dimension)
     return (joined @ fitted.matrix.T - fitted.matrix @ fitted.mean).astype(np.float32), fitted
+
+
+def _spanned(vectors: Floats, dimension: int) -> int:
+    """In how many directions, at most D and at least one, the vectors (N, C) have any spread."""
+    if len(vectors) > PLENTY * dimension:
+        return dimension
+    spread = np.linalg.svd((vectors - vectors.mean(axis=0)).astype(np.float64), compute_uv=False)
+    return max(1, min(dimension, int((np.square(spread) > 2 * whitening.FLAT * np.square(spread[0])).sum())))
+
+
+def _padded(fitted: Whitening, dimension: int) -> Whitening:
+    missing = dimension - len(fitted.matrix)
+    return Whitening(mean=fitted.mean, matrix=np.pad(fitted.matrix, ((0, missing), (0, 0))))
 
 
 def _side_by_side(vectors: Sequence[Floats]) -> Floats:

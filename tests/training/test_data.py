@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval.errors import InvalidInput, UnsupportedPicture
-from retrieval.training import PictureSet, from_arrays, from_folder, from_manifest
+from retrieval.errors import InvalidInput, Unavailable
+from retrieval.training import PictureSet, from_arrays, from_entries, listed
+from retrieval.training.data import upright
 from tests.training import make
+
+
+def from_folder(path, *, side, read=upright, groups=False) -> PictureSet:
+    return from_entries(listed(path, groups=groups), side=side, read=read)
 
 
 def write(path, colour=(200, 30, 30), size=(50, 40)):
@@ -55,15 +60,25 @@ def test_whoever_reads_the_files_is_named_and_its_refusal_names_the_file(tmp_pat
     def refuses(path):
         raise InvalidInput("No.")
 
-    with pytest.raises(UnsupportedPicture, match=r"a\.png cannot be read as a picture: No\."):
+    with pytest.raises(InvalidInput, match=r"None of the 1 pictures .*a\.png cannot be read as a picture: No\."):
         from_folder(tmp_path, side=16, read=refuses)
+
+
+def test_where_reading_itself_does_not_work_no_picture_is_left_out(tmp_path):
+    write(tmp_path / "a.png")
+
+    def away(path):
+        raise Unavailable("The decoder does not start.")
+
+    with pytest.raises(Unavailable):
+        from_folder(tmp_path, side=16, read=away)
 
 
 def test_a_manifest_gives_labels_and_groups(tmp_path):
     for name in "abc":
         write(tmp_path / f"{name}.png")
     (tmp_path / "list.csv").write_text("path,label,group\na.png,x,g\nb.png,,g\nc.png,y,\n")
-    found = from_manifest(tmp_path / "list.csv", side=16)
+    found = from_folder(tmp_path / "list.csv", side=16)
     assert found.classes == ("x", "y")
     assert found.labels.tolist() == [0, -1, 1]
     assert found.groups[0] == found.groups[1] != found.groups[2]
@@ -72,7 +87,15 @@ def test_a_manifest_gives_labels_and_groups(tmp_path):
 def test_a_manifest_without_labels_is_refused(tmp_path):
     (tmp_path / "list.csv").write_text("path\na.png\n")
     with pytest.raises(InvalidInput, match="lacks the column label"):
-        from_manifest(tmp_path / "list.csv", side=16)
+        listed(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize("written", [None, b"\xff\xfe\x00broken"])
+def test_a_manifest_that_cannot_be_read_is_one_sentence(tmp_path, written):
+    if written is not None:
+        (tmp_path / "list.csv").write_bytes(written)
+    with pytest.raises(InvalidInput, match=r"list\.csv cannot be read"):
+        listed(tmp_path / "list.csv")
 
 
 @pytest.mark.parametrize("missing", [True, False])
@@ -81,10 +104,32 @@ def test_no_folder_or_an_empty_one_is_refused(tmp_path, missing):
         from_folder(tmp_path / "none" if missing else tmp_path, side=16)
 
 
-def test_an_unreadable_picture_is_named(tmp_path):
-    (tmp_path / "broken.png").write_bytes(b"not a picture")
-    with pytest.raises(UnsupportedPicture, match=r"broken\.png"):
-        from_folder(tmp_path, side=16)
+def test_an_unreadable_picture_is_left_out_and_named(tmp_path):
+    """Labels and groups of the others stay with them; so does a file that a list names and that is not there."""
+    for name in ("a/1.png", "c/3.png"):
+        write(tmp_path / name, colour=(0, 0, 0))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "broken.png").write_bytes(b"not a picture")
+    found = from_folder(tmp_path, side=16)
+    assert [found.classes[label] for label in found.labels] == ["a", "c"]
+    assert found.pixels.shape == (2, 16, 16, 3)
+    assert len(found.left_out) == 1
+    assert "broken.png" in found.left_out[0]
+    assert found.at(np.array([0])).left_out == found.left_out
+    (tmp_path / "list.csv").write_text("path,label,group\na/1.png,x,g\nlost.png,y,h\nc/3.png,x,g\n")
+    of_list = from_folder(tmp_path / "list.csv", side=16)
+    assert (of_list.labels.tolist(), of_list.groups.tolist(), len(of_list.left_out)) == ([0, 0], [0, 0], 1)
+
+
+def test_links_to_folders_are_followed_but_not_in_a_circle(tmp_path):
+    write(tmp_path / "elsewhere" / "1.png")
+    write(tmp_path / "data" / "a" / "2.png")
+    (tmp_path / "data" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data" / "c").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data" / "a" / "up").symlink_to(tmp_path / "data")
+    labels = {entry.path.name: entry.label for entry in listed(tmp_path / "data")}
+    assert [entry.label for entry in listed(tmp_path / "data")] == ["a", "b", "c"]
+    assert labels == {"1.png": "c", "2.png": "a"}
 
 
 def test_scopes_part_classes_by_what_stands_before_their_name():

@@ -64,6 +64,13 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         fit(other, job=job(tmp_path), hooks=Hooks(), resume=True)
 
 
+@pytest.mark.parametrize("content", [b"", b"cut off", b"PK\x03\x04"])
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path, content):
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(InvalidInput, match=r"checkpoint\.pt cannot be read; begin anew"):
+        fit(recipe(), job=job(tmp_path), hooks=Hooks(), resume=True)
+
+
 def test_early_stopping_waits_and_keeps_the_best(tmp_path):
     scores = iter([0.5, 0.7, 0.6, 0.65, 0.9])
     schedule = {**SCHEDULE, "evaluate_every": 1, "patience": 2}

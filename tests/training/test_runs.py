@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from retrieval.embedding import checkpoint
-from retrieval.errors import InvalidInput
+from retrieval.errors import InvalidInput, StorageFull
 from retrieval.training import Hooks, Places, RunConfig, run
 from retrieval.training.data import PictureSet
-from retrieval.training.runs import retrieval_score, split
+from retrieval.training.runs import measurable, retrieval_score, split
 from retrieval.training.supervised import Classify, ClassifyOptions
 from tests.training import make
 
@@ -97,10 +100,67 @@ def test_the_score_is_mean_average_precision():
     recipe = Classify(make.encoder(), classes=3, options=ClassifyOptions())
     score = retrieval_score(one_colour_a_class)(recipe)
     assert 0.33 < score <= 1
-    same = PictureSet(
-        one_colour_a_class.pixels, np.zeros(30, np.int64), one_colour_a_class.groups, one_colour_a_class.classes
+
+
+@pytest.mark.parametrize("labels", [[], [0], [0, 0, 0], [0, 1, 2], [-1, -1, 0, 0]])
+def test_without_two_of_a_class_and_another_there_is_no_score(tmp_path, labels):
+    numbers = np.array(labels, np.int64)
+    shown = make.pictures(len(labels) or 1)
+    held = PictureSet(shown.pixels[: len(labels)], numbers, np.arange(len(labels)), shown.classes)
+    assert not measurable(held)
+    assert measurable(make.pictures(6))
+
+
+def test_a_score_that_cannot_be_taken_is_null_with_its_reason(tmp_path):
+    """Twelve pictures of two classes, of which one is held out: this was NaN, which is no JSON."""
+    config = make.config(
+        "classify",
+        data={"stored_size": 32, "held_out_share": 0.1},
+        schedule={"sizes": [[0.0, 32]], "report_every": 1, "evaluate_every": 2},
     )
-    assert retrieval_score(same)(recipe) == 1
+    told = []
+    run(config, places=places(tmp_path, make.pictures(12, classes=2)), hooks=Hooks(tell=told.append))
+    record = json.loads((tmp_path / "out" / "tiny.json").read_text(), parse_constant=pytest.fail)
+    assert record["best_score"] is None
+    assert not any("score" in point["values"] for point in record["curve"])
+    assert [note for note in record["notes"] if note.startswith("There is no score")] == told
+
+
+def test_what_was_left_out_is_in_the_record(tmp_path):
+    shown = replace(make.pictures(40), left_out=("a.png is broken.",))
+    result = run(make.config("classify"), places=places(tmp_path, shown), hooks=Hooks(stop=lambda: True))
+    assert result.record.left_out == ("a.png is broken.",)
+    assert result.record.notes[0].startswith("1 of 41 pictures are left out.")
+
+
+def test_few_pictures_make_smaller_batches_and_it_is_said(tmp_path):
+    sampling = {"kind": "balanced", "classes": 8, "per_class": 8, "batch": 0}
+    config = make.config("arcface", sampling=sampling, start={"whiten": True}, encoder={**make.SPEC, "dimension": 20})
+    told = []
+    result = run(config, places=places(tmp_path, make.pictures(16)), hooks=Hooks(tell=told.append))
+    batch = result.record.config["sampling"]
+    assert (batch["classes"], result.record.steps) == (3, 4)
+    assert result.record.pictures_seen == 4 * 3 * batch["per_class"]
+    assert told[0].startswith(f"Batches have {3 * batch['per_class']} pictures, not 64")
+    assert told[1].startswith("12 pictures give a meaning to 11 of the 20 numbers")
+
+
+def test_too_few_pictures_to_train_on_are_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="at least 8 pictures; there are 7"):
+        run(make.config("classify"), places=places(tmp_path, make.pictures(7)))
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [(errno.ENOSPC, StorageFull, "has no room"), (errno.EROFS, InvalidInput, "cannot be written to")],
+)
+def test_a_folder_that_takes_nothing_is_one_sentence(tmp_path, monkeypatch, code, error, said):
+    def failing(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(checkpoint, "safetensors_bytes", failing)
+    with pytest.raises(error, match=said):
+        run(make.config("classify"), places=Places(make.pictures(40), tmp_path.joinpath, tmp_path / "out"))
 
 
 def test_a_run_that_may_stop_early_keeps_its_best_weights(tmp_path):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from retrieval.errors import InvalidInput
+from retrieval.training import PictureSet
 from retrieval.training.config import SamplingConfig
-from retrieval.training.sampling import Balanced, Shuffled, hold_out, in_scopes, sampler_for
+from retrieval.training.sampling import Balanced, Shuffled, fitted, hold_out, in_scopes, sampler_for
 from tests.training import make
 
 BALANCED = SamplingConfig("balanced", batch=3, classes=2, per_class=4)
@@ -69,6 +70,42 @@ def test_impossible_batches_are_refused():
         Balanced(np.array([0] * 9 + [1]), BALANCED, seed=0)
     with pytest.raises(InvalidInput, match="A batch of 9"):
         Shuffled(8, batch=9, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "batch"),
+    [
+        ([20, 20, 20], (3, 8)),  # fewer classes than asked
+        ([40] * 8, (8, 8)),
+        ([40] * 8 + [2], (8, 8)),
+        ([30, 5, 5], (3, 5)),  # every class has its turn
+        ([30, 9, 1], (2, 8)),  # but one picture makes no pair
+    ],
+)
+def test_a_balanced_batch_is_cut_to_what_there_is(counts, batch):
+    asked = SamplingConfig("balanced", batch=3, classes=8, per_class=8)
+    found = fitted(asked, labelled(counts))
+    assert (found.classes, found.per_class, found.batch) == (*batch, 3)
+    assert len(Balanced(labelled(counts).labels, found, seed=0).rows(0)) == batch[0] * batch[1] + 3
+
+
+@pytest.mark.parametrize("counts", [[], [30], [30, 1, 1]])
+def test_fewer_than_two_classes_are_refused(counts):
+    with pytest.raises(InvalidInput, match="between two or more") as refused:
+        fitted(SamplingConfig("balanced", batch=0, classes=8, per_class=8), labelled(counts))
+    assert list(refused.value.fields) == ["sampling.classes"]
+
+
+def test_a_shuffled_batch_has_no_more_pictures_than_there_are():
+    assert fitted(SamplingConfig(batch=64), make.pictures(24)).batch == 24
+    assert fitted(SamplingConfig(batch=16), make.pictures(24)).batch == 16
+
+
+def labelled(counts: list[int]) -> PictureSet:
+    """So many pictures of each class, and five of none."""
+    labels = np.repeat([*range(len(counts)), -1], [*counts, 5]).astype(np.int64)
+    pixels = np.zeros((len(labels), 8, 8, 3), np.uint8)
+    return PictureSet(pixels, labels, np.arange(len(labels)), tuple(map(str, range(len(counts)))))
 
 
 def test_the_config_names_the_sampler():

@@ -47,6 +47,19 @@ def test_one_teacher_keeps_its_lengths():
     np.testing.assert_allclose(similarities(found), similarities(expected), atol=1e-3)
 
 
+@pytest.mark.parametrize("copies", [1, 2])
+def test_few_pictures_span_few_directions_and_the_rest_is_zero(copies):
+    """Six pictures, each once or twice, are five directions about their mean; what is like what stays."""
+    vectors = np.repeat(seen(40)[:6], copies, axis=0)
+    found, fitted = whitened([vectors], dimension=16, power=0.0)
+    assert found.shape == (6 * copies, 16)
+    assert fitted.matrix.shape == (16, 40)
+    assert not found[:, 5:].any()
+    assert found[:, :5].any(axis=0).all()
+    about_mean = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(similarities(found), similarities(about_mean), atol=1e-3)
+
+
 def test_the_nearest_map_is_ridge_regression():
     vectors, targets = seen(7), seen(5)
     found = nearest_map(vectors, targets)

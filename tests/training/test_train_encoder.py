@@ -13,7 +13,9 @@ from django.core.management.base import CommandError
 from PIL import Image
 
 from retrieval import training
+from retrieval.embedding import checkpoint
 from retrieval.models import Encoder
+from retrieval.training import loop
 from tests.factories import EncoderFactory
 from tests.training import make
 
@@ -82,6 +84,78 @@ def test_mistakes_are_one_sentence(tmp_path, data):
     path.write_text(toml("classify"))
     with pytest.raises(CommandError, match="There is no folder"):
         call_command("train_encoder", str(path), data=tmp_path / "none", output=tmp_path, verbosity=0)
+
+
+@pytest.mark.django_db
+def test_where_an_encoder_comes_from_is_kept(tmp_path, data):
+    (tmp_path / "tiny.toml").write_text(toml("classify"))
+    places = {"data": data, "output": tmp_path / "out"}
+    call_command("train_encoder", str(tmp_path / "tiny.toml"), **places, register=True, verbosity=0, stdout=StringIO())
+    record = json.loads((tmp_path / "out" / "tiny.json").read_text())
+    assert Encoder.objects.get(name="tiny").origin == {"recipe": "classify", "data": record["data_digest"]}
+
+
+@pytest.mark.django_db
+def test_a_broken_picture_is_left_out_and_counted(tmp_path, data, capsys):
+    (data / "c0" / "broken.png").write_bytes(b"not a picture")
+    (tmp_path / "tiny.toml").write_text(toml("classify"))
+    call_command("train_encoder", str(tmp_path / "tiny.toml"), data=data, output=tmp_path / "out", stdout=StringIO())
+    told = capsys.readouterr().err.splitlines()
+    assert sum(line.startswith("1 of 17 pictures are left out.") and "broken.png" in line for line in told) == 1
+    assert "17 of 17: reading pictures" in told
+    assert any(line.startswith("4 of 4: training, loss") for line in told)
+    assert len(json.loads((tmp_path / "out" / "tiny.json").read_text())["left_out"]) == 1
+
+
+def interrupt(number: int = signal.SIGINT) -> None:
+    signal.raise_signal(number)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_where_and_how_to_go_on(tmp_path, data, monkeypatch, number, status):
+    """No encoder is made of it, also where a run may stop early by itself."""
+    (tmp_path / "tiny.toml").write_text(toml("classify").replace("patience = 0", "patience = 9\nevaluate_every = 1", 1))
+    text = (tmp_path / "tiny.toml").read_text().replace("evaluate_every = 0\n", "", 1)
+    (tmp_path / "tiny.toml").write_text(text)
+    real = loop.train_step
+    monkeypatch.setattr(loop, "train_step", lambda *args: (interrupt(number), real(*args))[1])
+    err, places = StringIO(), {"data": data, "output": tmp_path / "out", "register": True, "verbosity": 0}
+    with pytest.raises(SystemExit) as ended:
+        call_command("train_encoder", str(tmp_path / "tiny.toml"), **places, stdout=StringIO(), stderr=err)
+    assert ended.value.code == status
+    assert "Stopped at 1 of 4 steps" in err.getvalue()
+    assert "The same command goes on from there" in err.getvalue()
+    assert not Encoder.objects.exists()
+    monkeypatch.setattr(loop, "train_step", real)
+    call_command("train_encoder", str(tmp_path / "tiny.toml"), **places, stdout=StringIO())
+    assert Encoder.objects.get().name == "tiny"
+
+
+def test_before_the_first_step_a_run_ends_at_once(tmp_path, data, monkeypatch):
+    (tmp_path / "tiny.toml").write_text(toml("classify"))
+    monkeypatch.setattr(training, "run", lambda *_, **__: interrupt())
+    err = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("train_encoder", str(tmp_path / "tiny.toml"), data=data, output=tmp_path, stderr=err, verbosity=0)
+    assert (ended.value.code, err.getvalue().strip()) == (
+        130,
+        "Stopped before the first step. The same command begins again.",
+    )
+
+
+def test_the_bundled_weights_are_found_beside_a_folder_of_ones_own(tmp_path, data):
+    """And what is nowhere is said before the pictures are looked at."""
+    own = tmp_path / "own"
+    own.mkdir()
+    checkpoint.save(make.encoder(seed=9), own / "first.safetensors")
+    text = toml("regression").replace("[options]", '[options]\nteachers = ["compact-v1.safetensors"]')
+    (tmp_path / "tiny.toml").write_text(text.replace('weights = ""', 'weights = "first.safetensors"'))
+    options = {"output": tmp_path / "out", "verbosity": 0, "stdout": StringIO()}
+    call_command("train_encoder", str(tmp_path / "tiny.toml"), data=data, weights=own, **options)
+    (tmp_path / "tiny.toml").write_text(text.replace("compact-v1", "compact-v0"))
+    with pytest.raises(CommandError, match=r"compact-v0\.safetensors is neither bundled .* --weights DIR"):
+        call_command("train_encoder", str(tmp_path / "tiny.toml"), data=tmp_path / "none", weights=own, **options)
 
 
 @pytest.mark.django_db

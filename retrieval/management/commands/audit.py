@@ -42,7 +42,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _check(self) -> list[Finding]:
-        with Bars(leave=False) as progress:
+        with Bars(quiet=not sys.stderr.isatty(), leave=False) as progress:  # else its own lines tell
             everything = [one for check in audit.checks(progress=progress) for one in self._run(check)]
         self._say("Nothing is wrong." if not everything else f"{len(everything)} findings.")
         return everything

@@ -8,14 +8,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from django.db import transaction
-from numpy.typing import NDArray
 
 from retrieval import live_encoders, training
-from retrieval.errors import InvalidInput, RetrievalError, WeightsError
+from retrieval.embedding import Pixels
+from retrieval.errors import InvalidInput, RetrievalError, Unavailable, WeightsError
 from retrieval.ingest import sandbox, store
-from retrieval.models import GOING, Collection, Image, Labels, TrainingRun
+from retrieval.models import GOING, Collection, Encoder, Image, Labels, TrainingRun
 from retrieval.services.encoders import weights
 from retrieval.services.images import collections, steering
 from retrieval.services.people import accounts, rights
@@ -24,9 +23,6 @@ from retrieval.work import Kind, ProgressWriter, Settle, StoppedError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-
-FEWEST = 8
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ def start(request: TrainingRequest, *, user: User) -> TrainingRun:
     training.require_recipe(config)
     if config.data.path:
         raise InvalidInput.of("data.path", "The pictures are those of the collection; leave data.path out.")
-    _require_weights(config.start.weights)
+    _require_weights(config)
     with transaction.atomic():
         _require_name(config.name)
         row = TrainingRun.objects.create(
@@ -70,17 +66,16 @@ def pictures(collection: Collection, *, side: int, progress: ProgressWriter[Trai
     """Decode the pictures of a collection that the run's person sees to side x side, with labels and groups.
 
     By tags: the first tag is the label and the group key the group. By group key: it is the label. Pictures whose
-    original vanished are left out. Raises InvalidInput when there are too few, and StoppedError.
+    original vanished or cannot be read are left out. Raises InvalidInput when there are too few, and StoppedError.
     """
     run, by_tags = progress.row, progress.row.labels == Labels.TAGS
     rows = list(Image.objects.visible_to(run.user).filter(collection=collection).order_by("pk"))
     _require_enough(len(rows))
     labels = [(row.tags[0] if row.tags else "") if by_tags else row.group_key for row in rows]
     groups = [row.group_key for row in rows] if by_tags else []
-    there = np.ones(len(rows), np.bool_)
-    found = training.from_arrays(_decoded(rows, there, progress), labels, side=side, groups=groups)
-    _require_enough(int(there.sum()))
-    return found if there.all() else found.at(there)
+    found = training.from_arrays(_decoded(rows, progress), labels, side=side, groups=groups)
+    _require_enough(len(found))
+    return found
 
 
 @dataclass
@@ -130,30 +125,37 @@ def _train(row: TrainingRun, progress: ProgressWriter[TrainingRun]) -> Settle:
     record = result.record.to_dict()
 
     def settle() -> dict[str, Any]:
-        encoder = weights.register(row.name, result.weights, sha256=result.sha256)
-        encoder.origin = {"training_run": str(row.pk), "recipe": row.recipe, "data": record["data_digest"]}
-        encoder.save(update_fields=["origin"])
-        return {"record": record, "encoder": encoder}
+        return {"record": record, "encoder": registered(row.name, result, training_run=str(row.pk))}
 
     return settle
 
 
-def _decoded(
-    rows: list[Image], there: NDArray[np.bool_], progress: ProgressWriter[TrainingRun]
-) -> Iterator[NDArray[np.uint8]]:
-    """The pixels of each row; where the original vanished nothing but a mark in ``there``, and one black pixel."""
+def registered(name: str, result: training.Result, **made_by: str) -> Encoder:
+    """A draft encoder of a run's weights that keeps where it comes from: recipe, digest of the data, what made it."""
+    encoder = weights.register(name, result.weights, sha256=result.sha256)
+    record = result.record
+    encoder.origin = {**made_by, "recipe": record.config["recipe"], "data": record.data_digest}
+    encoder.save(update_fields=["origin"])
+    return encoder
+
+
+def _decoded(rows: list[Image], progress: ProgressWriter[TrainingRun]) -> Iterator[Pixels | str]:
+    """The pixels of each row; where the original vanished or cannot be read, why it is left out."""
     for number, row in enumerate(rows):
         progress("reading", number, len(rows))
         try:
             yield sandbox.pixels(store.original(row.sha256))
+        except Unavailable:  # reading itself does not work; no picture is to blame
+            raise
         except FileNotFoundError:
-            there[number] = False
-            yield np.zeros((1, 1, 3), np.uint8)
+            yield f"The original of {row.pk} vanished."
+        except RetrievalError as error:
+            yield f"{row.pk} cannot be read as a picture: {error.message}"
 
 
 def _require_enough(pictures: int) -> None:
-    if pictures < FEWEST:
-        raise InvalidInput.of("collection", f"Training needs at least {FEWEST} pictures.")
+    if pictures < training.FEWEST:
+        raise InvalidInput.of("collection", f"Training needs at least {training.FEWEST} pictures.")
 
 
 def _require_name(name: str) -> None:
@@ -163,17 +165,18 @@ def _require_name(name: str) -> None:
         raise InvalidInput.of("name", f"A run called {name} is in line or going on already.", code="run_named_so")
 
 
-def _require_weights(name: str) -> None:
-    """Say now, and not when the run's turn comes, that the weights to begin with are not there."""
-    try:
-        if name:
+def _require_weights(config: training.RunConfig) -> None:
+    """Say now, and not when the run's turn comes, that the weights to begin with or a teacher's are not there."""
+    for name in training.weights_of(config):
+        try:
             live_encoders.weights_path(name.rpartition(":")[2])
-    except WeightsError as error:
-        raise InvalidInput.of("start.weights", error.message) from error
+        except WeightsError as error:
+            field = "start.weights" if name == config.start.weights else "options.teachers"
+            raise InvalidInput.of(field, error.message) from error
 
 
 def _may_begin_again(row: TrainingRun) -> None:
-    _require_weights(training.RunConfig.from_dict(row.config).start.weights)
+    _require_weights(training.RunConfig.from_dict(row.config))
     _require_name(row.name)
 
 
