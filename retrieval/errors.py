@@ -182,6 +182,7 @@ SENTENCES = {
     "name_taken": gettext_noop("There is an encoder of this name already."),
     "nested_archive": gettext_noop("An archive inside an archive is not opened."),
     "no_encoder": gettext_noop("No encoder is active yet."),
+    "no_places": gettext_noop("This encoder ends in layers that know no places."),
     "not_acceptable": gettext_noop("The answer cannot be given in the form that was asked for."),
     "not_authenticated": gettext_noop("Nobody is signed in."),
     "not_empty": gettext_noop("There is something in the place already."),

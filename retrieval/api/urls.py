@@ -21,6 +21,7 @@ from retrieval.api.views import (
     long_jobs,
     search,
     status,
+    why,
 )
 from retrieval.services.encoders import compressions, training
 from retrieval.services.evaluation import calibrations, evaluations
@@ -71,6 +72,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/<uuid:image_id>/restore/", images.RestoreView.as_view(), name="restore"),
     path("images/<uuid:image_id>/retry/", images.RetryView.as_view(), name="retry"),
     path("images/<uuid:image_id>/similar/", search.SimilarView.as_view(), name="similar"),
+    path("images/<uuid:image_id>/why/", why.WhyView.as_view(), name="why"),
     path("archives/", archives.ArchivesView.as_view(), name="archives"),
     *long_jobs.routes(archiving.KIND, listed=ImportSerializer, whole=WholeImportSerializer),
     path("search/", search.SearchView.as_view(), name="search"),

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from retrieval.embedding import backbones, preprocessing, quantization
+from retrieval.embedding import backbones, places, preprocessing, quantization
 from retrieval.embedding.pooling import POOLINGS
 from retrieval.embedding.preprocessing import Pixels
 from retrieval.embedding.projection import PROJECTIONS
-from retrieval.embedding.runtime import Runtime, TorchRuntime, Vectors
+from retrieval.embedding.runtime import Runtime, TorchRuntime, Vectors, from_bytes
 from retrieval.embedding.spec import EncoderSpec
 
 
@@ -48,7 +48,7 @@ class Encoder(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """Float pixels in 0..1, (N, 3, H, W), not yet normalised -> pooled vectors (N, C), before the projection."""
-        pooled: Tensor = self.pooling(self.backbone((pixels - self.mean) / self.std))
+        pooled: Tensor = self.pooling(self._maps(pixels))
         return pooled
 
     def encode(self, images: Sequence[Pixels]) -> Vectors:
@@ -64,6 +64,22 @@ class Encoder(nn.Module):
         if running is not None:
             vectors[running[0]] = running[1]()
         return vectors
+
+    def places(self, image: Pixels) -> Vectors:
+        """A picture uint8 (H, W, 3) -> what each place adds to its raw vector, float32 (h, w, D); they sum to it.
+
+        Always by torch. Raises Conflict (no_places) where the network ends in fully connected layers.
+        """
+        height, width = image.shape[:2]
+        size = preprocessing.target_size(width, height, side=self.spec.image_size, resize=self.spec.resize)
+        batch = torch.from_numpy(preprocessing.resized(image, size)[None]).to(self.mean.device)
+        with torch.no_grad():
+            maps = from_bytes(self._maps, batch)
+        return places.added(maps, pooling=self.pooling, projection=self.projection).cpu().numpy()
+
+    def _maps(self, pixels: Tensor) -> Tensor:
+        found: Tensor = self.backbone((pixels - self.mean) / self.std)
+        return found
 
 
 def _per_channel(values: tuple[float, float, float]) -> Tensor:

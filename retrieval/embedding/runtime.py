@@ -28,10 +28,9 @@ class Runtime(Protocol):
         """Begin with uint8 (N, H, W, 3); the returned function waits for the raw vectors float32 (N, D)."""
 
 
-def from_bytes(network: nn.Module, batch: Tensor) -> Tensor:
+def from_bytes(network: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
     """Run a network that takes float (N, 3, H, W) in 0..1 on uint8 (N, H, W, 3)."""
-    vectors: Tensor = network(batch.permute(0, 3, 1, 2).float() / 255)
-    return vectors
+    return network(batch.permute(0, 3, 1, 2).float() / 255)
 
 
 class TorchRuntime:

@@ -7,6 +7,7 @@ from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPi
 from retrieval.matching.exemplar import Exemplar, Moments
 from retrieval.matching.expansion import Further
 from retrieval.matching.open_set import NEIGHBOURS, Refusals, closeness
+from retrieval.matching.overlay import Overlay, explain
 from retrieval.matching.parts import likely_parts
 from retrieval.matching.verdict import Judgement, Side, Verdict, same_file
 
@@ -21,6 +22,7 @@ __all__ = [
     "Judgement",
     "Match",
     "Moments",
+    "Overlay",
     "QueryPicture",
     "Refusals",
     "Reliability",
@@ -30,6 +32,7 @@ __all__ = [
     "band",
     "closeness",
     "compare",
+    "explain",
     "fit",
     "likely_parts",
     "local_features",

@@ -13,9 +13,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from retrieval import conf
+from retrieval.matching import Judgement
 from retrieval.models import Image
 from retrieval.services.people import rights
-from retrieval.web import words
+from retrieval.services.searching.search import SearchAnswer
+from retrieval.web import bands, words
 
 register = template.Library()
 
@@ -149,10 +151,35 @@ def score(value: Any) -> str:
 
 
 @register.filter
-def last_band(hits: list[Any]) -> str:
-    """Return the band of the last hit, empty without one."""
-    verdict = hits[-1].verdict if hits else None
-    return verdict.band.value if verdict else ""
+def last_heading(answer: SearchAnswer) -> str:
+    """Return what the last hit stands under, empty without one."""
+    return bands.heading(answer.hits[-1], mode=answer.mode) if answer.hits else ""
+
+
+@register.filter
+def told(judgement: Judgement) -> str:
+    """Return in words what a picture has to do with the query, and what was done to it."""
+    edits = ", ".join(words.edit(edit) for edit in judgement.edit)
+    verdict = words.name(judgement.verdict.value)
+    return f"{verdict}: {edits}" if edits else verdict
+
+
+@register.filter
+def done(judgement: Judgement) -> str:
+    """Return in words what was done to a picture; where nothing was, what it has to do with the query."""
+    return ", ".join(words.edit(edit) for edit in judgement.edit) or words.name(judgement.verdict.value)
+
+
+@register.filter
+def number(value: float) -> str:
+    """Write a number of pixels as drawings take it, in any language."""
+    return f"{value:.1f}"
+
+
+@register.filter
+def thirds(place: tuple[int, int]) -> str:
+    """Return in words where in a picture something lies."""
+    return words.third(*place)
 
 
 @register.filter

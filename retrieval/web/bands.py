@@ -1,30 +1,45 @@
-"""Where the grid changes band: the words that stand there, and how many hits are likely."""
+"""Where the grid changes band or verdict: the words that stand there, and how many hits are likely or verified."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from retrieval.matching import Band
-from retrieval.services.searching.search import Found
+from retrieval.matching import Band, Verdict
+from retrieval.services.searching.search import Found, SearchAnswer
+
+ONLY_ALIKE = "only_alike"
+HEADINGS = tuple(dict.fromkeys([*(band.value for band in Band), *(verdict.value for verdict in Verdict), ONLY_ALIKE]))
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One hit of the grid; ``begins`` is the band whose words stand before it, empty within a band."""
+    """One hit of the grid; ``begins`` is the heading that stands before it, empty where the one before goes on."""
 
     hit: Found
     begins: str = ""
 
 
-def shown(hits: Sequence[Found], *, after: str = "") -> Iterator[Shown]:
-    """Mark the hits that begin a band; ``after`` is the band of the last one that was shown before these."""
-    for hit in hits:
-        band = hit.verdict.band.value if hit.verdict else ""
-        yield Shown(hit, "" if band == after else band)
-        after = band
+def heading(hit: Found, *, mode: str) -> str:
+    """Return what a hit stands under: its verdict where details were compared, else its band; empty without one."""
+    if mode == "same":
+        return hit.judgement.verdict.value if hit.judgement else ONLY_ALIKE
+    return hit.verdict.band.value if hit.verdict else ""
+
+
+def shown(answer: SearchAnswer, *, after: str = "") -> Iterator[Shown]:
+    """Mark the hits that begin a heading; ``after`` is that of the last one that was shown before these."""
+    for hit in answer.hits:
+        here = heading(hit, mode=answer.mode)
+        yield Shown(hit, "" if here == after else here)
+        after = here
 
 
 def likely(hits: Sequence[Found]) -> int:
     """Count the hits that are likely right."""
     return sum(hit.verdict is not None and hit.verdict.band.place <= Band.VERY_ALIKE.place for hit in hits)
+
+
+def verified(hits: Sequence[Found]) -> int:
+    """Count the hits whose details agree with the query's."""
+    return sum(hit.judgement is not None for hit in hits)

@@ -22,6 +22,7 @@ from retrieval.web.views import (
     search,
     training,
     uploads,
+    why,
 )
 from retrieval.work import Kind
 
@@ -53,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pictures/<uuid:image_id>/", pictures.show, name="picture"),
     path("pictures/<uuid:image_id>/similar/", pictures.similar, name="similar"),
     path("pictures/<uuid:image_id>/measures/", pictures.measures, name="measures"),
+    path("pictures/<uuid:image_id>/why/", why.show, name="why"),
     path("pictures/<uuid:image_id>/edit/", pictures.edit, name="edit"),
     path("pictures/<uuid:image_id>/move/", pictures.move, name="move"),
     path("pictures/<uuid:image_id>/delete/", pictures.delete, name="delete"),

@@ -14,6 +14,31 @@ MEASURES = [
     (Measure.PEARSON, gettext_lazy("Pearson"), gettext_lazy("Correlation: the angle after taking the mean away.")),
 ]
 
+MODES = [
+    ("alike", gettext_lazy("What is alike"), gettext_lazy("Pictures that look like it, the most alike first.")),
+    (
+        "same",
+        gettext_lazy("The same thing"),
+        gettext_lazy("The same picture or object, by its details: also cropped, turned, mirrored or pasted elsewhere."),
+    ),
+]
+
+EDITS = {
+    "cropped": gettext_lazy("cropped"),
+    "pasted": gettext_lazy("pasted into another picture"),
+    "mirrored": gettext_lazy("mirrored"),
+    "turned": gettext_lazy("turned by {degrees}°"),
+    "resized": gettext_lazy("resized"),
+    "stretched": gettext_lazy("stretched"),
+    "recoloured": gettext_lazy("recoloured"),
+}
+
+THIRDS = [
+    [gettext_lazy("top left"), gettext_lazy("top"), gettext_lazy("top right")],
+    [gettext_lazy("left"), gettext_lazy("in the middle"), gettext_lazy("right")],
+    [gettext_lazy("bottom left"), gettext_lazy("bottom"), gettext_lazy("bottom right")],
+]
+
 VISIBILITIES = [
     (Visibility.PRIVATE, gettext_lazy("Private"), gettext_lazy("Only the owner sees it.")),
     (Visibility.SHARED, gettext_lazy("Shared"), gettext_lazy("The owner and the people named below see it.")),
@@ -74,6 +99,8 @@ NAMES = {
     "retired": gettext_lazy("Retired"),
     "same_file": gettext_lazy("The same file"),
     "same_image": gettext_lazy("The same picture"),
+    "same_thing": gettext_lazy("The same object"),
+    "only_alike": gettext_lazy("Only alike"),
     "very_alike": gettext_lazy("Very alike"),
     "alike": gettext_lazy("Alike"),
     "weak": gettext_lazy("Weak"),
@@ -102,6 +129,17 @@ def stage(text: str) -> str:
     kind, _space, name = text.partition(" ")
     said = STAGES.get(kind)
     return str(said).format(name=name) if said else ""
+
+
+def edit(text: str) -> str:
+    """Return the words for what was done to a picture, as the search names it."""
+    kind, _space, degrees = text.partition(" ")
+    return str(EDITS.get(kind, text)).format(degrees=degrees)
+
+
+def third(row: int, column: int) -> str:
+    """Return where in a picture the third of its rows and of its columns lies."""
+    return str(THIRDS[row][column])
 
 
 def grade(value: str) -> str:

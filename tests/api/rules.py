@@ -16,7 +16,7 @@ Statuses = tuple[int, int, int, int, int, int, int]
 
 @dataclass(frozen=True)
 class Rule:
-    """What a method at an address answers to each actor; FILE, COLLECTION and NAME in ``body`` are the world's."""
+    """What a method at an address answers to each actor; FILE, IMAGE, COLLECTION, NAME in ``body`` are the world's."""
 
     method: str
     answers: Statuses
@@ -109,6 +109,11 @@ API: dict[str, list[Rule]] = {
     "api/v1/images/<image_id>/restore/": [Rule("post", signed_in(404))],
     "api/v1/images/<image_id>/retry/": [Rule("post", from_role("contributor", 202))],
     "api/v1/images/<image_id>/similar/": [Rule("get", from_role("viewer", 200))],
+    # The world's picture has a file that is none.
+    "api/v1/images/<image_id>/why/": [
+        Rule("get", from_role("viewer", 415), {"query": "IMAGE"}),
+        Rule("post", from_role("viewer", 415), {"file": "FILE"}),
+    ],
     "api/v1/archives/": [Rule("post", FROM_CONTRIBUTOR_415, UPLOAD)],
     # An archive is its person's alone; the world's waits in line.
     "api/v1/imports/": [Rule("get", signed_in(200))],
@@ -176,6 +181,10 @@ WEB: dict[str, list[Rule]] = {
     "pictures/<image_id>/": [Rule("get", page_from_role("viewer", 200))],
     "pictures/<image_id>/similar/": [Rule("get", page_from_role("viewer", 200))],
     "pictures/<image_id>/measures/": [Rule("get", page_from_role("viewer", 200))],
+    "pictures/<image_id>/why/": [
+        Rule("get", page_from_role("viewer", 415), {"image": "IMAGE"}),
+        Rule("post", page_from_role("viewer", 415), {"file": "FILE"}),
+    ],
     "pictures/<image_id>/edit/": [Rule("post", page_from_role("contributor", 302), {"title": "Changed"})],
     "pictures/<image_id>/move/": [Rule("post", page_from_role("contributor", 302), {"collection": "COLLECTION"})],
     "pictures/<image_id>/delete/": [Rule("post", page_from_role("contributor", 302), {})],

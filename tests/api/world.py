@@ -101,6 +101,7 @@ class World:
             return None
         things = {
             "FILE": SimpleUploadedFile("x.jpg", b"neither a picture nor an archive"),
+            "IMAGE": str(self.image.pk),
             "COLLECTION": str(self.collection.pk),
             "NAME": self.collection.name,
         }

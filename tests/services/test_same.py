@@ -184,3 +184,16 @@ def test_what_a_decoder_had_no_time_for_is_left(collection, encoder, monkeypatch
     assert features.lacking().exists()
     features.work()
     assert not features.lacking().exists()
+
+
+def test_what_is_verified_is_never_nothing(gallery, collection, encoder):
+    from retrieval.models import Encoder
+    from tests.web.test_bands import calibration
+
+    Encoder.objects.update(calibration=calibration(nothing_below=2.0))
+    seen_from_elsewhere = scene(53).transform(
+        (320, 240), Pictures.Transform.QUAD, (20, 10, 0, 240, 320, 215, 300, 40), Pictures.Resampling.BICUBIC
+    )
+    answer = ask(collection.owner, file=data_of(seen_from_elsewhere))
+    assert (answer.hits[0].judgement.verdict, answer.match) == ("same_thing", "likely")
+    assert ask(collection.owner, file=data_of(scene(60))).match == "none"

@@ -71,7 +71,7 @@ class SimilarView(ApiView):
 def _request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchRequest:
     """Turn checked input, and what was fetched for it, into the question."""
     image, region = said.get("image"), said.get("region")
-    files = (*(_bytes_of(file) for file in said.get("file", ())), *fetched)
+    files = (*(bytes_of(file) for file in said.get("file", ())), *fetched)
     avoided = {text: _id_in(text) for text in said["negatives"]}
     return SearchRequest(
         file=next(iter(files), None),
@@ -97,7 +97,8 @@ def _request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchReque
     )
 
 
-def _bytes_of(file: Any) -> bytes:
+def bytes_of(file: Any) -> bytes:
+    """Read a file that was sent along. Raises TooLarge before it is read."""
     limit = conf.get().limits.image_bytes
     if file.size > limit:
         raise TooLarge(f"A picture has at most {limit} bytes.", code="image_too_large")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from retrieval.ingest import Decoded, fingerprint
+from retrieval.ingest import Decoded, Region, fingerprint
 from retrieval.matching import (
     SHORTLIST,
     SHORTLIST_OF_A_PART,
     Band,
     Judgement,
+    Match,
     QueryPicture,
     Side,
     Verdict,
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 ORDER = {Verdict.SAME_FILE: 0, Verdict.SAME_IMAGE: 1, Verdict.SAME_THING: 2}
 
 
+class Verified(Protocol):
+    """A hit with what its details tell, None where nothing."""
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """What was found."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is looked for: by vector, by vectors of the query's ``parts``, and in detail.
@@ -46,9 +55,7 @@ class Asked:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels of what is asked with, as it came."""
-        part = self.request.region
-        wide, high = (part.w, part.h) if part else (1.0, 1.0)
-        return max(1, round(wide * self.decoded.width)), max(1, round(high * self.decoded.height))
+        return size_of(self.decoded, self.request.region)
 
     @property
     def shortlist(self) -> Question:
@@ -63,6 +70,12 @@ class Details:
     hits: list[Hit]
     compared: int | None = None
     judgements: Mapping[UUID, Judgement] = field(default_factory=dict)
+
+
+def size_of(decoded: Decoded, region: Region | None) -> tuple[int, int]:
+    """Width and height in pixels of a picture, or of the part that was decoded, at its own size."""
+    wide, high = (region.w, region.h) if region else (1.0, 1.0)
+    return max(1, round(wide * decoded.width)), max(1, round(high * decoded.height))
 
 
 def verified(asked: Asked, shortlist: Sequence[Hit], *, user: Viewer) -> Details:
@@ -83,6 +96,12 @@ def band_of(judgement: Judgement | None, verdict: ByScore) -> ByScore:
     if judgement is None or judgement.verdict == Verdict.SAME_THING:
         return verdict
     return replace(verdict, band=Band(judgement.verdict.value))
+
+
+def match_of(match: Match, *, details: Iterable[Verified]) -> Match:
+    """What the answer amounts to, which is never nothing where details agree."""
+    agree = any(hit.judgement for hit in details)
+    return Match.LIKELY if agree and match == Match.NONE else match
 
 
 def _by_parts(asked: Asked, known: set[UUID], *, user: Viewer) -> list[Hit]:

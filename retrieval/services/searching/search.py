@@ -232,7 +232,7 @@ def _judged(
         return found, None
     said = judge.verdicts([(hit.score, hit.image) for hit in found], candidates=ranked.candidates)
     said = [same.band_of(hit.judgement, verdict) for hit, verdict in zip(found, said, strict=True)]
-    match = None if request.offset else judge.match(said, ranked.first)
+    match = None if request.offset else same.match_of(judge.match(said, ranked.first), details=found)
     judged = [replace(hit, verdict=verdict) for hit, verdict in zip(found, said, strict=True)]
     least = Band(request.min_band or Band.WEAK)
     return [hit for hit, verdict in zip(judged, said, strict=True) if verdict.band.place <= least.place], match

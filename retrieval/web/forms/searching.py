@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 
 from retrieval import conf
 from retrieval.errors import TooLarge
-from retrieval.matching import Band
 from retrieval.models import Measure
 from retrieval.services.searching.search import Region, SearchRequest
+from retrieval.services.searching.search_request import MODES
+from retrieval.web.bands import HEADINGS
 from retrieval.web.forms import refusal
 
 MOST = 50
@@ -58,9 +59,10 @@ class SearchForm(forms.Form):
     collection = UUIDs(required=False)
     tag = Words(required=False)
     measure = forms.ChoiceField(required=False, choices=Measure.choices)
+    mode = forms.ChoiceField(required=False, choices=[(mode, mode) for mode in MODES])
     k = forms.IntegerField(required=False, min_value=1, max_value=200)
     offset = forms.IntegerField(required=False, min_value=0, max_value=10_000)
-    band = forms.ChoiceField(required=False, choices=[(band.value, band.value) for band in Band])
+    band = forms.ChoiceField(required=False, choices=[(heading, heading) for heading in HEADINGS])
     after = forms.UUIDField(required=False)
     x = forms.FloatField(required=False, min_value=0, max_value=1)
     y = forms.FloatField(required=False, min_value=0, max_value=1)
@@ -91,6 +93,11 @@ class Asked:
         return str(self.values["measure"])
 
     @property
+    def mode(self) -> str:
+        """``alike``, or ``same`` for the same thing."""
+        return str(self.values["mode"] or MODES[0])
+
+    @property
     def k(self) -> int:
         """How many pictures at once."""
         return int(self.values["k"] or SIZES[0])
@@ -102,7 +109,7 @@ class Asked:
 
     @property
     def band(self) -> str:
-        """The band of the last hit shown before, empty for none."""
+        """The heading of the last hit shown before, empty for none."""
         return str(self.values["band"])
 
     @property
@@ -143,7 +150,27 @@ class Asked:
             collections=self.values["collection"] or None,
             tags=self.values["tag"],
             exclude=(*self.values["image"], *self.values["no"]),
+            mode=self.mode,
         )
+
+    @property
+    def compares(self) -> str:
+        """How each hit can be set beside the query: the query of an address, ``file``, or empty where there are others.
+
+        A comparison is of two pictures; several, or words beside one, make a query that is none.
+        """
+        if self.values["no"] or self.values["q"] or len(self.values["image"]) + bool(self.file) != 1:
+            return ""
+        return "file" if self.file else urlencode([("image", str(self.values["image"][0])), *self._sides()])
+
+    def pair(self) -> SearchRequest:
+        """Return the one picture to compare with. Raises TooLarge before the file is read."""
+        return SearchRequest(
+            file=_bytes_of(self.file) if self.file else None, images=self.values["image"], region=self.region
+        )
+
+    def _sides(self) -> list[tuple[str, str]]:
+        return [(side, f"{self.values[side] or 0:.4f}") for side in "xywh"] if self.region else []
 
     def address(self) -> str:
         """Return the address that asks the same again, offset left out; a file cannot be part of it."""
@@ -151,10 +178,11 @@ class Asked:
         for name in ("q", "image", "no", "collection", "tag", "measure"):
             value = self.values[name]
             pairs += [(name, str(item)) for item in (value if isinstance(value, tuple) else [value]) if item]
+        if self.mode != MODES[0]:
+            pairs.append(("mode", self.mode))
         if self.k != SIZES[0]:
             pairs.append(("k", str(self.k)))
-        if self.region:
-            pairs += [(side, f"{self.values[side] or 0:.4f}") for side in "xywh"]
+        pairs += self._sides()
         return f"/?{urlencode(pairs)}" if pairs else "/"
 
 

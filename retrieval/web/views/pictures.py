@@ -51,7 +51,8 @@ def similar(request: HttpRequest, image_id: UUID) -> HttpResponse:
         answer = search.similar(image_id, user=request.user, k=SIMILAR)
     except Conflict:
         waiting = True
-    return render(request, "web/parts/similar.html", {"answer": answer, "waiting": waiting, "image_id": image_id})
+    context = {"answer": answer, "waiting": waiting, "image_id": image_id, "compares": f"image={image_id}"}
+    return render(request, "web/parts/similar.html", context)
 
 
 @require_safe
