@@ -19,6 +19,7 @@ TRUE = frozenset({"1", "on", "true", "yes"})
 FALSE = frozenset({"0", "off", "false", "no"})
 # As browsers name a site: without scheme or port, an IPv6 address in brackets, a leading dot for all names below.
 HOST = re.compile(r"\*|\.|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]", re.ASCII)
+ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 LOCATION = re.compile(r"/[A-Za-z0-9_/-]*[A-Za-z0-9_-]/?", re.ASCII)
 
 
@@ -130,6 +131,14 @@ def hosts(name: str) -> tuple[str, ...]:
     for word in (found := words(name)):
         if not HOST.fullmatch(word):
             raise BadVariable(name, f"must hold names of hosts such as pictures.example, not {word!r}.")
+    return found
+
+
+def origins(name: str) -> tuple[str, ...]:
+    """Addresses of sites as browsers say them in ``Origin``, divided by commas: scheme, host, and a port of its own."""
+    for word in (found := words(name)):
+        if not ORIGIN.fullmatch(word):
+            raise BadVariable(name, f"must hold addresses such as https://pictures.example:8443, not {word!r}.")
     return found
 
 

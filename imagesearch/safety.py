@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from django.http.request import validate_host
 
 from imagesearch.env import BadVariable
 
@@ -15,6 +18,15 @@ def require_safe_hosts(hosts: Sequence[str]) -> None:
     """Refuse a host list that matches everything: whoever names the host could then forge links."""
     if any(host.strip(".") in {"*", ""} for host in hosts):
         raise BadVariable("IMAGESEARCH_ALLOWED_HOSTS", "must name the hosts; the wildcard * is refused.")
+
+
+def require_own_origins(origins: Sequence[str], hosts: Sequence[str]) -> None:
+    """Refuse an origin of a host that is not ours: its pages could act in the name of whoever is signed in here."""
+    for origin in origins:
+        host = urlsplit(origin).hostname or ""
+        if not validate_host(f"[{host}]" if ":" in host else host, hosts):
+            why = f"must be of hosts that IMAGESEARCH_ALLOWED_HOSTS names, and {host} is none."
+            raise BadVariable("IMAGESEARCH_ORIGINS", why)
 
 
 def require_safe_debug(*, debug: bool, hosts: Sequence[str], listen: str, https: bool) -> None:

@@ -48,7 +48,10 @@ SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_HOST}sessionid", f"{_HOST}csrftoken"
 LANGUAGE_COOKIE_NAME, THEME_COOKIE_NAME = f"{_HOST}django_language", f"{_HOST}theme"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
-CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS] if HTTPS else []
+ORIGINS = env.origins("IMAGESEARCH_ORIGINS")
+safety.require_own_origins(ORIGINS, ALLOWED_HOSTS)
+CSRF_TRUSTED_ORIGINS = [*ORIGINS, *(f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if HTTPS)]
+CSRF_FAILURE_VIEW = "retrieval.web.views.forgery.refused"
 X_FRAME_OPTIONS = "DENY"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "imagesearch.security.HiddenSettings"
 if not HTTPS and safety.LOCAL_HOSTS.issuperset([*ALLOWED_HOSTS, HOST]):

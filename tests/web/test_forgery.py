@@ -97,3 +97,40 @@ def test_without_the_check_forged_requests_do_what_they_ask(world, monkeypatch):
     assert found["api/v1/images/<image_id>/", "delete"] == 204
     image = reverse("admin:retrieval_image_delete", args=[world.image.pk])
     assert admin_statuses(world, {image: {"post": "yes"}}) == {image: 302}
+
+
+def sign_in(**headers):
+    """Post the form of the sign-in page as a browser does; the answer."""
+    client = Client(enforce_csrf_checks=True, headers={"host": "pictures.example"})
+    token = client.get("/login/").context["csrf_token"]
+    form = {"csrfmiddlewaretoken": token, "username": "a", "password": "b"}
+    return client.post("/login/", form, headers=headers)
+
+
+@pytest.fixture
+def behind_a_port(settings):
+    """The site behind a proxy on a port of its own that forwards ``Host`` without it."""
+    settings.ALLOWED_HOSTS = ["pictures.example"]
+    settings.CSRF_TRUSTED_ORIGINS = ["https://pictures.example:8443"]
+
+
+@pytest.mark.parametrize("origin", ["https://pictures.example:8443", "http://pictures.example"])
+def test_an_address_that_is_named_may_send_forms(db, behind_a_port, origin):
+    assert sign_in(origin=origin).status_code != 403
+
+
+@pytest.mark.parametrize("origin", ["https://pictures.example:9443", "https://evil.example", "null"])
+def test_a_form_from_another_address_is_told_which(db, behind_a_port, origin):
+    answer = sign_in(origin=origin)
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert f"“{origin}”" in page
+    assert "“http://pictures.example”" in page
+    assert "IMAGESEARCH_ORIGINS" in page
+    assert "too long" not in page
+
+
+def test_a_form_without_its_token_was_open_for_too_long(db):
+    answer = Client(enforce_csrf_checks=True).post("/login/", {"username": "a"})
+    assert answer.status_code == 403
+    assert "too long" in answer.content.decode()
