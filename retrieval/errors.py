@@ -189,6 +189,9 @@ SENTENCES = {
     "not_found": gettext_noop("There is nothing here, or it is not yours to see."),
     "nothing_to_change": gettext_noop("Nothing was given that could be changed."),
     "original_missing": gettext_noop("The original file is missing."),
+    "originals_elsewhere": gettext_noop(
+        "This server does not see the folder of the pictures; tell whoever runs the site."
+    ),
     "password_incorrect": gettext_noop("The old password is not right."),
     "pdf_not_read": gettext_noop("PDF documents are not read here. Send their pages as pictures."),
     "picture_damaged": gettext_noop("The picture is damaged or cut off."),

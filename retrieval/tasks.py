@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError
 
 from retrieval import live_encoders, weight_files
 from retrieval.errors import Unavailable, WeightsError
+from retrieval.ingest import folder_mark
 from retrieval.models import Encoder, LongJob
 from retrieval.services.encoders import encoders as encoder_life
 from retrieval.services.encoders import indexes
@@ -89,6 +90,20 @@ def wake_for(changed: Literal["images", "failed", "encoders", "indexes"]) -> Non
     tasks = {"images": (embed,), "failed": (embed, derive), "encoders": (reconcile,), "indexes": (care_for_indexes,)}
     for task in tasks[changed]:
         wake(task)
+
+
+@celeryd_init.connect
+def require_originals(**_: Any) -> None:
+    """End a worker, before it forks, on a host that does not see the originals: it would take them all for missing."""
+    try:
+        folder_mark.require()
+    except Unavailable as error:
+        raise SystemExit(f"The worker does not start: {error.message}") from None
+    except DatabaseError as error:
+        log.warning("database_away", reason=str(error).strip())
+    finally:
+        connections.close_all()
+        connections["default"].close_pool()  # type: ignore[attr-defined]  # its threads would not live on in a child
 
 
 @celeryd_init.connect
@@ -169,7 +184,12 @@ def reconcile() -> None:
 def find_features() -> None:
     """Find local features for the collections that keep them."""
     _beat()
-    if features.work():
+    try:
+        more = features.work()
+    except Unavailable as error:
+        log.error("features_put_off", code=error.code, reason=error.message)
+        return
+    if more:
         _publish(find_features, ())
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from retrieval.errors import RetrievalError
-from retrieval.ingest import Asker, files, sandbox
+from retrieval.ingest import Asker, files, folder_mark, sandbox
 from retrieval.matching import local_features
 from retrieval.models import Image, ImageFeatures
 
@@ -61,6 +61,7 @@ def _packed(original: Path, *, asker: Asker) -> bytes | None:
     try:
         return local_features.pack(local_features.extract(sandbox.pixels(original, asker=asker)))
     except FileNotFoundError:
+        folder_mark.require()  # else this host is at fault, and no picture
         return local_features.NONE
     except RetrievalError as error:
         return None if error.code in sandbox.PASSING else local_features.NONE

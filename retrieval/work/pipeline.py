@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 from retrieval import conf, live_encoders
 from retrieval.embedding import Encoder as LiveEncoder
 from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable, WeightsError
-from retrieval.ingest import Asker, Decoded, sandbox, store
+from retrieval.ingest import Asker, Decoded, folder_mark, sandbox, store
 from retrieval.models import Encoder, Image
 from retrieval.search import Vector, vectors
 from retrieval.work import ledger
@@ -146,6 +146,7 @@ def _decoded(batch: Batch) -> tuple[dict[uuid.UUID, NDArray[Any]], dict[uuid.UUI
         except RetrievalError as error:
             errors[pk] = error
         except FileNotFoundError:
+            folder_mark.require()  # else this host is at fault, and no picture
             errors[pk] = NotFound("The original file is missing.", code="original_missing")
     return pictures, errors
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 from PIL import Image as Picture
 
 from retrieval import conf, live_encoders
-from retrieval.errors import WeightsError
+from retrieval.errors import Unavailable, WeightsError
 from retrieval.ingest import store
-from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState
+from retrieval.models import Embedding, EmbeddingJob, EncoderState, Heartbeat, Image, JobEvent, JobState
 from retrieval.services.images import images
 from retrieval.work import jobs, ledger, pipeline
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
@@ -116,6 +116,17 @@ def test_a_job_that_was_tried_before_makes_nobody_wait(live, monkeypatch):
     EmbeddingJob.objects.update(attempts=1)
     pauses = asleep(monkeypatch, lambda _: None)
     assert (jobs.embed(), pauses) == (1, [])
+
+
+def test_originals_that_this_host_does_not_see_cost_no_attempt(live):
+    images = put_in(2)
+    Heartbeat.objects.create(name="mark", kind="mark", detail={"mark": "of another folder"})
+    for image in images:
+        store.original(image.sha256).unlink()
+    with pytest.raises(Unavailable, match="not the folder"):
+        jobs.embed()
+    assert [status_of(image) for image in images] == ["pending", "pending"]
+    assert set(EmbeddingJob.objects.values_list("attempts", "state")) == {(0, "pending")}
 
 
 def test_a_missing_original_fails_that_picture_alone(live):

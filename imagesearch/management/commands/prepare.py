@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
 from retrieval import conf, weight_files
-from retrieval.errors import InvalidInput, WeightsError
+from retrieval.errors import InvalidInput, Unavailable, WeightsError
+from retrieval.ingest import folder_mark
 from retrieval.models import Encoder, EncoderState
 from retrieval.services.people import sign_in_link
 
@@ -21,15 +23,31 @@ class Command(BaseCommand):
     help = "Migrate the database, collect static files, make administrator and encoder on the first start."
     requires_system_checks: list[str] = []
 
-    def handle(self, *, verbosity: int, **_options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument(
+            "--adopt-folder", action="store_true", help="take this data folder for the one with the originals"
+        )
+
+    def handle(self, *, verbosity: int, adopt_folder: bool = False, **_options: Any) -> None:
         """Do it all; raises CommandError when a check fails."""
         call_command("migrate", verbosity=verbosity, interactive=False, skip_checks=True)
+        prepare_folder(adopt=adopt_folder)
         call_command("collect_static")
         prepare_admin()
         if Encoder.objects.active() is None:
             call_command("first_encoder")
         require_known_weights()
         self.check(tags=["database", "retrieval", "security"], databases=["default"])
+
+
+def prepare_folder(*, adopt: bool) -> None:
+    """Mark the folder of the originals. Raises CommandError for one that is not the folder of this database."""
+    try:
+        folder_mark.settle(adopt=adopt)
+    except Unavailable as error:
+        way = "If it is that folder all the same, run `manage.py prepare --adopt-folder` once."
+        raise CommandError(f"IMAGESEARCH_DATA_DIR: {error.message} {way}") from None
 
 
 def prepare_admin() -> None:

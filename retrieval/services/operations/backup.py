@@ -20,7 +20,7 @@ from psycopg.pq import Conninfo
 
 from retrieval import conf, live_encoders, whole_files
 from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable
-from retrieval.ingest import files, fingerprint
+from retrieval.ingest import files, fingerprint, folder_mark
 from retrieval.models import GOING, ArchiveImport, Collection, Encoder, Image
 from retrieval.progress import Progress
 from retrieval.services.images import purging
@@ -96,6 +96,7 @@ def restore(source: Path, *, progress: Progress) -> Manifest:
         progress("database", 1, 1)
         _place_all(checked, progress=progress)
         _settle()
+    folder_mark.settle(adopt=True)
     mark.unlink()
     return checked.manifest
 
