@@ -37,7 +37,7 @@ class Service:
     Times in seconds. One that does not answer yet is waited for as long as it gets on: only one that ended, or showed
     no sign of life for ``silent_seconds``, does not start. ``stop_signal`` asks it to end; the same signal reaches it
     when its parent dies. It then has ``stop_seconds``, or less where the whole stop has a deadline, but the
-    ``stop_least`` are kept free for it.
+    ``stop_least`` are kept free for it. ``holds`` says what becomes of its work when it has to be killed.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Service:
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10
     stop_least: float = 0
+    holds: str = ""
 
     def last_words(self, *, since: int = 0) -> str:
         """The last line of the log after so many bytes, for a sentence about why the process ended."""

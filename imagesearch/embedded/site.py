@@ -21,6 +21,7 @@ THREADS = {"OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1))}
 # `prepare` has made the checks; made again by each program they would only load every page's code there.
 CELERY_ENV = {**THREADS, "CELERY_SKIP_CHECKS": "1"}
 WORKERS = ("imagesearch", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", "-n")
+IN_LINE = "What it was at is back in line after the next start."
 LONG = ("--pool", "threads", "-c", "4")
 SCHEDULER = ("imagesearch.celery:schedule", "beat", "--pidfile", "", "--scheduler")
 
@@ -104,7 +105,7 @@ def _reachable(host: str) -> str:
 def _celery(name: str, start: Sequence[str], *words: str) -> Service:
     title = name.replace("-", " ").capitalize()
     argv = [sys.executable, "-m", "celery", "--app", *start, *words]
-    program = Service(title, argv, log=_log(name), env=CELERY_ENV, stop_seconds=STOP_SECONDS)
+    program = Service(title, argv, log=_log(name), env=CELERY_ENV, stop_seconds=STOP_SECONDS, holds=IN_LINE)
     return ready.told_by(program, datadir.inside(settings.DATA_DIR, "ready") / name)
 
 

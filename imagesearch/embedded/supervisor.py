@@ -138,7 +138,8 @@ class Supervisor:
                 continue  # ended long ago, and waits for its next start
             left = min(asked + running.service.stop_seconds, until) - time.monotonic()
             if not end(running.process, seconds=left):
-                self.say(f"{running.service.name} was killed, as it did not stop by itself.")
+                held = f" {running.service.holds}" if running.service.holds else ""
+                self.say(f"{running.service.name} was killed, as it did not stop by itself.{held}")
 
     def _restart(self, running: Running) -> None:
         try:

@@ -3,5 +3,6 @@
 from retrieval.work.kinds import Kind, ProgressWriter, Row, Settle, StoppedError
 
 __all__ = [
-    "Kind", "ProgressWriter", "Row", "Settle", "StoppedError", "derived", "features", "jobs", "leases", "long_jobs",
+    "Kind", "ProgressWriter", "Row", "Settle", "StoppedError", "derived", "ending", "features", "jobs", "leases",
+    "long_jobs",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from retrieval.embedding import Step, composing
 from retrieval.errors import RetrievalError
 from retrieval.models import EmbeddingJob, Encoder, EncoderState, Image
 from retrieval.search import Vector, stored, vectors
-from retrieval.work import ledger
+from retrieval.work import ending, ledger
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ def work() -> bool:
         after, total = uuid.UUID(int=0), 0
         while step and (done := _batch(encoder, step, after=after)):
             after, total = done[-1], total + len(done)
-            if time.monotonic() > ends:
+            if time.monotonic() > ends or ending.comes():
                 break
         if total:
             log.info("vectors_derived", encoder=encoder.name, vectors=total)

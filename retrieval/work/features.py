@@ -14,6 +14,7 @@ from retrieval.errors import RetrievalError
 from retrieval.ingest import Asker, files, folder_mark, sandbox
 from retrieval.matching import local_features
 from retrieval.models import Image, ImageFeatures
+from retrieval.work import ending
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +35,8 @@ def work() -> bool:
     Two workers at once do some pictures twice, and nothing else.
     """
     ends, after, done = time.monotonic() + WORK_SECONDS, UUID(int=0), 0
-    while time.monotonic() < ends and (due := list(lacking().filter(pk__gt=after)[:BATCH])):
-        done += sum(_put(image) for image in due)
+    while time.monotonic() < ends and not ending.comes() and (due := list(lacking().filter(pk__gt=after)[:BATCH])):
+        done += sum(_put(image) for image in due if not ending.comes())
         after = due[-1].pk
     if done:
         log.info("local_features_found", images=done)

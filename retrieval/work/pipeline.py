@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable,
 from retrieval.ingest import Asker, Decoded, folder_mark, sandbox, store
 from retrieval.models import Encoder, Image
 from retrieval.search import Vector, vectors
-from retrieval.work import ledger
+from retrieval.work import ending, ledger
 from retrieval.work.ledger import Claim
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def embed(image_id: uuid.UUID | None = None) -> int:
     """Embed due pictures, beginning with ``image_id``, for some seconds; return how many jobs were claimed.
 
     While the network works on one batch the sandbox decodes the next. Each batch commits by itself, and every step
-    may run twice without harm. Raises WeightsError or Unavailable when the encoder cannot run, and what Django raises
-    when the database goes away; no picture is blamed.
+    may run twice without harm. When the worker is to end, what is not decoded by then goes back in line. Raises
+    WeightsError or Unavailable when the encoder cannot run, and what Django raises when the database goes away; no
+    picture is blamed.
     """
     claimed, ends = 0, time.monotonic() + WORK_SECONDS
     _give_back_left()
@@ -64,14 +65,19 @@ def embed(image_id: uuid.UUID | None = None) -> int:
         while batch:
             # A job that was tried before is taken alone and may take its full time: nothing waits behind a small batch.
             small = len(batch.claim.image_ids) < SMALL_BATCH
-            following = _next_batch(held) if time.monotonic() < ends and not small else None
+            following = _next_batch(held) if _goes_on(ends) and not small else None
             claimed += len(batch.claim.image_ids)
             _work(batch)
             held.remove(batch)
             if small and not batch.claim.again:
                 time.sleep(GATHER_SECONDS)
-            batch = following or (_next_batch(held) if time.monotonic() < ends else None)
+            batch = following or (_next_batch(held) if _goes_on(ends) else None)
     return claimed
+
+
+def _goes_on(ends: float) -> bool:
+    """Tell whether another batch may be claimed."""
+    return time.monotonic() < ends and not ending.comes()
 
 
 @contextmanager
@@ -131,11 +137,12 @@ def _is_final(error: RetrievalError) -> bool:
 def _decoded(batch: Batch) -> tuple[dict[uuid.UUID, NDArray[Any]], dict[uuid.UUID, RetrievalError]]:
     """Wait for the pictures; one that takes too long is tried again alone; what waited behind it is in neither."""
     alone = len(batch.pixels) == 1
-    wait(batch.pixels.values(), timeout=conf.get().limits.decode_wall + 5 if alone else BATCH_DECODE_SECONDS)
+    seconds = conf.get().limits.decode_wall + 5 if alone else BATCH_DECODE_SECONDS
+    ending.wait_unless(batch.pixels.values(), seconds=seconds)
     pictures: dict[uuid.UUID, NDArray[Any]] = {}
     errors: dict[uuid.UUID, RetrievalError] = {}
     for pk, future in batch.pixels.items():
-        if future.cancel():
+        if future.cancel() or (ending.comes() and not future.done()):
             continue
         try:
             pictures[pk] = future.result(timeout=0).pixels

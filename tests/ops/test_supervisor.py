@@ -196,9 +196,10 @@ def test_a_service_that_will_not_stop_is_killed_with_its_children(tmp_path, said
     supervisor = Supervisor(said.append)
     child = tmp_path / "child"
     script = f"trap '' TERM; sleep 60 & echo $! > {child}.new; mv {child}.new {child}; while :; do sleep 0.05; done"
-    supervisor.start(shell("stubborn", script, tmp_path, answers=child.exists, stop_seconds=0.3))
+    holds = "What it held is back in line."
+    supervisor.start(shell("stubborn", script, tmp_path, answers=child.exists, stop_seconds=0.3, holds=holds))
     supervisor.stop()
-    assert said == ["stubborn was killed, as it did not stop by itself."]
+    assert said == [f"stubborn was killed, as it did not stop by itself. {holds}"]
     wait_for(lambda: not is_alive(int(child.read_text())))
 
 

@@ -17,6 +17,8 @@ import pytest
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 
 ROOT = Path(__file__).parents[2]
+# Each sign means something in a URL, a connection string or a shell.
+ODD = "a b#c%20d+e&f?g\\h'i"
 READY = re.compile(r"^Ready: (http://127\.0\.0\.1:\d+/)  \(sign in: (http://127\.0\.0\.1:\d+/first/[\w-]{43})\)$")
 PLAIN_USER = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 
@@ -106,12 +108,14 @@ def users():
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 @pytest.mark.parametrize("prefix", users())
 def test_start_stop_start(short_folder, prefix):
-    site = Site(short_folder / "data", free_port(), prefix)
+    site = Site(short_folder / (ODD if not prefix else "data"), free_port(), prefix)
     process, address, link = site.up()
     assert answer(address + "healthz") == (200, "ok\n")
     assert answer(address + "readyz")[0] == 200
     made = "from django.contrib.auth.models import User; User.objects.create_user('kept')"
     assert site.manage("shell", "-c", made).returncode == 0
+    backup = site.manage("backup", str(short_folder / f"{ODD}.tar"))
+    assert backup.returncode == 0, backup.stderr
     assert stop(process, signal.SIGINT) == 0
     assert site.processes() == []
 
@@ -172,7 +176,7 @@ def heard():
 
 
 def test_the_demo_comes_before_the_first_start_too_and_ctrl_c_is_one_sentence(short_folder):
-    site = Site(short_folder / "data", free_port(), [])
+    site = Site(short_folder / ODD, free_port(), [])
     done = site.manage("demo", "--each", "1")
     assert done.returncode == 0, done.stderr
     assert "message_not_sent" not in done.stderr

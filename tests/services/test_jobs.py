@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 import time
+from concurrent.futures import Future, wait
 from types import SimpleNamespace
 from unittest import mock
 
@@ -16,10 +18,10 @@ from PIL import Image as Picture
 
 from retrieval import conf, live_encoders
 from retrieval.errors import Unavailable, WeightsError
-from retrieval.ingest import store
+from retrieval.ingest import sandbox, store
 from retrieval.models import Embedding, EmbeddingJob, EncoderState, Heartbeat, Image, JobEvent, JobState
 from retrieval.services.images import images
-from retrieval.work import jobs, ledger, pipeline
+from retrieval.work import ending, jobs, ledger, pipeline
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
 
 pytestmark = pytest.mark.django_db
@@ -127,6 +129,46 @@ def test_originals_that_this_host_does_not_see_cost_no_attempt(live):
         jobs.embed()
     assert [status_of(image) for image in images] == ["pending", "pending"]
     assert set(EmbeddingJob.objects.values_list("attempts", "state")) == {(0, "pending")}
+
+
+def test_a_worker_that_is_to_end_finishes_what_is_decoded_and_gives_the_rest_back(live, monkeypatch):
+    monkeypatch.setattr(ending, "_told", bytearray(1))
+    images = put_in(3)
+    slow, begin = Future(), sandbox.begin_query
+    slow.set_running_or_notify_cancel()
+
+    def begun(path, **options):
+        return slow if path == store.original(images[0].sha256) else begin(path, **options)
+
+    def decoded_but_one(futures, *, seconds):
+        wait([future for future in futures if future is not slow])
+        ending.say()
+
+    monkeypatch.setattr(sandbox, "begin_query", begun)
+    monkeypatch.setattr(ending, "wait_unless", decoded_but_one)
+    assert jobs.embed() == 3
+    assert [status_of(image) for image in images] == ["pending", "ready", "ready"]
+    assert EmbeddingJob.objects.get(image_id=images[0].pk).attempts == 0
+
+
+def test_waiting_ends_when_the_end_comes(monkeypatch):
+    monkeypatch.setattr(ending, "_told", bytearray(1))
+    never = Future()
+    threading.Timer(0.05, ending.say).start()
+    ending.wait_unless([never], seconds=600)
+    assert ending.comes()
+    assert not never.done()
+    ending.wait_unless([never], seconds=600)
+
+
+def test_the_end_is_told_to_children():
+    pid = os.fork()
+    if pid == 0:
+        ending.say()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert ending.comes()
+    ending._told[0] = 0
 
 
 def test_a_missing_original_fails_that_picture_alone(live):

@@ -10,6 +10,7 @@ import uuid
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from celery.signals import worker_shutting_down
@@ -32,7 +33,7 @@ from retrieval.models import (
 from retrieval.services.evaluation import evaluations
 from retrieval.services.images import archives
 from retrieval.services.operations import long_work
-from retrieval.work import ProgressWriter, StoppedError, kinds, leases, long_jobs
+from retrieval.work import ProgressWriter, StoppedError, ending, kinds, leases, long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.ingest.pictures import sample
 
@@ -46,6 +47,7 @@ def going_on(monkeypatch, settings, tmp_path):
     """No test stops the process of the others, no message is sent, and files are the test's own."""
     settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path)
     monkeypatch.setattr(long_jobs, "stopping", threading.Event())
+    monkeypatch.setattr(ending, "_told", bytearray(1))
     monkeypatch.setattr(long_jobs, "_broken", [])
     monkeypatch.setattr(tasks, "_publish", lambda task, args: None)
 
@@ -274,7 +276,10 @@ def test_a_worker_that_is_to_end_takes_nothing_more(kind, row):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_signal_to_end_gives_back_what_is_going_on(evaluation):
+def test_the_signal_to_end_gives_back_what_is_going_on_and_then_ends(evaluation, monkeypatch):
+    ended = []
+    monkeypatch.setattr(tasks, "END_SECONDS", 0)
+    monkeypatch.setattr(tasks, "os", SimpleNamespace(_exit=ended.append))
     assert long_jobs.claim(EVALUATION, evaluation.pk)
     tasks._watch_for_the_end.__wrapped__()
     worker_shutting_down.send(sender="long", sig="SIGTERM", how="Warm", exitcode=0)
@@ -284,6 +289,10 @@ def test_the_signal_to_end_gives_back_what_is_going_on(evaluation):
         time.sleep(0.05)
         evaluation.refresh_from_db()
     assert not evaluation.error_code
+    while not ended:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert ended == [0]
 
 
 @pytest.mark.parametrize(("worker", "minutes", "lost"), [
