@@ -7,12 +7,15 @@ import math
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.http.multipartparser import MultiPartParserError
+from rest_framework import parsers
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, DataAndFiles, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 
 from retrieval import conf
 from retrieval.errors import TooLarge
+from retrieval.form_parts import FormParts
 
 DEPTH = 20
 LARGEST_INTEGER = 2**63 - 1
@@ -36,6 +39,22 @@ class JsonParser(BaseParser):
         if len(body) > limit:
             raise TooLarge(f"A JSON body has at most {limit} bytes.", code="body_too_large")
         return loads(body)
+
+
+class FormParser(MultiPartParser):
+    """Parses ``multipart/form-data``, with the names of files whole."""
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> DataAndFiles[Any, Any]:
+        """Return the fields and the files. Raises ParseError."""
+        context = parser_context or {}
+        request, encoding = context["request"], parsers.get_encoding(context)  # type: ignore[attr-defined]
+        meta = {**request.META, "CONTENT_TYPE": media_type}
+        try:
+            return DataAndFiles(*FormParts(meta, stream, request.upload_handlers, encoding).parse())
+        except MultiPartParserError as error:
+            raise ParseError(f"The form cannot be read: {error}") from None
 
 
 def loads(text: bytes | str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from retrieval import conf
+from retrieval import conf, form_parts
 from retrieval.errors import Forbidden
 from retrieval.web import words
 from retrieval.web.pages import failure, wants_json
@@ -38,7 +38,10 @@ class BodyLimit:
             return self.get_response(request)
         if _announced(request) > most(request.path_info):
             return _too_long(request)
-        return _not_yours(request) if request.META.get(UNREAD) else self.get_response(request)
+        if request.META.get(UNREAD):
+            return _not_yours(request)
+        form_parts.keep_names(request)
+        return self.get_response(request)
 
 
 def most(path: str) -> int:

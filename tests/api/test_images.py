@@ -383,3 +383,20 @@ def test_a_viewer_may_know_of_a_deleted_picture_but_not_bring_it_back(client, se
     collection.save()
     Membership.objects.create(collection=collection, user=stranger, role="viewer")
     assert calls(stranger).post(f"{BASE}{sent['id']}/restore/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "name", ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f468\u200d\U0001f469 family"]
+)
+def test_joiners_in_the_name_of_a_file_stay(client, collection, picture, name):
+    file = picture()
+    file.name = f"../{name}.png"
+    answer = client.post(BASE, {"file": file, "collection": str(collection.pk)}, format="multipart")
+    assert answer.json()["title"] == name
+
+
+def test_a_form_that_is_cut_off_is_malformed(client):
+    kind = "multipart/form-data; boundary=" + "x" * 300
+    answer = client.post(BASE, data=b"--", content_type=kind)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "malformed"

@@ -62,12 +62,20 @@ def test_a_host_that_does_not_see_the_originals_is_refused(host, filled):
     assert refused()
     with pytest.raises(CommandError, match=r"^IMAGESEARCH_DATA_DIR: .*/b is not the folder .* prepare --adopt-folder"):
         prepare_folder(adopt=False)
-    with pytest.raises(SystemExit, match=r"^The worker does not start: .*/b is not the folder"):
-        tasks.require_originals()
     assert not other.exists()
     assert Heartbeat.objects.get().detail == known
     host("a")
+    folder_mark.require()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_does_not_start_on_such_a_host(host):
+    host("a")
+    folder_mark.settle()
     tasks.require_originals()
+    host("b")
+    with pytest.raises(SystemExit, match=r"^The worker does not start: .*/b is not the folder"):
+        tasks.require_originals()
 
 
 def test_a_folder_that_was_restored_or_moved_is_marked_again(host):

@@ -169,3 +169,11 @@ def test_the_field_is_there_unless_the_operator_switched_it_off(page, collection
     assert 'name="url"' not in page.get("/upload/").content.decode()
     answer = page.post("/upload/", {"collection": collection.id, "url": f"{web.address}/robin.png"})
     assert (answer.status_code, web.asked) == (403, [])
+
+
+@pytest.mark.parametrize(
+    "name", ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f468\u200d\U0001f469 family", "\u202egnp.evil"]
+)
+def test_joiners_in_the_name_of_a_file_stay(page, collection, encoder, name):
+    send(page, upload("red", name=f"{name}.png"), collection=collection.pk)
+    assert Image.objects.get().title == name.replace("\u202e", "")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from retrieval import tasks
 from retrieval.api.base import ApiView, checked
+from retrieval.api.parsers import FormParser
 from retrieval.api.serializers.images import ArchiveUpload, WholeImportSerializer
 from retrieval.services.images import archives, collections
 
@@ -16,7 +16,7 @@ from retrieval.services.images import archives, collections
 class ArchivesView(ApiView):
     """A ZIP archive of pictures."""
 
-    parser_classes = [MultiPartParser]
+    parser_classes = [FormParser]
     largest_file = "archive_bytes"
     more_failures = frozenset({429, 507})
 

@@ -12,13 +12,12 @@ from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from retrieval import conf, downloads, tasks
 from retrieval.api.base import ApiView, checked
-from retrieval.api.parsers import JsonParser
+from retrieval.api.parsers import FormParser, JsonParser
 from retrieval.api.serializers.images import (
     ImageAddress,
     ImageEdit,
@@ -52,7 +51,7 @@ class ImagesView(ApiView):
     lists = True
     queries = MappingProxyType({"GET": ImageQuery})
     visitors = True
-    parser_classes = [MultiPartParser, JsonParser]
+    parser_classes = [FormParser, JsonParser]
     largest_file = "image_bytes"
     more_failures = frozenset({409, 429, 507})
 

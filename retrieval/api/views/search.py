@@ -7,13 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from retrieval import conf
 from retrieval.api.base import ApiView, checked
-from retrieval.api.parsers import JsonParser
+from retrieval.api.parsers import FormParser, JsonParser
 from retrieval.api.serializers.search import AnswerSerializer, SearchForm, SearchInput, SimilarQuery
 from retrieval.errors import TooLarge
 from retrieval.services.images import addresses
@@ -27,7 +26,7 @@ class SearchView(ApiView):
 
     visitors = True
     reads_by_post = True
-    parser_classes = [JsonParser, MultiPartParser]
+    parser_classes = [JsonParser, FormParser]
     largest_file = "image_bytes"
     more_failures = frozenset({409, 429})
 
