@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from cattrs import structure
+
 from retrieval.evaluation import Interval, Report
 
 
@@ -58,8 +60,4 @@ class Table:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Table:
         """What ``to_dict`` wrote, also after it went through JSON."""
-        rows = (
-            {**row, "report": Report.from_dict(row["report"]), "difference": Interval(**row["difference"])}
-            for row in data["rows"]
-        )
-        return cls(**{**data, "rows": tuple(Row(**row) for row in rows), "unreadable": tuple(data["unreadable"])})
+        return structure(data, cls)

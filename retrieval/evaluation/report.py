@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from cattrs import structure
 from numpy.typing import NDArray
 
 from retrieval.errors import InvalidInput
-from retrieval.evaluation.bootstrap import Bootstrap, Interval, intervals
+from retrieval.evaluation.bootstrap import Interval, intervals
 from retrieval.evaluation.judged import Grades
 from retrieval.evaluation.protocol import ALONE, LabelledSet, Numbers, Outcome, Plan
 
@@ -111,27 +112,7 @@ class Report:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Report:
         """What ``to_dict`` wrote, also after it went through JSON."""
-        plan = data["plan"]
-        parts = {
-            "subject": Subject(**data["subject"]),
-            "plan": Plan(**{**plan, "ks": tuple(plan["ks"]), "bootstrap": Bootstrap(**plan["bootstrap"])}),
-            "sizes": Sizes(**data["sizes"]),
-            "overall": _read_figures(data["overall"]),
-            "classes": tuple(
-                ClassFigures(**{**each, "figures": _read_figures(each["figures"])}) for each in data["classes"]
-            ),
-            "cmc": tuple(data["cmc"]),
-            "confusions": tuple(Confusion(**each) for each in data["confusions"]),
-            "worst": tuple(
-                WorstQuery(**{**each, "answers": tuple(Answer(**answer) for answer in each["answers"])})
-                for each in data["worst"]
-            ),
-        }
-        return cls(**{**data, **parts})
-
-
-def _read_figures(data: Mapping[str, Any]) -> Figures:
-    return {name: Interval(**each) for name, each in data.items()}
+        return structure(data, cls)
 
 
 @dataclass(frozen=True)
