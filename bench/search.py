@@ -70,7 +70,8 @@ class Figure:
 
     ``p50`` and ``p95`` are of the whole call, ``sql`` is the 95th percentile of its statements' part.
     ``cpu`` is the mean processor time of a search, here and in PostgreSQL; ``backend_cpu`` is PostgreSQL's part. Both
-    are what an idle machine would take, however busy this one is.
+    are what an idle machine would take, however busy this one is. ``over`` is the part of Python over psycopg that does
+    nothing but send the ranking statement and fetch its rows; ``statements`` is how many a search sends.
     """
 
     what: str
@@ -83,6 +84,8 @@ class Figure:
     sql: float
     cpu: float
     backend_cpu: float
+    over: float
+    statements: float
 
 
 class Manifold:
@@ -157,9 +160,12 @@ def backend_seconds() -> float:
 class SqlClock:
     """Adds up the time of the statements that pass through it, in milliseconds; a wrapper for ``execute_wrapper``."""
 
-    spent = 0.0
+    def __init__(self) -> None:
+        self.spent = 0.0
+        self.sent: list[tuple[str, Any]] = []
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.sent.append((sql, params))
         start = time.perf_counter()
         try:
             return execute(sql, params, many, context)
@@ -177,6 +183,9 @@ def measure(what: str, questions: list[Question], *, user: object) -> Figure:
     for question in questions:
         nearest(question, user=user)
     times, statements, shares, answer, clock = [], [], [], None, SqlClock()
+    with connection.execute_wrapper(clock):
+        ranking = [last_sent(question, clock, user=user) for question in questions]
+    sent, alone = len(clock.sent), bare(ranking)
     here, backend = time.process_time(), backend_seconds()
     with connection.execute_wrapper(clock):
         for question in questions:
@@ -194,7 +203,26 @@ def measure(what: str, questions: list[Question], *, user: object) -> Figure:
     return Figure(
         what, len(questions[0].vector.unit), answer.candidates, answer.exact, round(statistics.mean(shares), 4),
         round(statistics.median(times), 2), late(times), late(statements), round(here + backend, 2), round(backend, 2),
+        round(here - alone, 2), round(sent / len(questions), 1),
     )  # fmt: skip
+
+
+def last_sent(question: Question, clock: SqlClock, *, user: object) -> tuple[str, Any]:
+    """The statement of a search that ranks: the last that was sent with parameters."""
+    nearest(question, user=user)
+    return next(each for each in reversed(clock.sent) if each[1])
+
+
+def bare(ranking: list[tuple[str, Any]]) -> float:
+    """The processor time, in milliseconds, that Python takes for one of these statements by psycopg alone."""
+    start = time.process_time()
+    for sql, params in ranking:
+        with connection.connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            while cursor.nextset():
+                pass
+            cursor.fetchall()
+    return 1000 * (time.process_time() - start) / len(ranking)
 
 
 def late(times: list[float]) -> float:
@@ -256,12 +284,15 @@ def by_bits(encoder: Encoder, asked: list[Question], *, user: object) -> Figure:
 
 def shown(lines: Iterator[Figure]) -> Iterator[Figure]:
     """Print each line as it comes."""
-    names = "".join(f"{name:>9}" for name in ("exact", "recall", "p50 ms", "p95 ms", "SQL p95", "cpu ms", "backend"))
+    names = "".join(
+        f"{name:>9}" for name in ("exact", "recall", "p50 ms", "p95 ms", "SQL p95", "cpu ms", "backend", "over", "sent")
+    )
     print(f"{'':>8}{'what':<22}{'candidates':>11}{names}")
     for line in lines:
         print(
             f"{line.dimension:>6}  {line.what:<22}{line.candidates:>11}{line.exact!s:>9}{line.recall:>9.4f}"
-            f"{line.p50:>9.2f}{line.p95:>9.2f}{line.sql:>9.2f}{line.cpu:>9.2f}{line.backend_cpu:>9.2f}", flush=True,
+            f"{line.p50:>9.2f}{line.p95:>9.2f}{line.sql:>9.2f}{line.cpu:>9.2f}{line.backend_cpu:>9.2f}"
+            f"{line.over:>9.2f}{line.statements:>9.1f}", flush=True,
         )  # fmt: skip
         yield line
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,14 @@ SELECT i.indisvalid AND i.indisready, greatest(c.reltuples, 0)::bigint, pg_relat
 FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
 WHERE c.oid = to_regclass(%s)
 """
+# For each kind, how many rows its index has; null for one that is not there or not sound. Placeholders: their names.
+ROWS = ", ".join(
+    """
+    (SELECT greatest(c.reltuples, 0)::bigint FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+     WHERE c.oid = to_regclass(%s) AND i.indisvalid AND i.indisready)
+    """
+    for _ in KINDS
+)
 # A key of its own for each index, so that two builders never work on the same one.
 LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
 UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
@@ -77,9 +85,19 @@ def find(encoder: Encoder, kind: IndexKind | None = None) -> Index | None:
 
 def usable(encoder: Encoder) -> Index | None:
     """Return the index to search by: the wanted one or, until that is built, one of another kind; or None."""
-    wanted = IndexKind(encoder.index_kind)
-    found = (find(encoder, kind) for kind in sorted(KINDS, key=lambda kind: kind != wanted))
+    found = (find(encoder, kind) for kind in _preferred(encoder))
     return next((index for index in found if index is not None and index.valid), None)
+
+
+def names_of(encoder: Encoder) -> tuple[str, ...]:
+    """Return the values of the placeholders of ROWS."""
+    return tuple(f"public.{name_of(encoder, kind)}" for kind in _preferred(encoder))
+
+
+def first_usable(encoder: Encoder, rows: Sequence[int | None]) -> tuple[IndexKind, int] | None:
+    """Return as ``usable`` the kind of an index, and its rows, from what ROWS gave."""
+    there = ((kind, count) for kind, count in zip(_preferred(encoder), rows, strict=True) if count is not None)
+    return next(there, None)
 
 
 def needed(encoder: Encoder) -> set[str]:
@@ -178,6 +196,11 @@ def memory(rows: int, encoder: Encoder) -> int:
     """Bytes the graph of so many rows needs while it is built: what is indexed, twice for room, and its links."""
     each = KINDS[IndexKind(encoder.index_kind)].bytes_each * encoder.dimension
     return min(MOST_MEMORY, max(LEAST_MEMORY, round(rows * (each + 800))))
+
+
+def _preferred(encoder: Encoder) -> list[IndexKind]:
+    """All kinds, the wanted one first."""
+    return sorted(KINDS, key=lambda kind: kind != encoder.index_kind)
 
 
 @contextmanager

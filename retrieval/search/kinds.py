@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Expression, F, FloatField, Func
 from pgvector import HalfVector
 
 from retrieval.models import Encoder, IndexKind
 from retrieval.search.metrics import cosine_distance
+from retrieval.search.sql import Sql
 from retrieval.search.vectors import QueryVector
 
 
@@ -24,7 +24,7 @@ class Kind:
     prefix: str
     operators: str
     column: Callable[[Encoder], str]
-    apart: Callable[[Encoder, QueryVector], Expression]
+    apart: Callable[[Encoder, QueryVector], Sql]
     most_dimensions: int
     bytes_each: float
 
@@ -54,13 +54,12 @@ def _literal(numbers: Sequence[float]) -> str:
     return f"'{HalfVector(list(numbers)).to_text()}'"
 
 
-def _cosine(_encoder: Encoder, query: QueryVector) -> Expression:
+def _cosine(_encoder: Encoder, query: QueryVector) -> Sql:
     return cosine_distance(query)
 
 
-def _different_bits(encoder: Encoder, query: QueryVector) -> Expression:
-    asked = _signs(_literal(query.unit.tolist()), encoder)
-    return Func(F("vector"), template=f"{_signs('%(expressions)s', encoder)} <~> {asked}", output_field=FloatField())
+def _different_bits(encoder: Encoder, query: QueryVector) -> Sql:
+    return Sql(f"({_signs('vector', encoder)} <~> {_signs(_literal(query.unit.tolist()), encoder)})")
 
 
 KINDS = {

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db.models import Expression, F, FloatField, Value
-from django.db.models.functions import Cast, Coalesce, Greatest, Least, NullIf, Power, Sqrt
-from pgvector import HalfVector
-from pgvector.django import CosineDistance, HalfVectorField, L2Distance, MaxInnerProduct
-
 from retrieval.models import Measure
+from retrieval.search.sql import Sql
 from retrieval.search.vectors import Floats, QueryVector
 
 
@@ -22,28 +18,25 @@ class Metric:
     nearer, 1 is the same picture.
     """
 
-    distance: Callable[[QueryVector], Expression]
+    distance: Callable[[QueryVector], Sql]
     score: Callable[[float], float]
 
 
-def cosine_distance(query: QueryVector) -> Expression:
+def cosine_distance(query: QueryVector) -> Sql:
     """``u <=> v``: 1 - cosine. This is the expression of the index."""
-    expression: Expression = CosineDistance(_stored(query), _half(query.unit))
-    return expression
+    return _compared("<=>", query.unit)
 
 
-def _euclidean(query: QueryVector) -> Expression:
+def _euclidean(query: QueryVector) -> Sql:
     """|x - y| by the law of cosines: |x - y|^2 = (|x| - |y|)^2 + |x| |y| |u - v|^2, exactly 0 for equal vectors."""
-    apart = Power(L2Distance(_stored(query), _half(query.unit)), 2)
-    length = Value(query.length, FloatField())
-    return Sqrt(Power(F("length") - length, 2) + F("length") * length * apart)
+    lengths = Sql("sqrt(power(length - %s, 2) + length * %s * power(", (query.length, query.length))
+    return lengths + _compared("<->", query.unit) + Sql(", 2))")
 
 
-def _pearson(query: QueryVector) -> Expression:
+def _pearson(query: QueryVector) -> Sql:
     """1 - r, r = u . vc / cu with the centred query vc (``<#>`` is the negative product); 0 where cu is 0."""
-    product = MaxInnerProduct(_stored(query), _half(query.centred))
-    unlike = product / NullIf(F("centred_length"), Value(0.0))
-    return Value(1.0) + Least(Greatest(Coalesce(unlike, Value(0.0)), Value(-1.0)), Value(1.0))
+    unlike = _compared("<#>", query.centred) + Sql(" / nullif(centred_length, 0)")
+    return Sql("1 + least(greatest(coalesce(") + unlike + Sql(", 0), -1), 1)")
 
 
 METRICS = {
@@ -53,10 +46,7 @@ METRICS = {
 }
 
 
-def _stored(query: QueryVector) -> Expression:
-    """The column as the index has it: cast to the query's dimension."""
-    return Cast("vector", HalfVectorField(dimensions=len(query.unit)))
-
-
-def _half(vector: Floats) -> HalfVector:
-    return HalfVector(vector)
+def _compared(operator: str, vector: Floats) -> Sql:
+    """The column as the index has it, cast to the query's dimension, and the query's numbers."""
+    halves = f"halfvec({len(vector)})"
+    return Sql(f"((vector::{halves}) {operator} %s::{halves})", (str(vector.tolist()),))

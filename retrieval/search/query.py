@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
-from django.db.models import Expression, F, FloatField, QuerySet, TextField, Value, Window
-from django.db.models.functions import Cast, Coalesce, NullIf, RowNumber
-from psycopg.errors import QueryCanceled
-
 from retrieval import conf
-from retrieval.errors import Unavailable
-from retrieval.models import Embedding, Encoder, IndexKind, Measure
-from retrieval.search import indexes, scope
+from retrieval.models import Encoder, IndexKind, Measure
+from retrieval.search import scope
 from retrieval.search.kinds import KINDS
 from retrieval.search.metrics import METRICS
 from retrieval.search.scope import Filters, Scope
+from retrieval.search.sql import Asking, Sql, bounded, joined
 from retrieval.search.vectors import QueryVector
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
-SECONDS = 5
 # The longest list HNSW keeps while it searches.
 WIDEST = 1_000
 # So many are taken from the index for every page of an answer, as a part of them is not always the first of them; what
@@ -65,7 +57,7 @@ class Question:
     min_score: float | None = None
 
     @property
-    def distance(self) -> Expression:
+    def distance(self) -> Sql:
         """What the rows are ordered by."""
         if self.vector is not None:
             return METRICS[self.measure].distance(self.vector)
@@ -100,8 +92,10 @@ class Ranked:
     first: tuple[UUID, ...] = ()
 
 
+# One without a group is its own.
+GROUP = "coalesce(nullif(group_key, ''), image_id::text)"
+
 Row = tuple[UUID, float]
-ROW = ("image_id", "distance")
 
 
 def nearest(question: Question, *, user: Viewer) -> Ranked:
@@ -112,63 +106,64 @@ def nearest(question: Question, *, user: Viewer) -> Ranked:
     longer than 5 s.
     """
     bound, found = conf.get().exact_candidates, None
-    with bounded() as only_what_is_left:
-        sought = scope.resolve(question.filters, encoder=question.encoder, user=user, bound=bound)
-        only_what_is_left()
+    with bounded() as asking:
+        sought = scope.resolve(question.filters, encoder=question.encoder, user=user, asking=asking)
         if question.vector is not None and not question.exact and sought.candidates > bound:
-            found = approximate(question, sought)
-            only_what_is_left()
-        rows = exact(question, sought) if found is None else found
+            found = approximate(question, sought, asking=asking)
+        rows = exact(question, sought, asking=asking) if found is None else found
     first = () if question.offset else tuple(image_id for image_id, _ in rows[:FIRST])
-    rows.sort(key=_nearer)
     return Ranked(_hits(question, rows), exact=found is None, candidates=sought.candidates, first=first)
 
 
-def exact(question: Question, sought: Scope, *, after: Sequence[UUID] = ()) -> list[Row]:
+def exact(question: Question, sought: Scope, *, asking: Asking, after: Sequence[Any] = ()) -> list[Row]:
     """Rank every row of the scope. Adding 0 keeps the planner from an index that finds only most of them.
 
-    ``after``: what stands before, which is left out, with its groups where groups are asked for.
+    ``after`` are the pictures, or groups where groups are asked for, that stand before and are left out.
     """
-    rows = sought.rows.annotate(distance=question.distance + Value(0.0, FloatField()))
+    what = Sql(GROUP if question.group else "image_id")
+    named = [Sql("SELECT image_id, "), question.distance, Sql(" AS distance"), Sql(", "), what, Sql(" AS one ")]
+    rows = joined("", [*named, sought.rows(of_pictures=question.group)])
+    if after:
+        rows += Sql(" AND ") + what + Sql(" <> ALL(%s)", (list(after),))
     if question.group:
-        shown = Embedding.objects.filter(image_id__in=after).values_list(_group(), flat=True)
-        order = ["distance", "image_id"]
-        best = Window(RowNumber(), partition_by=_group(), order_by=order)
-        rows = rows.annotate(group=_group()).exclude(group__in=list(shown))
-        rows = rows.annotate(place=best).filter(place=1)
-    elif after:
-        rows = rows.exclude(image_id__in=after)
-    ordered = rows.order_by("distance", "image_id").values_list("image_id", "distance")
-    first = max(0, question.offset - len(after))
-    return list(ordered[first : max(0, question.offset + question.k - len(after))])
+        rows = (
+            Sql("SELECT DISTINCT ON (one) image_id, distance FROM (")
+            + rows
+            + Sql(") each ORDER BY one, distance, image_id")
+        )
+    first, end = max(0, question.offset - len(after)), question.offset + question.k - len(after)
+    page = Sql(") ranked ORDER BY distance + 0, image_id LIMIT %s OFFSET %s", (max(0, end - first), first))
+    return asking.rows(Sql("SELECT image_id, distance FROM (") + rows + page)
 
 
-def approximate(question: Question, sought: Scope) -> list[Row] | None:
+def approximate(question: Question, sought: Scope, *, asking: Asking) -> list[Row] | None:
     """Rank what the index finds, and behind it the rest; None when the exact scan is better or no index is sound.
 
     However a page lies, the same rows are taken from the index.
     """
-    index = indexes.usable(question.encoder)
-    if question.vector is None or index is None:
+    if question.vector is None or sought.index is None:
         return None
-    share = sought.candidates / max(1, index.rows)
+    kind, rows = sought.index
+    share = sought.candidates / max(1, rows)
     if share < UNFILTERED and not sought.more and sought.candidates <= FILTERED_EXACT * conf.get().exact_candidates:
         return None
-    taken = _taken(question, kind=index.kind)
-    _widen(max(list_length(index.rows, share=share), taken))
-    near = _by_index(question, question.vector, rows=sought.rows, kind=index.kind)
-    found = list(near.annotate(group=_group() if question.group else F("image_id")).values_list(*ROW, "group")[:taken])
-    return _page(question, sought, found) if _enough(found, min(taken, sought.candidates)) else None
+    taken = _taken(question, kind=kind)
+    length = max(list_length(rows, share=share), taken)
+    statement = _by_index(question, question.vector, sought=sought, kind=kind) + Sql(" LIMIT %s", (taken,))
+    found = asking.rows(statement, **_wide(length))
+    if not _enough(found, min(taken, sought.candidates)):
+        return None
+    return _page(question, sought, found, asking=asking)
 
 
-def _page(question: Question, sought: Scope, found: Sequence[tuple[UUID, float, str]]) -> list[Row]:
+def _page(question: Question, sought: Scope, found: Sequence[Any], *, asking: Asking) -> list[Row]:
     """The page of what the index found, the best of each group, and of the rest where it ends before the page does."""
-    best: dict[str, Row] = {}
-    for image_id, distance, group in sorted(found, key=_nearer):
-        best.setdefault(group, (image_id, distance))
-    ordered, wanted = list(best.values()), question.offset + question.k
-    rest = exact(question, sought, after=[image_id for image_id, _ in ordered]) if wanted > len(ordered) else []
-    return ordered[question.offset : wanted] + rest
+    best: dict[Any, Row] = {}
+    for image_id, distance, one in sorted(found, key=_nearer):
+        best.setdefault(one, (image_id, distance))
+    wanted = question.offset + question.k
+    rest = exact(question, sought, asking=asking, after=list(best)) if wanted > len(best) else []
+    return sorted(list(best.values())[question.offset : wanted] + rest, key=_nearer)
 
 
 def _nearer(row: Sequence[Any]) -> tuple[float, UUID]:
@@ -181,12 +176,12 @@ def _enough(found: Sized, there: int) -> bool:
     return len(found) >= there
 
 
-def _by_index(question: Question, vector: QueryVector, *, rows: QuerySet[Embedding], kind: IndexKind) -> QuerySet[Any]:
-    """The rows in the index's order, by cosine or by bits, with the distance that was asked for."""
-    measured = rows.annotate(distance=question.distance)
-    if _in_order(question, kind):
-        return measured.order_by("distance")
-    return measured.annotate(near=KINDS[kind].apart(question.encoder, vector)).order_by("near")
+def _by_index(question: Question, vector: QueryVector, *, sought: Scope, kind: IndexKind) -> Sql:
+    """The rows in the index's order, by cosine or by bits: picture, distance as asked for, picture or group."""
+    one = GROUP if question.group else "image_id"
+    rows = Sql(f" AS distance, {one} ") + sought.rows(of_pictures=question.group)
+    order = Sql("distance") if _in_order(question, kind) else KINDS[kind].apart(question.encoder, vector)
+    return joined("", [Sql("SELECT image_id, "), question.distance, rows, Sql(" ORDER BY "), order])
 
 
 def _in_order(question: Question, kind: IndexKind) -> bool:
@@ -212,53 +207,16 @@ def _taken(question: Question, *, kind: IndexKind) -> int:
     return RERANKED if question.group or not _in_order(question, kind) else TAKEN
 
 
-def _group() -> Expression:
-    """A picture's group; one without a group is its own."""
-    alone = Cast("image_id", TextField())
-    return Coalesce(NullIf("image__group_key", Value("")), alone, output_field=TextField())
-
-
 def _hits(question: Question, rows: Iterable[Row]) -> list[Hit]:
     hits = (Hit(image_id, distance, question.score(distance)) for image_id, distance in rows)
     least = question.min_score
     return list(hits if least is None else takewhile(lambda hit: hit.score >= least, hits))
 
 
-@contextmanager
-def bounded() -> Iterator[Callable[[], None]]:
-    """A transaction in which no statement runs longer than SECONDS; just-in-time compiling costs more than it saves.
-
-    Yields what to call between statements, so that all of them together take no longer.
-    """
-    ends = time.monotonic() + SECONDS
-
-    def only_what_is_left(**besides: str) -> None:
-        left = round((ends - time.monotonic()) * 1000)
-        _set(statement_timeout=str(max(1, left)), **besides)  # milliseconds; 0 would be no limit
-
-    try:
-        with transaction.atomic():
-            only_what_is_left(jit="off")
-            yield only_what_is_left
-    except OperationalError as error:
-        if isinstance(error.__cause__, QueryCanceled):
-            raise Unavailable("The search took too long; narrow it.", code="search_timeout") from error
-        raise
-
-
-def _widen(length: int) -> None:
-    """Set how far the index scan looks, for this transaction only: connections are pooled."""
-    _set(
-        **{
-            "hnsw.ef_search": str(length),
-            "hnsw.iterative_scan": "relaxed_order",
-            "hnsw.max_scan_tuples": str(MOST_VISITED),
-        }
-    )
-
-
-def _set(**values: str) -> None:
-    calls = ", ".join(["set_config(%s, %s, true)"] * len(values))
-    pairs = [item for pair in values.items() for item in pair]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {calls}", pairs)
+def _wide(length: int) -> dict[str, str]:
+    """The settings of how far the index scan looks."""
+    return {
+        "hnsw__ef_search": str(length),
+        "hnsw__iterative_scan": "relaxed_order",
+        "hnsw__max_scan_tuples": str(MOST_VISITED),
+    }

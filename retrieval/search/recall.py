@@ -6,6 +6,7 @@ from retrieval.models import Encoder
 from retrieval.search import query, scope, stored
 from retrieval.search.query import Question
 from retrieval.search.scope import Scope
+from retrieval.search.sql import bounded
 
 
 def shares(encoder: Encoder, *, queries: int, k: int) -> list[float]:
@@ -20,11 +21,11 @@ def shares(encoder: Encoder, *, queries: int, k: int) -> list[float]:
 
 
 def _share(question: Question, everything: Scope) -> float | None:
-    with query.bounded():
-        near = query.approximate(question, everything)
+    with bounded() as asking:
+        near = query.approximate(question, everything, asking=asking)
         if near is None:
             return None
         # A picture as near as the last exact one is as right as that one.
-        exact = query.exact(question, everything)
+        exact = query.exact(question, everything, asking=asking)
         farthest = exact[-1][1]
         return sum(distance <= farthest for _, distance in near) / len(exact)

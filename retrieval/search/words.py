@@ -15,6 +15,9 @@ from django.db.models.functions import Least
 from django.db.models.lookups import IContains
 
 from retrieval.errors import InvalidInput
+from retrieval.models import Image
+from retrieval.search import sql
+from retrieval.search.sql import Sql
 
 # Thai to Khmer, kana, Han and Hangul: PostgreSQL's parser takes a whole run of them for one word.
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
@@ -56,9 +59,9 @@ def listed(text: str) -> Q:
     positive, avoided = signed(text)
     if '"' in text or not 0 < len(_words(text)) <= MOST_WORDS:
         return Q(words=forgiving(text))
-    condition = Words.of(positive).condition(of="") if _words(positive) else Q()
+    condition = Words.of(positive).condition() if _words(positive) else Q()
     for each in avoided:
-        condition &= ~Words.of(each).condition(of="")
+        condition &= ~Words.of(each).condition()
     return condition
 
 
@@ -97,21 +100,21 @@ class Words:
         parts = tuple(word for word in words if UNSPACED.search(word))
         return cls(tuple(word for word in words if word not in parts), parts)
 
-    def condition(self, *, of: str = "image__") -> Q:
-        """The condition on ``Embedding`` rows, or on others; ``of`` leads from them to the picture."""
-        return functools.reduce(operator.or_, (side._condition(of) for side in (self, *self.others)))
+    def condition(self) -> Q:
+        """The condition on ``Image`` rows."""
+        return functools.reduce(operator.or_, (side._condition() for side in (self, *self.others)))
 
-    def distance(self) -> Expression:
+    def distance(self) -> Sql:
         """1 / (1 + rank): small for pictures that have the words often and in their titles; between 0 and 1."""
         sides = [side._distance() for side in (self, *self.others)]
-        return Least(*sides) if self.others else sides[0]
+        return sql.expression(Image, Least(*sides) if self.others else sides[0])
 
-    def _condition(self, of: str) -> Q:
-        condition = Q(**{f"{of}words": self._query()}) if self.prefixes else Q()
+    def _condition(self) -> Q:
+        condition = Q(words=self._query()) if self.prefixes else Q()
         for part in self.parts:
             anywhere = Q()
             for place, _ in PLACES:
-                anywhere |= Q(_contains(of + place, part))
+                anywhere |= Q(_contains(place, part))
             condition &= anywhere
         return condition
 
@@ -120,10 +123,10 @@ class Words:
         if self.prefixes:
             # Apart: PostgreSQL takes a beginning and a stem of the same letters for one, and ranks by the stem alone.
             queries = _begun(*self.prefixes), _inflected(*self.prefixes)
-            terms += [SearchRank(F("image__words"), query) for query in queries]
+            terms += [SearchRank(F("words"), query) for query in queries]
         for part in self.parts:
             for place, weight in PLACES:
-                found = When(_contains(f"image__{place}", part), then=Value(weight))
+                found = When(_contains(place, part), then=Value(weight))
                 terms.append(Case(found, default=Value(0.0), output_field=FloatField()))
         return Value(1.0, FloatField()) / Sum(*terms)
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from django.db import connection
+from django.db.models.expressions import RawSQL
 
 from retrieval.models import Embedding, IndexKind, Measure
-from retrieval.search import indexes, query, stored
+from retrieval.search import indexes, query, scope, stored
 from retrieval.search.kinds import KINDS
 from retrieval.search.query import Question, nearest
 from tests.factories import CollectionFactory
@@ -54,7 +55,8 @@ def test_the_distance_counts_the_numbers_on_the_other_side_of_the_mean(encoder, 
     centre = np.array(stored.mean(by_bits(encoder)), np.float16)
     halves = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float16)
     literal = [sum((x > c) != (y > c) for x, y, c in zip(row, halves[0], centre, strict=True)) for row in halves]
-    rows = Embedding.objects.annotate(apart=KINDS[IndexKind.BITS].apart(encoder, asked(raw[0])))
+    apart = KINDS[IndexKind.BITS].apart(encoder, asked(raw[0]))
+    rows = Embedding.objects.annotate(apart=RawSQL(apart.text, apart.values))
     found = dict(rows.values_list("image_id", "apart"))
     assert [found[image.pk] for image in images] == literal
     assert 0 < np.mean(literal) < DIMENSION
@@ -79,9 +81,10 @@ def test_the_planner_takes_the_index_of_bits(encoder, filled):
     index(by_bits(encoder))
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
-    rows = Embedding.objects.filter(encoder=encoder)
-    near = query._by_index(Question(encoder, asked(raw[0])), asked(raw[0]), rows=rows, kind=IndexKind.BITS)
-    assert indexes.name_of(encoder) in near.values_list("image_id", "distance")[:800].explain()
+        question, everything = Question(encoder, asked(raw[0])), scope.everything(encoder)
+        near = query._by_index(question, question.vector, sought=everything, kind=IndexKind.BITS)
+        cursor.execute(f"EXPLAIN {near.text} LIMIT 800", near.values)
+        assert indexes.name_of(encoder) in "".join(row[0] for row in cursor.fetchall())
     assert indexes.name_of(encoder).startswith("embedding_bits_")
 
 

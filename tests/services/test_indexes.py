@@ -111,8 +111,8 @@ def test_guard_sees_a_bad_index(large, monkeypatch):
     indexes.ensure(large)
     sound = query.approximate
 
-    def lose_the_nearest(question, sought):
-        rows = sound(replace(question, k=question.k + 5), sought)
+    def lose_the_nearest(question, sought, asking):
+        rows = sound(replace(question, k=question.k + 5), sought, asking=asking)
         return rows and rows[5:]
 
     monkeypatch.setattr(query, "approximate", lose_the_nearest)
