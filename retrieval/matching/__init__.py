@@ -4,6 +4,7 @@ from retrieval.matching import local_features, open_set
 from retrieval.matching.bands import Band, Match, band, match
 from retrieval.matching.calibration import Calibration, Reliability, Sample, fit, reliability
 from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare
+from retrieval.matching.diversity import varied
 from retrieval.matching.exemplar import Exemplar, Moments
 from retrieval.matching.expansion import Further
 from retrieval.matching.open_set import NEIGHBOURS, Refusals, closeness
@@ -40,4 +41,5 @@ __all__ = [
     "open_set",
     "reliability",
     "same_file",
+    "varied",
 ]

@@ -1,12 +1,12 @@
 """Vector to ranked hits: the only door to stored vectors and to pgvector. What others may use of it is named here."""
 
 from retrieval.search import counts, fusion, indexes, integrity, recall, stored, vectors, words
-from retrieval.search.query import Hit, Question, Ranked, nearest
+from retrieval.search.query import Hit, Question, Ranked, group_sizes, nearest
 from retrieval.search.scope import Filters
 from retrieval.search.vectors import QueryVector, Vector
 from retrieval.search.words import Words
 
 __all__ = [
     "Filters", "Hit", "QueryVector", "Question", "Ranked", "Vector", "Words",
-    "counts", "fusion", "indexes", "integrity", "nearest", "recall", "stored", "vectors", "words",
+    "counts", "fusion", "group_sizes", "indexes", "integrity", "nearest", "recall", "stored", "vectors", "words",
 ]  # fmt: skip

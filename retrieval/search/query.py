@@ -115,6 +115,21 @@ def nearest(question: Question, *, user: Viewer) -> Ranked:
     return Ranked(_hits(question, rows), exact=found is None, candidates=sought.candidates, first=first)
 
 
+def group_sizes(question: Question, image_ids: Sequence[UUID], *, user: Viewer) -> dict[UUID, int]:
+    """Return how many pictures that pass are of the group of each of these, itself included; 1 where it is in none.
+
+    Raises Unavailable as ``nearest``.
+    """
+    with bounded() as asking:
+        sought = scope.resolve(question.filters, encoder=question.encoder, user=user, asking=asking)
+        one = Sql("SELECT id, group_key FROM retrieval_image WHERE id = ANY(%s)", (list(image_ids),))
+        counted = Sql("SELECT group_key, count(*) ") + sought.rows(of_pictures=True)
+        shown = Sql(" AND group_key <> '' AND group_key IN (SELECT group_key FROM shown) GROUP BY group_key")
+        sizes = Sql(") SELECT shown.id, coalesce(sizes.count, 1) FROM shown LEFT JOIN sizes USING (group_key)")
+        parts = [Sql("WITH shown AS MATERIALIZED ("), one, Sql("), sizes AS ("), counted, shown, sizes]
+        return dict(asking.rows(joined("", parts)))
+
+
 def exact(question: Question, sought: Scope, *, asking: Asking, after: Sequence[Any] = ()) -> list[Row]:
     """Rank every row of the scope. Adding 0 keeps the planner from an index that finds only most of them.
 

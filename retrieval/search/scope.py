@@ -40,6 +40,7 @@ class Filters:
     words: Words | None = None
     exclude: tuple[UUID, ...] = ()
     exclude_groups: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
     without: tuple[Words, ...] = ()
     only: tuple[UUID, ...] | None = None
 
@@ -50,6 +51,7 @@ class Filters:
         condition = tags & self.words.condition() if self.words else tags
         parts = [sql.condition(Image, condition)] if condition else []
         parts += [Sql("image_id = ANY(%s)", (list(self.only),))] if self.only is not None else []
+        parts += [Sql("group_key = ANY(%s)", (list(self.groups),))] if self.groups is not None else []
         return joined(" AND ", parts) if parts else None
 
     @property
@@ -63,7 +65,7 @@ class Filters:
     @property
     def of_pictures(self) -> bool:
         """Whether the pictures' own rows are needed to tell what passes."""
-        return bool(self.tags or self.words or self.exclude_groups or self.without)
+        return bool(self.tags or self.words or self.exclude_groups or self.without or self.groups is not None)
 
 
 @dataclass(frozen=True)

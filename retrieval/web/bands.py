@@ -27,8 +27,14 @@ def heading(hit: Found, *, mode: str) -> str:
     return hit.verdict.band.value if hit.verdict else ""
 
 
-def shown(answer: SearchAnswer, *, after: str = "") -> Iterator[Shown]:
-    """Mark the hits that begin a heading; ``after`` is that of the last one that was shown before these."""
+def shown(answer: SearchAnswer, *, after: str = "", ordered: bool = True) -> Iterator[Shown]:
+    """Mark the hits that begin a heading; ``after`` is that of the last one that was shown before these.
+
+    None does where they are not ``ordered`` by their scores.
+    """
+    if not ordered:
+        yield from map(Shown, answer.hits)
+        return
     for hit in answer.hits:
         here = heading(hit, mode=answer.mode)
         yield Shown(hit, "" if here == after else here)

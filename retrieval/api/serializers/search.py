@@ -11,7 +11,7 @@ from retrieval.api.serializers.fields import Input, Many, json_value
 from retrieval.api.serializers.images import ThumbnailUrl
 from retrieval.matching import Band, Match, Verdict
 from retrieval.models import Image, Measure
-from retrieval.models.bounds import URL_LENGTH
+from retrieval.models.bounds import GROUP_LENGTH, URL_LENGTH
 from retrieval.services.searching.search_request import (
     FARTHEST,
     MODES,
@@ -75,6 +75,12 @@ class SearchInput(Input):
     tags = Many(child=serializers.CharField(max_length=TAG_LENGTH), max_length=MOST_TAGS, default=list)
     exclude_group = serializers.BooleanField(default=False, help_text="Leave out the group of the query picture.")
     group = serializers.BooleanField(default=False, help_text="Only the best of each group.")
+    group_key = serializers.CharField(
+        max_length=GROUP_LENGTH, required=False, allow_null=True, help_text="Only pictures of this group."
+    )
+    diversity = serializers.FloatField(
+        min_value=0, max_value=1, default=0, help_text="How much the first 200 are put in an order that varies."
+    )
     exact = serializers.BooleanField(default=False, help_text="Compare with every candidate.")
     min_score = serializers.FloatField(required=False, allow_null=True)
     min_band = serializers.ChoiceField(BANDS, required=False, allow_null=True)
@@ -148,6 +154,9 @@ class FoundSerializer(serializers.Serializer[Any]):
         help_text="How many unrelated pictures would score as high.",
     )
     found_by = serializers.ListField(child=serializers.ChoiceField(["look", "meaning", "words"]))
+    group_size = serializers.IntegerField(
+        allow_null=True, help_text="Pictures of its group, itself included; with ``group`` only."
+    )
     image = FoundImageSerializer()
     verdict = serializers.ChoiceField(
         [each.value for each in Verdict], source="judgement.verdict", default=None, allow_null=True
@@ -155,6 +164,21 @@ class FoundSerializer(serializers.Serializer[Any]):
     edit = Edit(source="judgement.edit", default=None, allow_null=True, help_text="What made the query of the result.")
     outline = Outline(source="judgement.outline", default=None, allow_null=True, help_text="On the result.")
     query_outline = Outline(source="judgement.query_outline", default=None, allow_null=True, help_text="On the query.")
+
+
+class ShareSerializer(serializers.Serializer[Any]):
+    """A tag or group, how many of the results have it, and which share of them that is."""
+
+    name = serializers.CharField()
+    count = serializers.IntegerField()
+    share = serializers.FloatField()
+
+
+class SharesSerializer(serializers.Serializer[Any]):
+    """The most frequent tags and groups among the results."""
+
+    tags = ShareSerializer(many=True)
+    groups = ShareSerializer(many=True)
 
 
 class TookSerializer(serializers.Serializer[Any]):
@@ -201,4 +225,5 @@ class AnswerSerializer(serializers.Serializer[Any]):
     knows_words = serializers.BooleanField(help_text="Whether the encoder has a word table.")
     mode = serializers.ChoiceField(MODES)
     compared = serializers.IntegerField(allow_null=True, help_text="How many could be compared in detail.")
+    shares = SharesSerializer()
     results = FoundSerializer(source="hits", many=True)

@@ -89,6 +89,8 @@ def _request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchReque
         tags=tuple(said["tags"]),
         exclude_group=said["exclude_group"],
         group=said["group"],
+        group_key=said.get("group_key"),
+        diversity=said["diversity"],
         exact=said["exact"],
         min_score=said.get("min_score"),
         min_band=said.get("min_band"),

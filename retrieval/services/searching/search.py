@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,13 +17,14 @@ from retrieval.errors import InvalidInput, NotFound, Unavailable
 from retrieval.ingest import Asker, Decoded, Region, sandbox
 from retrieval.matching import Band, Judgement, Match, likely_parts
 from retrieval.models import Collection, Encoder, Image, Measure
-from retrieval.search import Filters, QueryVector, Question, Ranked, fusion, nearest, vectors
+from retrieval.search import Filters, QueryVector, Question, Ranked, fusion, group_sizes, nearest, vectors
 from retrieval.services.people import askers
-from retrieval.services.searching import meaning, same, verdicts
+from retrieval.services.searching import meaning, same, variety, verdicts
 from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.query_pictures import encoded, original, vectors_of
 from retrieval.services.searching.search_request import SearchRequest
 from retrieval.services.searching.timing import Stopwatch, Took
+from retrieval.services.searching.variety import Shares
 from retrieval.services.searching.verdicts import Judge, Verdict
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Found:
     found_by: tuple[str, ...]
     verdict: Verdict | None = None
     judgement: Judgement | None = None
+    group_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class SearchAnswer:
     knows_words: bool = False
     mode: str = "alike"
     compared: int | None = None
+    shares: Shares = field(default_factory=Shares)
 
 
 def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAnswer:
@@ -99,9 +102,11 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=next(iter(pixels), None))
     asked = _in_detail(request, question=question, fresh=fresh, watch=watch)
     with watch.part("search"):
-        ranked, found_by = _ranked(asked.shortlist if asked else question, look=look, said=said, user=user)
+        ask = functools.partial(_ranked, look=look, said=said, user=user)
+        ranked, found_by = variety.varied(asked.shortlist if asked else question, ask, diversity=request.diversity)
         details = same.verified(asked, ranked.hits, user=user) if asked else same.Details(ranked.hits[: request.k])
         found = _rows(details, found_by, user=user, first=request.offset + 1)
+        found = _with_group_sizes(found, question, user=user)
         hits, match = _judged(found, ranked, judge=judge, request=request)
     telemetry.searched(request.kind, seconds=watch.took().total / 1000)
     return SearchAnswer(
@@ -109,6 +114,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
         exact=ranked.exact, candidates=ranked.candidates, took=watch.took(), hits=hits,
         calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared,
         concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.table,
+        shares=variety.shares([hit.image for hit in hits]),
     )  # fmt: skip
 
 
@@ -185,6 +191,7 @@ def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewe
         words=said.words,
         exclude=request.exclude,
         exclude_groups=tuple(groups),
+        groups=None if request.group_key is None else (request.group_key,),
         without=said.without,
     )
 
@@ -236,6 +243,15 @@ def _judged(
     judged = [replace(hit, verdict=verdict) for hit, verdict in zip(found, said, strict=True)]
     least = Band(request.min_band or Band.WEAK)
     return [hit for hit, verdict in zip(judged, said, strict=True) if verdict.band.place <= least.place], match
+
+
+def _with_group_sizes(found: list[Found], question: Question, *, user: Viewer) -> list[Found]:
+    """The hits with how many there are of the group of each, where one of each group was asked for."""
+    if not question.group or not found:
+        return found
+    by_look = question if question.vector is None else replace(question, filters=replace(question.filters, words=None))
+    sizes = group_sizes(by_look, [hit.image.pk for hit in found], user=user)
+    return [replace(hit, group_size=sizes.get(hit.image.pk, 1)) for hit in found]
 
 
 def _rows(details: same.Details, found_by: FoundBy, *, user: Viewer, first: int) -> list[Found]:

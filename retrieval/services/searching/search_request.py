@@ -11,6 +11,7 @@ from retrieval.errors import InvalidInput
 from retrieval.ingest import Region
 from retrieval.matching import Band
 from retrieval.models import Measure
+from retrieval.models.bounds import GROUP_LENGTH
 
 MODES = ("alike", "same")
 MOST_AT_ONCE = 200
@@ -36,7 +37,8 @@ class SearchRequest:
     ``mode`` same verifies the first of the answer by details: of one picture, without anything to avoid.
     ``text_weight`` (0..1) is the words' part of a query beside pictures; ``-word`` in the text and ``negative_words``
     are to be avoided. ``exclude_group`` leaves out the groups of the stored pictures asked with; ``group`` gives the
-    best of each group.
+    best of each group; ``group_key`` keeps one group alone. ``diversity`` (0..1) puts the first of the answer in an
+    order that varies.
     """
 
     file: bytes | None = None
@@ -55,6 +57,8 @@ class SearchRequest:
     tags: tuple[str, ...] = ()
     exclude_group: bool = False
     group: bool = False
+    group_key: str | None = None
+    diversity: float = 0.0
     exact: bool = False
     min_score: float | None = None
     min_band: str | None = None
@@ -88,6 +92,9 @@ class SearchRequest:
         _check_text("text", self.text or "", limit=TEXT_LENGTH)
         if not 0 <= self.text_weight <= 1:
             raise InvalidInput.of("text_weight", "Between 0 and 1.")
+        if not 0 <= self.diversity <= 1:
+            raise InvalidInput.of("diversity", "Between 0 and 1.")
+        _check_text("group_key", self.group_key or "", limit=GROUP_LENGTH)
         for words in self.negative_words:
             _check_text("negatives", words, limit=TAG_LENGTH)
         for tag in self.tags:
@@ -116,6 +123,8 @@ class SearchRequest:
             raise InvalidInput.of("mode", f"The mode is one of {', '.join(MODES)}.")
         if self.mode == "same" and self.kind not in {"file", "image"}:
             raise InvalidInput.of("mode", "The same thing is looked for by exactly one picture.")
+        if self.mode == "same" and self.diversity:
+            raise InvalidInput.of("diversity", "What is the same comes first; it is not varied.")
 
     def _check_sizes(self) -> None:
         if not 1 <= self.k <= MOST_AT_ONCE:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from retrieval import conf
 from retrieval.errors import TooLarge
 from retrieval.models import Measure
+from retrieval.models.bounds import GROUP_LENGTH
 from retrieval.services.searching.search import Region, SearchRequest
 from retrieval.services.searching.search_request import MODES
 from retrieval.web.bands import HEADINGS
@@ -23,6 +24,8 @@ from retrieval.web.forms import refusal
 
 MOST = 50
 SIZES = (24, 48, 96)
+# How much the switch of the page varies an answer.
+VARIED = 0.5
 
 
 class UUIDs(forms.Field):
@@ -60,6 +63,10 @@ class SearchForm(forms.Form):
     tag = Words(required=False)
     measure = forms.ChoiceField(required=False, choices=Measure.choices)
     mode = forms.ChoiceField(required=False, choices=[(mode, mode) for mode in MODES])
+    group = forms.BooleanField(required=False)
+    apart = forms.BooleanField(required=False)
+    varied = forms.BooleanField(required=False)
+    of = forms.CharField(required=False, max_length=GROUP_LENGTH)
     k = forms.IntegerField(required=False, min_value=1, max_value=200)
     offset = forms.IntegerField(required=False, min_value=0, max_value=10_000)
     band = forms.ChoiceField(required=False, choices=[(heading, heading) for heading in HEADINGS])
@@ -122,13 +129,13 @@ class Asked:
     def is_narrowed(self) -> bool:
         """Whether collections, tags, or words beside a picture leave some out."""
         beside = self.values["q"] and (self.file or self.values["image"])
-        return bool(self.values["collection"] or self.values["tag"] or beside)
+        return bool(self.values["collection"] or self.values["tag"] or self.values["of"] or beside)
 
     @property
     def widened(self) -> str:
         """The address of the same search without what narrows it."""
         words = "" if self.values["image"] else self.values["q"]
-        return Asked({**self.values, "collection": (), "tag": (), "q": words}).address()
+        return Asked({**self.values, "collection": (), "tag": (), "of": "", "q": words}).address()
 
     @property
     def region(self) -> Region | None:
@@ -151,6 +158,10 @@ class Asked:
             tags=self.values["tag"],
             exclude=(*self.values["image"], *self.values["no"]),
             mode=self.mode,
+            group=self.values["group"],
+            exclude_group=self.values["apart"],
+            group_key=self.values["of"] or None,
+            diversity=VARIED if self.values["varied"] else 0.0,
         )
 
     @property
@@ -175,11 +186,12 @@ class Asked:
     def address(self) -> str:
         """Return the address that asks the same again, offset left out; a file cannot be part of it."""
         pairs: list[tuple[str, str]] = []
-        for name in ("q", "image", "no", "collection", "tag", "measure"):
+        for name in ("q", "image", "no", "collection", "tag", "measure", "of"):
             value = self.values[name]
             pairs += [(name, str(item)) for item in (value if isinstance(value, tuple) else [value]) if item]
         if self.mode != MODES[0]:
             pairs.append(("mode", self.mode))
+        pairs += [(name, "on") for name in ("group", "apart", "varied") if self.values[name]]
         if self.k != SIZES[0]:
             pairs.append(("k", str(self.k)))
         pairs += self._sides()

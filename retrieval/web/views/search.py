@@ -79,7 +79,7 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
         "question": question,
         "answer": answer,
         "compares": question.compares,
-        "grid": list(bands.shown(answer, after=question.band)),
+        "grid": list(bands.shown(answer, after=question.band, ordered=not question.values["varied"])),
         "likely": bands.likely(answer.hits),
         "verified": bands.verified(answer.hits),
         "shown": shown,
