@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import cache
 from typing import Any, Literal
 
 import structlog
@@ -41,7 +39,6 @@ PAUSE_BETWEEN_MESSAGES = 0.15  # seconds
 # themselves, so that those which send themselves again stay few; the reconciler wakes whoever is needed after that.
 BEHIND = 9
 MESSAGE_SECONDS = 300
-END_SECONDS = 8.0  # after which a worker for long work ends, whatever it is in the midst of
 NIGHT = timedelta(hours=20)  # asked for each night and at each start, done once
 PURGE_SECONDS, DIGESTS_AT_ONCE = 5.0, 1_000  # of one task
 _sender = ThreadPoolExecutor(1, thread_name_prefix="send")
@@ -221,7 +218,7 @@ def purge() -> None:
 @shared_task(soft_time_limit=None, time_limit=None)
 def care_for_indexes() -> None:
     """Build the indexes that became worth it, repair broken ones, drop those whose encoder is gone; look at times."""
-    _watch_for_the_end()
+    ending.watch()
     clocks.set_right()
     indexes.care()
 
@@ -229,7 +226,7 @@ def care_for_indexes() -> None:
 @shared_task(soft_time_limit=None, time_limit=None)
 def guard_recall() -> None:
     """Compare approximate with exact answers and keep the figure."""
-    _watch_for_the_end()
+    ending.watch()
     if status.take_turn("guard_recall", every=NIGHT):
         indexes.guard()
 
@@ -237,7 +234,7 @@ def guard_recall() -> None:
 @shared_task(soft_time_limit=None, time_limit=None)
 def drop_expired() -> None:
     """Drop retired encoders that nobody went back to, sessions that are over, and old addresses in the trail."""
-    _watch_for_the_end()
+    ending.watch()
     if status.take_turn("drop_expired", every=NIGHT):
         encoder_life.drop_expired()
         sessions.SessionStore.clear_expired()
@@ -257,7 +254,7 @@ def long_job(name: str, pk: str) -> None:
     Whatever it breaks off for is written on the row, which would else be taken for running. Its worker is one process
     with threads, in which Celery's time limits do not act: the kind's own do.
     """
-    _watch_for_the_end()
+    ending.watch()
     kind = long_work.KINDS[name]
     try:
         done = long_jobs.run(kind, uuid.UUID(pk))
@@ -279,29 +276,6 @@ def wake_long_job(row: LongJob) -> None:
 def say_that_the_end_comes(**_: Any) -> None:
     """Nothing but flags: this runs in the handler of the signal, in the midst of anything."""
     ending.say()
-    long_jobs.stopping.set()
-
-
-@cache
-def _watch_for_the_end() -> None:
-    threading.Thread(target=_give_back_at_the_end, name="give-back", daemon=True).start()
-
-
-def _give_back_at_the_end() -> None:
-    """An orderly end costs long work no attempt; who is at it notices, and ends.
-
-    One in the midst of a long step does not notice in time. All of it is back in line, so the process ends without.
-    """
-    long_jobs.stopping.wait()
-    try:
-        log.info("given_back", jobs=long_jobs.give_back())
-    except (DatabaseAway, InterfaceError) as error:
-        log.warning("database_away", reason=str(error).strip())
-    finally:
-        connections.close_all()
-    time.sleep(END_SECONDS)
-    log.warning("ended_in_the_midst", reason="what was worked on had not noticed the end; it is back in line")
-    os._exit(0)
 
 
 def _beat() -> None:

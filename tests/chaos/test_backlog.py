@@ -26,6 +26,11 @@ SELECT gen_random_uuid(), collection_id, uploader_id, n::text, '', '{{}}', '', '
 FROM generate_series(1, {count}) AS n,
 LATERAL (SELECT * FROM retrieval_image ORDER BY id OFFSET n % {sent} LIMIT 1) AS sent
 """
+UNENDED = """
+SELECT count(*) FROM retrieval_jobevent c WHERE kind = 'claimed' AND at < to_timestamp({over}) AND NOT EXISTS
+(SELECT 1 FROM retrieval_jobevent e
+ WHERE e.image_id = c.image_id AND e.lease_token = c.lease_token AND e.kind <> c.kind)
+"""
 
 
 def ended(site, task):
@@ -64,11 +69,16 @@ def told(site):
     return said["images"]["pending"]
 
 
+def put_in_line(site, pictures, count):
+    """Make so many pictures wait, a few of them sent and the others copies of those."""
+    site.upload_all([pictures.next() for _ in range(SENT)])
+    site.query(COPIED.format(count=count - SENT, sent=SENT))
+
+
 def test_upkeep_goes_on_beside_a_long_backlog(running_site, pictures, figure):
     site = running_site
-    site.upload_all([pictures.next() for _ in range(SENT)])
     gone = site.upload(pictures.next()).json()
-    site.query(COPIED.format(count=BACKLOG - SENT, sent=SENT))
+    put_in_line(site, pictures, BACKLOG)
     began = time.time()
     assert site.session.delete(site.url(f"images/{gone['id']}/"), timeout=60).status_code == 204
     original, gone_after = site.folder / "media" / "originals" / gone["sha256"][:2] / gone["sha256"], None
@@ -88,3 +98,20 @@ def test_upkeep_goes_on_beside_a_long_backlog(running_site, pictures, figure):
     )
     assert gone_after is not None
     assert {task: most for task, (most, _) in stretches.items() if most > MOST_BETWEEN} == {}
+
+
+def test_a_busy_stop_kills_nobody_and_costs_no_attempt(running_site, pictures, figure):
+    site = running_site
+    put_in_line(site, pictures, BACKLOG // 4)
+    while not site.jobs().get("running"):
+        time.sleep(0.1)
+    began, told_before = time.monotonic(), len((site.folder / "supervisor.log").read_text())
+    assert site.stop() == 0
+    took, over = time.monotonic() - began, time.time()
+    said = (site.folder / "supervisor.log").read_text()[told_before:]
+    site.start()
+    assert "was killed" not in said
+    left_held = site.query(UNENDED.format(over=over))[0][0]
+    figure(f"stopped in {took:.0f} s in the midst of embedding, nobody killed, {left_held} pictures left held")
+    assert left_held == 0
+    assert site.query("SELECT count(*) FROM retrieval_embeddingjob WHERE state = 'failed'")[0][0] == 0

@@ -21,7 +21,7 @@ from retrieval.errors import Unavailable, WeightsError
 from retrieval.ingest import sandbox, store
 from retrieval.models import Embedding, EmbeddingJob, EncoderState, Heartbeat, Image, JobEvent, JobState
 from retrieval.services.images import images
-from retrieval.work import ending, jobs, ledger, pipeline
+from retrieval.work import ending, jobs, ledger, long_jobs, pipeline
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory, job
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +133,7 @@ def test_originals_that_this_host_does_not_see_cost_no_attempt(live):
 
 def test_a_worker_that_is_to_end_finishes_what_is_decoded_and_gives_the_rest_back(live, monkeypatch):
     monkeypatch.setattr(ending, "_told", bytearray(1))
+    monkeypatch.setattr(long_jobs, "stopping", threading.Event())
     images = put_in(3)
     slow, begin = Future(), sandbox.begin_query
     slow.set_running_or_notify_cancel()
@@ -153,6 +154,7 @@ def test_a_worker_that_is_to_end_finishes_what_is_decoded_and_gives_the_rest_bac
 
 def test_waiting_ends_when_the_end_comes(monkeypatch):
     monkeypatch.setattr(ending, "_told", bytearray(1))
+    monkeypatch.setattr(long_jobs, "stopping", threading.Event())
     never = Future()
     threading.Timer(0.05, ending.say).start()
     ending.wait_unless([never], seconds=600)

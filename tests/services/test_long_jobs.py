@@ -278,10 +278,10 @@ def test_a_worker_that_is_to_end_takes_nothing_more(kind, row):
 @pytest.mark.django_db(transaction=True)
 def test_the_signal_to_end_gives_back_what_is_going_on_and_then_ends(evaluation, monkeypatch):
     ended = []
-    monkeypatch.setattr(tasks, "END_SECONDS", 0)
-    monkeypatch.setattr(tasks, "os", SimpleNamespace(_exit=ended.append))
+    monkeypatch.setattr(ending, "END_SECONDS", 0)
+    monkeypatch.setattr(ending, "os", SimpleNamespace(_exit=ended.append))
     assert long_jobs.claim(EVALUATION, evaluation.pk)
-    tasks._watch_for_the_end.__wrapped__()
+    ending.watch.__wrapped__()
     worker_shutting_down.send(sender="long", sig="SIGTERM", how="Warm", exitcode=0)
     until = time.monotonic() + 30
     while evaluation.state != LongJobState.QUEUED or evaluation.worker or evaluation.attempts:
