@@ -276,7 +276,7 @@ def test_a_worker_that_is_to_end_takes_nothing_more(kind, row):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_signal_to_end_gives_back_what_is_going_on_and_then_ends(evaluation, monkeypatch):
+def test_the_signal_to_end_gives_back_what_is_going_on(evaluation, monkeypatch):
     ended = []
     monkeypatch.setattr(ending, "END_SECONDS", 0)
     monkeypatch.setattr(ending, "os", SimpleNamespace(_exit=ended.append))
