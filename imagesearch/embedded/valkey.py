@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
 
@@ -30,7 +31,7 @@ class Valkey:
 
     def url(self) -> str:
         """The address with the password, as REDIS_URL takes it."""
-        return f"unix://:{self.password}@{self.socket}"
+        return f"unix://:{self.password}@{quote(str(self.socket))}"
 
     def service(self) -> Service:
         """How the server is run: no TCP port, what was written is on disk within a second."""

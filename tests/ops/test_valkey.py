@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 import redis
+from kombu import Connection
+from kombu.utils.url import url_to_parts
 
 from imagesearch import servers
 from imagesearch.embedded.process import launch
 from imagesearch.embedded.supervisor import Supervisor
+from imagesearch.embedded.valkey import Valkey
 
 
 @pytest.fixture
@@ -32,6 +35,15 @@ def supervisor():
 def client(broker):
     """A client of the broker."""
     return redis.Redis.from_url(broker.url())
+
+
+@pytest.mark.parametrize("sign", " #%+&?\\;,:@'\"\u00e9")
+def test_the_socket_is_found_whatever_signs_its_folder_has(tmp_path, sign):
+    broker = Valkey(tmp_path, tmp_path / f"a{sign}20b" / "v.sock", tmp_path / "log", password="p")
+    ours = redis.Redis.from_url(servers.client(broker.url())).connection_pool.connection_kwargs
+    theirs = url_to_parts(Connection(servers.broker(broker.url())).hostname)
+    assert (ours["path"], ours["password"]) == (str(broker.socket), "p")
+    assert (f"/{theirs.path}", theirs.password) == (str(broker.socket), "p")
 
 
 def test_messages_survive_a_kill(broker, supervisor):
