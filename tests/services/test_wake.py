@@ -144,17 +144,26 @@ def test_a_scheduler_that_starts_asks_for_a_reconcile_at_once():
         assert nightly == ["retrieval.tasks.guard_recall", "retrieval.tasks.drop_expired"]
 
 
-def test_upkeep_comes_before_any_number_of_pictures():
+def first_of_many(**options):
+    """The first three messages that a worker gets when upkeep is asked for behind fifty for pictures."""
     with schedule.connection() as broker:
         channel = broker.default_channel
         channel.queue_purge("embedding")
         for _ in range(50):
-            tasks.embed.apply_async(args=[])
+            tasks.embed.apply_async(args=[], **options)
         schedule.send_task("retrieval.tasks.reconcile")
         schedule.send_task("retrieval.tasks.purge")
         first = [channel.basic_get("embedding", no_ack=True).headers["task"] for _ in range(3)]
         channel.queue_purge("embedding")
-    assert first == [f"retrieval.tasks.{name}" for name in ("reconcile", "purge", "embed")]
+    return [name.removeprefix("retrieval.tasks.") for name in first]
+
+
+def test_upkeep_comes_before_any_number_of_pictures():
+    assert first_of_many() == ["reconcile", "purge", "embed"]
+
+
+def test_without_its_priority_upkeep_comes_after_all_pictures():
+    assert first_of_many(priority=0) == ["embed"] * 3
 
 
 @pytest.mark.parametrize("task", [tasks.embed, tasks.derive], ids=lambda task: task.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.chaos.promises.row import Promise
 
 LONG = "chaos/test_long.py::"
+BACKLOG = "chaos/test_backlog.py::"
 OWN = "chaos/test_own_site.py::"
 SCALE = "chaos/test_scale.py::"
 CONTROLS = "chaos/test_controls.py::"
@@ -100,9 +101,16 @@ FAULTS = (
     Promise(
         "SIGTERM: stops within 30 s, nothing recorded as failed",
         (LONG + "test_the_worker_is_asked_to_stop", "services/test_long_jobs.py::test_orderly_ends_cost_no_attempts",
-         "services/test_long_jobs.py::test_the_signal_to_end_gives_back_what_is_going_on"),
+         "services/test_long_jobs.py::test_the_signal_to_end_gives_back_what_is_going_on",
+         BACKLOG + "test_a_busy_stop_kills_nobody_and_costs_no_attempt"),
         (UNGUARDED + "test_without_a_bound_on_its_time_a_task_goes_on_while_there_is_work",
          UNGUARDED + "test_where_stops_count_as_bad_ends_a_picture_is_recorded_as_failed"),
+    ),
+    Promise(
+        "A backlog of 12,000 pictures: reconcile and purge run at least every minute, and the status stays true",
+        (BACKLOG + "test_upkeep_goes_on_beside_a_long_backlog",
+         "services/test_wake.py::test_upkeep_comes_before_any_number_of_pictures"),
+        ("services/test_wake.py::test_without_its_priority_upkeep_comes_after_all_pictures",),
     ),
     Promise(
         "An index build killed midway is seen and repaired by one command; search stays right meanwhile (exact)",
