@@ -121,6 +121,7 @@ def gettext_noop(sentence: str) -> str:
 # Every code that an answer, a row or a page can have, with the sentence for it where no figures are at hand.
 SENTENCES = {
     "account_closed": gettext_noop("The account is closed."),
+    "adopted_already": gettext_noop("An encoder was made of this row already."),
     "archive_damaged": gettext_noop("The archive is damaged."),
     "archive_missing": gettext_noop("The file of the archive is gone."),
     "archive_not_read": gettext_noop("An archive or an office document is not read as a picture."),

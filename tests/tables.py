@@ -27,11 +27,12 @@ def canned(row, *, source, wanted, workshop):
     workshop.progress("calibrating", 1, 1)
     sha256 = checkpoint.save(Encoder(TINY), workshop.weights_file("int8"))
     workshop.progress("measuring int8", 2, 3)
-    rows = tuple(_row(name, source=source.name, sha256=sha256 if name == "int8" else "") for name in NAMES)
+    rows = tuple(line(name, source=source.name, sha256=sha256 if name == "int8" else "") for name in NAMES)
     return Table(row.name, rows, (wanted.calibration or source).name, ("a picture",))
 
 
-def _row(name, *, source, sha256):
+def line(name, *, source="a set", sha256=""):
+    """A row as it might be measured."""
     return Row(
         name=name,
         report=_report(f"whole-{name}", source),

@@ -10,6 +10,9 @@ from cattrs import structure
 
 from retrieval.evaluation import Interval, Report
 
+CAUTIONS = ("slower", "other_runtime")
+SLOWER = 0.9  # of the first row's pictures a second: less than that is no accident of measuring
+
 
 @dataclass(frozen=True)
 class Row:
@@ -48,6 +51,13 @@ class Table:
     def row(self, name: str) -> Row | None:
         """The row of this name."""
         return next((row for row in self.rows if row.name == name), None)
+
+    def cautions(self, row: Row) -> tuple[str, ...]:
+        """What speaks against adopting a row: ``slower`` than ``full``, or by ``other_runtime`` (torch, OpenVINO)."""
+        full = self.rows[0]
+        slower = row.pictures_per_second < SLOWER * full.pictures_per_second
+        other = row.runtime.split("-")[0] != full.runtime.split("-")[0]
+        return tuple(name for name, holds in zip(CAUTIONS, (slower, other), strict=True) if holds)
 
     def brief(self) -> Table:
         """The same without what reports say of single classes and pictures."""

@@ -75,6 +75,7 @@ def test_from_line_to_table(client, body, woken):
     ]
     line = found["rows"][2]
     assert line["map"] == line["figures"]["mAP"] == {"mean": 0.897, "low": 0.886, "high": 0.907}
+    assert [each["cautions"] for each in found["rows"]] == [[], [], []]
     assert (line["dimension"], line["weights_bytes"], line["query_ms"]) == (64, 3_200_000, 2.25)
     (listed,) = client.get(BASE).json()["results"]
     assert "rows" not in listed
@@ -83,9 +84,11 @@ def test_from_line_to_table(client, body, woken):
 def test_a_row_is_adopted(client, done):
     made = client.post(f"{done}adopt/", {"row": "int8", "name": "small"}, format="json")
     assert (made.status_code, made.json()["name"], made.json()["state"]) == (201, "small", "draft")
-    again = client.post(f"{done}adopt/", {"row": "int8", "name": "small"}, format="json")
+    again = client.post(f"{done}adopt/", {"row": "int8", "name": "other"}, format="json")
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "adopted_already")
+    again = client.post(f"{done}adopt/", {"row": "int8", "name": "small", "again": True}, format="json")
     assert (again.status_code, again.json()["error"]["code"]) == (409, "name_taken")
-    unnamed = client.post(f"{done}adopt/", {"row": "int8"}, format="json")
+    unnamed = client.post(f"{done}adopt/", {"row": "int8", "again": True}, format="json")
     assert unnamed.json()["name"] == "whole-int8"
     wrong = client.post(f"{done}adopt/", {"row": "half", "name": "other"}, format="json")
     assert (wrong.status_code, list(wrong.json()["error"]["fields"])) == (400, ["row"])

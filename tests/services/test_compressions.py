@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from django.db.models.functions import Right
 
 from retrieval import conf, live_encoders, tasks
 from retrieval.compression import measuring, storing
@@ -21,7 +22,7 @@ from retrieval.models import AuditEvent, Compression, Encoder, Image, Labels, Lo
 from retrieval.services.encoders import compression, compressions, indexes
 from retrieval.services.encoders import encoders as life
 from retrieval.services.encoders.compression import Wanted
-from retrieval.services.encoders.compressions import CompressionRequest
+from retrieval.services.encoders.compressions import Adoption, CompressionRequest
 from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.labelled import CollectionLabels
 from retrieval.services.images import collections
@@ -104,7 +105,7 @@ def test_what_was_asked_for_is_what_is_measured(admin, whole, collection, monkey
     other = ImageFactory(collection=CollectionFactory(owner=admin)).collection
     wanted = Wanted(dimensions=(5, 3), int8=False, keep=1.0, steps=7)
     ImageFactory.create_batch(5, collection=other)
-    Image.objects.filter(collection=collection).update(group_key="one")
+    Image.objects.filter(collection=collection).update(group_key=Right("title", 1))
     asked = CompressionRequest("whole", collection, Labels.GROUP_KEY, other, wanted)
     row, seen = compressions.start(asked, user=admin), []
     monkeypatch.setattr(compression, "run", lambda *a, **k: seen.append((a, k)) or tables.canned(*a, **k))
@@ -177,7 +178,7 @@ def test_a_row_becomes_a_draft_encoder(row, admin):
     run(row)
     done = get(row, admin)
     assert compressions.suggested(compressions.table(done)) == {"int8": "whole-int8"}
-    made = compressions.adopt(done, "int8", called="", user=admin)
+    made = compressions.adopt(done, Adoption("int8"), user=admin)
     assert (made.name, made.state, made.dimension) == ("whole-int8", "draft", 64)
     assert made.origin["compression"] == str(row.pk)
     assert made.scores[f"collection {row.collection_id} by tags"]["map"] == 0.897
@@ -187,6 +188,16 @@ def test_a_row_becomes_a_draft_encoder(row, admin):
     assert AuditEvent.objects.filter(action="encoder.adopted", object_id=str(made.pk)).exists()
 
 
+def test_the_same_row_again_asks_first(row, admin):
+    run(row)
+    done = get(row, admin)
+    compressions.adopt(done, Adoption("int8"), user=admin)
+    with pytest.raises(Conflict, match="adopted already, as whole-int8") as asked:
+        compressions.adopt(done, Adoption("int8"), user=admin)
+    assert asked.value.code == "adopted_already"
+    assert compressions.adopt(done, Adoption("int8", again=True), user=admin).name == "whole-int8-2"
+
+
 @pytest.mark.parametrize(
     ("name", "called", "error"),
     [("int8", "whole", Conflict), ("int8", "two words", InvalidInput), ("half", "new", InvalidInput)],
@@ -194,20 +205,20 @@ def test_a_row_becomes_a_draft_encoder(row, admin):
 def test_what_cannot_be_adopted(row, admin, name, called, error):
     run(row)
     with pytest.raises(error):
-        compressions.adopt(get(row, admin), name, called=called, user=admin)
+        compressions.adopt(get(row, admin), Adoption(name, called), user=admin)
     assert Encoder.objects.count() == 1
 
 
 def test_nothing_is_adopted_before_the_end(row, admin):
     with pytest.raises(Conflict, match="no table"):
-        compressions.adopt(row, "int8", called="x", user=admin)
+        compressions.adopt(row, Adoption("int8", "x"), user=admin)
 
 
 def test_removed_with_its_weights_but_not_with_what_was_adopted(row, admin, django_capture_on_commit_callbacks):
     with pytest.raises(Conflict):
         long_work.remove(row, user=admin)
     run(row)
-    compressions.adopt(get(row, admin), "int8", called="mine", user=admin)
+    compressions.adopt(get(row, admin), Adoption("int8", "mine"), user=admin)
     with django_capture_on_commit_callbacks(execute=True):
         long_work.remove(row, user=admin)
     assert not Compression.objects.exists()
@@ -246,7 +257,7 @@ def test_rights(asked, row, admin):
         lambda: long_work.get(compressions.KIND, row.pk, user=person),
         lambda: long_work.cancel(row, user=person),
         lambda: long_work.remove(row, user=person),
-        lambda: compressions.adopt(row, "int8", called="", user=person),
+        lambda: compressions.adopt(row, Adoption("int8"), user=person),
     ):
         with pytest.raises(Forbidden):
             ask()
@@ -303,7 +314,7 @@ def test_adopted_rows_search_as_the_table_says(admin, drawn, compact, monkeypatc
     row = get(row, admin)
     assert (row.state, row.error_text) == (LongJobState.DONE, "")
     for name in ("int8", "pruned-75%"):
-        made = compressions.adopt(row, name, called="", user=admin)
+        made = compressions.adopt(row, Adoption(name), user=admin)
         life.build(made, user=admin)
         jobs.reconcile()
         jobs.embed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from io import StringIO
 
 import numpy as np
@@ -54,6 +55,13 @@ def rows(monkeypatch):
     live = {seeing.pk: MeanColour(), blind.pk: Blind()}
     monkeypatch.setattr(live_encoders, "for_row", lambda row: live[row.pk])
     return seeing, blind
+
+
+def test_one_class_alone_is_refused_before_anything_is_read(folder, rows):
+    for name in ("green", "blue"):
+        shutil.rmtree(folder / name)
+    with pytest.raises(InvalidInput, match="whatever is found is right: red"):
+        evaluation.run(rows, source=Folder(folder), progress=lambda *_: pytest.fail("it was read"))
 
 
 def test_encoders_are_measured_side_by_side(folder, rows):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import Forbidden, InvalidInput, NotFound
-from retrieval.models import AuditEvent, Encoder, Evaluation, GroupRule, Labels, LongJobState, Measure
+from retrieval.models import AuditEvent, Encoder, Evaluation, GroupRule, Image, Labels, LongJobState, Measure
 from retrieval.services.encoders import encoders as life
 from retrieval.services.evaluation import evaluation, evaluations
 from retrieval.services.evaluation.evaluations import EvaluationRequest
@@ -193,6 +193,15 @@ def test_a_collection_without_labels_is_refused(seeing, admin, labels, said):
     bare = ImageFactory(collection=CollectionFactory(owner=admin)).collection
     with pytest.raises(InvalidInput, match=said) as refused:
         evaluations.start(EvaluationRequest(bare, ("seeing",), Labels(labels)), user=admin)
+    assert list(refused.value.fields) == ["collection"]
+
+
+@pytest.mark.parametrize("labels", ["tags", "group_key"])
+def test_one_label_alone_is_refused_as_every_answer_would_be_right(collection, seeing, admin, labels):
+    """It gave mAP 100, and was kept as a scorecard."""
+    Image.objects.filter(collection=collection).update(tags=["red"], group_key="case 1")
+    with pytest.raises(InvalidInput, match=r"whatever is found is right: (red|case 1)\.") as refused:
+        evaluations.start(EvaluationRequest(collection, ("seeing",), Labels(labels)), user=admin)
     assert list(refused.value.fields) == ["collection"]
 
 

@@ -87,6 +87,22 @@ def test_adopted_it_leads_to_the_encoders(admin, done):
     assert "small is a draft encoder now" in text(answer)
     assert Encoder.objects.get(name="small").origin["row"] == "int8"
     assert "adopted as small" in text(admin.get(done))
+    again = {"row": "int8", "name": "smaller"}
+    refused = admin.post(f"{done}adopt/", again)
+    assert refused.status_code == 400
+    assert "An encoder was made of this row already" in text(refused) or "adopted already, as small" in text(refused)
+    assert admin.post(f"{done}adopt/", {**again, "again": "on"}).status_code == 302
+
+
+def test_what_speaks_against_a_row_stands_before_it_is_adopted(admin, done):
+    assert "badge warn" not in text(admin.get(done))
+    row = Compression.objects.get()
+    row.result["rows"][2] |= {"pictures_per_second": 40.0, "runtime": "torch-cpu"}
+    row.result["rows"][0]["runtime"] = "openvino-bf16"
+    row.save(update_fields=["result"])
+    page = text(admin.get(done))
+    assert "Slower than the first line, which does 652 pictures/s." in page.split('class="adopt"')[0]
+    assert "Runs by another program than the first line (openvino-bf16)." in page.split('class="adopt"')[0]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.fields import Input
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
+from retrieval.compression import CAUTIONS
 from retrieval.models import PICTURE_LABELS, Compression, Labels
 from retrieval.models.bounds import ENCODER_NAME_LENGTH
 from retrieval.services.encoders import compressions
@@ -41,6 +42,7 @@ class AdoptionInput(Input):
 
     row = serializers.CharField(max_length=40)
     name = serializers.SlugField(max_length=ENCODER_NAME_LENGTH, default="", allow_blank=True)
+    again = serializers.BooleanField(default=False, help_text="though an encoder was made of this row already")
 
 
 class CompressionSerializer(LongJobSerializer):
@@ -83,6 +85,12 @@ class CompressionRowSerializer(serializers.Serializer[Any]):
     query_ms = serializers.FloatField()
     runtime = serializers.CharField()
     adoptable = serializers.SerializerMethodField()
+    cautions = serializers.SerializerMethodField(help_text="`slower` than the first, by `other_runtime`")
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(CAUTIONS)))
+    def get_cautions(self, row: Any) -> list[str]:
+        """Return what speaks against adopting it."""
+        return list(self.context["table"].cautions(row))
 
     def get_adoptable(self, row: Any) -> bool:
         """Return whether it is a network of its own; the others only store vectors differently."""
@@ -103,7 +111,7 @@ class CompressionTableSerializer(CompressionSerializer):
     def get_rows(self, row: Compression) -> list[Any]:
         """Return the table."""
         table = compressions.table(row)
-        return list(CompressionRowSerializer(table.rows, many=True).data) if table else []
+        return list(CompressionRowSerializer(table.rows, many=True, context={"table": table}).data) if table else []
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_unreadable(self, row: Compression) -> list[str]:

@@ -19,7 +19,7 @@ from retrieval.errors import InvalidInput
 from retrieval.models import Labels
 from retrieval.services.encoders import compressions, training
 from retrieval.services.encoders.compression import Wanted
-from retrieval.services.encoders.compressions import CompressionRequest
+from retrieval.services.encoders.compressions import Adoption, CompressionRequest
 from retrieval.services.encoders.training import TrainingRequest
 from retrieval.services.evaluation import calibrations, evaluations
 from retrieval.services.evaluation.calibrations import CalibrationRequest
@@ -91,7 +91,7 @@ class AdoptView(ApiView):
         """Make a draft encoder of it, with its weights and scorecard. Administrators only."""
         said = checked(AdoptionInput, request.data)
         row = long_work.get(compressions.KIND, job_id, user=self.person)
-        draft = compressions.adopt(row, said["row"], called=said["name"], user=self.person)
+        draft = compressions.adopt(row, Adoption(said["row"], said["name"], said["again"]), user=self.person)
         return Response(self.shown(EncoderSerializer, draft), status=201)
 
 

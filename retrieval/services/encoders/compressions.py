@@ -75,22 +75,36 @@ def table(row: Compression) -> Table | None:
     return Table.from_dict(row.result) if row.result else None
 
 
-def adopt(row: Compression, name: str, *, called: str, user: User) -> Encoder:
+@dataclass(frozen=True)
+class Adoption:
+    """A row of a table by name, and what its encoder is to be called; ``again`` though it was adopted already."""
+
+    row: str
+    called: str = ""
+    again: bool = False
+
+
+def adopt(row: Compression, wanted: Adoption, *, user: User) -> Encoder:
     """Make a draft encoder of a row of the table, with its weights and scorecard; without a name one is made up.
 
-    Raises Forbidden, what ``compression.adopt`` raises, and Conflict while nothing is measured yet.
+    Raises Forbidden, what ``compression.adopt`` raises, and Conflict while nothing is measured yet, or for a row that
+    was adopted already.
     """
     rights.require_administrator(user, to="make encoders smaller")
     found = table(row)
     if found is None:
         raise Conflict("There is no table yet to adopt a row of.", code="compression_unfinished")
     with transaction.atomic():
-        called = called or suggested(found).get(name, "")
-        adopted = compression.adopt(found, name, folder=KIND.folder_of(row), called=called)
-        adopted.origin = {**adopted.origin, "compression": str(row.pk)}
-        adopted.save(update_fields=["origin"])
-        accounts.record(user, "encoder.adopted", adopted, name=adopted.name, source=row.encoder, row=name)
-    return adopted
+        Compression.objects.select_for_update().get(pk=row.pk)  # two at once would both find it free
+        if (there := adopted(row).get(wanted.row)) and not wanted.again:
+            text = f"{wanted.row} was adopted already, as {there}. Say again to make another encoder of it."
+            raise Conflict(text, code="adopted_already")
+        called = wanted.called or suggested(found).get(wanted.row, "")
+        made = compression.adopt(found, wanted.row, folder=KIND.folder_of(row), called=called)
+        made.origin = {**made.origin, "compression": str(row.pk)}
+        made.save(update_fields=["origin"])
+        accounts.record(user, "encoder.adopted", made, name=made.name, source=row.encoder, row=wanted.row)
+    return made
 
 
 def adopted(row: Compression) -> dict[str, str]:

@@ -22,7 +22,7 @@ from retrieval.models import (
 )
 from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.evaluation import CollectionJudgements, CollectionLabels, Plan, Result
-from retrieval.services.evaluation.labelled import LabelSource
+from retrieval.services.evaluation.labelled import ONE_LABEL, LabelSource
 from retrieval.services.images import collections, steering
 from retrieval.services.people import accounts, rights
 from retrieval.work import Kind, ProgressWriter, Settle
@@ -87,12 +87,15 @@ def reports(row: Evaluation) -> list[Report]:
 
 
 def require_labels(collection: Collection, labels: Labels) -> None:
-    """Raise InvalidInput when no picture of the collection has such a label."""
-    pictures = Image.objects.alive().filter(collection=collection)
-    by_tags = labels == Labels.TAGS
-    if not (pictures.exclude(tags=[]) if by_tags else pictures.exclude(group_key="")).exists():
+    """Raise InvalidInput unless pictures of the collection have two different labels of the kind."""
+    pictures, by_tags = Image.objects.alive().filter(collection=collection), labels == Labels.TAGS
+    labelled = pictures.exclude(tags=[]) if by_tags else pictures.exclude(group_key="")
+    found = labelled.order_by().values_list("tags__0" if by_tags else "group_key", flat=True).distinct()[:2]
+    if not found:
         what = "has a tag" if by_tags else "says what it belongs to"
         raise InvalidInput.of("collection", f"No picture of this collection {what}, so nothing tells right from wrong.")
+    if len(found) == 1:
+        raise InvalidInput.of("collection", f"{ONE_LABEL}: {found[0]}.")
 
 
 def require_vectors(names: tuple[str, ...], *, least: int = 1, field: str = "encoders") -> None:

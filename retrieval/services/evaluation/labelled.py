@@ -29,6 +29,7 @@ LabelSource = Literal["tags", "group_key"]
 MOST_DECODED = 20_000  # pictures of a collection that are decoded to be measured: their vectors are kept in memory
 MOST_BYTES = 2 * 2**30  # of stored vectors in memory, by all encoders together
 READ_AT_ONCE = 1_000
+ONE_LABEL = "All labelled pictures have one label, so that whatever is found is right"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Measurable:
     queries: tuple[LabelledSet, ...] = ()
     grades: Grades | None = None
     unreadable: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """A perfect score that says nothing is none: raises InvalidInput where only one label can be found."""
+        if self.grades is None and self.galleries and len(np.unique(self.galleries[0].labels)) == 1:
+            raise InvalidInput.of("classes", f"{ONE_LABEL}.")
 
 
 class Source(Protocol):
@@ -83,6 +89,8 @@ class Folder:
         Raises InvalidInput when there is no such folder, or no picture in it can be read.
         """
         listed = self._listed()
+        if len({row.class_name for row in listed}) == 1:
+            raise InvalidInput.of("folder", f"{ONE_LABEL}: {listed[0].class_name}.")
         seen = decoding.encode([self.path / entry.item for entry in listed], live, progress=progress)
         kept = [listed[position] for position in seen.positions]
         if not kept:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -18,7 +19,7 @@ from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Compression, Labels
 from retrieval.services.encoders import compressions, encoders
 from retrieval.services.encoders.compression import Wanted
-from retrieval.services.encoders.compressions import CompressionRequest
+from retrieval.services.encoders.compressions import Adoption, CompressionRequest
 from retrieval.services.images import collections
 from retrieval.web import words
 from retrieval.web.forms.compressions import CompressionForm
@@ -35,6 +36,7 @@ class Line:
     megabytes: float
     name: str
     adopted: str
+    cautions: list[str]
     error: str
 
 
@@ -63,13 +65,11 @@ def show(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @for_people
 def adopt(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Make a draft encoder of a row; a name that cannot be taken is told beside it."""
-    row, name, called = (
-        long_jobs.find(request, compressions.KIND, job_id),
-        request.POST.get("row", ""),
-        request.POST.get("name", ""),
-    )
+    row = long_jobs.find(request, compressions.KIND, job_id)
+    name, called = request.POST.get("row", ""), request.POST.get("name", "")
     try:
-        draft = compressions.adopt(row, name, called=called.strip(), user=person(request))
+        wanted = Adoption(name, called.strip(), again="again" in request.POST)
+        draft = compressions.adopt(row, wanted, user=person(request))
     except (InvalidInput, Conflict) as error:
         refused = {name: (called, words.reason(error.code, error.message))}
         return render(request, "web/compression.html", _context(request, row, refused=refused), status=400)
@@ -118,10 +118,19 @@ def _lines(row: Compression, table: Table, refused: dict[str, tuple[str, str]]) 
             megabytes=each.weights_bytes / 1e6,
             name=refused.get(each.name, (names.get(each.name, ""), ""))[0],
             adopted=adopted.get(each.name, ""),
+            cautions=[_caution(name, table.rows[0]) for name in table.cautions(each)],
             error=refused.get(each.name, ("", ""))[1],
         )
         for each in table.rows
     ]
+
+
+def _caution(name: str, full: Row) -> str:
+    """What to know before adopting a row."""
+    if name == "slower":
+        pace = floatformat(full.pictures_per_second, 0)
+        return _("Slower than the first line, which does {pace} pictures/s.").format(pace=pace)
+    return _("Runs by another program than the first line ({runtime}).").format(runtime=full.runtime)
 
 
 def meaning(name: str) -> str:
