@@ -210,7 +210,7 @@ def purge() -> None:
     leftovers.sweep()
     long_work.tidy()
     idempotency.forget_old()
-    thumbnails.note_digests(limit=DIGESTS_AT_ONCE)
+    thumbnails.note_digests(limit=DIGESTS_AT_ONCE, seconds=PURGE_SECONDS)
     if purging.more_to_purge():
         _publish(purge, ())
 

@@ -20,9 +20,9 @@ EXTRA = {"IMAGESEARCH_ENCODER": "compact-v1"}
 UPKEEP = ("reconcile", "purge")
 COPIED = """
 INSERT INTO retrieval_image (id, collection_id, uploader_id, title, caption, tags, group_key, source_url, metadata,
-    width, height, format, bytes, sha256, placeholder, created_at, updated_at)
+    width, height, format, bytes, sha256, placeholder, thumbnail_digests, created_at, updated_at)
 SELECT gen_random_uuid(), collection_id, uploader_id, n::text, '', '{{}}', '', '', '{{}}',
-    width, height, format, bytes, sha256, placeholder, now(), now()
+    width, height, format, bytes, sha256, placeholder, thumbnail_digests, now(), now()
 FROM generate_series(1, {count}) AS n,
 LATERAL (SELECT * FROM retrieval_image ORDER BY id OFFSET n % {sent} LIMIT 1) AS sent
 """
@@ -69,6 +69,12 @@ def told(site):
     return said["images"]["pending"]
 
 
+def await_services(site):
+    """Wait until the status has seen every program once."""
+    while not all(site.session.get(site.url("status/"), timeout=60).json()["services"].values()):
+        time.sleep(1)
+
+
 def put_in_line(site, pictures, count):
     """Make so many pictures wait, a few of them sent and the others copies of those."""
     site.upload_all([pictures.next() for _ in range(SENT)])
@@ -77,6 +83,7 @@ def put_in_line(site, pictures, count):
 
 def test_upkeep_goes_on_beside_a_long_backlog(running_site, pictures, figure):
     site = running_site
+    await_services(site)
     gone = site.upload(pictures.next()).json()
     put_in_line(site, pictures, BACKLOG)
     began = time.time()

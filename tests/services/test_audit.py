@@ -182,6 +182,7 @@ def test_a_thumbnail_from_before_digests_were_kept_is_looked_at_as_far_as_can_be
     assert codes() == set()
     os.truncate(files.thumbnail(sound.pk, sound.sha256, size=320), 100)
     assert codes() == {"thumbnail_changed"}
+    assert thumbnails.note_digests(limit=2, seconds=-1) == 0
     assert thumbnails.note_digests(limit=2) == 2
     assert thumbnails.note_digests(limit=2) == 1
     assert thumbnails.note_digests(limit=2) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -23,16 +25,22 @@ def is_whole_jpeg(data: bytes) -> bool:
     return data.startswith(JPEG_BEGINS) and data.endswith(JPEG_ENDS)
 
 
-def note_digests(*, limit: int) -> int:
+def note_digests(*, limit: int, seconds: float = math.inf) -> int:
     """Keep the digests of thumbnails that were made before digests were kept; return of how many pictures.
+
+    It ends after so many seconds: on a slow machine a thousand commits would keep the worker from all else.
 
     What lies there is taken for right. One that is missing or no whole JPEG gets none, which the audit names.
     """
     rows = list(Image.objects.filter(thumbnail_digests__isnull=True).order_by("pk").values_list("pk", "sha256")[:limit])
+    ends, done = time.monotonic() + seconds, 0
     for pk, sha256 in rows:
+        if time.monotonic() > ends:
+            break
         found = fingerprint.thumbnail_digests(_there(pk, sha256))
         Image.objects.filter(pk=pk, thumbnail_digests__isnull=True).update(thumbnail_digests=found)
-    return len(rows)
+        done += 1
+    return done
 
 
 def make_again(image_ids: Iterable[UUID]) -> int:
