@@ -1,6 +1,6 @@
 """What two pictures share, and how sure that is: arrays in, numbers out, no Django. The front door of the room."""
 
-from retrieval.matching import local_features, open_set
+from retrieval.matching import expansion, local_features, open_set
 from retrieval.matching.bands import Band, Match, band, match
 from retrieval.matching.calibration import Calibration, Reliability, Sample, fit, reliability
 from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare
@@ -33,6 +33,7 @@ __all__ = [
     "band",
     "closeness",
     "compare",
+    "expansion",
     "explain",
     "fit",
     "likely_parts",

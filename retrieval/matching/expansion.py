@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.matching.bands import Band, band
+from retrieval.matching.calibration import Calibration
 from retrieval.matching.exemplar import Exemplar
 
 Floats = NDArray[np.float32]
@@ -27,6 +29,14 @@ def expanded(query: Floats, neighbours: Floats, *, mean: Floats) -> Floats:
     weights = _weights(_centred(query[None], mean), _centred(neighbours, mean))[0]
     moved = query + weights @ neighbours
     return np.asarray(moved / np.linalg.norm(moved), np.float32)
+
+
+def likely(query: Floats, neighbours: Floats, *, calibration: Calibration, candidates: int) -> Floats:
+    """Those of the neighbours (K, D) that are at least alike to the query (D,), so that a query cannot drift."""
+    probabilities = calibration.probability(neighbours @ query, candidates=candidates)
+    kept = [band(float(probability)).place <= Band.ALIKE.place for probability in probabilities]
+    found: Floats = neighbours[np.asarray(kept, bool)]
+    return found
 
 
 def smoothed(vectors: Floats, *, mean: Floats) -> Floats:
@@ -66,12 +76,14 @@ def _weights(one: Floats, other: Floats) -> Floats:
 class Further:
     """Scores a gallery (N, D) as a search that looks further ranks it; unit vectors.
 
-    ``itself``: the queries are the gallery, and each is left out of its own neighbours and its own shortlist.
+    ``itself``: the queries are the gallery, and each is left out of its own neighbours and its own shortlist. The
+    nearest by cosine stays the first: nobody looks further to lose what they had.
     """
 
     queries: Floats
     gallery: Floats
     exemplar: Exemplar
+    calibration: Calibration
     itself: bool = False
 
     def scores(self, rows: slice) -> Floats:
@@ -82,14 +94,17 @@ class Further:
         return found
 
     def _scores(self, query: Floats, itself: int | None) -> Floats:
-        first = self._ranked(query, itself)[1][:NEIGHBOURS]
-        mean = self.exemplar.mean.astype(np.float32)
-        moved = expanded(query, self.gallery[first], mean=mean)
+        first = self.gallery[self._ranked(query, itself)[1][:NEIGHBOURS]]
+        mean, candidates = self.exemplar.mean.astype(np.float32), len(self.gallery) - self.itself
+        near = likely(query, first, calibration=self.calibration, candidates=candidates)
+        moved = expanded(query, near, mean=mean)
         scores, order = self._ranked(moved, itself)
         shortlist = order[:SHORTLIST]
         direction = self.exemplar.directions(moved[None])[0]
         best = shortlist[reranked(direction, self.gallery[shortlist], mean=mean)]
         scores[best] = 2 + np.arange(len(best), 0, -1)
+        nearest = np.argsort(-(self.gallery @ query), kind="stable")[:2]
+        scores[nearest[nearest != itself][:1]] = 3 + len(best)
         return scores
 
     def _ranked(self, query: Floats, itself: int | None) -> tuple[Floats, Numbers]:

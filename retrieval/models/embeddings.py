@@ -56,13 +56,15 @@ class EmbeddingDigest(models.Model):
 class EmbeddingCount(models.Model):
     """How many vectors a collection has by an encoder; statement triggers on Embedding keep it exact.
 
-    The search decides exact or approximate by it without counting rows.
+    The search decides exact or approximate by it without counting rows. ``changes`` rises with each statement that
+    brings, takes or writes over any of them, so that what was computed of all can be kept.
     """
 
     pk = models.CompositePrimaryKey("collection_id", "encoder_id")
     collection = models.ForeignKey(Collection, models.CASCADE, related_name="embedding_counts")
     encoder = models.ForeignKey(Encoder, models.CASCADE, related_name="+")
     images = models.BigIntegerField(default=0)
+    changes = models.BigIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return f"{self.images} in {self.collection_id}"

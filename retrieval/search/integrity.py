@@ -32,13 +32,13 @@ MISPLACED = f"""SELECT e.image_id, i.deleted_at IS NOT NULL, e.collection_id IS 
     WHERE e.collection_id IS DISTINCT FROM {PLACE} LIMIT %s"""
 PUT_IN_PLACE = f"""UPDATE retrieval_embedding e SET collection_id = {PLACE} FROM retrieval_image i
     WHERE i.id = e.image_id AND e.collection_id IS DISTINCT FROM {PLACE}"""
-RECOUNT = """INSERT INTO retrieval_embeddingcount (collection_id, encoder_id, images)
-    SELECT c.collection_id, c.encoder_id, coalesce(e.n, 0) FROM (
+RECOUNT = """INSERT INTO retrieval_embeddingcount AS counted (collection_id, encoder_id, images, changes)
+    SELECT c.collection_id, c.encoder_id, coalesce(e.n, 0), 1 FROM (
         SELECT collection_id, encoder_id FROM retrieval_embeddingcount UNION
         SELECT collection_id, encoder_id FROM retrieval_embedding WHERE collection_id IS NOT NULL) c
     LEFT JOIN (SELECT collection_id, encoder_id, count(*) AS n FROM retrieval_embedding GROUP BY 1, 2) e
         ON e.collection_id = c.collection_id AND e.encoder_id = c.encoder_id
-    ON CONFLICT (collection_id, encoder_id) DO UPDATE SET images = EXCLUDED.images"""
+    ON CONFLICT (collection_id, encoder_id) DO UPDATE SET images = EXCLUDED.images, changes = counted.changes + 1"""
 
 
 class Key(NamedTuple):

@@ -153,7 +153,7 @@ def score(value: Any) -> str:
 @register.filter
 def last_heading(answer: SearchAnswer) -> str:
     """Return what the last hit stands under, empty without one."""
-    return bands.heading(answer.hits[-1], mode=answer.mode) if answer.hits else ""
+    return bands.heading(answer.hits[-1], answer=answer) if answer.hits else ""
 
 
 @register.filter

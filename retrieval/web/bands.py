@@ -20,9 +20,14 @@ class Shown:
     begins: str = ""
 
 
-def heading(hit: Found, *, mode: str) -> str:
-    """Return what a hit stands under: its verdict where details were compared, else its band; empty without one."""
-    if mode == "same":
+def heading(hit: Found, *, answer: SearchAnswer) -> str:
+    """Return what a hit stands under: its verdict where details were compared, else its band.
+
+    Empty without one, and where the search looked further: its hits are not sorted by score.
+    """
+    if answer.expand:
+        return ""
+    if answer.mode == "same":
         return hit.judgement.verdict.value if hit.judgement else ONLY_ALIKE
     return hit.verdict.band.value if hit.verdict else ""
 
@@ -36,7 +41,7 @@ def shown(answer: SearchAnswer, *, after: str = "", ordered: bool = True) -> Ite
         yield from map(Shown, answer.hits)
         return
     for hit in answer.hits:
-        here = heading(hit, mode=answer.mode)
+        here = heading(hit, answer=answer)
         yield Shown(hit, "" if here == after else here)
         after = here
 

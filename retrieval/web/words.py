@@ -15,10 +15,15 @@ MEASURES = [
 ]
 
 MODES = [
-    ("alike", gettext_lazy("What is alike"), gettext_lazy("Pictures that look like it, the most alike first.")),
+    ("alike", gettext_lazy("Alike"), gettext_lazy("Pictures that look like it, the most alike first.")),
+    (
+        "further",
+        gettext_lazy("Look further"),
+        gettext_lazy("Also what looks like the pictures that look like it. The score stays the likeness to the query."),
+    ),
     (
         "same",
-        gettext_lazy("The same thing"),
+        gettext_lazy("The same"),
         gettext_lazy("The same picture or object, by its details: also cropped, turned, mirrored or pasted elsewhere."),
     ),
 ]

@@ -255,3 +255,17 @@ def test_visitors_search_what_is_public_where_the_operator_opened_it(four, colle
     collection.visibility = "public"
     collection.save()
     assert len(ids(calls().post(URL, {"text": "red"}, format="json"))) == 2
+
+
+def test_looking_further_is_asked_for_by_expand(client, four, encoder):
+    from tests.web.test_bands import calibration
+
+    encoder.calibration = calibration()
+    encoder.save()
+    body = {"image": str(four[0].pk), "expand": True}
+    answer = client.post(URL, body, format="json")
+    assert ids(answer)[:2] == [str(four[0].pk), str(four[1].pk)]
+    assert answer.json()["expand"] is True
+    assert client.post(URL, body | {"expand": False}, format="json").json()["expand"] is False
+    refused = client.post(URL, body | {"text": "red"}, format="json")
+    assert (refused.status_code, "expand" in refused.json()["error"]["fields"]) == (400, True)

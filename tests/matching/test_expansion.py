@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from retrieval.matching import expansion
+from retrieval.matching.calibration import Calibration
+from retrieval.matching.curves import Curve
 from retrieval.matching.exemplar import Exemplar, Moments
-from retrieval.matching.expansion import Further, expanded, reranked, smoothed
+from retrieval.matching.expansion import Further, expanded, likely, reranked, smoothed
 
 
 def units(count: int, *, seed: int) -> np.ndarray:
@@ -15,6 +17,11 @@ def units(count: int, *, seed: int) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+# A hit of a cosine c is right with probability c.
+CALIBRATION = Calibration(
+    strangers=Curve((0.0, 1.0), (0.0, -1.0)), right=Curve((-1.0, 0.0), (1.0, 0.0)), growth=0.0, nothing_below=0.0,
+    fitted_on={},
+)  # fmt: skip
 MEAN = np.array([0.1, -0.2, 0, 0.05, 0], np.float32)
 
 
@@ -59,12 +66,22 @@ def test_further_ranks_as_its_steps_do_one_by_one(monkeypatch):
     gallery = units(20, seed=5)
     exemplar = Exemplar.of(Moments.of(gallery))
     mean = gallery.mean(axis=0)
-    scores = Further(gallery, gallery, exemplar, itself=True).scores(slice(0, 20))
+    scores = Further(gallery, gallery, exemplar, CALIBRATION, itself=True).scores(slice(0, 20))
     for number, query in enumerate(gallery):
         others = np.delete(np.arange(20), number)
         first = gallery[others[np.argsort(-(gallery[others] @ exemplar.directions(query[None])[0]))[:3]]]
+        first = [each for each in first if each @ query >= 0.4 - 1e-6]
         moved = exemplar.directions(literal(query, first, mean)[None].astype(np.float32))[0]
         order = others[np.argsort(-(gallery[others] @ moved))]
         best = order[:7][np.argsort(-(smoothed(gallery[order[:7]], mean=mean) @ moved))]
         found = [place for place in np.argsort(-scores[number], kind="stable") if place != number]
-        assert found == [*best, *order[7:]]
+        nearest = others[np.argmax(gallery[others] @ query)]
+        expected = [*best, *order[7:]]
+        assert found == [nearest, *(place for place in expected if place != nearest)]
+
+
+def test_only_what_is_likely_is_a_neighbour():
+    query = np.array([1, 0, 0, 0, 0], np.float32)
+    near = np.array([[0.9, 0, 0, 0, 0.1], [0.41, 0, 0, 0, 0], [0.39, 0, 0, 0, 0], [-1, 0, 0, 0, 0]], np.float32)
+    np.testing.assert_array_equal(likely(query, near, calibration=CALIBRATION, candidates=20), near[:2])
+    assert likely(query, near[:0], calibration=CALIBRATION, candidates=20).shape == (0, 5)

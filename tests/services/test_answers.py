@@ -8,10 +8,13 @@ from django.core.management import CommandError, call_command
 from PIL import Image as Pictures
 
 from retrieval import live_encoders
+from retrieval.errors import InvalidInput
 from retrieval.evaluation import LabelledSet
+from retrieval.matching import Sample, fit
 from retrieval.services.evaluation import answers
 from retrieval.services.evaluation.answers import Named
 from tests.factories import EncoderFactory
+from tests.web.test_bands import calibration
 
 
 def named(name: str, *, seed: int, spread: float = 0.5) -> Named:
@@ -42,10 +45,16 @@ def test_alone_there_are_no_strangers_and_small_sets_are_not_refitted():
 
 def test_looking_further_is_measured_for_each_set_and_for_all_as_one():
     sets = [named("one", seed=1, spread=1.0), named("two", seed=2, spread=1.0)]
-    found = list(answers.gains(sets))
+    fitted = fit(Sample(sets[0].items.vectors, sets[0].items.labels, np.zeros(120, np.int64)))
+    found = list(answers.gains(fitted, sets))
     assert [each.name for each in found] == ["one", "two", answers.MIXED]
     assert all(each.further > each.plain for each in found)
     assert found[2].plain < min(found[0].plain, found[1].plain) + 0.2
+
+
+def test_without_a_calibration_nothing_looks_further():
+    with pytest.raises(InvalidInput):
+        answers.calibration_of(EncoderFactory.build(calibration={}))
 
 
 def test_classes_of_two_sets_stay_apart_in_the_mixed_one():
@@ -70,7 +79,7 @@ def test_the_command_shows_both(tmp_path, monkeypatch, capsys):
             Pictures.new("RGB", (8, 8), (colour[0], colour[1], 20 + number)).save(
                 tmp_path / "set" / name / f"{number}.png"
             )
-    encoder = EncoderFactory(dimension=3)
+    encoder = EncoderFactory(dimension=3, calibration=calibration())
     call_command("evaluate_answers", encoder.name, str(tmp_path / "set"), "--open-set", verbosity=0)
     call_command("evaluate_answers", encoder.name, str(tmp_path / "set"), "--further", verbosity=0)
     shown = capsys.readouterr().out

@@ -11,6 +11,7 @@ import pytest
 from retrieval import conf
 from tests.factories import CollectionFactory
 from tests.web.library import put, upload
+from tests.web.test_bands import calibration
 
 PART = {"HX-Request": "true"}
 
@@ -202,3 +203,19 @@ def test_too_many_searches_are_slowed_down(page, four, settings):
 def test_private_pages_are_not_kept(page, four):
     for answer in (page.get("/"), page.get("/?q=red"), page.post("/", {"file": upload()})):
         assert "no-store" in answer["Cache-Control"]
+
+
+def test_looking_further_is_offered_where_the_encoder_is_calibrated(page, four, encoder):
+    assert 'value="further"' not in page.get("/").content.decode()
+    encoder.calibration = calibration()
+    encoder.save()
+    address = f"/?image={four['red'].id}&mode=further"
+    answer = page.get(address)
+    text = answer.content.decode()
+    assert cards(answer)[0] == str(four["pink"].id)
+    assert "looked further" in text
+    assert 'value="further" checked' in text
+    assert 'class="band"' not in text  # hits are not sorted by score
+    assert page.post("/", {"image": four["red"].id, "mode": "further"})["Location"] == address
+    refused = page.get(f"{address}&measure=euclidean")
+    assert (refused.status_code, "takes cosine" in refused.content.decode()) == (400, True)

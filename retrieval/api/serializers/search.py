@@ -85,6 +85,7 @@ class SearchInput(Input):
     min_score = serializers.FloatField(required=False, allow_null=True)
     min_band = serializers.ChoiceField(BANDS, required=False, allow_null=True)
     mode = serializers.ChoiceField(MODES, default=MODES[0], help_text="``same``: verified by details, those first.")
+    expand = serializers.BooleanField(default=False, help_text="Look further: by one picture and cosine.")
 
 
 class SearchForm(SearchInput):
@@ -224,6 +225,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     )
     knows_words = serializers.BooleanField(help_text="Whether the encoder has a word table.")
     mode = serializers.ChoiceField(MODES)
+    expand = serializers.BooleanField(help_text="Whether it looked further; results are then not sorted by score.")
     compared = serializers.IntegerField(allow_null=True, help_text="How many could be compared in detail.")
     shares = SharesSerializer()
     results = FoundSerializer(source="hits", many=True)

@@ -95,6 +95,7 @@ def _request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchReque
         min_score=said.get("min_score"),
         min_band=said.get("min_band"),
         mode=said["mode"],
+        expand=said["expand"],
     )
 
 

@@ -34,15 +34,16 @@ class Command(BaseCommand):
         """Measure and show; every expected failure is one sentence."""
         try:
             encoder = evaluation.named(options["name"])
+            calibration = answers.calibration_of(encoder) if options["further"] else None
             with Bars(quiet=options["verbosity"] == 0) as bars:
                 sets = answers.load(encoder, [Folder(path) for path in options["folders"]], progress=bars)
         except RetrievalError as error:
             raise CommandError(error.message) from error
-        if options["open_set"]:
+        if calibration is None:
             for found in answers.open_sets(encoder, sets):
                 self.stdout.write(_open_set(found))
         else:
-            for gain in answers.gains(sets):
+            for gain in answers.gains(calibration, sets):
                 self.stdout.write(_gain(gain))
 
 

@@ -87,12 +87,19 @@ def open_sets(encoder: Encoder, sets: Sequence[Named]) -> Iterator[OpenSet]:
         )
 
 
-def gains(sets: Sequence[Named]) -> Iterator[Gain]:
+def calibration_of(encoder: Encoder) -> Calibration:
+    """Return what looking further needs. Raises InvalidInput for an encoder without a calibration."""
+    if not encoder.calibration:
+        raise InvalidInput.of("name", "Without a calibration a search cannot look further; see calibrate_encoder.")
+    return Calibration.from_dict(encoder.calibration)
+
+
+def gains(calibration: Calibration, sets: Sequence[Named]) -> Iterator[Gain]:
     """Each set on its own and, where there are several, all as one gallery: right is the same class of the same set."""
     for name, items in [*sets, *([Named(MIXED, mixed(sets))] if len(sets) > 1 else [])]:
         exemplar = Exemplar.of(Moments.of(items.vectors))
         plain = ranking.scorer(items.vectors, items.vectors, measure="cosine")
-        further = Further(items.vectors, items.vectors, exemplar, itself=True)
+        further = Further(items.vectors, items.vectors, exemplar, calibration, itself=True)
         yield Gain(name, *(_mean_precision(items, scorer) for scorer in (plain, further)))
 
 

@@ -62,7 +62,15 @@ def tags(user: Viewer, *, keep: Iterable[str] = ()) -> list[Tag]:
     return [Tag(name, counts.get(name, 0)) for name in dict.fromkeys([*first, *keep])]
 
 
-def default_measure() -> str:
-    """Return the measure of the active encoder, which a search uses unless told otherwise."""
+@dataclass(frozen=True)
+class Usual:
+    """What the active encoder searches by unless told otherwise, and whether it tells how likely hits are."""
+
+    measure: str
+    calibrated: bool
+
+
+def usual() -> Usual:
+    """Return it; without an encoder cosine."""
     encoder = Encoder.objects.active()
-    return encoder.measure if encoder else Measure.COSINE.value
+    return Usual(encoder.measure, bool(encoder.calibration)) if encoder else Usual(Measure.COSINE.value, False)

@@ -19,7 +19,7 @@ from retrieval.matching import Band, Judgement, Match, likely_parts
 from retrieval.models import Collection, Encoder, Image, Measure
 from retrieval.search import Filters, QueryVector, Question, Ranked, fusion, group_sizes, nearest, vectors
 from retrieval.services.people import askers
-from retrieval.services.searching import meaning, same, variety, verdicts
+from retrieval.services.searching import further, meaning, same, variety, verdicts
 from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.query_pictures import encoded, original, vectors_of
 from retrieval.services.searching.search_request import SearchRequest
@@ -81,6 +81,7 @@ class SearchAnswer:
     mode: str = "alike"
     compared: int | None = None
     shares: Shares = field(default_factory=Shares)
+    expand: bool = False
 
 
 def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAnswer:
@@ -102,7 +103,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=next(iter(pixels), None))
     asked = _in_detail(request, question=question, fresh=fresh, watch=watch)
     with watch.part("search"):
-        ask = functools.partial(_ranked, look=look, said=said, user=user)
+        ask = _ranker(request, look=look, said=said, user=user)
         ranked, found_by = variety.varied(asked.shortlist if asked else question, ask, diversity=request.diversity)
         details = same.verified(asked, ranked.hits, user=user) if asked else same.Details(ranked.hits[: request.k])
         found = _rows(details, found_by, user=user, first=request.offset + 1)
@@ -112,7 +113,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     return SearchAnswer(
         request.kind, request.region, encoder.name, encoder.trained, question.measure.value,
         exact=ranked.exact, candidates=ranked.candidates, took=watch.took(), hits=hits,
-        calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared,
+        calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared, expand=request.expand,
         concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.table,
         shares=variety.shares([hit.image for hit in hits]),
     )  # fmt: skip
@@ -160,6 +161,15 @@ def _ranked(question: Question, *, look: QueryVector | None, said: Meaning, user
     ranked = nearest(question, user=user)
     found_by = tuple(kind for kind, held in kinds.items() if held)
     return ranked, {hit.image_id: found_by for hit in ranked.hits}
+
+
+def _ranker(
+    request: SearchRequest, *, look: QueryVector | None, said: Meaning, user: Viewer
+) -> Callable[[Question], tuple[Ranked, FoundBy]]:
+    """What ranks a question: as it is, or by a query that looks further, which finds by look alone."""
+    if request.expand:
+        return lambda question: (further.ranked(question, asked_with=request.wanted, user=user), {})
+    return functools.partial(_ranked, look=look, said=said, user=user)
 
 
 def _active_encoder() -> Encoder:

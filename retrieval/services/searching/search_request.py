@@ -35,6 +35,7 @@ class SearchRequest:
 
     ``region`` cuts the uploaded picture, else the only stored one. ``collections`` None means all that are visible.
     ``mode`` same verifies the first of the answer by details: of one picture, without anything to avoid.
+    ``expand`` looks further: by one picture and cosine, with nothing beside it.
     ``text_weight`` (0..1) is the words' part of a query beside pictures; ``-word`` in the text and ``negative_words``
     are to be avoided. ``exclude_group`` leaves out the groups of the stored pictures asked with; ``group`` gives the
     best of each group; ``group_key`` keeps one group alone. ``diversity`` (0..1) puts the first of the answer in an
@@ -64,6 +65,7 @@ class SearchRequest:
     min_band: str | None = None
     exclude: tuple[UUID, ...] = ()
     mode: str = "alike"
+    expand: bool = False
 
     @property
     def wanted(self) -> tuple[UUID, ...]:
@@ -125,6 +127,10 @@ class SearchRequest:
             raise InvalidInput.of("mode", "The same thing is looked for by exactly one picture.")
         if self.mode == "same" and self.diversity:
             raise InvalidInput.of("diversity", "What is the same comes first; it is not varied.")
+
+        beside = bool(self.text or self.negative_words) or self.kind not in {"file", "image"} or self.mode != MODES[0]
+        if self.expand and beside:
+            raise InvalidInput.of("expand", "Looking further takes exactly one picture, and nothing beside it.")
 
     def _check_sizes(self) -> None:
         if not 1 <= self.k <= MOST_AT_ONCE:

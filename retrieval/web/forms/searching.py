@@ -24,6 +24,7 @@ from retrieval.web.forms import refusal
 
 MOST = 50
 SIZES = (24, 48, 96)
+FURTHER = "further"
 # How much the switch of the page varies an answer.
 VARIED = 0.5
 
@@ -62,7 +63,7 @@ class SearchForm(forms.Form):
     collection = UUIDs(required=False)
     tag = Words(required=False)
     measure = forms.ChoiceField(required=False, choices=Measure.choices)
-    mode = forms.ChoiceField(required=False, choices=[(mode, mode) for mode in MODES])
+    mode = forms.ChoiceField(required=False, choices=[(mode, mode) for mode in (*MODES, FURTHER)])
     group = forms.BooleanField(required=False)
     apart = forms.BooleanField(required=False)
     varied = forms.BooleanField(required=False)
@@ -101,7 +102,7 @@ class Asked:
 
     @property
     def mode(self) -> str:
-        """``alike``, or ``same`` for the same thing."""
+        """``alike``, ``same`` for the same thing, or ``further``, which is alike too."""
         return str(self.values["mode"] or MODES[0])
 
     @property
@@ -157,7 +158,8 @@ class Asked:
             collections=self.values["collection"] or None,
             tags=self.values["tag"],
             exclude=(*self.values["image"], *self.values["no"]),
-            mode=self.mode,
+            mode=MODES[0] if self.mode == FURTHER else self.mode,
+            expand=self.mode == FURTHER,
             group=self.values["group"],
             exclude_group=self.values["apart"],
             group_key=self.values["of"] or None,

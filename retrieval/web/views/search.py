@@ -15,7 +15,7 @@ from retrieval.services.images.images import ImageFilters
 from retrieval.services.people import limits
 from retrieval.services.searching import search
 from retrieval.web import bands, paging, words
-from retrieval.web.forms.searching import SIZES, Asked, asked
+from retrieval.web.forms.searching import FURTHER, SIZES, Asked, asked
 from retrieval.web.pages import address, for_readers
 
 RESULTS = "web/parts/results.html"
@@ -90,7 +90,7 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
 
 def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
     """Collect what the search panel offers: where to look, which tags, by which measure."""
-    values, usual = question.values, browse.default_measure()
+    values, usual = question.values, browse.usual()
     chosen = {
         image.id: image
         for image in images.listing(request.user, filters=ImageFilters()).filter(
@@ -104,9 +104,9 @@ def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
         "collections": list(collections.listing(request.user)),
         "tags": browse.tags(request.user, keep=values["tag"]),
         "measures": words.MEASURES,
-        "modes": words.MODES,
-        "usual": usual,
-        "measure": question.measure or usual,
+        "modes": [mode for mode in words.MODES if mode[0] != FURTHER or usual.calibrated],
+        "usual": usual.measure,
+        "measure": question.measure or usual.measure,
         "sides": [(side, values[side]) for side in "xywh"],
         "sizes": SIZES,
         "most": conf.get().limits.image_bytes,
