@@ -84,8 +84,8 @@ def put_in_line(site, pictures, count):
 def test_upkeep_goes_on_beside_a_long_backlog(running_site, pictures, figure):
     site = running_site
     await_services(site)
-    gone = site.upload(pictures.next()).json()
     put_in_line(site, pictures, BACKLOG)
+    gone = site.upload(pictures.next()).json()
     began = time.time()
     assert site.session.delete(site.url(f"images/{gone['id']}/"), timeout=60).status_code == 204
     original, gone_after = site.folder / "media" / "originals" / gone["sha256"][:2] / gone["sha256"], None
