@@ -178,6 +178,8 @@ OPTIONS: Mapping[str, type] = {
 
 # These take the whitening of their teachers, not of the student's own vectors, as a start.
 OWN_START = frozenset({"distill"})
+# These learn from labels alone: a batch of pictures without any would teach nothing.
+LABELLED = frozenset({"classify", "contrastive", "triplet", "arcface"})
 # These have the vectors of teachers as targets.
 TAUGHT = frozenset({"distill", "regression"})
 

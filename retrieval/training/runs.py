@@ -22,7 +22,16 @@ from retrieval.training.data import FEWEST, NO_LABEL, PictureSet
 from retrieval.training.loop import BEST, Hooks, Job, Score, averaged, fit
 from retrieval.training.prune import prune
 from retrieval.training.recipe import Recipe
-from retrieval.training.recipes import OWN_START, TAUGHT, Find, Setup, build_recipe, load_weights, require_recipe
+from retrieval.training.recipes import (
+    LABELLED,
+    OWN_START,
+    TAUGHT,
+    Find,
+    Setup,
+    build_recipe,
+    load_weights,
+    require_recipe,
+)
 from retrieval.training.record import Record, write
 from retrieval.training.sampling import fitted, hold_out, in_scopes
 from retrieval.training.state import State, kept
@@ -141,10 +150,17 @@ def _unscored(config: RunConfig, validation: PictureSet) -> list[str]:
 
 
 def split(config: RunConfig, pictures: PictureSet) -> tuple[PictureSet, PictureSet]:
-    """Training and validation pictures; of the latter only labelled ones, and no more than the config says."""
+    """Training and validation pictures; of the latter only labelled ones, and no more than the config says.
+
+    A recipe that learns from labels alone has labelled ones to train on, too.
+    """
     pictures = pictures.without_labels(config.data.unlabelled)
     if config.data.only:
         pictures = pictures.at(in_scopes(pictures, config.data.only))
+    if config.recipe in LABELLED:
+        pictures = pictures.at(np.flatnonzero(pictures.labels != NO_LABEL))
+        if not len(pictures):
+            raise InvalidInput.of("data", f"The recipe {config.recipe} needs labelled pictures.")
     if not config.data.held_out_share:
         return pictures, pictures.at(np.empty(0, np.int64))
     held = hold_out(pictures, share=config.data.held_out_share, seed=config.seed)

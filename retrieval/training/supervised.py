@@ -59,7 +59,7 @@ class ArcFaceOptions(StageOptions):
 
 
 class Supervised(FineTuned):
-    """Labelled pictures only: those without a label are left out of the loss."""
+    """Labelled pictures only; a run leaves the others out before it draws batches."""
 
     def __init__(self, encoder: Encoder, options: StageOptions) -> None:
         super().__init__(encoder, frozen_stages=options.frozen_stages, fixed_norms=options.fixed_norms)
@@ -85,8 +85,7 @@ class Classify(Supervised):
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy, with mixup weighted between both pictures' classes."""
-        known = batch.labels >= 0
-        images, labels = batch.views[0][known], batch.labels[known]
+        images, labels = batch.views[0], batch.labels
         if not self.options.mixup:
             return {"loss": self._loss(images, labels).mean()}
         images, partner, share = mixup(images, alpha=self.options.mixup, generator=batch.generator)
@@ -110,8 +109,7 @@ class Contrastive(Supervised):
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """The contrastive loss over all pairs of the batch."""
-        known = batch.labels >= 0
-        return {"loss": contrastive_loss(self.embed(batch.views[0][known]), batch.labels[known], margin=self.margin)}
+        return {"loss": contrastive_loss(self.embed(batch.views[0]), batch.labels, margin=self.margin)}
 
 
 class Triplet(Supervised):
@@ -123,8 +121,7 @@ class Triplet(Supervised):
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """The triplet loss over all pairs of a class in the batch."""
-        known = batch.labels >= 0
-        return {"loss": triplet_loss(self.embed(batch.views[0][known]), batch.labels[known], margin=self.margin)}
+        return {"loss": triplet_loss(self.embed(batch.views[0]), batch.labels, margin=self.margin)}
 
 
 class ArcFace(Supervised):

@@ -13,7 +13,8 @@ import pytest
 from retrieval.embedding import checkpoint
 from retrieval.errors import InvalidInput, StorageFull
 from retrieval.training import Hooks, Places, RunConfig, run
-from retrieval.training.data import PictureSet
+from retrieval.training.data import PictureSet, from_arrays
+from retrieval.training.recipes import LABELLED
 from retrieval.training.runs import measurable, retrieval_score, split
 from retrieval.training.supervised import Classify, ClassifyOptions
 from tests.training import make
@@ -78,10 +79,10 @@ def test_a_start_by_pruning_narrows(tmp_path):
 
 def test_the_split_keeps_labelled_pictures_to_measure_on():
     pictures = make.pictures(40)
-    config = make.config("classify", data={"held_out_share": 0.5, "most_validated": 7, "stored_size": 32})
+    config = make.config("vicreg", data={"held_out_share": 0.5, "most_validated": 7, "stored_size": 32})
     training, validation = split(config, pictures)
     assert (len(training), len(validation)) == (20, 7)
-    none = make.config("classify", data={"held_out_share": 0.0, "unlabelled": ["toy/c1"]})
+    none = make.config("vicreg", data={"held_out_share": 0.0, "unlabelled": ["toy/c1"]})
     training, validation = split(none, pictures)
     assert (len(training), len(validation)) == (40, 0)
     assert set(training.labels) == {-1, 0, 2}
@@ -89,10 +90,10 @@ def test_the_split_keeps_labelled_pictures_to_measure_on():
 
 def test_only_the_named_scopes_are_trained_on():
     pictures = make.pictures(6)
-    config = make.config("classify", data={"only": ["toy"], "held_out_share": 0.0})
+    config = make.config("vicreg", data={"only": ["toy"], "held_out_share": 0.0})
     assert len(split(config, pictures)[0]) == 6
     with pytest.raises(InvalidInput, match="shop"):
-        split(make.config("classify", data={"only": ["shop"]}), pictures)
+        split(make.config("vicreg", data={"only": ["shop"]}), pictures)
 
 
 def test_the_score_is_mean_average_precision():
@@ -173,6 +174,23 @@ def test_a_run_that_may_stop_early_keeps_its_best_weights(tmp_path):
         net.state_dict()["projection.weight"] for net in (checkpoint.load(result.weights), make.encoder(seed=9))
     )
     assert np.allclose(found, first, atol=1e-3)
+
+
+@pytest.mark.parametrize("recipe", sorted(LABELLED))
+def test_pictures_without_a_label_take_no_place_in_a_batch(recipe, tmp_path):
+    mostly_none = from_arrays(list(make.pictures(60).pixels), ["toy/a", "toy/b", *[""] * 58], side=32)
+    config = make.config(recipe, sampling={"kind": "shuffled", "batch": 2}, data={"held_out_share": 0.0})
+    result = run(config, places=places(tmp_path, mostly_none))
+    assert result.record.steps == 4
+    assert all(np.isfinite(point.values["loss"]) for point in result.record.curve)
+    assert result.record.config["sampling"]["batch"] == 2
+
+
+@pytest.mark.parametrize("recipe", sorted(LABELLED))
+def test_a_recipe_that_learns_from_labels_is_refused_without_any(recipe, tmp_path):
+    with pytest.raises(InvalidInput) as caught:
+        run(make.config(recipe), places=places(tmp_path, make.pictures(labelled=False)))
+    assert list(caught.value.fields) == ["data"]
 
 
 def test_stopping_early_needs_something_to_measure_on(tmp_path):
