@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from torch import nn
 
-from retrieval.embedding.efficientnet_lite import efficientnet_lite
+from retrieval.embedding.efficientnet_lite import efficientnet_lite, stage_channels
 from retrieval.embedding.vision import models, ops
 from retrieval.errors import InvalidInput
 
@@ -47,7 +47,8 @@ class Backbone:
     ``rectified`` adds the ReLU that some networks apply in their forward function. ``fc_layers`` and ``fc_width``
     say how far the classifier goes to its last hidden layer (VGG); with a width alone it is the only fully connected
     one (ResNet). ``narrow`` builds the same network with the given channel counts. ``unfolded`` is a child that counts
-    as so many stages as it has children.
+    as so many stages as it has children. ``stage_channels`` says how wide the map behind each stage is, for networks
+    whose earlier maps can be taken as well (``levels`` of a spec); the first stage's may differ in a narrowed one.
 
     A network written here has ``made`` and ``taught_with`` in the place of ``weights``.
     """
@@ -62,6 +63,7 @@ class Backbone:
     narrow: Callable[[Sequence[int]], nn.Sequential] | None = None
     narrow_widths: int = 0
     unfolded: str = ""
+    stage_channels: tuple[int, ...] = ()
     made: Callable[[], nn.Sequential] | None = None
     taught_with: Normalisation | None = None
 
@@ -98,6 +100,13 @@ class Backbone:
         if widths and self.narrow is not None:
             return self.narrow(widths)
         return _up_to(self, models.get_model(self.name, weights=None), fc=fc)
+
+    def stages(self, network: nn.Sequential) -> list[nn.Module]:
+        """The layers of such a network in order, as coarse as its author named them (ResNet-18: 8, Lite0: 18)."""
+        children = dict(network.named_children())
+        unfolded = self.unfolded if len(children) > 1 else next(iter(children))
+        parts = [list(child.children()) if name == unfolded else [child] for name, child in children.items()]
+        return [layer for part in parts for layer in part]
 
 
 def _up_to(entry: Backbone, model: nn.Module, *, fc: bool) -> nn.Sequential:
@@ -159,6 +168,7 @@ _ENTRIES = (
     Backbone(
         "mobilenet_v2", "features", 1280, "MobileNet_V2_Weights.IMAGENET1K_V1",
         narrow=narrow_mobilenet_v2, narrow_widths=18,
+        stage_channels=(32, *(channels for channels, _ in _MOBILENET_V2_BLOCKS), 1280),
     ),
     Backbone("mobilenet_v3_large", "features", 960, "MobileNet_V3_Large_Weights.IMAGENET1K_V1"),
     Backbone("efficientnet_b0", "features", 1280, "EfficientNet_B0_Weights.IMAGENET1K_V1"),
@@ -167,11 +177,11 @@ _ENTRIES = (
     Backbone("densenet121", "features", 1024, "DenseNet121_Weights.IMAGENET1K_V1", rectified=True),
     Backbone(
         "efficientnet_lite0", "head", 1280, unfolded="blocks", taught_with=_LITE,
-        made=partial(efficientnet_lite, width=1.0, depth=1.0),
+        made=partial(efficientnet_lite, width=1.0, depth=1.0), stage_channels=stage_channels(width=1.0, depth=1.0),
     ),
     Backbone(
         "efficientnet_lite2", "head", 1280, unfolded="blocks", taught_with=_LITE,
-        made=partial(efficientnet_lite, width=1.1, depth=1.2),
+        made=partial(efficientnet_lite, width=1.1, depth=1.2), stage_channels=stage_channels(width=1.1, depth=1.2),
     ),
 )  # fmt: skip
 

@@ -102,21 +102,37 @@ def scaled(channels: int, width: float) -> int:
     return rounded + 8 if rounded < 0.9 * channels * width else rounded
 
 
+def block_rows(*, width: float, depth: float) -> list[tuple[Row, int]]:
+    """Each block's row, its channels multiplied by ``width`` and its repeats by ``depth``, and the block's stride.
+
+    The number of blocks in the first and the last row stays as it is.
+    """
+    found = []
+    for position, row in enumerate(ROWS):
+        fixed = position in (0, len(ROWS) - 1)
+        wide = Row(row.kernel, row.repeats, row.stride, row.expansion, scaled(row.channels, width))
+        repeats = row.repeats if fixed else math.ceil(row.repeats * depth)
+        found += [(wide, 1 if turn else row.stride) for turn in range(repeats)]
+    return found
+
+
+def stage_channels(*, width: float, depth: float) -> tuple[int, ...]:
+    """The channels behind the stem, each block and the head."""
+    return (STEM, *(row.channels for row, _ in block_rows(width=width, depth=depth)), HEAD)
+
+
 def efficientnet_lite(*, width: float, depth: float) -> nn.Sequential:
     """The network up to its last map: float (N, 3, H, W) -> (N, 1280, h, w); children ``stem``, ``blocks``, ``head``.
 
-    ``width`` and ``depth`` multiply the channels and the repeats of ROWS; stem, head, and the number of blocks in the
-    first and the last row stay as they are. The EfficientNet-Lite checkpoints of the tensorflow/tpu repository, with
+    ``width`` and ``depth`` multiply the channels and the repeats of ROWS as ``block_rows`` says; stem and head stay as
+    they are. The EfficientNet-Lite checkpoints of the tensorflow/tpu repository, with
     names as here, load as they are.
     """
     blocks: list[nn.Module] = []
     channels = STEM
-    for position, row in enumerate(ROWS):
-        fixed = position in (0, len(ROWS) - 1)
-        wide = Row(row.kernel, row.repeats, row.stride, row.expansion, scaled(row.channels, width))
-        for turn in range(row.repeats if fixed else math.ceil(row.repeats * depth)):
-            blocks.append(Block(wide, channels, stride=1 if turn else row.stride))
-            channels = wide.channels
+    for row, stride in block_rows(width=width, depth=depth):
+        blocks.append(Block(row, channels, stride=stride))
+        channels = row.channels
     stem = rectified(normalised(nn.Conv2d(3, STEM, 3, 2, bias=False)))
     head = rectified(unit(channels, HEAD))
     return nn.Sequential(OrderedDict(stem=stem, blocks=nn.Sequential(*blocks), head=head))

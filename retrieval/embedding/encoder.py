@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from retrieval.embedding import backbones, places, preprocessing, quantization
-from retrieval.embedding.pooling import POOLINGS
+from retrieval.embedding.pooling import POOLINGS, AveragePool, QuarterPool
 from retrieval.embedding.preprocessing import Pixels
 from retrieval.embedding.projection import PROJECTIONS
 from retrieval.embedding.runtime import Runtime, TorchRuntime, Vectors, from_bytes
@@ -48,8 +49,12 @@ class Encoder(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """Float pixels in 0..1, (N, 3, H, W), not yet normalised -> pooled vectors (N, C), before the projection."""
-        pooled: Tensor = self.pooling(self._maps(pixels))
-        return pooled
+        return self.pooled((pixels - self.mean) / self.std)
+
+    def pooled(self, normal: Tensor) -> Tensor:
+        """Normalised pixels (N, 3, H, W) -> pooled vectors (N, C): of earlier maps as the spec wants, and the last."""
+        parts = [pool(maps) for maps, pool in self._pools(normal)]
+        return torch.cat(parts, dim=1) if len(parts) > 1 else cast(Tensor, parts[0])
 
     def encode(self, images: Sequence[Pixels]) -> Vectors:
         """Pictures uint8 (H, W, 3) of any sizes -> raw, not normalised vectors float32 (N, D), in the same order."""
@@ -74,12 +79,22 @@ class Encoder(nn.Module):
         size = preprocessing.target_size(width, height, side=self.spec.image_size, resize=self.spec.resize)
         batch = torch.from_numpy(preprocessing.resized(image, size)[None]).to(self.mean.device)
         with torch.no_grad():
-            maps = from_bytes(self._maps, batch)
-        return places.added(maps, pooling=self.pooling, projection=self.projection).cpu().numpy()
+            found = from_bytes(lambda pixels: self._pools((pixels - self.mean) / self.std), batch)
+        return places.added(found, projection=self.projection).cpu().numpy()
 
-    def _maps(self, pixels: Tensor) -> Tensor:
-        found: Tensor = self.backbone((pixels - self.mean) / self.std)
-        return found
+    def _pools(self, maps: Tensor) -> list[tuple[Tensor, nn.Module]]:
+        """Each map that is pooled, and by what, in the order of the vector's parts."""
+        spec = self.spec
+        if not (spec.levels or spec.quarters):
+            return [(self.backbone(maps), self.pooling)]
+        found: list[tuple[Tensor, nn.Module]] = []
+        for number, stage in enumerate(backbones.get(spec.backbone).stages(self.backbone)):
+            maps = stage(maps)
+            if number in spec.levels:
+                found.append((maps, AveragePool()))
+            if number in spec.quarters:
+                found.append((maps, QuarterPool()))
+        return [*found, (maps, self.pooling)]
 
 
 def _per_channel(values: tuple[float, float, float]) -> Tensor:

@@ -22,6 +22,14 @@ class AveragePool(nn.Module):
         return maps.mean(dim=(2, 3))
 
 
+class QuarterPool(nn.Module):
+    """The mean over each quarter of the places: what is seen where. On odd sides quarters share the middle."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(N, C, h, w) -> (N, 4 C): a channel's quarters beside each other, by rows."""
+        return functional.adaptive_avg_pool2d(maps, 2).flatten(1)
+
+
 class MaxPool(nn.Module):
     """The largest value over all places (MAC)."""
 

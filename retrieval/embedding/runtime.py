@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from retrieval.embedding.preprocessing import Pixels
 
 Vectors = NDArray[np.float32]
+Found = TypeVar("Found")
 
 
 class Runtime(Protocol):
@@ -28,7 +29,7 @@ class Runtime(Protocol):
         """Begin with uint8 (N, H, W, 3); the returned function waits for the raw vectors float32 (N, D)."""
 
 
-def from_bytes(network: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+def from_bytes(network: Callable[[Tensor], Found], batch: Tensor) -> Found:
     """Run a network that takes float (N, 3, H, W) in 0..1 on uint8 (N, H, W, 3)."""
     return network(batch.permute(0, 3, 1, 2).float() / 255)
 

@@ -23,10 +23,14 @@ LARGEST_SIDE = 1024
 CHANNELS = 3
 LARGEST_VALUE = 255.0  # of a mean or a deviation: what a channel in 0..1 is shifted and divided by
 SMALLEST_DEVIATION = 1e-3
+EARLIER = ("levels", "quarters")  # stages whose maps are pooled beside the last one
+QUARTERS = 4
 
 
 # Fields that are lists, and of what; by type, as True is an int too.
-_LISTS: dict[str, tuple[type, ...]] = {"widths": (int,), "mean": (int, float), "std": (int, float)}
+_LISTS: dict[str, tuple[type, ...]] = {
+    "widths": (int,), "mean": (int, float), "std": (int, float), "levels": (int,), "quarters": (int,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,9 @@ class EncoderSpec:
     ``dimension`` is the length of the vector; 0 means as long as the pooled one. ``widths`` are the channel counts of
     a narrowed backbone, empty for torchvision's own. ``precision`` int8 means convolutions in whole numbers. ``mean``
     and ``std`` are subtracted from, and then divide, the red, green and blue of a picture in 0..1; empty for those that
-    the backbone's published weights were trained with. Raises InvalidInput naming the field that does not fit.
+    the backbone's published weights were trained with. ``levels`` are earlier stages, counted from 0, whose maps are
+    averaged as well, and ``quarters`` such whose maps are averaged in each quarter: what is seen where. Their vectors
+    come before the last map's. Raises InvalidInput naming the field that does not fit.
     """
 
     backbone: str
@@ -49,15 +55,19 @@ class EncoderSpec:
     precision: str = "float"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    levels: tuple[int, ...] = ()
+    quarters: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_types()
-        object.__setattr__(self, "widths", tuple(self.widths))
+        for name in ("widths", *EARLIER):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check_normalisation()
         for name in ("mean", "std"):
             object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
         self._check_parts()
         self._check_widths()
+        self._check_earlier()
         object.__setattr__(self, "dimension", self.dimension or self.channels)
         self._check_numbers()
 
@@ -86,6 +96,17 @@ class EncoderSpec:
         if not all(1 <= width <= 4096 for width in self.widths):
             raise InvalidInput.of("widths", "Each width must be a whole number from 1 to 4096.")
 
+    def _check_earlier(self) -> None:
+        most = len(backbones.get(self.backbone).stage_channels) - 2
+        for name in EARLIER:
+            stages = getattr(self, name)
+            if stages and most < 1:
+                raise InvalidInput.of(name, f"{self.backbone} does not say how wide its earlier maps are.")
+            if stages and self.pooling == "fc":
+                raise InvalidInput.of(name, "The pooling 'fc' takes the end of the network alone.")
+            if list(stages) != sorted(set(stages)) or not all(1 <= stage <= most for stage in stages):
+                raise InvalidInput.of(name, f"{name} must be rising whole numbers from 1 to {most}.")
+
     def _check_normalisation(self) -> None:
         for name, other, least in (("mean", self.std, -LARGEST_VALUE), ("std", self.mean, SMALLEST_DEVIATION)):
             values = getattr(self, name)
@@ -109,10 +130,22 @@ class EncoderSpec:
     @property
     def channels(self) -> int:
         """Length of the pooled vector, before the projection."""
+        return sum(self.part_channels)
+
+    @property
+    def part_channels(self) -> tuple[int, ...]:
+        """Length of each part of the pooled vector: levels and quarters by stage, then the last map."""
         entry = backbones.get(self.backbone)
         if self.pooling == "fc":
-            return entry.fc_width
-        return self.widths[-1] if self.widths else entry.channels
+            return (entry.fc_width,)
+        last = self.widths[-1] if self.widths else entry.channels
+        earlier = [
+            entry.stage_channels[stage] * places
+            for stage in range(len(entry.stage_channels))
+            for stages, places in ((self.levels, 1), (self.quarters, QUARTERS))
+            if stage in stages
+        ]
+        return (*earlier, last)
 
     @property
     def normalisation(self) -> Normalisation:

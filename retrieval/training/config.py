@@ -11,7 +11,18 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 from retrieval.embedding import EncoderSpec
 from retrieval.errors import InvalidInput
 from retrieval.training import bounds
-from retrieval.training.bounds import MOST_ENTRIES, MOST_STEPS, Between, PartOf, Share, Side, Steps
+from retrieval.training.bounds import (
+    MOST_ENTRIES,
+    MOST_STEPS,
+    Between,
+    PartOf,
+    Share,
+    Side,
+    Stages,
+    Steps,
+    Weight,
+    Width,
+)
 
 T = TypeVar("T")
 SAMPLERS = ("shuffled", "balanced")
@@ -124,6 +135,28 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True)
+class FinishConfig:
+    """What is put beside the learned vector after the last step, and how long all of it together becomes.
+
+    ``levels``, ``quarters``: stages, as in the spec of an encoder; with neither nothing is done. ``weights``: how much
+    each of them counts, by stage, levels before quarters; the learned vector counts 1. ``power``: of the eigenvalues, 0
+    a mere rotation. ``pictures``: so many of the training pictures it is fitted on, at most.
+    """
+
+    levels: tuple[Stages, ...] = ()
+    quarters: tuple[Stages, ...] = ()
+    weights: tuple[Weight, ...] = ()
+    dimension: Width = 512
+    power: Share = 0.0
+    pictures: Annotated[int, Between(1, 1_000_000)] = 12_000
+
+    @property
+    def wanted(self) -> bool:
+        """Is there anything to put beside it?"""
+        return bool(self.levels or self.quarters)
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """A whole run: the recipe by name with its own options, and everything the loop needs."""
 
@@ -138,6 +171,7 @@ class RunConfig:
     sampling: SamplingConfig = SamplingConfig()
     augment: AugmentConfig = AugmentConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    finish: FinishConfig = FinishConfig()
 
     def __post_init__(self) -> None:
         _require(self.sampling.kind in SAMPLERS, "sampling.kind", f"must be one of {', '.join(SAMPLERS)}")
@@ -145,7 +179,7 @@ class RunConfig:
             self.optimiser.precision in PRECISIONS, "optimiser.precision", f"must be one of {', '.join(PRECISIONS)}"
         )
         bounds.require(self)
-        for table in (self.optimiser, self.start, self.data, self.sampling, self.augment, self.schedule):
+        for table in (self.optimiser, self.start, self.data, self.sampling, self.augment, self.schedule, self.finish):
             bounds.require(table, where=f"{NAMES[type(table)]}.")
         shares = [share for share, _ in self.schedule.sizes]
         _require(shares[:1] == [0.0] and shares == sorted(shares), "schedule.sizes", "must start at share 0 and rise")
@@ -192,7 +226,7 @@ class RunConfig:
 
 NAMES = {
     OptimiserConfig: "optimiser", StartConfig: "start", DataConfig: "data", SamplingConfig: "sampling",
-    AugmentConfig: "augment", ScheduleConfig: "schedule",
+    AugmentConfig: "augment", ScheduleConfig: "schedule", FinishConfig: "finish",
 }  # fmt: skip
 
 

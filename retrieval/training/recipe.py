@@ -68,10 +68,7 @@ def trainable(module: nn.Module) -> list[nn.Parameter]:
 
 def stages(encoder: Encoder) -> list[nn.Module]:
     """The layers of a backbone in order, as coarse as its author named them (MobileNetV2: 19, ResNet: 8, Lite0: 18)."""
-    children = dict(encoder.backbone.named_children())
-    unfolded = backbones.get(encoder.spec.backbone).unfolded if len(children) > 1 else next(iter(children))
-    parts = [list(child.children()) if name == unfolded else [child] for name, child in children.items()]
-    return [layer for part in parts for layer in part]
+    return backbones.get(encoder.spec.backbone).stages(encoder.backbone)
 
 
 def freeze_stages(encoder: Encoder, count: int) -> None:

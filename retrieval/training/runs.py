@@ -16,6 +16,7 @@ from torch import Tensor
 from retrieval.embedding import Encoder, checkpoint
 from retrieval.errors import NO_ROOM, InvalidInput, StorageFull
 from retrieval.evaluation import LabelledSet, evaluate
+from retrieval.training import finish
 from retrieval.training.augment import plain
 from retrieval.training.config import RunConfig
 from retrieval.training.data import FEWEST, NO_LABEL, PictureSet
@@ -87,10 +88,14 @@ def _run(config: RunConfig, places: Places, hooks: Hooks, *, resume: bool) -> Re
     start = {name: value.clone() for name, value in recipe.exported().state_dict().items()}
     score = retrieval_score(validation) if measurable(validation) else None
     _check_schedule(config, score)
+    if config.finish.wanted:
+        finish.require(first, config.finish)
     job = Job(config, training, places.output)
     state = fit(recipe, job=job, hooks=replace(hooks, score=hooks.score or score), resume=resume)
     with _best(state, job) as trained:
         encoder = blended(trained.exported(), start, share=config.start.kept)
+        if config.finish.wanted:
+            encoder = finish.joined(encoder, config.finish, pictures=training.pixels)
         sha256 = checkpoint.save(encoder, job.folder / f"{config.name}.safetensors")
         besides = {config.name + ending: save for ending, save in trained.besides().items()}
         files = {name: save(job.folder / name) for name, save in besides.items()}

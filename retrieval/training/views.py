@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from retrieval import whole_files
 from retrieval.embedding import Encoder, Pixels
@@ -35,6 +36,17 @@ def views_of(sizes: Sequence[int], *, mirrored: bool) -> list[View]:
     return [View(size, turned) for size in sizes for turned in ((False, True) if mirrored else (False,))]
 
 
+class _Pooled(nn.Module):
+    """An encoder without its normalisation and its projection."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return self.encoder.pooled(maps)
+
+
 class Watcher:
     """An encoder up to its pooling; ``folder`` keeps what it said, None for nothing kept.
 
@@ -44,7 +56,7 @@ class Watcher:
 
     def __init__(self, encoder: Encoder, *, folder: Path | None = None) -> None:
         self.encoder, self.folder = encoder, folder
-        self.network = Stem(encoder, [encoder.backbone, encoder.pooling])
+        self.network = Stem(encoder, [_Pooled(encoder)])
 
     def mean(self, pixels: Pixels, views: Sequence[View]) -> Floats:
         """The mean over the views: uint8 (N, S, S, 3) -> float32 (N, C)."""
@@ -82,7 +94,8 @@ class Watcher:
         """A digest of the network up to its pooling, as it runs."""
         spec = self.encoder.spec
         parts = (spec.backbone, spec.pooling, spec.widths, spec.precision, spec.normalisation, self.network.precision)
-        digest = hashlib.sha256(repr(parts).encode())
+        earlier = (spec.levels, spec.quarters)
+        digest = hashlib.sha256(repr((*parts, earlier) if any(earlier) else parts).encode())
         for part in (self.encoder.backbone, self.encoder.pooling):
             for value in part.state_dict().values():
                 digest.update(value.detach().contiguous().numpy().data)

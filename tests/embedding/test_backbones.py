@@ -38,6 +38,20 @@ def test_feature_map_leads_to_torchvisions_own_answer(name):
         torch.testing.assert_close(logits(model, maps), model(x))
 
 
+@pytest.mark.parametrize("name", [name for name, entry in REGISTRY.items() if entry.stage_channels])
+def test_each_stage_is_as_wide_as_the_entry_says(name):
+    entry, found = get(name), []
+    network = entry.build().eval()
+    with torch.inference_mode():
+        maps = torch.rand(1, 3, 64, 64)
+        expected = network(maps)
+        for stage in entry.stages(network):
+            maps = stage(maps)
+            found.append(maps.shape[1])
+    assert tuple(found) == entry.stage_channels
+    torch.testing.assert_close(maps, expected)
+
+
 def test_vgg16_gives_its_map_and_its_last_hidden_layer():
     entry = get("vgg16")
     model = models.get_model("vgg16", weights=None).eval()

@@ -71,6 +71,41 @@ def test_openvino_feeds_the_range_too(tiny, pictures, graphs):
     np.testing.assert_allclose(encoder.encode(pictures[:1]), expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
 
+def quarters(maps):
+    """By channel: the means of top left, top right, bottom left, bottom right; the middle of odd sides in both."""
+    height, width = ((side + 1) // 2 for side in maps.shape[1:])
+    return [
+        part.mean()
+        for channel in maps
+        for rows in (channel[:height], channel[-height:])
+        for part in (rows[:, :width], rows[:, -width:])
+    ]
+
+
+def parts_literal(encoder, picture):
+    """Each wanted map by a network of its own that ends there, and the last map."""
+    small = torch.from_numpy(resized(picture, (96, 96)).transpose(2, 0, 1)[None].copy()).float() / 255
+    x = (small - encoder.mean) / encoder.std
+    features, found = encoder.backbone.features, []
+    for stage in range(len(features)):
+        with torch.inference_mode():
+            maps = features[: stage + 1](x.clone())[0].numpy()
+        if stage in (*encoder.spec.levels, len(features) - 1):
+            found.extend(maps.mean(axis=(1, 2)))
+        if stage in encoder.spec.quarters:
+            found.extend(quarters(maps))
+    return np.array(found)
+
+
+def test_earlier_maps_are_pooled_before_the_last(tiny, pictures, graphs):
+    encoder = Encoder(replace(tiny.spec, levels=(3, 11), quarters=(11, 16), dimension=0, image_size=96))
+    expected = np.stack([parts_literal(encoder, picture) for picture in pictures])
+    assert expected.shape == (5, 24 + 96 + 4 * 96 + 4 * 160 + 16)
+    np.testing.assert_allclose(encoder.encode(pictures), expected, rtol=1e-3, atol=1e-5)
+    encoder.runtime = openvino_cpu.OpenVINORuntime(openvino_cpu.graph(encoder, cache=graphs), precision="fp32")
+    np.testing.assert_allclose(encoder.encode(pictures), expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())
+
+
 def test_vectors_are_not_normalised(tiny, pictures):
     assert not np.allclose(np.linalg.norm(tiny.encode(pictures), axis=1), 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint, places
+from retrieval.embedding.pooling import AveragePool, QuarterPool
 from retrieval.errors import Conflict
 from retrieval.matching import explain
 
@@ -43,12 +45,31 @@ def test_a_place_of_an_average_adds_its_own_projection(pictures):
     with torch.no_grad():
         maps = encoder.backbone(torch.rand(1, 3, 96, 64))
 
-    got = places.added(maps, pooling=encoder.pooling, projection=encoder.projection)
+    got = places.added([(maps, encoder.pooling)], projection=encoder.projection)
     _, _, height, width = maps.shape
     for y in range(height):
         for x in range(width):
             expected = encoder.projection.weight @ maps[0, :, y, x] + encoder.projection.bias
             torch.testing.assert_close(got[y, x], expected / (height * width), rtol=1e-4, atol=1e-6)
+
+
+def test_places_of_earlier_maps_count_where_they_lie(pictures):
+    spec = replace(made("avg").spec, levels=(3,), quarters=(11, 16))
+    encoder = Encoder(spec)
+    torch.nn.init.normal_(encoder.projection.bias)
+    for picture in pictures:
+        (vector,) = encoder.encode([picture])
+        np.testing.assert_allclose(encoder.places(picture).sum(axis=(0, 1)), vector, rtol=1e-3, atol=1e-4)
+
+
+def test_a_place_adds_to_its_own_quarters():
+    """A map of 4 x 2 places beside a last one of 2 x 2: of a column's four places two lie in each row of quarters."""
+    early, last = torch.zeros(1, 1, 4, 2), torch.zeros(1, 1, 2, 2)
+    early[0, 0, 1, 0], early[0, 0, 3, 1] = 6, 10
+    got = places.added([(early, QuarterPool()), (last, AveragePool())], projection=torch.nn.Identity())
+    expected = torch.zeros(2, 2, 5)
+    expected[0, 0, 0], expected[1, 1, 3] = 3, 5
+    torch.testing.assert_close(got, expected)
 
 
 def test_a_network_without_places_says_so(pictures):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from retrieval.embedding import EncoderSpec
-from retrieval.embedding.backbones import Normalisation, get
+from retrieval.embedding.backbones import REGISTRY, Normalisation, get
 from retrieval.errors import InvalidInput
 
 
@@ -18,6 +19,7 @@ from retrieval.errors import InvalidInput
         EncoderSpec("vgg16", pooling="fc", projection="linear", dimension=512),
         EncoderSpec("resnet50", pooling="fc", projection="pca", dimension=256),
         EncoderSpec("resnet18", mean=(0, 0.5, 1), std=(1, 0.5, 255)),
+        EncoderSpec("efficientnet_lite0", projection="linear", dimension=512, levels=(7, 11), quarters=(16,)),
         EncoderSpec("mobilenet_v2", "gem", "pca", 256, image_size=192, resize="aspect", widths=(*[8] * 17, 400)),
     ],
 )
@@ -32,6 +34,12 @@ def test_a_spec_from_before_there_were_means_is_fed_as_it_was():
     assert EncoderSpec.from_dict(old).normalisation == get("resnet18").normalisation
 
 
+def test_a_fully_connected_end_has_no_levels(monkeypatch):
+    monkeypatch.setitem(REGISTRY, "resnet18", replace(get("resnet18"), stage_channels=(64,) * 8))
+    with pytest.raises(InvalidInput, match="the end of the network alone"):
+        EncoderSpec("resnet18", pooling="fc", levels=(1,))
+
+
 def test_own_means_go_over_the_backbones():
     assert EncoderSpec("resnet18", mean=(0.1, 0.2, 0.3), std=(1, 2, 3)).normalisation == Normalisation(
         mean=(0.1, 0.2, 0.3), std=(1, 2, 3)
@@ -42,6 +50,10 @@ def test_dimension_is_the_pooled_one_when_left_out():
     assert EncoderSpec("resnet50").dimension == 2048
     assert EncoderSpec("mobilenet_v2", widths=(*[8] * 17, 40)).dimension == 40
     assert EncoderSpec("resnet18", pooling="fc").dimension == 1000
+    assert EncoderSpec("efficientnet_lite0", levels=(4, 11)).dimension == 40 + 112 + 1280
+    narrow = EncoderSpec("mobilenet_v2", widths=(*[8] * 17, 40), levels=(7,), quarters=(3, 7))
+    assert narrow.part_channels == (4 * 24, 64, 4 * 64, 40)
+    assert narrow.dimension == 96 + 64 + 256 + 40
 
 
 @pytest.mark.parametrize(
@@ -69,6 +81,15 @@ def test_dimension_is_the_pooled_one_when_left_out():
         ("widths", {"backbone": "mobilenet_v2", "widths": "8" * 18}),
         ("widths", {"backbone": "mobilenet_v2", "widths": 8}),
         ("colour", {"colour": 1}),
+        ("levels", {"levels": [3]}),
+        ("levels", {"backbone": "mobilenet_v2", "levels": [0]}),
+        ("levels", {"backbone": "mobilenet_v2", "levels": [18]}),
+        ("levels", {"backbone": "mobilenet_v2", "levels": [7, 3]}),
+        ("levels", {"backbone": "mobilenet_v2", "levels": [3, 3]}),
+        ("levels", {"backbone": "mobilenet_v2", "levels": ["3"]}),
+        ("levels", {"backbone": "mobilenet_v2", "levels": 3}),
+        ("quarters", {"quarters": [3]}),
+        ("quarters", {"backbone": "mobilenet_v2", "quarters": [18]}),
         ("std", {"mean": [0.5, 0.5, 0.5]}),
         ("mean", {"std": [0.5, 0.5, 0.5]}),
         ("mean", {"mean": [0.5, 0.5], "std": [0.5, 0.5, 0.5]}),

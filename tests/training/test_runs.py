@@ -198,3 +198,19 @@ def test_stopping_early_needs_something_to_measure_on(tmp_path):
     with pytest.raises(InvalidInput) as caught:
         run(config, places=places(tmp_path, make.pictures(labelled=False)))
     assert list(caught.value.fields) == ["schedule.patience"]
+
+
+FINISH = {"levels": [3], "quarters": [11], "weights": [0.5, 0.5], "dimension": 6}
+
+
+def test_a_run_can_end_with_earlier_maps_beside_the_learned_vector(tmp_path):
+    result = run(make.config("classify", finish=FINISH), places=places(tmp_path))
+    spec = checkpoint.load(result.weights, sha256=result.sha256).spec
+    assert (spec.levels, spec.quarters, spec.dimension) == ((3,), (11,), 6)
+    assert RunConfig.from_dict(result.record.config).finish.weights == (0.5, 0.5)
+
+
+def test_a_finish_that_does_not_fit_is_refused_before_the_first_step(tmp_path):
+    config = make.config("classify", finish={**FINISH, "weights": [0.5]})
+    with pytest.raises(InvalidInput, match=r"finish\.weights"):
+        run(config, places=places(tmp_path), hooks=Hooks(watch=lambda _: pytest.fail("it began")))
