@@ -106,7 +106,8 @@ class _FromBytes(nn.Module):
         self.network = network
 
     def forward(self, batch: Tensor) -> Tensor:
-        return from_bytes(self.network, batch)
+        vectors: Tensor = from_bytes(self.network, batch)
+        return vectors
 
 
 def _convert(encoder: Encoder) -> ov.Model:

@@ -58,7 +58,7 @@ def _wide(encoder: Encoder, config: FinishConfig) -> Encoder:
 
 def _side_by_side(encoder: Encoder, pooled: Floats, *, channels: Sequence[int], weights: Sequence[float]) -> Floats:
     """The map (sum of lengths, C) from pooled vectors (N, C) to the scaled parts, the learned vector last."""
-    learned = encoder.projection.weight.detach().numpy()
+    learned = encoder.projection.get_parameter("weight").detach().numpy()
     maps = [*(np.eye(width, dtype=np.float32) for width in channels[:-1]), learned]
     blocks, start = [], 0
     for part, width, weight in zip(maps, channels, (*weights, 1.0), strict=True):
