@@ -202,6 +202,7 @@ SENTENCES = {
     "range_not_satisfiable": gettext_noop("The file has no such part."),
     "rate_limited": gettext_noop("That was a lot in a short time. Please wait a moment."),
     "raw_not_read": gettext_noop("A camera's raw files are not read here. Send it as JPEG."),
+    "receipt_altered": gettext_noop("This receipt was altered."),
     "run_named_so": gettext_noop("A run of this name is in line or going on already."),
     "same_picture": gettext_noop("The collection has this very picture already."),
     "search_timeout": gettext_noop("The search took too long; narrow it."),

@@ -13,6 +13,7 @@ from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverv
 from retrieval.models.judgements import Grade, Judgement, Pool
 from retrieval.models.long_jobs import GOING, LongJob, LongJobState
 from retrieval.models.operations import Heartbeat, RecallFigure
+from retrieval.models.receipts import Receipt
 from retrieval.models.training import TrainingRun
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Membership",
     "Pool",
     "RecallFigure",
+    "Receipt",
     "Role",
     "Session",
     "Status",

@@ -64,7 +64,7 @@ def fused(question: Question, *, user: Viewer) -> tuple[Ranked, FoundBy]:
     found |= {hit.image_id: (MEANING,) for hit in page if hit.image_id not in found}
     if (least := question.min_score) is not None:
         page = list(takewhile(lambda hit: hit.score >= least, page))
-    return Ranked(page, exact=meant.exact and written.exact, candidates=meant.candidates), found
+    return Ranked(page, exact=meant.exact and written.exact, candidates=meant.candidates, index=meant.index), found
 
 
 def _hit(image_id: UUID, score: float) -> Hit:

@@ -71,6 +71,16 @@ class Question:
 
 
 @dataclass(frozen=True)
+class IndexUse:
+    """How the index was asked: its kind and rows, how long a list it kept, how many were taken from it."""
+
+    kind: IndexKind
+    rows: int
+    ef_search: int
+    taken: int
+
+
+@dataclass(frozen=True)
 class Hit:
     """One picture found; ``distance`` is the measure's own."""
 
@@ -90,6 +100,7 @@ class Ranked:
     exact: bool
     candidates: int
     first: tuple[UUID, ...] = ()
+    index: IndexUse | None = None
 
 
 # One without a group is its own.
@@ -112,7 +123,8 @@ def nearest(question: Question, *, user: Viewer) -> Ranked:
             found = approximate(question, sought, asking=asking)
         rows = exact(question, sought, asking=asking) if found is None else found
     first = () if question.offset else tuple(image_id for image_id, _ in rows[:FIRST])
-    return Ranked(_hits(question, rows), exact=found is None, candidates=sought.candidates, first=first)
+    use = None if found is None else _use(question, sought)
+    return Ranked(_hits(question, rows), exact=use is None, candidates=sought.candidates, first=first, index=use)
 
 
 def group_sizes(question: Question, image_ids: Sequence[UUID], *, user: Viewer) -> dict[UUID, int]:
@@ -156,19 +168,26 @@ def approximate(question: Question, sought: Scope, *, asking: Asking) -> list[Ro
 
     However a page lies, the same rows are taken from the index.
     """
-    if question.vector is None or sought.index is None:
+    use = _use(question, sought)
+    if question.vector is None or use is None:
+        return None
+    statement = _by_index(question, question.vector, sought=sought, kind=use.kind) + Sql(" LIMIT %s", (use.taken,))
+    found = asking.rows(statement, **_wide(use.ef_search))
+    if not _enough(found, min(use.taken, sought.candidates)):
+        return None
+    return _page(question, sought, found, asking=asking)
+
+
+def _use(question: Question, sought: Scope) -> IndexUse | None:
+    """How to ask the index; None where there is none or the exact scan is better."""
+    if sought.index is None:
         return None
     kind, rows = sought.index
     share = sought.candidates / max(1, rows)
     if share < UNFILTERED and not sought.more and sought.candidates <= FILTERED_EXACT * conf.get().exact_candidates:
         return None
     taken = _taken(question, kind=kind)
-    length = max(list_length(rows, share=share), taken)
-    statement = _by_index(question, question.vector, sought=sought, kind=kind) + Sql(" LIMIT %s", (taken,))
-    found = asking.rows(statement, **_wide(length))
-    if not _enough(found, min(taken, sought.candidates)):
-        return None
-    return _page(question, sought, found, asking=asking)
+    return IndexUse(kind, rows, max(list_length(rows, share=share), taken), taken)
 
 
 def _page(question: Question, sought: Scope, found: Sequence[Any], *, asking: Asking) -> list[Row]:

@@ -17,6 +17,8 @@ from rest_framework.test import APIClient
 from retrieval.models import ArchiveImport, Heartbeat, Membership
 from retrieval.services.images import images
 from retrieval.services.people import accounts
+from retrieval.services.searching import receipts
+from retrieval.services.searching.search import SearchRequest
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 
@@ -45,6 +47,7 @@ class World:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"not looked at")
         Heartbeat.objects.create(name="scheduler", kind="scheduler")
+        _, self.receipt = receipts.searched(SearchRequest(text="anything"), user=self.people["owner"])
         self.archive = ArchiveImport.objects.create(
             user=self.people["owner"], collection=self.collection, name="birds.zip"
         )
@@ -89,6 +92,7 @@ class World:
             "import_id": self.archive.pk,
             "job_id": self.archive.pk,
             "kind": "imports",
+            "receipt_id": self.receipt.pk,
             "username": "viewer",
             "size": 320,
         }

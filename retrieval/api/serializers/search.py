@@ -84,6 +84,7 @@ class SearchInput(Input):
     exact = serializers.BooleanField(default=False, help_text="Compare with every candidate.")
     min_score = serializers.FloatField(required=False, allow_null=True)
     min_band = serializers.ChoiceField(BANDS, required=False, allow_null=True)
+    receipt = serializers.BooleanField(default=False, help_text="Keep a receipt; for people with an account.")
     mode = serializers.ChoiceField(MODES, default=MODES[0], help_text="``same``: verified by details, those first.")
     expand = serializers.BooleanField(default=False, help_text="Look further: by one picture and cosine.")
 
@@ -229,3 +230,4 @@ class AnswerSerializer(serializers.Serializer[Any]):
     compared = serializers.IntegerField(allow_null=True, help_text="How many could be compared in detail.")
     shares = SharesSerializer()
     results = FoundSerializer(source="hits", many=True)
+    receipt = serializers.UUIDField(allow_null=True, default=None, help_text="The id of its receipt.")

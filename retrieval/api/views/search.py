@@ -14,10 +14,10 @@ from retrieval import conf
 from retrieval.api.base import ApiView, checked
 from retrieval.api.parsers import FormParser, JsonParser
 from retrieval.api.serializers.search import AnswerSerializer, SearchForm, SearchInput, SimilarQuery
-from retrieval.errors import TooLarge
+from retrieval.errors import InvalidInput, TooLarge
 from retrieval.services.images import addresses
 from retrieval.services.people import limits
-from retrieval.services.searching import search
+from retrieval.services.searching import receipts, search
 from retrieval.services.searching.search import Region, SearchRequest
 
 
@@ -41,7 +41,13 @@ class SearchView(ApiView):
         url = said.get("url")
         limits.search(self.person, address=self.address, uploaded=bool(said.get("file") or url))
         fetched = (addresses.fetched(url, user=self.person).data,) if url else ()
-        answer = search.run(_request_of(said, fetched), user=self.person, address=self.address)
+        wanted = request_of(said, fetched)
+        if said["receipt"] and not request.user.is_authenticated:
+            raise InvalidInput.of("receipt", "Sign in to keep a receipt.")
+        if said["receipt"]:
+            answer, _ = receipts.searched(wanted, user=self.person, address=self.address)
+        else:
+            answer = search.run(wanted, user=self.person, address=self.address)
         return Response(self.shown(AnswerSerializer, answer))
 
 
@@ -67,7 +73,7 @@ class SimilarView(ApiView):
         return Response(self.shown(AnswerSerializer, answer))
 
 
-def _request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchRequest:
+def request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchRequest:
     """Turn checked input, and what was fetched for it, into the question."""
     image, region = said.get("image"), said.get("region")
     files = (*(bytes_of(file) for file in said.get("file", ())), *fetched)

@@ -17,7 +17,7 @@ from retrieval.errors import InvalidInput, NotFound, Unavailable
 from retrieval.ingest import Asker, Decoded, Region, sandbox
 from retrieval.matching import Band, Judgement, Match, likely_parts
 from retrieval.models import Collection, Encoder, Image, Measure
-from retrieval.search import Filters, QueryVector, Question, Ranked, fusion, group_sizes, nearest, vectors
+from retrieval.search import Filters, IndexUse, QueryVector, Question, Ranked, fusion, group_sizes, nearest, vectors
 from retrieval.services.people import askers
 from retrieval.services.searching import further, meaning, same, variety, verdicts
 from retrieval.services.searching.meaning import Meaning
@@ -82,6 +82,8 @@ class SearchAnswer:
     compared: int | None = None
     shares: Shares = field(default_factory=Shares)
     expand: bool = False
+    index: IndexUse | None = None
+    receipt: UUID | None = None
 
 
 def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAnswer:
@@ -115,7 +117,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
         exact=ranked.exact, candidates=ranked.candidates, took=watch.took(), hits=hits,
         calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared, expand=request.expand,
         concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.table,
-        shares=variety.shares([hit.image for hit in hits]),
+        shares=variety.shares([hit.image for hit in hits]), index=ranked.index,
     )  # fmt: skip
 
 
