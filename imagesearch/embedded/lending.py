@@ -16,7 +16,8 @@ from imagesearch.embedded.supervisor import Supervisor
 BORROW_SECONDS = 60
 SERVERLESS = frozenset({
     "--help", "--version", "-h", "collect_static", "collectstatic", "compilemessages", "diffsettings",
-    "draw_pictures", "findstatic", "help", "makemessages", "spectacular", "startapp", "startproject", "up", "version",
+    "draw_pictures", "draw_views", "findstatic", "help", "makemessages", "spectacular", "startapp", "startproject",
+    "up", "version",
 })  # fmt: skip
 
 Say = Callable[[str], None]

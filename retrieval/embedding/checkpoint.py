@@ -104,10 +104,17 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
         _require_plain_zip(data)
         tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except BROKEN as error:
-        raise WeightsError(f"{name} is not a weights file: {str(error).partition(chr(10))[0]}") from error
+        raise WeightsError(f"{name} is not a weights file: {_why(error)}") from error
     if not isinstance(tensors, Mapping) or not all(map(_is_entry, tensors.items())):
         raise WeightsError(f"{name} is not a state dict: it must map names to tensors, dense and of real numbers.")
     return dict(tensors), {}
+
+
+def _why(error: Exception) -> str:
+    """What a parser says, where it says it for people: an unpickler's words are of bytes and opcodes."""
+    if isinstance(error, SafetensorError | ValueError):
+        return str(error).partition("\n")[0]
+    return "it is neither safetensors nor a state dict that torch has saved."
 
 
 def _require_plain_zip(data: bytes) -> None:

@@ -8,10 +8,11 @@ from retrieval.training.loop import CHECKPOINT, Hooks, Job, Progress, averaged, 
 from retrieval.training.prune import prune
 from retrieval.training.recipes import require_recipe, require_weights, weights_of
 from retrieval.training.runs import Places, Result, run
+from retrieval.training.showing import augmented
 
 __all__ = [
     "CHECKPOINT", "FEWEST", "Artist", "AugmentConfig", "Distill", "DistillOptions", "Hooks", "Inversion", "Job",
     "OptimiserConfig", "PictureSet", "Places", "Progress", "Result", "RunConfig", "SamplingConfig", "ScheduleConfig",
-    "averaged", "drawing", "fit", "from_arrays", "from_entries", "listed", "prune", "require_recipe",
+    "augmented", "averaged", "drawing", "fit", "from_arrays", "from_entries", "listed", "prune", "require_recipe",
     "require_weights", "run", "vocabulary", "weights_of", "word_lessons", "word_table",
 ]  # fmt: skip

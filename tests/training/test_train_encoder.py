@@ -107,6 +107,14 @@ def test_a_broken_picture_is_left_out_and_counted(tmp_path, data, capsys):
     assert len(json.loads((tmp_path / "out" / "tiny.json").read_text())["left_out"]) == 1
 
 
+@pytest.mark.django_db
+def test_a_file_of_notes_is_no_encoder(tmp_path):
+    """It ended in `KeyError: 101` of an unpickler, later in a sentence that said 101."""
+    (tmp_path / "notes.txt").write_text("hello these are notes")
+    with pytest.raises(CommandError, match=r"^notes\.txt is not a weights file: it is neither safetensors nor"):
+        call_command("register_encoder", "foo", str(tmp_path / "notes.txt"))
+
+
 def interrupt(number: int = signal.SIGINT) -> None:
     signal.raise_signal(number)
 

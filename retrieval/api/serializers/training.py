@@ -33,11 +33,17 @@ class TrainingSerializer(LongJobSerializer):
 
 
 class WholeTrainingSerializer(TrainingSerializer):
-    """The same with its config, defaults filled in, and its curve so far: points of ``step`` and figures by name."""
+    """The same with its config, defaults filled in, and its curve so far: points of ``step`` and figures by name.
+
+    At the end also what it computed in, what was other than asked, and which pictures were left out and why.
+    """
 
     config = serializers.DictField()
     curve = serializers.ListField(child=serializers.DictField())
+    precision = serializers.CharField(source="record.precision", default="")
+    notes = serializers.ListField(child=serializers.CharField(), source="record.notes", default=list)
+    left_out = serializers.ListField(child=serializers.CharField(), source="record.left_out", default=list)
 
     class Meta(TrainingSerializer.Meta):
-        fields = [*TrainingSerializer.Meta.fields, "config", "curve"]
+        fields = [*TrainingSerializer.Meta.fields, "config", "curve", "precision", "notes", "left_out"]
         read_only_fields = fields

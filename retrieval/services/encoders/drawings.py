@@ -53,17 +53,33 @@ def draw(folder: Path, request: DrawingRequest, *, out: Path, progress: Progress
     A row for each picture of ``request.like``: itself, what the generator makes of it, and others near that. Raises
     InvalidInput naming the field, WeightsError for altered files, UnsupportedPicture for what is no picture.
     """
-    if out.suffix.lower() not in ENDINGS or not out.parent.is_dir():
-        raise InvalidInput.of("out", f"{out} must be a {' or '.join(ENDINGS)} file in a folder that is there.")
+    _require_file(out)
     pictures = [(path.name, _decoded(path)) for path in request.like]
     artist = drawing.load(folder)
     _require_room(request, side=artist.generator.side, out=out)
     rows = [_like(artist, picture, request, watch=partial(progress, name)) for name, picture in pictures]
     rows = rows or list(torch.split(drawing.samples(artist, request.count, seed=request.seed), _COLUMNS))
+    save(rows, out)
+
+
+def require_count(pictures: int, views: int) -> None:
+    """Raise InvalidInput for a sheet of nothing, or of more pictures than anybody looks at."""
+    if pictures < 1 or views < 1 or pictures * (1 + views) > MOST:
+        raise InvalidInput.of("count", f"A sheet has at least one picture and one view, and at most {MOST} in all.")
+
+
+def save(rows: Sequence[Tensor], out: Path) -> None:
+    """Write rows of pictures (N, 3, S, S) in 0..1 as one sheet; raises InvalidInput where that cannot be."""
+    _require_file(out)
     try:
         Image.fromarray(drawing.sheet(rows)).save(out, lossless=True)
-    except OSError as error:
-        raise InvalidInput.of("out", f"{out} cannot be written: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:
+        raise InvalidInput.of("out", f"{out} cannot be written: {getattr(error, 'strerror', '') or error}.") from error
+
+
+def _require_file(out: Path) -> None:
+    if out.suffix.lower() not in ENDINGS or not out.parent.is_dir():
+        raise InvalidInput.of("out", f"{out} must be a {' or '.join(ENDINGS)} file in a folder that is there.")
 
 
 def _require_room(request: DrawingRequest, *, side: int, out: Path) -> None:
