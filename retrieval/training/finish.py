@@ -46,6 +46,8 @@ def require(encoder: Encoder, config: FinishConfig) -> None:
 def _wide(encoder: Encoder, config: FinishConfig) -> Encoder:
     """The network with the wanted parts and no projection."""
     spec = encoder.spec
+    if spec.levels or spec.quarters:
+        raise InvalidInput.of("finish", "A run can be finished where its encoder pools the last map alone.")
     wide = Encoder(replace(spec, levels=config.levels, quarters=config.quarters, projection="identity", dimension=0))
     if len(config.weights) != len(wide.spec.part_channels) - 1:
         raise InvalidInput.of("finish.weights", "finish.weights must have one number for each level and quarter.")

@@ -78,7 +78,7 @@ def prune(encoder: Encoder, *, keep: float, pictures: Sequence[Tensor]) -> Encod
     old = blocks(encoder)
     moments = _observe(encoder, old, pictures)
     kept = [_kept(block, seen, keep) for block, seen in zip(old, moments, strict=True)]
-    first, last = encoder.spec.widths[:1] or (32,), encoder.spec.channels
+    first, last = encoder.spec.widths[:1] or (32,), encoder.spec.part_channels[-1]
     narrow = Encoder(replace(encoder.spec, widths=(*first, *map(len, kept), last)))
     _copy_same_shaped(encoder, narrow)
     for source, target, channels, seen in zip(old, blocks(narrow), kept, moments, strict=True):

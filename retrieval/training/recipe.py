@@ -96,6 +96,9 @@ class FineTuned(Recipe):
         # With a place's channels side by side the backward pass takes half the time on a CPU.
         encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze_stages(encoder, frozen_stages)
+        if frozen_stages and (encoder.spec.levels or encoder.spec.quarters):
+            text = "frozen_stages must be 0 for an encoder that pools earlier maps: fixed stages give the last alone."
+            raise InvalidInput.of("options.frozen_stages", text)
         self.frozen_stages, self.fixed_norms = frozen_stages, fixed_norms
         self._stem = Stem(encoder, stages(encoder)[:frozen_stages]) if frozen_stages else None
 

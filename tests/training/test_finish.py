@@ -64,6 +64,7 @@ def test_no_more_pictures_are_looked_at_than_the_config_says():
         ("finish.weights", {"weights": (0.5,)}, {}),
         ("encoder.projection", {}, {"projection": "identity", "dimension": 32}),
         ("levels", {"levels": (18,)}, {}),
+        ("finish", {}, {"levels": [5]}),
     ],
 )
 def test_what_does_not_fit_is_named(field, changes, spec):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -30,6 +32,13 @@ def test_moments_are_mean_and_covariance():
 def test_keeping_all_changes_nothing():
     encoder = wide()
     narrow = prune(encoder, keep=1.0, pictures=SEEN)
+    torch.testing.assert_close(narrow(SEEN[0]), encoder(SEEN[0]), atol=1e-3, rtol=1e-2)
+
+
+def test_what_earlier_maps_give_stays_beside_the_last():
+    encoder = Encoder(replace(wide().spec, levels=(3,), quarters=(11,)))
+    narrow = prune(encoder, keep=1.0, pictures=SEEN)
+    assert narrow.spec.widths == encoder.spec.widths
     torch.testing.assert_close(narrow(SEEN[0]), encoder(SEEN[0]), atol=1e-3, rtol=1e-2)
 
 

@@ -10,7 +10,7 @@ from retrieval.errors import InvalidInput
 from retrieval.training import Hooks, stem
 from retrieval.training.distill import Distill
 from retrieval.training.loop import Job, averaged, batch_at, fit
-from retrieval.training.recipe import Recipe
+from retrieval.training.recipe import FineTuned, Recipe
 from retrieval.training.recipes import RECIPES, Setup, build_recipe
 from retrieval.training.sampling import Shuffled
 from retrieval.training.targets import whitened
@@ -119,6 +119,13 @@ def test_a_teacher_has_to_see_something(tmp_path, recipe):
 def test_too_many_frozen_stages_are_refused(tmp_path):
     with pytest.raises(InvalidInput, match="frozen_stages must be from 0 to 19"):
         build_recipe(setup(tmp_path, "classify", frozen_stages=20))
+
+
+def test_frozen_stages_are_refused_where_earlier_maps_are_pooled():
+    with pytest.raises(InvalidInput) as refused:
+        FineTuned(make.encoder(quarters=[5]), frozen_stages=2)
+    assert set(refused.value.fields) == {"options.frozen_stages"}
+    FineTuned(make.encoder(quarters=[5]))
 
 
 def test_frozen_stages_run_outside_torch_with_the_same_result(tmp_path, monkeypatch):
