@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractUser
 from django.test import Client
 from rest_framework.test import APIClient
 
-from retrieval.work.jobs import RATE_MINUTES
+from retrieval.work import jobs
 
 PICTURE = re.compile(r"/pictures/([0-9a-f-]{36})/")
 THUMBNAIL = re.compile(r"/media/thumbnails/([0-9a-f-]{36})/")
@@ -144,7 +144,7 @@ COUNTS: dict[str, Callable[[Eyes], int]] = {
     "candidates": lambda eyes: eyes.found(text=WORD)["candidates"],
     "tags offered": lambda eyes: int(dict(eyes.page("/", TAG)).get("all", 0)),
     "jobs": lambda eyes: eyes.got("jobs/")["pending"],
-    "pace": lambda eyes: round(eyes.got("jobs/")["rate_per_minute"] * RATE_MINUTES),
+    "pace": lambda eyes: round(eyes.got("jobs/")["rate_per_minute"] * jobs.RATE_MINUTES),
     "building": lambda eyes: sum((row["progress"] or {}).get("total", 0) for row in eyes.got("encoders/")["results"]),
     "jobs by collection": lambda eyes: sum(row["pending"] for row in eyes.got("jobs/")["by_collection"]),
 }
