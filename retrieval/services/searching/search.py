@@ -99,25 +99,22 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     pictures = _visible_pictures(request, user)
     filters = _filters(request, pictures, user=user, said=said)
     fresh = _decoded(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
-    pixels = [each.pixels for each in fresh]
-    look = _vector(request, pixels, encoder=encoder, watch=watch)
+    look = _vector(request, [each.pixels for each in fresh], encoder=encoder, watch=watch)
     question = _question(request, encoder, look=look, filters=filters, said=said)
-    judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=next(iter(pixels), None))
+    judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=fresh[0].pixels if fresh else None)
     asked = _in_detail(request, question=question, fresh=fresh, watch=watch)
     with watch.part("search"):
         ask = _ranker(request, look=look, said=said, user=user)
         ranked, found_by = variety.varied(asked.shortlist if asked else question, ask, diversity=request.diversity)
         details = same.verified(asked, ranked.hits, user=user) if asked else same.Details(ranked.hits[: request.k])
-        found = _rows(details, found_by, user=user, first=request.offset + 1)
-        found = _with_group_sizes(found, question, user=user)
+        found = _with_group_sizes(_rows(details, found_by, user=user, first=request.offset + 1), question, user=user)
         hits, match = _judged(found, ranked, judge=judge, request=request)
     telemetry.searched(request.kind, seconds=watch.took().total / 1000)
     return SearchAnswer(
-        request.kind, request.region, encoder.name, encoder.trained, question.measure.value,
-        exact=ranked.exact, candidates=ranked.candidates, took=watch.took(), hits=hits,
+        request.kind, request.region, encoder.name, encoder.trained, question.measure.value, index=ranked.index,
+        exact=ranked.exact, candidates=ranked.candidates, hits=hits, shares=variety.shares([hit.image for hit in hits]),
         calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared, expand=request.expand,
-        concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.table,
-        shares=variety.shares([hit.image for hit in hits]), index=ranked.index,
+        concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.table, took=watch.took(),
     )  # fmt: skip
 
 
