@@ -189,7 +189,7 @@ def test_what_is_fetched_goes_through_the_same_gate(client, collection, web, con
     web.pages |= {"/page": b"<html>secret</html>", "/empty": b"", "/big": b"x" * 5000}
     assert send(client, collection, f"{web.address}/page").status_code == 415
     assert send(client, collection, f"{web.address}/empty").status_code == 415
-    assert error(send(client, collection, f"{web.address}/gone")) == (400, "url_not_allowed", {"url"})
+    assert error(send(client, collection, f"{web.address}/gone")) == (400, "url_unreachable", {"url"})
     configure(image_bytes=1000)
     answer = send(client, collection, f"{web.address}/big")
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "image_too_large")
