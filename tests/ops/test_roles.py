@@ -19,6 +19,7 @@ from imagesearch.embedded import roles
 from imagesearch.embedded.process import StartError, end, launch
 from imagesearch.embedded.roles import OPERATOR, SITE
 from imagesearch.embedded.supervisor import Supervisor
+from retrieval import whole_files
 
 OLD_ACCESS = "local all all trust\n"
 OBJECTS = """
@@ -215,7 +216,7 @@ def test_without_handing_over_the_site_may_not_read_its_own_rows(old, supervisor
         run(old.dsn(), "SELECT * FROM pictures")
 
 
-@pytest.mark.parametrize("broken", ["_write", "_have_database", "hand_over"])
+@pytest.mark.parametrize("broken", ["write", "_have_database", "hand_over"])
 def test_an_upgrade_that_breaks_off_is_finished_by_the_next_start(old, broken, monkeypatch):
     """After the password is set, after the door is closed, and with half of the things handed over."""
     first = Supervisor(print)
@@ -223,7 +224,7 @@ def test_an_upgrade_that_breaks_off_is_finished_by_the_next_start(old, broken, m
         whole = roles.FOREIGN
         patch.setattr(roles, "FOREIGN", whole + "UNION ALL SELECT 'table', 'absent'")
         if broken != "hand_over":
-            patch.setattr(module, broken, refuse)
+            patch.setattr(whole_files if broken == "write" else module, broken, refuse)
         with pytest.raises((StartError, errors.UndefinedTable)):
             first.start(old.service())
     first.stop()
@@ -236,7 +237,7 @@ def test_an_upgrade_that_breaks_off_is_finished_by_the_next_start(old, broken, m
         second.stop()
 
 
-def refuse(*_):
+def refuse(*_, **__):
     """Break off."""
     raise StartError("broken off")
 
