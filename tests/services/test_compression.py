@@ -225,8 +225,9 @@ def test_the_fine_tune_brings_a_pruned_encoder_back(folder):
 
 
 def test_too_few_pictures_are_refused(unsaved, tmp_path):
-    (tmp_path / "few" / "a").mkdir(parents=True)
-    (tmp_path / "few" / "a" / "broken.png").write_bytes(b"?")
+    for name in ("a", "b"):
+        (tmp_path / "few" / name).mkdir(parents=True)
+        (tmp_path / "few" / name / "broken.png").write_bytes(b"?")
     with pytest.raises(InvalidInput, match="No picture"):
         compression.run(
             unsaved, source=Folder(tmp_path / "few"), wanted=WANTED, workshop=compression.workshop_in(tmp_path)

@@ -24,7 +24,7 @@ from retrieval.models import Encoder
 from retrieval.progress import Progress, silent
 from retrieval.services.encoders import weights
 from retrieval.services.evaluation import evaluation
-from retrieval.services.evaluation.labelled import Source
+from retrieval.services.evaluation.labelled import Folder, Source
 
 MOST_CALIBRATION = 1024
 
@@ -50,6 +50,8 @@ def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: Workshop) -> 
     What is measured is read back from the file that can be adopted. Raises InvalidInput when there are no pictures or
     too few, and WeightsError for the row's own file.
     """
+    if isinstance(source, Folder):
+        source.require_two_labels()
     calibration, progress = wanted.calibration or source, workshop.progress
     full = live_encoders.load(row).to("cpu")
     pictures = [shrunk(full, each) for each in calibration.sample(most=MOST_CALIBRATION, progress=progress)]
@@ -58,6 +60,7 @@ def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: Workshop) -> 
     made = build(full, pictures=pictures, wanted=wanted, progress=progress)
     measured_by = networks(full, made=made, pictures=pictures, workshop=workshop)
     seen = source.encode([network.encoder for network in measured_by], progress=progress)
+    seen.require_two_labels()
     shutil.rmtree(workshop.graphs, ignore_errors=True)
     bench = Bench(row.name, seen.name, seen.digest, seen.galleries, seen.queries)
     rows = measured(bench, measured_by, calibration=full.encode(pictures), progress=progress)

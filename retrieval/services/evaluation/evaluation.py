@@ -60,13 +60,15 @@ def run(
     """Evaluate encoders side by side on one labelled source; nothing is stored.
 
     ``progress`` is told ("encoding" | "reading" | "ranking", done, of how many), the queries of all encoders counted
-    together. Raises InvalidInput when there is
-    nothing to measure.
+    together. Raises InvalidInput when there is nothing to measure, or one label alone.
     """
     if len({row.pk for row in rows}) != len(rows) or not rows:
         raise InvalidInput.of("encoders", "Name at least one encoder, and each only once.")
     plan = plan or Plan()
+    if isinstance(source, Folder):
+        source.require_two_labels()
     measurable = source.load(rows, progress=progress)
+    measurable.require_two_labels()
     trials = [_trial(measurable, number, plan=plan, progress=progress) for number in range(len(rows))]
     reports = [
         report.build(trial, Subject(row.name, measurable.name, measurable.digest))

@@ -47,7 +47,7 @@ class Measurable:
     grades: Grades | None = None
     unreadable: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
+    def require_two_labels(self) -> None:
         """A perfect score that says nothing is none: raises InvalidInput where only one label can be found."""
         if self.grades is None and self.galleries and len(np.unique(self.galleries[0].labels)) == 1:
             raise InvalidInput.of("classes", f"{ONE_LABEL}.")
@@ -89,8 +89,6 @@ class Folder:
         Raises InvalidInput when there is no such folder, or no picture in it can be read.
         """
         listed = self._listed()
-        if len({row.class_name for row in listed}) == 1:
-            raise InvalidInput.of("folder", f"{ONE_LABEL}: {listed[0].class_name}.")
         seen = decoding.encode([self.path / entry.item for entry in listed], live, progress=progress)
         kept = [listed[position] for position in seen.positions]
         if not kept:
@@ -116,6 +114,12 @@ class Folder:
         """Pictures (H, W, 3) of its class folders, at most so many, always the same; unreadable ones left out."""
         listed = sets.entries(self.path)
         return decoding.sample([self.path / row.item for row in listed], most=most, progress=progress)
+
+    def require_two_labels(self) -> None:
+        """As that of ``Measurable``, before any picture is read."""
+        listed = self._listed()
+        if len({row.class_name for row in listed}) == 1:
+            raise InvalidInput.of("folder", f"{ONE_LABEL}: {listed[0].class_name}.")
 
     def _listed(self) -> list[Entry]:
         """Every picture, by its path below the folder."""
