@@ -147,7 +147,7 @@ class Asked:
     def request(self) -> SearchRequest:
         """Return the question for the search service. Raises TooLarge before the file is read."""
         return SearchRequest(
-            file=_bytes_of(self.file) if self.file else None,
+            file=bytes_of(self.file) if self.file else None,
             images=self.values["image"],
             negatives=self.values["no"],
             text=self.values["q"] or None,
@@ -179,7 +179,7 @@ class Asked:
     def pair(self) -> SearchRequest:
         """Return the one picture to compare with. Raises TooLarge before the file is read."""
         return SearchRequest(
-            file=_bytes_of(self.file) if self.file else None, images=self.values["image"], region=self.region
+            file=bytes_of(self.file) if self.file else None, images=self.values["image"], region=self.region
         )
 
     def _sides(self) -> list[tuple[str, str]]:
@@ -209,7 +209,8 @@ def asked(data: QueryDict, files: Any) -> Asked:
     return Asked(form.cleaned_data)
 
 
-def _bytes_of(file: UploadedFile[bytes]) -> bytes:
+def bytes_of(file: UploadedFile[bytes]) -> bytes:
+    """Read a file that was sent along. Raises TooLarge before it is read."""
     limit = conf.get().limits.image_bytes
     if (file.size or 0) > limit:
         raise TooLarge(f"The file is larger than {limit // 2**20} MB.", code="image_too_large")

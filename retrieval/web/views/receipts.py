@@ -15,7 +15,7 @@ from retrieval.services.images import images
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.people import limits
 from retrieval.services.searching import receipts
-from retrieval.web.forms.searching import asked
+from retrieval.web.forms.searching import asked, bytes_of
 from retrieval.web.pages import address, for_people, person
 
 
@@ -51,8 +51,9 @@ def download(request: HttpRequest, receipt_id: UUID) -> HttpResponse:
 @for_people
 def repeat(request: HttpRequest, receipt_id: UUID) -> HttpResponse:
     """Ask the same again, and show what changed."""
-    files = [file.read() for file in request.FILES.getlist("file")]
-    limits.search(person(request), address=address(request), uploaded=bool(files))
+    sent = request.FILES.getlist("file")
+    limits.search(person(request), address=address(request), uploaded=bool(sent))
+    files = [bytes_of(file) for file in sent]
     changes = receipts.repeat(receipt_id, user=person(request), files=files, address=address(request))
     return render(request, "web/receipt.html", {**_context(request, receipt_id), "changes": changes})
 
