@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Literal
@@ -94,15 +95,7 @@ def wake_for(changed: Literal["images", "failed", "encoders", "indexes"]) -> Non
 @celeryd_init.connect
 def require_originals(**_: Any) -> None:
     """End a worker, before it forks, on a host that does not see the originals: it would take them all for missing."""
-    try:
-        folder_mark.require()
-    except Unavailable as error:
-        raise SystemExit(f"The worker does not start: {error.message}") from None
-    except DatabaseError as error:
-        log.warning("database_away", reason=str(error).strip())
-    finally:
-        connections.close_all()
-        connections["default"].close_pool()  # type: ignore[attr-defined]  # its threads would not live on in a child
+    _require_at_start(folder_mark.require)
 
 
 @celeryd_init.connect
@@ -115,11 +108,20 @@ def require_weights(options: dict[str, Any], **_: Any) -> None:
     queues = options.get("queues") or [settings.CELERY_TASK_DEFAULT_QUEUE]
     if settings.CELERY_TASK_DEFAULT_QUEUE not in queues:
         return
+    _require_at_start(_active_weights)
+
+
+def _active_weights() -> None:
+    row = Encoder.objects.active()
+    if row:
+        weight_files.require(row.weights_name, sha256=row.weights_sha256)
+
+
+def _require_at_start(require: Callable[[], None]) -> None:
+    """End a worker with the reason of what is required; a database that is away says nothing of that."""
     try:
-        row = Encoder.objects.active()
-        if row:
-            weight_files.require(row.weights_name, sha256=row.weights_sha256)
-    except WeightsError as error:
+        require()
+    except (Unavailable, WeightsError) as error:
         raise SystemExit(f"The worker does not start: {error.message}") from None
     except DatabaseError as error:
         log.warning("database_away", reason=str(error).strip())

@@ -13,10 +13,10 @@ from retrieval.api.base import ApiView, checked
 from retrieval.api.parsers import FormParser, JsonParser
 from retrieval.api.serializers.receipts import ChangesSerializer, ReceiptSerializer, RepeatInput
 from retrieval.api.serializers.search import SearchForm, SearchInput
-from retrieval.api.views.search import bytes_of, request_of
+from retrieval.api.views.search import request_of
 from retrieval.services.images import addresses
 from retrieval.services.people import limits
-from retrieval.services.searching import receipts
+from retrieval.services.searching import query_pictures, receipts
 
 
 class ReceiptsView(ApiView):
@@ -73,7 +73,7 @@ class RepeatView(ApiView):
     @extend_schema(request={"application/json": None, "multipart/form-data": RepeatInput}, responses=ChangesSerializer)
     def post(self, request: Request, receipt_id: UUID) -> Response:
         """Ask the same again, and say what changed."""
-        files = [bytes_of(file) for file in checked(RepeatInput, request.data)["file"]]
+        files = [query_pictures.sent(file) for file in checked(RepeatInput, request.data)["file"]]
         limits.search(self.person, address=self.address, uploaded=bool(files))
         changes = receipts.repeat(receipt_id, user=self.person, files=files, address=self.address)
         said = {**asdict(changes), "none": changes.none, "moved": {str(pk): pair for pk, pair in changes.moved.items()}}

@@ -10,14 +10,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from retrieval import conf
 from retrieval.api.base import ApiView, checked
 from retrieval.api.parsers import FormParser, JsonParser
 from retrieval.api.serializers.search import AnswerSerializer, SearchForm, SearchInput, SimilarQuery
-from retrieval.errors import InvalidInput, TooLarge
+from retrieval.errors import InvalidInput
 from retrieval.services.images import addresses
 from retrieval.services.people import limits
-from retrieval.services.searching import receipts, search
+from retrieval.services.searching import query_pictures, receipts, search
 from retrieval.services.searching.search import Region, SearchRequest
 
 
@@ -76,7 +75,7 @@ class SimilarView(ApiView):
 def request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchRequest:
     """Turn checked input, and what was fetched for it, into the question."""
     image, region = said.get("image"), said.get("region")
-    files = (*(bytes_of(file) for file in said.get("file", ())), *fetched)
+    files = (*(query_pictures.sent(file) for file in said.get("file", ())), *fetched)
     avoided = {text: _id_in(text) for text in said["negatives"]}
     return SearchRequest(
         file=next(iter(files), None),
@@ -103,15 +102,6 @@ def request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchReques
         mode=said["mode"],
         expand=said["expand"],
     )
-
-
-def bytes_of(file: Any) -> bytes:
-    """Read a file that was sent along. Raises TooLarge before it is read."""
-    limit = conf.get().limits.image_bytes
-    if file.size > limit:
-        raise TooLarge(f"A picture has at most {limit} bytes.", code="image_too_large")
-    data: bytes = file.read()
-    return data
 
 
 def _id_in(text: str) -> UUID | None:

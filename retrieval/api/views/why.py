@@ -12,10 +12,9 @@ from rest_framework.response import Response
 
 from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.why import WhyForm, WhyQuery, WhySerializer
-from retrieval.api.views.search import bytes_of
 from retrieval.errors import Conflict
 from retrieval.services.people import limits
-from retrieval.services.searching import why
+from retrieval.services.searching import query_pictures, why
 from retrieval.services.searching.search import Region, SearchRequest
 
 
@@ -40,7 +39,7 @@ class WhyView(ApiView):
         """Compare the picture with one that is sent along and not kept. Counts as a search."""
         said = checked(WhyForm, request.data)
         region = Region(**said["region"]) if said.get("region") else None
-        return self._compared(image_id, SearchRequest(file=bytes_of(said["file"]), region=region))
+        return self._compared(image_id, SearchRequest(file=query_pictures.sent(said["file"]), region=region))
 
     def _compared(self, image_id: UUID, request: SearchRequest) -> Response:
         limits.search(self.person, address=self.address, uploaded=request.file is not None)

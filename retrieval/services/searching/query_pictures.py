@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval import live_encoders
-from retrieval.errors import Conflict
+from retrieval import conf, live_encoders
+from retrieval.errors import Conflict, TooLarge
 from retrieval.ingest import files
 from retrieval.models import EmbeddingJob, Encoder, Image, JobState
 from retrieval.search import QueryVector, stored, vectors
 
+if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
+
 Pixels = NDArray[np.uint8]
+
+
+def sent(file: UploadedFile[bytes]) -> bytes:
+    """Read a file that was sent along. Raises TooLarge before it is read."""
+    limit = conf.get().limits.image_bytes
+    if (file.size or 0) > limit:
+        raise TooLarge(f"The file is larger than {limit // 2**20} MB.", code="image_too_large")
+    content: bytes = file.read()
+    return content
 
 
 def encoded(pictures: Sequence[Pixels], *, encoder: Encoder) -> list[QueryVector]:

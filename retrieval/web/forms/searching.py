@@ -13,10 +13,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from retrieval import conf
-from retrieval.errors import TooLarge
 from retrieval.models import Measure
 from retrieval.models.bounds import GROUP_LENGTH
+from retrieval.services.searching import query_pictures
 from retrieval.services.searching.search import Region, SearchRequest
 from retrieval.services.searching.search_request import MODES
 from retrieval.web.bands import HEADINGS
@@ -147,7 +146,7 @@ class Asked:
     def request(self) -> SearchRequest:
         """Return the question for the search service. Raises TooLarge before the file is read."""
         return SearchRequest(
-            file=bytes_of(self.file) if self.file else None,
+            file=query_pictures.sent(self.file) if self.file else None,
             images=self.values["image"],
             negatives=self.values["no"],
             text=self.values["q"] or None,
@@ -179,7 +178,7 @@ class Asked:
     def pair(self) -> SearchRequest:
         """Return the one picture to compare with. Raises TooLarge before the file is read."""
         return SearchRequest(
-            file=bytes_of(self.file) if self.file else None, images=self.values["image"], region=self.region
+            file=query_pictures.sent(self.file) if self.file else None, images=self.values["image"], region=self.region
         )
 
     def _sides(self) -> list[tuple[str, str]]:
@@ -207,12 +206,3 @@ def asked(data: QueryDict, files: Any) -> Asked:
     if not form.is_valid():
         raise refusal(form)
     return Asked(form.cleaned_data)
-
-
-def bytes_of(file: UploadedFile[bytes]) -> bytes:
-    """Read a file that was sent along. Raises TooLarge before it is read."""
-    limit = conf.get().limits.image_bytes
-    if (file.size or 0) > limit:
-        raise TooLarge(f"The file is larger than {limit // 2**20} MB.", code="image_too_large")
-    content: bytes = file.read()
-    return content

@@ -14,8 +14,8 @@ from django_htmx.http import HttpResponseClientRedirect
 from retrieval.services.images import images
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.people import limits
-from retrieval.services.searching import receipts
-from retrieval.web.forms.searching import asked, bytes_of
+from retrieval.services.searching import query_pictures, receipts
+from retrieval.web.forms.searching import asked
 from retrieval.web.pages import address, for_people, person
 
 
@@ -53,7 +53,7 @@ def repeat(request: HttpRequest, receipt_id: UUID) -> HttpResponse:
     """Ask the same again, and show what changed."""
     sent = request.FILES.getlist("file")
     limits.search(person(request), address=address(request), uploaded=bool(sent))
-    files = [bytes_of(file) for file in sent]
+    files = [query_pictures.sent(file) for file in sent]
     changes = receipts.repeat(receipt_id, user=person(request), files=files, address=address(request))
     return render(request, "web/receipt.html", {**_context(request, receipt_id), "changes": changes})
 
