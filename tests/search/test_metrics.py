@@ -70,7 +70,7 @@ def test_a_picture_is_at_distance_zero_of_itself(measure, encoder):
     raw = random.normal(0, 30, (20, DIMENSION)).astype(np.float32)
     images = put(CollectionFactory(), raw, encoder=encoder)
     place = sorted(image.pk for image in images).index(images[4].pk)
-    assert by_sql(measure, raw[4])[place] == pytest.approx(0, abs=1e-3)  # in half precision, whatever was drawn
+    assert by_sql(measure, raw[4])[place] == pytest.approx(0, abs=1e-6)
     assert by_sql(measure, raw[4]).min() >= 0
 
 
