@@ -18,7 +18,7 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
-from imagesearch.embedded import roles
+from imagesearch.embedded import memory, roles
 from imagesearch.embedded.process import Service, StartError
 from imagesearch.embedded.roles import OPERATOR, SITE
 from retrieval import whole_files
@@ -35,10 +35,7 @@ TUNING = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "83",  # 80 for the site; PostgreSQL keeps three for the operator
-    "shared_buffers": "256MB",
-    "effective_cache_size": "1GB",
     "work_mem": "16MB",
-    "maintenance_work_mem": "256MB",
     "wal_compression": "on",
     "max_wal_size": "2GB",
     "random_page_cost": "1.1",
@@ -54,7 +51,7 @@ class Postgres:
     """Where one embedded server keeps its data (``folder``), its socket (``sockets``) and its output (``log``).
 
     ``passfiles`` is the folder of the two files, named after the roles, in which libpq finds their passwords.
-    ``settings`` go over TUNING, name by name.
+    ``settings`` go over TUNING and over what follows the machine's memory, name by name.
     """
 
     folder: Path
@@ -86,7 +83,8 @@ class Postgres:
     def service(self) -> Service:
         """How the server is run: fast shutdown ends sessions and leaves what is committed on disk."""
         words = ["postgres", "-D", str(self.folder), "-k", str(self.sockets)]
-        for name, value in {**TUNING, **self.settings}.items():
+        machine = memory.settings(memory.available(), cores=os.cpu_count() or 1)
+        for name, value in {**TUNING, **machine, **self.settings}.items():
             words += ["-c", f"{name}={value}"]
         return Service(
             "PostgreSQL",

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import DiskFull
 
 from retrieval.errors import Conflict
 from retrieval.models import Encoder, IndexKind
 from retrieval.search.kinds import KINDS
 
+logger = logging.getLogger(__name__)
+
 # pgvector's defaults; a building list of 128 bought a quarter of a point of recall for half as much time again.
 LINKS, BUILD_LIST = 16, 64
 MEGABYTE = 2**20
-LEAST_MEMORY, MOST_MEMORY = 64 * MEGABYTE, 2048 * MEGABYTE
+LEAST_MEMORY = 64 * MEGABYTE
 
 STATE = """
 SELECT i.indisvalid AND i.indisready, greatest(c.reltuples, 0)::bigint, pg_relation_size(c.oid)
@@ -44,6 +48,8 @@ PROGRESS = """
 SELECT p.phase, p.tuples_done, p.tuples_total, p.blocks_done, p.blocks_total
 FROM pg_stat_progress_create_index p WHERE p.relid = 'public.retrieval_embedding'::regclass
 """
+# Half of what PostgreSQL is told that there is for caching: the embedded server follows the machine.
+MOST_MEMORY = "SELECT pg_size_bytes(current_setting('effective_cache_size')) / 2"
 ALL = "SELECT relname FROM pg_class WHERE relkind = 'i' AND relname LIKE ANY(%s)"
 # An index is not valid either while it is built; what is being done on its table right now is nobody's leftover.
 HALF_BUILT = """
@@ -127,19 +133,20 @@ def build(encoder: Encoder, *, rows: int) -> None:
     another builder is at it.
     """
     _outside_transactions()
-    with _alone(encoder), _memory(memory(rows, encoder)):
+    with _alone(encoder), _memory(rows, encoder):
         index = find(encoder)
         if index is not None and not index.valid:
             drop_named(name_of(encoder))
         if index is None or not index.valid:
-            _run(statement(encoder))
+            _run_on_all_cores(statement(encoder), leaves=name_of(encoder))
 
 
 def rebuild(encoder: Encoder, *, rows: int) -> None:
     """Build the index anew beside the old one: after many deletions that is cheaper than vacuuming it."""
     _outside_transactions()
-    with _alone(encoder), _memory(memory(rows, encoder)):
-        _run(f"REINDEX INDEX CONCURRENTLY public.{name_of(encoder)}")
+    with _alone(encoder), _memory(rows, encoder):
+        name = name_of(encoder)
+        _run_on_all_cores(f"REINDEX INDEX CONCURRENTLY public.{name}", leaves=f"{name}_ccnew")
 
 
 def drop(encoder_id: UUID) -> None:
@@ -192,10 +199,10 @@ def progress() -> Progress | None:
     return Progress(phase, tuples, all_tuples) if all_tuples else Progress(phase, blocks, all_blocks)
 
 
-def memory(rows: int, encoder: Encoder) -> int:
+def memory(rows: int, encoder: Encoder, *, most: int) -> int:
     """Bytes the graph of so many rows needs while it is built: what is indexed, twice for room, and its links."""
     each = KINDS[IndexKind(encoder.index_kind)].bytes_each * encoder.dimension
-    return min(MOST_MEMORY, max(LEAST_MEMORY, round(rows * (each + 800))))
+    return min(most, max(LEAST_MEMORY, round(rows * (each + 800))))
 
 
 def _preferred(encoder: Encoder) -> list[IndexKind]:
@@ -215,15 +222,33 @@ def _alone(encoder: Encoder) -> Iterator[None]:
 
 
 @contextmanager
-def _memory(size: int) -> Iterator[None]:
-    """Room for the build, and one process only: parallel builds need shared memory that containers seldom give."""
-    _run(f"SET maintenance_work_mem = '{size // 1024}kB'")
-    _run("SET max_parallel_maintenance_workers = 0")
+def _memory(rows: int, encoder: Encoder) -> Iterator[None]:
+    most = int((_one(MOST_MEMORY) or (0,))[0])
+    _run(f"SET maintenance_work_mem = '{memory(rows, encoder, most=most) // 1024}kB'")
     try:
         yield
     finally:
         _run("RESET maintenance_work_mem")
-        _run("RESET max_parallel_maintenance_workers")
+
+
+def _run_on_all_cores(statement: str, *, leaves: str) -> None:
+    """Run a build by as many processes as the server's settings say, or by one where there is too little shared memory.
+
+    All of a parallel build's memory is shared, and containers seldom give much. ``leaves``: the half-built index that a
+    failure leaves behind.
+    """
+    try:
+        _run(statement)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, DiskFull) or "shared memory" not in str(error):
+            raise
+        logger.warning("There is too little shared memory to build an index by several processes: one goes on alone.")
+        drop_named(leaves)
+        _run("SET max_parallel_maintenance_workers = 0")
+        try:
+            _run(statement)
+        finally:
+            _run("RESET max_parallel_maintenance_workers")
 
 
 def _outside_transactions() -> None:

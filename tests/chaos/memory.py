@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psutil
 
-from imagesearch.embedded.postgres import TUNING
+from imagesearch.embedded import memory as machine
 from tests.chaos.site import PROGRAMS, Site
 
 WARM_UP = 0.3  # share of the time after which memory is compared with that at the end
 AT_THE_END = 0.2
 FLAT = 0.1
-SHARED_BUFFERS = int(TUNING["shared_buffers"].removesuffix("MB"))
+SHARED_BUFFERS = int(machine.settings(machine.available(), cores=1)["shared_buffers"].removesuffix("MB"))
 
 
 @dataclass(frozen=True)

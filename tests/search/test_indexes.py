@@ -131,6 +131,40 @@ def test_rebuilding_replaces_the_index(filled):
     assert oid(filled) != size
 
 
+@pytest.fixture
+def in_parallel(filled):
+    """As for a large table: PostgreSQL builds by several processes, however few rows there are."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET min_parallel_table_scan_size = 0")
+        cursor.execute("SET max_parallel_maintenance_workers = 2")
+    yield
+    connection.close()
+
+
+@pytest.mark.usefixtures("in_parallel")
+def test_without_room_in_shared_memory_one_process_builds_alone(filled, monkeypatch, caplog):
+    monkeypatch.setattr(indexes, "memory", lambda *_, **__: 2**40)
+    indexes.build(filled, rows=200)
+    assert "one goes on alone" in caplog.text
+    assert indexes.find(filled).valid
+    caplog.clear()
+    indexes.rebuild(filled, rows=200)
+    assert "one goes on alone" in caplog.text
+    assert indexes.names() == [indexes.name_of(filled)]
+
+
+@pytest.mark.usefixtures("in_parallel")
+def test_with_room_it_is_built_by_several_at_once(filled, caplog):
+    said = []
+    connection.connection.add_notice_handler(lambda notice: said.append(notice.message_primary))
+    with connection.cursor() as cursor:
+        cursor.execute("SET client_min_messages = debug1")
+    indexes.build(filled, rows=200)
+    assert "using 2 parallel workers" in said
+    assert not caplog.text
+    assert indexes.find(filled).valid
+
+
 def test_dropping_leaves_none(filled):
     indexes.build(filled, rows=200)
     assert indexes.names() == [indexes.name_of(filled)]
@@ -161,7 +195,7 @@ def test_no_index_is_built_inside_a_transaction(filled):
     ],
 )
 def test_memory_grows_with_rows_and_dimension_within_bounds(rows, dimension, kind, megabytes):
-    assert indexes.memory(rows, Encoder(dimension=dimension, index_kind=kind)) // 2**20 == megabytes
+    assert indexes.memory(rows, Encoder(dimension=dimension, index_kind=kind), most=2**31) // 2**20 == megabytes
 
 
 def test_statement_is_partial_and_cast(encoder):
