@@ -1,7 +1,5 @@
 """Pixels to vectors: torch only, no Django. What the rest of the app uses of it is named here."""
 
-# First, so that every later import of torchvision in the process finds its operators declared.
-from retrieval.embedding import vision as vision  # isort: skip
 from retrieval.embedding import checkpoint
 from retrieval.embedding.choice import use_quickest
 from retrieval.embedding.composing import Step

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from torch import nn
 
+from retrieval.embedding import mobilenet_v2, vision
 from retrieval.embedding.efficientnet_lite import efficientnet_lite, stage_channels
-from retrieval.embedding.vision import models, ops
 from retrieval.errors import InvalidInput
 
 
@@ -46,11 +46,12 @@ class Backbone:
     torchvision's official weights; address, checksum and normalisation are read from there and typed nowhere else.
     ``rectified`` adds the ReLU that some networks apply in their forward function. ``fc_layers`` and ``fc_width``
     say how far the classifier goes to its last hidden layer (VGG); with a width alone it is the only fully connected
-    one (ResNet). ``narrow`` builds the same network with the given channel counts. ``unfolded`` is a child that counts
+    one (ResNet). ``unfolded`` is a child that counts
     as so many stages as it has children. ``stage_channels`` says how wide the map behind each stage is, for networks
     whose earlier maps can be taken as well (``levels`` of a spec); the first stage's may differ in a narrowed one.
 
-    A network written here has ``made`` and ``taught_with`` in the place of ``weights``.
+    A network written here has ``made`` and ``taught_with``, and ``weights`` only where torchvision has it as well. One
+    with ``narrow_widths`` is made with so many channel counts, if they are given.
     """
 
     name: str
@@ -60,17 +61,16 @@ class Backbone:
     rectified: bool = False
     fc_layers: int = 0
     fc_width: int = 0
-    narrow: Callable[[Sequence[int]], nn.Sequential] | None = None
     narrow_widths: int = 0
     unfolded: str = ""
     stage_channels: tuple[int, ...] = ()
-    made: Callable[[], nn.Sequential] | None = None
+    made: Callable[..., nn.Sequential] | None = None
     taught_with: Normalisation | None = None
 
     @property
     def official(self) -> Any:
         """torchvision's weights entry."""
-        return models.get_weight(self.weights)
+        return vision.models().get_weight(self.weights)
 
     @property
     def published(self) -> Published:
@@ -96,10 +96,8 @@ class Backbone:
         Its parameters keep torchvision's names, so that official state dicts load as they are.
         """
         if self.made is not None:
-            return self.made()
-        if widths and self.narrow is not None:
-            return self.narrow(widths)
-        return _up_to(self, models.get_model(self.name, weights=None), fc=fc)
+            return self.made(widths) if widths else self.made()
+        return _up_to(self, vision.models().get_model(self.name, weights=None), fc=fc)
 
     def stages(self, network: nn.Sequential) -> list[nn.Module]:
         """The layers of such a network in order, as coarse as its author named them (ResNet-18: 8, Lite0: 18)."""
@@ -131,33 +129,8 @@ def _fully_connected(entry: Backbone, model: nn.Module) -> dict[str, nn.Module]:
     return {"classifier": nn.Sequential(*list(model.get_submodule("classifier").children())[: entry.fc_layers])}
 
 
-# Table 2 of Sandler et al., MobileNetV2 (2018), one row per block: output channels and stride.
-_MOBILENET_V2_BLOCKS = (
-    (16, 1), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1), (64, 2), (64, 1), (64, 1),
-    (64, 1), (96, 1), (96, 1), (96, 1), (160, 2), (160, 1), (160, 1), (320, 1),
-)  # fmt: skip
-
-
-def narrow_mobilenet_v2(widths: Sequence[int]) -> nn.Sequential:
-    """MobileNetV2 with the given channel counts: 17 hidden widths, one per block, then the width of the last layer.
-
-    The first block has no expansion, so its hidden width is also the stem's. The widths of torchvision's own network
-    are 32, 96, 144, 144, 192, 192, 192, 384 (4 times), 576 (3 times), 960 (3 times) and 1280. Parameter names are
-    torchvision's.
-    """
-    *hidden, last = widths
-    conv = partial(ops.Conv2dNormActivation, norm_layer=nn.BatchNorm2d, activation_layer=nn.ReLU6)
-    layers: list[nn.Module] = [conv(3, hidden[0], stride=2)]
-    channels = hidden[0]
-    for position, (width, (output, stride)) in enumerate(zip(hidden, _MOBILENET_V2_BLOCKS, strict=True)):
-        # The block rounds channels * ratio; a ratio of exactly 1 would drop its first convolution, so go just past it.
-        ratio = width / channels * (1 + 1e-9) if position else 1
-        layers.append(models.mobilenetv2.InvertedResidual(channels, output, stride, ratio))
-        channels = output
-    layers.append(conv(channels, last, kernel_size=1))
-    return nn.Sequential(OrderedDict(features=nn.Sequential(*layers)))
-
-
+# What torchvision's classification networks were taught with; a test holds each entry of theirs to it.
+_IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 # (255 x - 127) / 128, as TensorFlow feeds them, in terms of 0..1.
 _LITE = Normalisation(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
 
@@ -167,8 +140,8 @@ _ENTRIES = (
     Backbone("vgg16", "features", 512, "VGG16_Weights.IMAGENET1K_V1", fc_layers=5, fc_width=4096),
     Backbone(
         "mobilenet_v2", "features", 1280, "MobileNet_V2_Weights.IMAGENET1K_V1",
-        narrow=narrow_mobilenet_v2, narrow_widths=18,
-        stage_channels=(32, *(channels for channels, _ in _MOBILENET_V2_BLOCKS), 1280),
+        made=mobilenet_v2.mobilenet_v2, taught_with=_IMAGENET, narrow_widths=len(mobilenet_v2.WIDTHS),
+        stage_channels=(mobilenet_v2.STEM, *(channels for channels, _ in mobilenet_v2.BLOCKS), mobilenet_v2.HEAD),
     ),
     Backbone("mobilenet_v3_large", "features", 960, "MobileNet_V3_Large_Weights.IMAGENET1K_V1"),
     Backbone("efficientnet_b0", "features", 1280, "EfficientNet_B0_Weights.IMAGENET1K_V1"),

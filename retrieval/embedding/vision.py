@@ -1,9 +1,12 @@
-"""Import torchvision, also where its compiled operators were built for another torch than the one installed."""
+"""torchvision, loaded once it is needed, also where its operators were made for another torch than is installed."""
 
 from __future__ import annotations
 
 import importlib.util
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -39,9 +42,12 @@ def _define_missing_operators() -> torch.library.Library | None:
     return declared
 
 
-# The declarations live as long as this object does.
-DECLARED = _define_missing_operators()
+@cache
+def models() -> Any:
+    """torchvision's ``models``, loaded by the first who asks: it costs two seconds and 70 MB, and most never do."""
+    _declared.append(_define_missing_operators())
+    return import_module("torchvision.models")
 
-from torchvision import models, ops  # noqa: E402  (must follow the declarations above)
 
-__all__ = ["DECLARED", "models", "ops"]
+# Declarations live as long as their object does.
+_declared: list[torch.library.Library | None] = []

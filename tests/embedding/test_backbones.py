@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from retrieval.embedding.backbones import REGISTRY, Backbone, get, narrow_mobilenet_v2
-from retrieval.embedding.vision import models
+from retrieval.embedding import vision
+from retrieval.embedding.backbones import REGISTRY, Backbone, get
+from retrieval.embedding.mobilenet_v2 import WIDTHS, mobilenet_v2
 from retrieval.errors import InvalidInput
 
 TORCHVISIONS = [name for name, entry in REGISTRY.items() if entry.weights]
 WRITTEN_HERE = [name for name, entry in REGISTRY.items() if not entry.weights]
-WIDTHS = (32, 96, 144, 144, 192, 192, 192, *[384] * 4, *[576] * 3, *[960] * 3, 1280)
 
 
 def logits(model: nn.Module, maps: torch.Tensor) -> torch.Tensor:
@@ -28,7 +28,7 @@ def logits(model: nn.Module, maps: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("name", [name for name in TORCHVISIONS if name != "vgg16"])
 def test_feature_map_leads_to_torchvisions_own_answer(name):
     entry = get(name)
-    model = models.get_model(name, weights=None).eval()
+    model = vision.models().get_model(name, weights=None).eval()
     ours = entry.build().eval()
     ours.load_state_dict({key: value for key, value in model.state_dict().items() if key in ours.state_dict()})
     x = torch.rand(2, 3, 64, 64)
@@ -54,7 +54,7 @@ def test_each_stage_is_as_wide_as_the_entry_says(name):
 
 def test_vgg16_gives_its_map_and_its_last_hidden_layer():
     entry = get("vgg16")
-    model = models.get_model("vgg16", weights=None).eval()
+    model = vision.models().get_model("vgg16", weights=None).eval()
     whole = entry.build(fc=True).eval()
     whole.load_state_dict({key: value for key, value in model.state_dict().items() if key in whole.state_dict()})
     x = torch.rand(1, 3, 64, 64)
@@ -67,7 +67,7 @@ def test_vgg16_gives_its_map_and_its_last_hidden_layer():
 
 def test_resnet_gives_its_only_fully_connected_layer():
     entry = get("resnet18")
-    model = models.get_model("resnet18", weights=None).eval()
+    model = vision.models().get_model("resnet18", weights=None).eval()
     whole = entry.build(fc=True).eval()
     whole.load_state_dict(model.state_dict())
     x = torch.rand(2, 3, 64, 64)
@@ -88,8 +88,9 @@ def test_address_checksum_and_normalisation_come_from_torchvision(name):
     assert len(entry.published.sha256_prefix) == 8
     assert int(entry.published.sha256_prefix, 16) >= 0
     assert entry.published.filename.endswith(f"-{entry.published.sha256_prefix}.pth")
-    assert entry.normalisation.mean == (0.485, 0.456, 0.406)
-    assert entry.normalisation.std == (0.229, 0.224, 0.225)
+    preset = entry.official.transforms()
+    assert entry.normalisation.mean == tuple(preset.mean) == (0.485, 0.456, 0.406)
+    assert entry.normalisation.std == tuple(preset.std) == (0.229, 0.224, 0.225)
 
 
 @pytest.mark.parametrize("name", WRITTEN_HERE)
@@ -108,15 +109,12 @@ def test_unknown_name_is_refused_with_the_choices():
     assert set(refused.value.fields) == {"backbone"}
 
 
-def test_narrow_network_with_the_usual_widths_is_torchvisions():
-    usual, ours = get("mobilenet_v2").build().eval(), narrow_mobilenet_v2(WIDTHS).eval()
-    ours.load_state_dict(usual.state_dict())
-    x = torch.rand(1, 3, 64, 64)
-    with torch.inference_mode():
-        torch.testing.assert_close(ours(x), usual(x))
+def test_the_usual_widths_are_torchvisions():
+    blocks = vision.models().get_model("mobilenet_v2", weights=None).features
+    assert [*(block.conv[-2].in_channels for block in blocks[1:-1]), blocks[-1][0].out_channels] == list(WIDTHS)
 
 
 def test_a_width_equal_to_the_blocks_input_keeps_its_first_convolution():
-    blocks = narrow_mobilenet_v2((16, 16, *WIDTHS[2:])).features
+    blocks = mobilenet_v2((16, 16, *WIDTHS[2:])).features
     assert len(blocks[2].conv) == len(blocks[3].conv) == 4
     assert blocks[2].conv[0][0].weight.shape[:2] == (16, 16)
