@@ -24,7 +24,7 @@ from retrieval.ingest import folder_mark
 from retrieval.models import Encoder, LongJob
 from retrieval.services.encoders import encoders as encoder_life
 from retrieval.services.encoders import indexes
-from retrieval.services.images import idempotency, images, leftovers, purging, thumbnails
+from retrieval.services.images import bulk_undo, idempotency, images, leftovers, purging, thumbnails
 from retrieval.services.operations import clocks, long_work, status
 from retrieval.services.people import accounts, sessions
 from retrieval.work import derived, ending, features, jobs, leases, long_jobs
@@ -212,6 +212,7 @@ def purge() -> None:
     leftovers.sweep()
     long_work.tidy()
     idempotency.forget_old()
+    bulk_undo.forget_old()
     thumbnails.note_digests(limit=DIGESTS_AT_ONCE, seconds=PURGE_SECONDS)
     if purging.more_to_purge():
         _publish(purge, ())

@@ -19,7 +19,12 @@ FRAMEWORK = {
     for kind in (exceptions.NotAuthenticated, exceptions.MethodNotAllowed, exceptions.NotAcceptable,
                  exceptions.UnsupportedMediaType)
 }  # fmt: skip
-ROWS = {"diverged", "malformed"}  # taken from a table, or by a default, and not where an error is raised
+ROWS = {
+    "diverged",
+    "image_changed",
+    "malformed",
+    "too_many_tags",
+}  # taken from a table, or by a default, and not where an error is raised
 NO_CODES = {"code", "error_code"}  # names of columns and of parameters
 CODE = re.compile(r"[a-z][a-z0-9_]{3,}")
 NAMES, CALLS = {"code", "ALTERED"}, {"Failure", "Reason"}

@@ -1,6 +1,7 @@
 """The rows of the system and their filters; a file per noun, everything public is named here."""
 
 from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, IdempotencyKey, Session, UserUsage
+from retrieval.models.bulk import BulkAct, BulkImage
 from retrieval.models.calibrations import CalibrationRun
 from retrieval.models.collections import Collection, Membership, Role, Visibility
 from retrieval.models.compressions import Compression
@@ -22,6 +23,8 @@ __all__ = [
     "ApiToken",
     "ArchiveImport",
     "AuditEvent",
+    "BulkAct",
+    "BulkImage",
     "CalibrationRun",
     "Collection",
     "Compression",

@@ -68,6 +68,11 @@ def place(image_id: UUID, collection_id: UUID | None) -> None:
     Embedding.objects.filter(image=image_id).update(collection=collection_id)
 
 
+def place_all(images: QuerySet[Image], collection_id: UUID | None) -> None:
+    """Do what ``place`` does for all these pictures, in one statement."""
+    Embedding.objects.filter(image__in=images.values("pk")).update(collection=collection_id)
+
+
 def hide_collection(collection_id: UUID) -> None:
     """Let no search find a vector of this collection any more."""
     Embedding.objects.filter(collection=collection_id).update(collection=None)

@@ -73,8 +73,8 @@ class ImageEdit(ImageTexts):
     collection = serializers.UUIDField(required=False)
 
 
-class ImageQuery(Input):
-    """Filters of the list."""
+class ImageFilter(Input):
+    """Filters of pictures."""
 
     collection = serializers.UUIDField(required=False)
     status = serializers.ChoiceField(Status.choices, required=False)
@@ -83,6 +83,11 @@ class ImageQuery(Input):
     q = serializers.CharField(max_length=500, required=False, help_text="Words in title, caption and tags.")
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
+
+
+class ImageQuery(ImageFilter):
+    """Filters and order of the list."""
+
     ordering = serializers.ChoiceField(ORDERINGS, default=ORDERINGS[0])
 
 

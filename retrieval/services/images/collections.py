@@ -186,14 +186,16 @@ def changing(collection_id: UUID | str, *, user: Viewer, role: Role) -> Collecti
     return row
 
 
-def hold(*collection_ids: UUID) -> None:
+def hold(*collection_ids: UUID, alone: bool = False) -> None:
     """Keep ``locked`` waiting until the transaction ends, for those who act by a role that they have now.
 
-    They share the hold, so uploads do not wait for each other; in order, so that two never lock up.
+    They share the hold, so uploads do not wait for each other; in order, so that two never lock up. Who acts on too
+    many pictures to hold the digest of each keeps all others waiting instead (``alone``).
     """
+    kind = "NO KEY UPDATE" if alone else "SHARE"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT 1 FROM retrieval_collection WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(collection_ids)]
+            f"SELECT 1 FROM retrieval_collection WHERE id = ANY(%s) ORDER BY id FOR {kind}", [list(collection_ids)]
         )
 
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from unicodedata import normalize
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from retrieval import conf
 from retrieval.errors import Conflict, NotFound
 from retrieval.ingest import fingerprint, sandbox, store
 from retrieval.models import Collection, Image, ImageDigest, Role, Status
-from retrieval.models.images import ImageQuerySet
-from retrieval.search import stored, words
-from retrieval.services.images import collections, purging
+from retrieval.search import stored
+from retrieval.services.images import choice, collections, purging
+from retrieval.services.images.choice import ImageFilters
 from retrieval.services.images.image_fields import ImageChanges, checked, title_of
 from retrieval.services.people import accounts, askers, rights
 from retrieval.work import jobs
@@ -36,6 +33,7 @@ __all__ = [
 ]  # fmt: skip
 
 purge_deleted = purging.purge_deleted
+listing = choice.listing
 
 
 class Readable(Protocol):
@@ -60,19 +58,6 @@ class Added:
 
     image: Image
     created: bool
-
-
-@dataclass(frozen=True)
-class ImageFilters:
-    """What to keep of a list; None keeps all."""
-
-    collection: UUID | None = None
-    status: str | None = None
-    tag: str | None = None
-    group_key: str | None = None
-    q: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
 
 
 def add(upload: Upload, *, user: User, collection: Collection) -> Added:
@@ -100,21 +85,6 @@ def get(image_id: UUID | str, *, user: Viewer) -> Image:
     if found is None:
         raise NotFound("There is no such picture.")
     return found
-
-
-def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
-    """Return the visible pictures that pass the filters, with their status, newest first."""
-    wanted = {
-        "collection_id": filters.collection,
-        "status": filters.status,
-        "tags__contains": [normalize("NFC", filters.tag)] if filters.tag else None,
-        "group_key": filters.group_key,
-        "created_at__gt": filters.created_after,
-        "created_at__lt": filters.created_before,
-    }
-    given = {name: value for name, value in wanted.items() if value is not None}
-    told = words.listed(filters.q) if filters.q else Q()
-    return Image.objects.visible_to(user).with_status().filter(told, **given).order_by("-created_at", "-id")
 
 
 def edit(image: Image, *, user: User, changes: ImageChanges) -> Image:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from retrieval.errors import Forbidden, NotFound
 from retrieval.models import Collection, Membership, Role, Visibility
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
     from retrieval.models.collections import Viewer
 
@@ -43,6 +46,14 @@ def role_of(collection: Collection, user: Viewer) -> Role | None:
 def at_least(held: Role | str | None, needed: Role) -> bool:
     """Tell whether a role, as ``role_of`` and the lists of collections say it, includes the one that is needed."""
     return held is not None and Role(held).rank >= needed.rank
+
+
+def held(user: Viewer, *, role: Role) -> QuerySet[Collection]:
+    """Return the collections in which the person has at least this role, as ``role_of`` tells it of each."""
+    enough = [each for each in Role if each.rank >= role.rank]
+    member = Membership.objects.filter(user_id=user.pk or 0, role__in=enough).values("collection_id")
+    shared = Q(pk__in=member) & ~Q(visibility=Visibility.PRIVATE)
+    return Collection.objects.visible_to(user).filter(Q(owner_id=user.pk or 0) | shared)
 
 
 def has_role(collection: Collection, user: Viewer, role: Role) -> bool:

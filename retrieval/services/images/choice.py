@@ -1,0 +1,88 @@
+"""Which pictures are meant: the filters of lists, and the choices of acts on many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Several
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING
+from unicodedata import normalize
+from uuid import UUID
+
+from django.db.models import Q
+
+from retrieval.errors import InvalidInput
+from retrieval.models import Image
+from retrieval.models.images import ImageQuerySet
+from retrieval.search import words
+
+if TYPE_CHECKING:
+    from retrieval.models.collections import Viewer
+
+MOST = 100_000  # pictures of one choice
+MOST_IDS = 25_000  # named one by one: so many fit into a JSON body
+
+
+@dataclass(frozen=True)
+class ImageFilters:
+    """What to keep of a list; None keeps all."""
+
+    collection: UUID | None = None
+    status: str | None = None
+    tag: str | None = None
+    group_key: str | None = None
+    q: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything passes."""
+        return all(getattr(self, each.name) is None for each in fields(self))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Pictures named one by one, or all that pass filters: exactly one of the two."""
+
+    ids: Several[UUID] | None = None
+    filters: ImageFilters | None = None
+
+
+def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
+    """Return the visible pictures that pass the filters, with their status, newest first."""
+    wanted = {
+        "collection_id": filters.collection,
+        "status": filters.status,
+        "tags__contains": [normalize("NFC", filters.tag)] if filters.tag else None,
+        "group_key": filters.group_key,
+        "created_at__gt": filters.created_after,
+        "created_at__lt": filters.created_before,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    told = words.listed(filters.q) if filters.q else Q()
+    return Image.objects.visible_to(user).with_status().filter(told, **given).order_by("-created_at", "-id")
+
+
+def chosen(choice: Choice, *, user: Viewer) -> ImageQuerySet:
+    """Return those of the chosen pictures that this person sees, with their status.
+
+    Raises InvalidInput for neither or both ways of naming them, for too many ids, and for filters that keep all: who
+    sends a filter that was left empty does not mean everything that they see.
+    """
+    if (choice.ids is None) == (choice.filters is None):
+        raise InvalidInput.of("ids", "Name pictures by ids or by a filter: one of the two.")
+    if choice.filters is not None:
+        if choice.filters.empty:
+            raise InvalidInput.of("filter", "Name at least one filter.")
+        return listing(user, filters=choice.filters)
+    ids = set(choice.ids or ())
+    if len(ids) > MOST_IDS:
+        raise InvalidInput.of("ids", f"At most {MOST_IDS} ids; a filter may mean {MOST} pictures.")
+    return Image.objects.visible_to(user).with_status().filter(pk__in=ids)
+
+
+def require_few(count: int) -> None:
+    """Raise InvalidInput when so many pictures are more than one act takes."""
+    if count > MOST:
+        raise InvalidInput.of("filter", f"These are more than {MOST} pictures; narrow the choice.")
