@@ -47,6 +47,14 @@ def test_a_burst_of_other_work_does_not_decide(monkeypatch):
     assert next(taken["torch"], None) is None
 
 
+@pytest.mark.parametrize(("ours", "theirs", "passes"), [(1, 3, 2), (1, 2.9, 10), (3, 1, 10)])
+def test_one_turn_is_enough_where_the_first_is_quicker_by_far(monkeypatch, ours, theirs, passes):
+    taken = []
+    monkeypatch.setattr(choice, "seconds", lambda runtime, _: taken.append(runtime) or runtime)
+    assert choice.quicker(ours, theirs, probes=None) == (ours < theirs)
+    assert len(taken) == passes
+
+
 def paces(monkeypatch, **seconds):
     monkeypatch.setattr(choice, "seconds", lambda runtime, _: seconds[runtime.name.split("-")[0]])
 
