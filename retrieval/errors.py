@@ -56,6 +56,10 @@ class Forbidden(RetrievalError):
     code = "forbidden"
 
 
+class AdministratorsOnly(Forbidden):
+    """No role of a collection opens this."""
+
+
 class Conflict(RetrievalError):
     """The state of things does not allow it now."""
 

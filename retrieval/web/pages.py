@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from retrieval import conf
-from retrieval.errors import RetrievalError, TooMany, Unavailable
+from retrieval.errors import AdministratorsOnly, RetrievalError, TooMany, Unavailable
 from retrieval.models import Collection, Role
 from retrieval.services.people import limits, rights
 from retrieval.web import words
@@ -81,7 +81,8 @@ def failure(request: HttpRequest, error: RetrievalError) -> HttpResponse:
 
 
 def _error_page(request: HttpRequest, error: RetrievalError, message: str) -> HttpResponse:
-    status, (title, way_on) = error.status, words.error_page(error.status, error.code)
+    code = words.ADMINISTRATORS if isinstance(error, AdministratorsOnly) else error.code
+    status, (title, way_on) = error.status, words.error_page(error.status, code)
     context = {"status": status, "title": title, "message": message, "way_on": way_on, "code": error.code}
     if status in {503, 507}:  # the frame would ask the database who is there
         return HttpResponse(render_to_string("error.html", context), status=status)

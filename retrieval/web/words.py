@@ -28,6 +28,8 @@ MODES = [
     ),
 ]
 
+ADMINISTRATORS = "administrators"  # for error_page, in the place of a code
+
 EDITS = {
     "cropped": gettext_lazy("cropped"),
     "pasted": gettext_lazy("pasted into another picture"),
@@ -100,6 +102,7 @@ NAMES = {
     "cancelled": gettext_lazy("Stopped"),
     "draft": gettext_lazy("Draft"),
     "building": gettext_lazy("Being built"),
+    "built": gettext_lazy("Built"),
     "active": gettext_lazy("Active"),
     "retired": gettext_lazy("Retired"),
     "same_file": gettext_lazy("The same file"),
@@ -154,6 +157,8 @@ def grade(value: str) -> str:
 
 def error_page(status: int, code: str = "") -> tuple[str, str]:
     """Return the title and the way on of an error page."""
+    if code == ADMINISTRATORS:
+        return _("This is for administrators"), _("Ask the person who runs this site.")
     if code == "link_used":
         return _("This link opens nothing any more"), _("Sign in with your password, or ask for a new link.")
     if code == "signed_out":
@@ -188,7 +193,9 @@ def for_scripts() -> dict[str, str]:
         "refused": _("Refused"),
         "seconds": _("{n} s"),
         "sending": _("Sending"),
+        "not": _("not"),
         "too_large": _("The file is larger than the limit."),
+        "too_many": _("At most {n} pictures at once."),
         "totals": _("{sent} of {total} sent · {ready} ready · {known} already here · {refused} refused"),
         "unseen": _("Searching by {name}, which this browser cannot show."),
         "unpacking": _("Unpacking"),

@@ -11,6 +11,8 @@ export const start = () => {
   document.addEventListener("click", onClick)
   document.addEventListener("change", onChange)
   document.addEventListener("visibilitychange", poll)
+  addEventListener("pageshow", (event) => event.persisted && poll())
+  document.addEventListener("htmx:afterSwap", (event) => event.detail.target.id === "now" && poll())
   document.addEventListener("htmx:sendError", () => notify(say("broken"), { bad: true }))
   document.addEventListener("htmx:beforeSwap", keepPage)
   poll()

@@ -6,6 +6,8 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 export const start = () => {
   document.addEventListener("keydown", onKey)
   document.addEventListener("click", remember)
+  if (sessionStorage.getItem("focus")) one("[data-card]")?.focus({ preventScroll: true })
+  sessionStorage.removeItem("focus")
 }
 
 const onKey = (event) => {
@@ -15,8 +17,15 @@ const onKey = (event) => {
     if (event.key === "ArrowDown" && event.target === document.body) focus(one("[data-card]"), event)
     return
   }
-  if (event.key === "m") link.closest(".card").querySelector("[data-alike]")?.click()
+  if (event.key === "m") moreLike(one("[data-alike]", link.closest(".card")))
   else if (event.key in KEYS) focus(neighbour(link, KEYS[event.key]), event)
+}
+
+// What comes next is gone through by keys as well.
+const moreLike = (alike) => {
+  if (!alike) return
+  sessionStorage.setItem("focus", "first")
+  alike.click()
 }
 
 const focus = (link, event) => {

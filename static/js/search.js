@@ -1,15 +1,17 @@
 // The search form: a picture from a drop, a paste or the chooser stays in the file field, and every change asks anew.
 import { enliven as enlivenCrop, whole } from "./crop.js"
-import { all, notify, one, say } from "./dom.js"
+import { all, notify, one, say, typing } from "./dom.js"
 import { dropped, onWindowDrop, pastedPictures } from "./files.js"
 
 export const start = () => {
   onWindowDrop(async (data) => {
-    if (!one("[data-upload]")) searchBy((await dropped(data))[0])
+    if (!one("[data-upload]")) searchBy(await dropped(data))
   })
   addEventListener("paste", (event) => {
-    const [picture] = pastedPictures(event)
-    if (picture && !one("[data-upload]")) searchBy(picture)
+    if (one("[data-upload]")) return
+    const pictures = pastedPictures(event)
+    if (pictures.length) searchBy(pictures)
+    else if (!typing(event.target)) searchAt(event.clipboardData?.getData("text/plain").trim())
   })
   document.addEventListener("change", onChange)
   document.addEventListener("click", onClick)
@@ -39,20 +41,35 @@ const form = () => one("[data-search]")
 
 const ask = () => form().requestSubmit()
 
-const searchBy = async (file) => {
-  if (!file) return
+// Several pictures are looked for together.
+const searchBy = async (files) => {
+  if (!files.length) return
   if (!form()) await toTheSearch()
-  if (isTooLarge(file)) return
-  const files = new DataTransfer()
-  files.items.add(file)
-  one("[data-file]").files = files.files
-  show(file)
+  if (isTooLarge(files)) return
+  hold(files)
+  show(files)
   ask()
 }
 
-const isTooLarge = (file) => {
-  const isIt = file.size > Number(form().dataset.most)
-  if (isIt) notify(say("too_large"), { bad: true })
+const hold = (files) => {
+  const held = new DataTransfer()
+  for (const file of files) held.items.add(file)
+  one("[data-file]").files = held.files
+}
+
+// A pasted address of a picture stands where words do; the server fetches what is there.
+const searchAt = async (text) => {
+  if (!/^https?:\/\/\S+$/i.test(text ?? "")) return
+  if (!form()) await toTheSearch()
+  one("#words-field").value = text
+  ask()
+}
+
+const isTooLarge = (files) => {
+  const { most, mostFiles } = form().dataset
+  const few = files.length <= Number(mostFiles)
+  const isIt = !few || files.reduce((sum, file) => sum + file.size, 0) > Number(most)
+  if (isIt) notify(say(few ? "too_large" : "too_many", { n: mostFiles }), { bad: true })
   return isIt
 }
 
@@ -62,19 +79,40 @@ const toTheSearch = async () => {
   history.pushState({ htmx: true }, "", "/")
 }
 
-const show = (file) => {
+const show = (files) => {
   const query = one("[data-query]")
-  const old = one("img", query)
-  if (old?.src.startsWith("blob:")) URL.revokeObjectURL(old.src)
+  for (const old of all("img[src^='blob:']", query)) URL.revokeObjectURL(old.src)
   whole(form())
   for (const input of all("[data-side]", form())) input.value = ""
   for (const chip of all("[data-chips] .chip", form())) chip.remove()
+  if (files.length > 1) return query.replaceChildren(several(files))
+  const [file] = files
   const picture = one("[data-query-template]").content.firstElementChild.cloneNode(true)
   const image = one("img", picture)
   image.src = URL.createObjectURL(file)
   image.addEventListener("error", () => nameOnly(query, file), { once: true })
   query.replaceChildren(picture)
   enlivenCrop(query)
+}
+
+// One chip for each picture of several.
+const several = (files) => {
+  const list = Object.assign(document.createElement("ul"), { className: "chips" })
+  for (const file of files) {
+    const chip = one("[data-chip]").content.firstElementChild.cloneNode(true)
+    const image = one("img", chip)
+    image.src = URL.createObjectURL(file)
+    image.addEventListener("error", () => image.remove(), { once: true })
+    name(chip, file.name)
+    one("input", chip).remove()
+    list.append(chip)
+  }
+  return list
+}
+
+const name = (chip, text) => {
+  one("span", chip).textContent = text
+  one("button", chip).ariaLabel += `: ${text}`
 }
 
 // What the browser cannot draw, such as a TIFF, is searched with all the same; there is nothing to draw a box on.
@@ -84,13 +122,13 @@ const nameOnly = (query, file) => {
 }
 
 const onChange = (event) => {
-  const file = event.target.matches("[data-file]") ? event.target.files[0] : null
-  if (file && isTooLarge(file)) {
+  const files = event.target.matches("[data-file]") ? [...event.target.files] : []
+  if (files.length && isTooLarge(files)) {
     event.target.value = ""
     return
   }
-  if (file) show(file)
-  if (file || event.target.closest(".options")) ask()
+  if (files.length) show(files)
+  if (files.length || event.target.closest(".options")) ask()
 }
 
 const onClick = (event) => {
@@ -104,8 +142,8 @@ const onClick = (event) => {
 const choose = (event) => {
   event.preventDefault()
   if (form()) return one("[data-file]").click()
-  const chooser = Object.assign(document.createElement("input"), { type: "file", accept: "image/*" })
-  chooser.addEventListener("change", () => searchBy(chooser.files[0]))
+  const chooser = Object.assign(document.createElement("input"), { type: "file", accept: "image/*", multiple: true })
+  chooser.addEventListener("change", () => searchBy([...chooser.files]))
   chooser.click()
 }
 
@@ -116,19 +154,21 @@ const forgetRegion = () => {
 
 // One more picture to like or not, beside what is searched by already.
 const add = (button) => {
-  const { add: name, id } = button.dataset
+  const { add: kind, id } = button.dataset
   if (one(`[data-chips] input[value="${id}"]`)) return
   const chip = one("[data-chip]").content.firstElementChild.cloneNode(true)
   const card = button.closest(".card")
-  chip.classList.toggle("not", name === "no")
+  chip.classList.toggle("not", kind === "no")
   one("img", chip).src = one(".picture", card).src
-  one("span", chip).textContent = one("[data-card]", card).getAttribute("aria-label").split(",")[0]
-  Object.assign(one("input", chip), { name, value: id })
+  const called = one("[data-card]", card).dataset.label
+  name(chip, kind === "no" ? `${say("not")} ${called}` : called)
+  Object.assign(one("input", chip), { name: kind, value: id })
   one("[data-chips]").append(chip)
   ask()
 }
 
 const leaveOut = (chip) => {
+  if (chip.closest("[data-query]")) return leaveFileOut(chip)
   const first = chip === one("[data-chips] .chip:not(.not)")
   const fromFile = Boolean(one("[data-file]").files.length)
   chip.remove()
@@ -139,4 +179,10 @@ const leaveOut = (chip) => {
   }
   if (hasQuestion()) ask()
   else location.assign("/")
+}
+
+const leaveFileOut = (chip) => {
+  const at = [...chip.parentElement.children].indexOf(chip)
+  searchBy([...one("[data-file]").files].filter((_file, place) => place !== at))
+  one("[data-file]").focus({ preventScroll: true })
 }

@@ -79,12 +79,18 @@ def test_more_like_this_has_an_address_and_a_way_back(opens, owner, library):
 
 def test_not_like_this_leaves_it_out(opens, owner, library):
     window = opens(owner)
-    choose(window, "red")
+    drop(window, one=png("red"), two=png((220, 80, 30)))
+    window.wait_for_selector("#line")
+    assert window.locator("[data-query] .chip").count() == 2
+    with window.expect_response("**/"):
+        window.click("[data-query] .chip:last-child button")
+    window.wait_for_selector("[data-query] [data-crop]")
     first = shown(window)[0]
     window.hover(".card")
     with window.expect_response("**/"):
         window.click(".card [data-add=no]")
     window.wait_for_selector(".chip.not")
+    assert window.inner_text(".chip.not") == f"not {first}"
     assert first not in shown(window)
 
 

@@ -41,6 +41,21 @@ def test_states_scores_and_progress(page, other, collection):
     assert "untrained" in text
 
 
+def test_an_encoder_that_is_built_is_called_so_wherever_it_can_be_chosen(page, owner, other):
+    owner.is_staff = owner.is_superuser = True
+    owner.save()
+    for path in ("/evaluations/", "/judging/"):
+        text = page.get(path).content.decode()
+        assert ">Built<" in text
+        assert ">Being built<" not in text
+
+
+def test_a_projection_is_learned_from_the_active_encoder_unless_told_otherwise(admin, encoder):
+    EncoderFactory(name="newer", dimension=3, state=EncoderState.RETIRED, trained=True)
+    text = admin.get("/encoders/").content.decode()
+    assert re.search(rf'<option value="{encoder.pk}" selected>', text)
+
+
 def test_scores_on_a_collection_are_for_those_who_see_it(page, admin, stranger, other, collection):
     names = [f"collection {collection.pk} by {rest}" for rest in ("tags", "judgements (pearson)", "tags (20000 drawn)")]
     other.scores = {name: {"map": 0.625} for name in names} | {"pets": {"map": 0.75}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from django.db import OperationalError
 from django.template.loader import render_to_string
@@ -58,6 +60,21 @@ def test_a_database_that_is_away_is_said_without_asking_it(page, monkeypatch):
     assert answer.status_code == 503
     assert "Back in a moment" in answer.content.decode()
     assert answer["Retry-After"] == "5"
+
+
+def test_who_is_no_administrator_is_not_sent_to_the_owner_of_a_collection(page):
+    answer = page.get("/evaluations/")
+    assert answer.status_code == 403
+    assert "This is for administrators" in answer.content.decode()
+    assert "higher role" not in answer.content.decode()
+
+
+def test_pages_go_out_compressed_and_pictures_as_they_are(page, four):
+    packed = page.get("/", headers={"Accept-Encoding": "gzip"})
+    assert packed["Content-Encoding"] == "gzip"
+    assert b"imagesearch" in gzip.decompress(packed.content)
+    picture = page.get(f"/media/thumbnails/{four['red'].id}/320", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in picture
 
 
 def test_an_address_that_leads_nowhere(page):

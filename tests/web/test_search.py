@@ -9,8 +9,11 @@ from uuid import uuid4
 import pytest
 
 from retrieval import conf
+from retrieval.ingest.fetch import Fetched
+from retrieval.services.images import addresses
+from retrieval.services.searching import search
 from tests.factories import CollectionFactory
-from tests.web.library import put, upload
+from tests.web.library import png, put, upload
 from tests.web.test_bands import calibration
 
 PART = {"HX-Request": "true"}
@@ -107,6 +110,36 @@ def test_words_alone_and_with_a_picture(page, four):
     assert cards(page.get("/?q=gree")) == ids(four, "green")
     both = page.post("/", {"file": upload("red"), "q": "blue"})
     assert cards(both) == ids(four, "blue")
+
+
+def test_several_files_are_looked_for_together(page, four, monkeypatch):
+    wanted = []
+    run = search.run
+    monkeypatch.setattr(search, "run", lambda request, **given: wanted.append(request) or run(request, **given))
+    both = page.post("/", {"file": [upload("red"), upload("green", name="green.png")]}, headers=PART)
+    assert [len(request.files) for request in wanted] == [2]
+    assert "data-asks-why" not in both.content.decode()  # there is no one picture to compare with
+
+
+def test_the_address_of_a_picture_searches_by_what_is_there(page, four, monkeypatch):
+    asked = []
+
+    def fetched(url, *, user):
+        asked.append((url, user.get_username()))
+        return Fetched(png("blue"), "sky.png")
+
+    monkeypatch.setattr(addresses, "fetched", fetched)
+    answer = page.get("/", {"q": "https://example.org/sky.png"})
+    assert cards(answer)[0] == str(four["blue"].id)
+    assert asked == [("https://example.org/sky.png", "owner")]
+    page.get("/", {"q": "see https://example.org/sky.png"})
+    assert len(asked) == 1  # words that hold an address are words
+
+
+def test_an_empty_site_does_not_say_that_nothing_looks_alike(page, encoder):
+    text = page.post("/", {"file": upload("red")}).content.decode()
+    assert "Nothing to search in yet" in text
+    assert "Nothing here looks like it" not in text
 
 
 def test_words_have_no_score(page, four):

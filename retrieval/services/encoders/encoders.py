@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -70,6 +71,20 @@ def progress(encoder: Encoder, *, seen_by: Viewer | None = None) -> Progress:
     total, rate = alive.count(), jobs.rate_per_minute(encoder, seen_by=seen_by)
     waiting = max(0, total - done - failed)
     return Progress(done, failed, total, round(waiting / rate * 60) if waiting and rate else None)
+
+
+def standing(encoder: Encoder, *, progress: Progress | None) -> str:
+    """Return its state, or ``built`` for one that has done every picture and is not in use yet."""
+    built = progress and progress.total and progress.complete
+    return "built" if built and encoder.state == EncoderState.BUILDING else str(encoder.state)
+
+
+def with_standing(rows: Iterable[Encoder], *, seen_by: Viewer) -> list[tuple[Encoder, str]]:
+    """Pair encoders with their standing, as far as this person sees their pictures."""
+    building = EncoderState.BUILDING
+    return [
+        (row, standing(row, progress=progress(row, seen_by=seen_by) if row.state == building else None)) for row in rows
+    ]
 
 
 def build(encoder: Encoder, *, user: User) -> Encoder:

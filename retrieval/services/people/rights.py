@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q
 
-from retrieval.errors import Forbidden, NotFound
+from retrieval.errors import AdministratorsOnly, Forbidden, NotFound
 from retrieval.models import Collection, Membership, Role, Visibility
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def administrator(user: Viewer) -> bool:
 def require(user: Viewer, right: Right, *, to: str = "do this to what is other people's") -> None:
     """Raise Forbidden without the right; ``to`` says what it would be for."""
     if not may(user, right):
-        raise Forbidden(f"Only administrators {to}.")
+        raise AdministratorsOnly(f"Only administrators {to}.")
 
 
 def require_administrator(user: Viewer, *, to: str = "change encoders") -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import URLValidator
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,7 @@ SIZES = (24, 48, 96)
 FURTHER = "further"
 # How much the switch of the page varies an answer.
 VARIED = 0.5
+_address = URLValidator(schemes=["http", "https"])
 
 
 class UUIDs(forms.Field):
@@ -90,6 +92,31 @@ class Asked:
         return found
 
     @property
+    def files(self) -> tuple[UploadedFile[bytes], ...]:
+        """All query pictures that came along, which are looked for together."""
+        return tuple(self.values.get("files", ()))
+
+    @property
+    def url(self) -> str:
+        """The address of a picture that stands in the place of words; empty where words are words."""
+        words = str(self.values["q"])
+        try:
+            _address(words)
+        except ValidationError:
+            return ""
+        return words
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return "" if self.url else str(self.values["q"])
+
+    @property
+    def name(self) -> str:
+        """What was asked, for the title of the page; empty where only stored pictures say it."""
+        return str(self.values["q"] or getattr(self.file, "name", ""))
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to search by, so that the newest pictures are shown."""
         return not (self.file or self.values["image"] or self.values["no"] or self.values["q"])
@@ -128,7 +155,7 @@ class Asked:
     @property
     def is_narrowed(self) -> bool:
         """Whether collections, tags, or words beside a picture leave some out."""
-        beside = self.values["q"] and (self.file or self.values["image"])
+        beside = self.text and (self.file or self.values["image"])
         return bool(self.values["collection"] or self.values["tag"] or self.values["of"] or beside)
 
     @property
@@ -143,13 +170,18 @@ class Asked:
         x, y, w, h = (self.values[side] for side in "xywh")
         return Region(x or 0.0, y or 0.0, w, h) if w and h else None
 
-    def request(self) -> SearchRequest:
-        """Return the question for the search service. Raises TooLarge before the file is read."""
+    def request(self, *, fetched: tuple[bytes, ...] = ()) -> SearchRequest:
+        """Return the question for the search service, with the picture of ``url`` when it was fetched.
+
+        Raises TooLarge before a file is read.
+        """
+        files = (*map(query_pictures.sent, self.files), *fetched)
         return SearchRequest(
-            file=query_pictures.sent(self.file) if self.file else None,
+            file=next(iter(files), None),
+            more_files=files[1:],
             images=self.values["image"],
             negatives=self.values["no"],
-            text=self.values["q"] or None,
+            text=self.text or None,
             region=self.region,
             measure=self.measure or None,
             k=self.k,
@@ -171,7 +203,7 @@ class Asked:
 
         A comparison is of two pictures; several, or words beside one, make a query that is none.
         """
-        if self.values["no"] or self.values["q"] or len(self.values["image"]) + bool(self.file) != 1:
+        if self.values["no"] or self.values["q"] or len(self.values["image"]) + len(self.files) != 1:
             return ""
         return "file" if self.file else urlencode([("image", str(self.values["image"][0])), *self._sides()])
 
@@ -205,4 +237,4 @@ def asked(data: QueryDict, files: Any) -> Asked:
     form = SearchForm({**data.dict(), **lists}, files)
     if not form.is_valid():
         raise refusal(form)
-    return Asked(form.cleaned_data)
+    return Asked({**form.cleaned_data, "files": tuple(files.getlist("file"))})

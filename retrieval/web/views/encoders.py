@@ -37,6 +37,7 @@ class Row:
     """
 
     encoder: Encoder
+    state: str
     progress: Progress | None
     scores: list[float | None]
     choices: list[indexes.Choice]
@@ -114,7 +115,10 @@ def project(request: HttpRequest) -> HttpResponse:
 
 def _form(request: HttpRequest, said: QueryDict | None = None) -> ProjectionForm:
     trained = encoders.listing().filter(trained=True).exclude(state=EncoderState.DRAFT)
-    return ProjectionForm(said, encoders=trained, collections=collections.listing(request.user))
+    active = trained.filter(state=EncoderState.ACTIVE).values_list("pk", flat=True).first()
+    return ProjectionForm(
+        said, initial={"encoder": active}, encoders=trained, collections=collections.listing(request.user)
+    )
 
 
 def _page(request: HttpRequest, form: ProjectionForm, *, status: int = 200) -> HttpResponse:
@@ -160,4 +164,5 @@ def _row(encoder: Encoder, sets: list[str], request: HttpRequest) -> Row:
     scores = [encoder.scores.get(name, {}).get("map") for name in sets]
     progress = encoders.progress(encoder, seen_by=request.user) if building else None
     can_choose = rights.administrator(request.user) and encoder.state != EncoderState.DRAFT
-    return Row(encoder, progress, scores, indexes.choices(encoder) if can_choose else [])
+    state = encoders.standing(encoder, progress=progress)
+    return Row(encoder, state, progress, scores, indexes.choices(encoder) if can_choose else [])

@@ -37,7 +37,8 @@ def page(request: HttpRequest) -> HttpResponse:
     form = EvaluationForm(said, encoders=measurable, collections=collections.listing(request.user))
     if request.method == "POST" and form.is_valid() and _started(request, form):
         return redirect("web:evaluations")
-    return render(request, "web/evaluations.html", {**context, "form": form}, status=400 if form.errors else 200)
+    context |= {"form": form, "encoders": encoders.with_standing(measurable, seen_by=request.user)}
+    return render(request, "web/evaluations.html", context, status=400 if form.errors else 200)
 
 
 @require_safe

@@ -35,7 +35,8 @@ def page(request: HttpRequest) -> HttpResponse:
     form = PoolForm(said, encoders=measurable, collections=collections.listing(user))
     if said is not None and form.is_valid() and (drawn := _drawn(request, form)):
         return redirect("web:judging_pool", drawn.pk)
-    return render(request, "web/judging.html", {"rows": rows, "form": form}, status=400 if form.errors else 200)
+    context = {"rows": rows, "form": form, "encoders": encoders.with_standing(measurable, seen_by=user)}
+    return render(request, "web/judging.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from retrieval.services.images import images
+from retrieval.services.images import addresses, images
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.people import limits
 from retrieval.services.searching import query_pictures, receipts
@@ -24,8 +24,10 @@ from retrieval.web.pages import address, for_people, person
 def keep(request: HttpRequest) -> HttpResponse:
     """Search once more, keep a receipt of it, and go to that."""
     question = asked(request.POST, request.FILES)
-    limits.search(person(request), address=address(request), uploaded=question.file is not None)
-    _, row = receipts.searched(question.request(), user=person(request), address=address(request))
+    limits.search(person(request), address=address(request), uploaded=bool(question.file or question.url))
+    fetched = (addresses.fetched(question.url, user=person(request)).data,) if question.url else ()
+    wanted = question.request(fetched=fetched)
+    _, row = receipts.searched(wanted, user=person(request), address=address(request))
     to = reverse("web:receipt", args=[row.pk])
     return HttpResponseClientRedirect(to) if request.headers.get("HX-Request") else redirect(to)
 

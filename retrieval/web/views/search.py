@@ -10,10 +10,11 @@ from django.views.decorators.http import require_http_methods
 
 from retrieval import conf
 from retrieval.errors import RetrievalError, TooMany, Unavailable
-from retrieval.services.images import browse, collections, images
+from retrieval.services.images import addresses, browse, collections, images
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.people import limits
 from retrieval.services.searching import search
+from retrieval.services.searching.search_request import MOST_FILES
 from retrieval.web import bands, paging, words
 from retrieval.web.forms.searching import FURTHER, SIZES, Asked, asked
 from retrieval.web.pages import address, for_readers
@@ -72,7 +73,8 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
         page = paging.newest(images.listing(request.user, filters=ImageFilters()), after=question.after)
         return {"question": question, "page": page}
     _slow_down(request, question)
-    answer = search.run(question.request(), user=request.user, address=address(request))
+    fetched = (addresses.fetched(question.url, user=request.user).data,) if question.url else ()
+    answer = search.run(question.request(fetched=fetched), user=request.user, address=address(request))
     shown = question.offset + len(answer.hits)
     more = shown if len(answer.hits) == question.k and shown < answer.candidates else None
     return {
@@ -110,9 +112,10 @@ def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
         "sides": [(side, values[side]) for side in "xywh"],
         "sizes": SIZES,
         "most": conf.get().limits.image_bytes,
+        "most_files": MOST_FILES,
     }
 
 
 def _slow_down(request: HttpRequest, question: Asked) -> None:
     """Count the search for the person or the address. Raises TooMany."""
-    limits.search(request.user, address=address(request), uploaded=question.file is not None)
+    limits.search(request.user, address=address(request), uploaded=bool(question.file or question.url))
