@@ -9,7 +9,7 @@ LOCK = .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 -
        --custom-compile-command "make lock" --no-emit-package torch
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: help run test lint bench chaos fuzz demo clean licences sbom lock audit-dependencies secrets pin-images
+.PHONY: help run extras test lint bench chaos fuzz demo clean licences sbom lock audit-dependencies secrets pin-images
 
 # The first target is what a bare `make` does; the words after ## are what this prints.
 help:  ## say what there is
@@ -17,6 +17,8 @@ help:  ## say what there is
 
 run: .venv/run  ## install into .venv, start everything, print the address
 	@exec $(PY) manage.py up
+
+extras: .venv/extras  ## install what reads more formats (HEIC)
 
 test: .venv/test  ## run the tests (PYTEST_ARGS=...)
 	$(PY) -m pytest $(PYTEST_ARGS)
@@ -71,7 +73,11 @@ clean:  ## remove .venv and all caches
 	$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/test: requirements-dev.lock requirements-dev.txt .venv/run
+.venv/extras: requirements-extras.lock .venv/run
+	$(PIP) --require-hashes --no-deps -r requirements-extras.lock
+	@touch $@
+
+.venv/test: requirements-dev.lock requirements-dev.txt .venv/run .venv/extras
 	$(PIP) --require-hashes --no-deps -r requirements-dev.lock
 	$(PIP) -r requirements-dev.txt
 	@touch $@
@@ -80,6 +86,7 @@ clean:  ## remove .venv and all caches
 lock: .venv/lock/bin/uv  ## resolve requirements*.txt into the lock files
 	$(LOCK) requirements.txt -o requirements.lock
 	grep ^torch== requirements.txt | $(filter-out --no-emit-package torch,$(LOCK)) --no-deps - -o requirements-torch.lock
+	$(LOCK) --no-deps requirements-extras.txt -c requirements.lock -o requirements-extras.lock
 	$(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 
 .venv/audit/bin/pip-audit: | .venv/bin/python

@@ -21,6 +21,10 @@ imagesearch itself is under the MIT licence. The packages are installed beside i
 brings NVIDIA's libraries, under licences of their own. `make sbom` writes the same as a CycloneDX file for machines.
 The one file of others that is kept here is Alpine.js 3.17.4 (MIT), in `static/unfold/`.
 
+`make extras` installs what `requirements-extras.txt` names beside them, which no site needs:
+
+* pi-heif 1.4.0 reads HEIC. BSD-3-Clause; its wheel holds libheif and libde265 (LGPL-3.0), no encoder.
+
 Known flaws: `make audit-dependencies` asks for them, pin by pin, and fails when it knows one or cannot ask. It needs
 the internet, and makes an environment of its own for the tool.
 

@@ -24,7 +24,9 @@ RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 THUMBNAIL_TYPE = "image/jpeg"
-EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
+EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "HEIF": "heic"}
+# Where the name of a format is not that of its type.
+TYPES = {"JPEG2000": "image/jp2", "HEIF": "image/heic", "RAW": "application/octet-stream"}
 
 
 class RangeNotSatisfiable(RetrievalError):
@@ -100,6 +102,11 @@ def send(stored: Stored, *, wanted: str = "", if_range: str = "") -> HttpRespons
     if stored.filename:
         response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=stored.filename)
     return response
+
+
+def content_type(image: Image) -> str:
+    """The type of an original."""
+    return TYPES.get(image.format, f"image/{image.format.lower()}")
 
 
 def file_name(image: Image) -> str:

@@ -163,7 +163,9 @@ SENTENCES = {
     "file_too_large": gettext_noop("The file is larger than the limit."),
     "forbidden": gettext_noop("You may look, but not change this."),
     "format_not_allowed": gettext_noop("This kind of file is not read here."),
-    "heic_not_read": gettext_noop("HEIC pictures, as iPhones take them, are not read here. Send it as JPEG."),
+    "heic_not_read": gettext_noop(
+        "HEIC pictures, as iPhones take them, are not read here. Send it as JPEG; or the operator runs `make extras`."
+    ),
     "idempotency_key_reused": gettext_noop("This key was used for another request already."),
     "image_changed": gettext_noop("The picture was changed since."),
     "image_failed": gettext_noop("This picture could not be read."),
@@ -175,7 +177,6 @@ SENTENCES = {
     "invalid_credentials": gettext_noop("Name and password do not fit together."),
     "invalid_input": gettext_noop("Something in this request is out of bounds."),
     "invalid_token": gettext_noop("This token opens nothing."),
-    "jpeg_2000_not_read": gettext_noop("JPEG 2000 pictures are not read here. Send it as JPEG or PNG."),
     "jpeg_xl_not_read": gettext_noop("JPEG XL pictures are not read here. Send it as JPEG or PNG."),
     "length_required": gettext_noop("The request does not say how long it is."),
     "link_used": gettext_noop("This link was used already, or it is too old."),
@@ -206,7 +207,7 @@ SENTENCES = {
     "quota_exceeded": gettext_noop("Your space here is used up."),
     "range_not_satisfiable": gettext_noop("The file has no such part."),
     "rate_limited": gettext_noop("That was a lot in a short time. Please wait a moment."),
-    "raw_not_read": gettext_noop("A camera's raw files are not read here. Send it as JPEG."),
+    "raw_not_read": gettext_noop("This raw file of a camera holds no picture that is read here. Send it as JPEG."),
     "receipt_altered": gettext_noop("This receipt was altered."),
     "run_named_so": gettext_noop("A run of this name is in line or going on already."),
     "same_picture": gettext_noop("The collection has this very picture already."),

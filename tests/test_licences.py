@@ -38,6 +38,14 @@ def test_the_bill_of_materials_names_every_package_with_its_licence(tmp_path):
     assert "pkg:pypi/sympy@" in next(wanted for ref, wanted in needs.items() if "/torch@" in ref)
 
 
+def test_every_optional_package_is_told_of_with_its_version_and_licence():
+    told = licences.PAGE.read_text()
+    lines = [line for line in (licences.ROOT / "requirements-extras.txt").read_text().splitlines() if line[0] != "#"]
+    for name, _, version in (line.partition("==") for line in lines):
+        assert f"* {name} {version} " in told
+        assert licences.licence(name)
+
+
 def test_nothing_stands_there_that_is_not_required():
     lines = [line for line in licences.PAGE.read_text().splitlines() if line.startswith("| ")]
     rows = [line for line in lines if not line.startswith("| package")]

@@ -5,6 +5,6 @@ from retrieval.ingest.picture import Decoded, Region
 from retrieval.ingest.turns import Asker
 
 __all__ = [
-    "Asker", "Decoded", "Region", "archive", "fetch", "files", "fingerprint", "folder_mark", "is_clutter", "process",
-    "protection", "sandbox", "store",
+    "Asker", "Decoded", "Region", "archive", "extras", "fetch", "files", "fingerprint", "folder_mark", "is_clutter",
+    "process", "protection", "sandbox", "store",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator, Mapping
 
 from retrieval.ingest import wire
-from retrieval.ingest.picture import FORMATS, Decoded, DecodeRequest
+from retrieval.ingest.picture import DIVISIBLE, FORMATS, Decoded, DecodeRequest
 from retrieval.ingest.sniff import SENTENCES
 
 # A decoder may refuse a picture for these reasons; all others are the site's own to give.
@@ -58,7 +58,7 @@ def check(decoded: Decoded, request: DecodeRequest) -> None:
     _require(decoded.format in FORMATS, "unknown format")
     width, height, limits = decoded.width, decoded.height, request.limits
     _require(0 < width <= limits.side and 0 < height <= limits.side, "size out of bounds")
-    most = max(limits.pixels, limits.jpeg_pixels) if decoded.format == "JPEG" else limits.pixels
+    most = max(limits.pixels, limits.jpeg_pixels) if decoded.format in DIVISIBLE else limits.pixels
     _require(width * height <= most, "more pixels than allowed")
     _check_pixels(decoded, request)
     if not request.thumbnail_sizes:

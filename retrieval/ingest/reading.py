@@ -7,17 +7,18 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageFile, ImagePalette, TiffImagePlugin, UnidentifiedImageError
 
 from retrieval.errors import UnsupportedPicture
-from retrieval.ingest import jpeg, png, samples, tiff
+from retrieval.ingest import heif, jpeg, png, raw, samples, tiff
 from retrieval.ingest.colour import Raster
-from retrieval.ingest.picture import FORMATS
 from retrieval.ingest.sniff import refusal
 
+# What Pillow may parse; all else is refused or read by another reader.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
 # What Pillow raises on damaged files. Anything else ends the child, which the parent reports as a crash.
 DAMAGE = (
     ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
@@ -48,14 +49,30 @@ def opened(data: bytes) -> Opened:
     """Read the header. Raises UnsupportedPicture for what is no picture that is read here, and what Pillow raises."""
     if data.startswith(png.SIGNATURE):
         return _png(data)
+    if raw.is_raw(data):
+        return _raw(data)
     if tiff.is_tiff(data):
         return _tiff(data)
+    if heif.pi_heif and heif.is_heif(data):
+        picture = heif.Picture(data)
+        return Opened("HEIF", picture.size, UPRIGHT, lambda _: picture.raster())
     image = _pillow(data)
-    orientation = _orientation(image.info.get("exif"))
     if image.format in {"JPEG", "MPO"}:
-        load, held = jpeg.loader(data, image), jpeg.held_bytes(image)
-        return Opened("JPEG", image.size, orientation, load, divisible=True, held=held)
-    return Opened(str(image.format), image.size, orientation, lambda _: _raster(image))
+        return _jpeg("JPEG", data, image)
+    return Opened(str(image.format), image.size, _orientation(image), lambda _: _raster(image))
+
+
+def _jpeg(kind: str, data: bytes, image: Image.Image) -> Opened:
+    load, held = jpeg.loader(data, image), jpeg.held_bytes(image)
+    return Opened(kind, image.size, _orientation(image), load, divisible=True, held=held)
+
+
+def _raw(data: bytes) -> Opened:
+    found = raw.preview(data)
+    if not found:
+        raise refusal(data, code="raw_not_read")
+    opened = _jpeg("RAW", found, raw.opened(found))
+    return opened if opened.orientation != UPRIGHT else replace(opened, orientation=raw.orientation(data))
 
 
 def _pillow(data: bytes) -> ImageFile.ImageFile:
@@ -74,7 +91,11 @@ def _raster(image: ImageFile.ImageFile) -> Raster:
     return Raster(image, image.info.get("icc_profile") or b"")
 
 
-def _orientation(exif: bytes | None) -> int:
+def _orientation(image: Image.Image) -> int:
+    return _turned(image.info.get("exif"))
+
+
+def _turned(exif: bytes | None) -> int:
     """The EXIF orientation; a picture with damaged EXIF is taken as stored. XMP does not count: no browser asks it."""
     if not exif:
         return UPRIGHT
@@ -104,7 +125,7 @@ def _png(data: bytes) -> Opened:
         image.load()
         return Raster(_with_deep_transparency(image, read.data), read.profile, read.depth)
 
-    return Opened("PNG", image.size, _orientation(read.exif), load)
+    return Opened("PNG", image.size, _turned(read.exif), load)
 
 
 def _with_deep_transparency(image: ImageFile.ImageFile, data: bytes) -> Image.Image:

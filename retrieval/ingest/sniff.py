@@ -7,15 +7,15 @@ from collections.abc import Mapping
 
 from retrieval.errors import UnsupportedPicture
 
-READ = "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF"
+READ = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000 and cameras' raw files"
+OPERATOR = "whoever runs the site can have it read (make extras)"
 LOOKED_AT = 4096
 # Code -> sentence. Every edge may say its own words for a code.
 SENTENCES: Mapping[str, str] = {
     "file_empty": "The file is empty.",
-    "heic_not_read": "This is a HEIC picture, as iPhones take them; it is not read here. Send it as JPEG.",
+    "heic_not_read": f"This is a HEIC picture, as iPhones take them. Send it as JPEG; {OPERATOR}.",
     "jpeg_xl_not_read": "This is a JPEG XL picture; it is not read here. Send it as JPEG or PNG.",
-    "jpeg_2000_not_read": "This is a JPEG 2000 picture; it is not read here. Send it as JPEG or PNG.",
-    "raw_not_read": "This is a camera's raw file; it is not read here. Send it as JPEG.",
+    "raw_not_read": "This is a camera's raw file without a picture in it that is read here. Send it as JPEG.",
     "drawing_not_read": "This is a drawing (SVG, EPS or the like), not pixels; it is not read here. Send it as PNG.",
     "pdf_not_read": "This is a PDF document; it is not read here. Send its pages as pictures.",
     "dicom_not_read": "This is a medical picture (DICOM); it is not read here. Send it as PNG or TIFF.",
@@ -30,8 +30,6 @@ BEGINNINGS: Mapping[bytes, str] = {
     b"%PDF-": "pdf_not_read",
     b"\xff\x0a": "jpeg_xl_not_read",
     b"\0\0\0\x0cJXL \r\n": "jpeg_xl_not_read",
-    b"\0\0\0\x0cjP  \r\n": "jpeg_2000_not_read",
-    b"\xff\x4f\xff\x51": "jpeg_2000_not_read",
     b"FUJIFILMCCD-RAW": "raw_not_read",
     b"IIRO": "raw_not_read",
     b"IIRS": "raw_not_read",
@@ -68,9 +66,9 @@ CONTAINERS: Mapping[bytes, str] = {b"AVI ": "video_not_read", b"WAVE": "sound_no
 MARKUP = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<(?:\w+:)?svg[\s>]", re.DOTALL)
 
 
-def refusal(data: bytes) -> UnsupportedPicture:
-    """Build the refusal of a file that no decoder takes."""
-    code = _code(data)
+def refusal(data: bytes, *, code: str = "") -> UnsupportedPicture:
+    """Build the refusal of a file that no decoder takes, for this reason if it is known."""
+    code = code or _code(data)
     return UnsupportedPicture(SENTENCES[code], code=code)
 
 

@@ -60,12 +60,12 @@ def _jpeg(data: bytes) -> None:
         raise _slow(f"The JPEG file builds up its picture in too many scans; at its size {most} are read.")
 
 
-def segments(data: bytes) -> Iterator[tuple[int, int]]:
+def segments(data: bytes, *, start: int = 0) -> Iterator[tuple[int, int]]:
     """Yield place and marker of what stands before the packed picture, the first scan last, as Pillow finds them.
 
-    Pillow passes over whatever is between them, byte by byte.
+    ``start``: where the JPEG begins. Pillow passes over whatever is between them, byte by byte.
     """
-    at, between = 2, 0
+    at, between = start + 2, 0
     while match := HEAD_MARKER.search(data, at):
         between += match.start() - at
         if between > MOST_BETWEEN:

@@ -15,6 +15,7 @@ STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES = 273, 274, 277, 278, 279
 MIN_VALUE, MAX_VALUE, PLANAR, PREDICTOR, COLOUR_MAP = 280, 281, 284, 317, 320
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, EXTRA, SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
 SIGNED_MIN, SIGNED_MAX, PROFILE, GDAL_NODATA = 340, 341, 34675, 42113
+SUB_DIRECTORIES, DNG_VERSION = 330, 50706
 
 # The letter of each type (TIFF 6.0, section 2; BigTIFF), by its number; two letters make a fraction.
 TYPES = {
@@ -26,7 +27,7 @@ SHORTER = {16: 4, 17: 9, 18: 13}
 # What says how the picture lies in the file and what its numbers mean; all else is passed over.
 NEEDED = {
     *range(256, 260), 262, 266, *range(273, 282), 284, 292, 293, 317, 320, *range(322, 326), 332, *range(338, 342), 347,
-    *range(529, 533), PROFILE, GDAL_NODATA,
+    *range(529, 533), SUB_DIRECTORIES, PROFILE, GDAL_NODATA, DNG_VERSION,
 }  # fmt: skip
 MOST_VALUES = 4 * 1024 * 1024
 CLASSIC, BIG = 42, 43
@@ -89,13 +90,13 @@ class _File:
         return self.numbers(f"{many * len(letters)}{letters[0]}", at)
 
 
-def directory(data: bytes) -> Directory:
-    """Read the needed tags of the first directory. Raises struct.error when it is cut off."""
+def directory(data: bytes, *, at: int | None = None) -> Directory:
+    """Read the needed tags of the first directory, or of the one there. Raises struct.error when it is cut off."""
     order = "<" if data[:2] == b"II" else ">"
     file = _File(data, order, big=struct.unpack_from(order + "H", data, 2)[0] == BIG)
     # Beside two bytes of tag and two of type: how many there are, how long that number is, and a whole entry.
     letter, width, size = ("Q", 8, 20) if file.big else ("I", 4, 12)
-    (at,) = file.numbers(letter, 8 if file.big else 4)
+    at = at if at is not None else int(file.numbers(letter, 8 if file.big else 4)[0])
     (count,) = file.numbers("Q" if file.big else "H", at)
     first, entries = at + (8 if file.big else 2), dict[int, Entry]()
     for start in range(first, first + count * size, size):

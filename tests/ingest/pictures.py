@@ -9,7 +9,9 @@ import zlib
 import numpy as np
 from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+from tests.ingest import heic
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "HEIF", "RAW")
 
 
 def scene(width=64, height=48, seed=0):
@@ -24,13 +26,24 @@ def scene(width=64, height=48, seed=0):
 
 
 def encoded(image, kind="PNG", **options):
+    if kind == "RAW":
+        return raw(encoded(image, "JPEG", **options))
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
 
 
 def sample(kind="JPEG", *, seed=0, size=(64, 48)):
+    if kind == "HEIF":
+        return {(0, (64, 48)): heic.SMALL, (1, (160, 120)): heic.LARGER}[seed, size]
     return encoded(scene(*size, seed=seed), kind)
+
+
+def raw(*jpegs, orientation=1, numbers=b"\x11\x22" * 500):
+    """A DNG: what a sensor measured, and JPEGs beside it."""
+    rows = [(254, 4, 1, 1), (274, 3, 1, orientation), (50706, 1, 4, 0x00000401)]
+    table = b"".join(struct.pack("<HHII", *row) for row in rows)
+    return b"II*\0" + struct.pack("<IH", 8, len(rows)) + table + bytes(4) + numbers + b"".join(jpegs) + numbers
 
 
 def png_header(width, height):

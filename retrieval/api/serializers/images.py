@@ -53,7 +53,9 @@ class ImageAddress(ImageTexts):
 class ImageUpload(ImageAddress):
     """A picture to be added: a ``file``, or a ``url`` to fetch it from."""
 
-    file = serializers.FileField(required=False, help_text="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.")
+    file = serializers.FileField(
+        required=False, help_text="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000, raw; HEIC with an extra."
+    )
     url = serializers.URLField(
         max_length=URL_LENGTH, required=False, help_text="Instead of a file: the picture's address."
     )

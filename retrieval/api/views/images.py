@@ -195,7 +195,7 @@ class FileView(ApiView):
     def get(self, request: Request, image_id: UUID) -> File:
         """Send the original as an attachment, whole or one part of it."""
         image = images.get(image_id, user=self.person)
-        kind = f"image/{image.format.lower()}"
+        kind = downloads.content_type(image)
         stored = downloads.Stored(images.file_path(image), kind, downloads.file_name(image), version=image.sha256)
         headers = request.headers
         return downloads.send(stored, wanted=headers.get("Range", ""), if_range=headers.get("If-Range", ""))

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from retrieval import conf, tasks
 from retrieval.errors import Forbidden, InvalidInput, NotFound, RetrievalError, Unavailable
+from retrieval.ingest import extras
 from retrieval.models import Collection, LongJobState
 from retrieval.services.images import addresses, archives, collections, images
 from retrieval.services.images.images import ImageFilters, Upload
@@ -133,7 +134,8 @@ def _home(request: HttpRequest) -> Collection:
 def _choices(request: HttpRequest) -> dict[str, Any]:
     homes = [row for row in collections.listing(request.user) if may_add(row)]
     chosen = _uuid(request.GET.get("collection", "") or str(request.POST.get("collection", "")))
-    return {"homes": homes, "chosen": chosen, "limits": conf.get().limits, "fetches": conf.get().fetch}
+    found = {"homes": homes, "chosen": chosen, "limits": conf.get().limits, "fetches": conf.get().fetch}
+    return {**found, "more": "".join(f", {name}" for name in extras.readable())}
 
 
 def _uuid(text: str) -> UUID | None:
