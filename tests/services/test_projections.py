@@ -19,12 +19,13 @@ from retrieval import tasks
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound, WeightsError
 from retrieval.ingest import sandbox, store
-from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState
+from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState, Judgement
 from retrieval.models import Encoder as Row
 from retrieval.search import vectors
 from retrieval.services.encoders import encoders, projections, weights
 from retrieval.services.encoders.projections import ProjectionRequest
 from retrieval.services.evaluation import evaluation
+from retrieval.services.evaluation.judged import alike
 from retrieval.services.evaluation.labelled import CollectionLabels
 from retrieval.services.images import images
 from retrieval.services.images.image_fields import ImageChanges
@@ -334,6 +335,36 @@ def test_too_few_vectors_or_labels_are_refused(source, admin, collection):
     Image.objects.update(tags=[])
     with pytest.raises(InvalidInput, match="0 such pictures"):
         projections.learn(source, ProjectionRequest("better", 4, "supervised"), user=admin)
+
+
+def test_what_people_judged_alike_is_a_label(source, admin, collection):
+    reds, greens, blues = (list(Image.objects.filter(tags=[tag]).order_by("pk")) for tag in ("red", "green", "blue"))
+    other = UserFactory()
+    for one, two, grade, by in [
+        (reds[0], reds[1], 2, admin), (reds[2], reds[1], 1, admin), (greens[1], greens[0], 2, admin),
+        (blues[0], reds[0], 0, admin),  # judged, and not alike
+        (blues[1], greens[0], 1, admin), (blues[1], greens[0], 0, other),  # on the whole not alike
+    ]:  # fmt: skip
+        Judgement.objects.create(query=one, answer=two, user=by, collection=collection, grade=grade)
+    assert alike(Image.objects.all()) == {
+        **{image.pk: str(reds[0].pk) for image in reds[:3]}, **{image.pk: str(greens[0].pk) for image in greens[:2]}
+    }  # fmt: skip
+    row = projections.learn(source, ProjectionRequest("judged", 2, "supervised", collection, "judgements"), user=admin)
+    assert (row.origin["labels"], row.origin["vectors"]) == ("judgements", 5)
+
+
+def test_judgements_of_pictures_that_one_does_not_see_count_for_nothing(source, admin, collection):
+    hidden = add(CollectionFactory(owner=UserFactory()), 1)
+    shown = Image.objects.filter(collection=collection).first()
+    Judgement.objects.create(query=shown, answer=hidden, user=admin, collection=collection, grade=2)
+    assert alike(Image.objects.filter(collection=collection)) == {}
+
+
+def test_chains_of_judged_pairs_are_one_label_in_any_order(source, admin, collection):
+    images = list(Image.objects.order_by("pk")[:6])
+    for one, two in [(5, 4), (1, 0), (3, 2), (2, 4), (0, 3)]:
+        Judgement.objects.create(query=images[one], answer=images[two], user=admin, collection=collection, grade=2)
+    assert alike(Image.objects.all()) == dict.fromkeys((image.pk for image in images), str(images[0].pk))
 
 
 def test_an_untrained_encoder_is_refused(source, admin):

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from uuid import UUID
 
 import numpy as np
 from django.db import transaction
@@ -19,6 +20,7 @@ from retrieval.evaluation import Entry, sets
 from retrieval.models import Collection, Encoder, Image
 from retrieval.search import stored
 from retrieval.services.encoders import weights
+from retrieval.services.evaluation.judged import alike
 from retrieval.services.images import collections
 from retrieval.services.people import accounts, rights
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 Method = Literal["pca", "supervised"]
-Labels = Literal["tags", "group_key"]
+Labels = Literal["tags", "group_key", "judgements"]
 METHODS: tuple[Method, ...] = get_args(Method)
 LABELS: tuple[Labels, ...] = get_args(Labels)
 
@@ -38,7 +40,7 @@ class ProjectionRequest:
     """What to learn: the draft's name, how, how long its vectors are, and on which pictures.
 
     Without a collection, on all pictures that the person sees. ``by`` says what the labels of ``supervised`` are: the
-    first tag, or the group key.
+    first tag, the group key, or what people judged: pictures that suit one another, also by way of a third, have one.
     """
 
     name: str
@@ -100,20 +102,34 @@ def _images(request: ProjectionRequest, *, user: User | None) -> QuerySet[Image]
 
 
 def _sample(source: Encoder, request: ProjectionRequest, *, images: QuerySet[Image]) -> _Sample:
-    if request.method == "supervised":
-        images = images.exclude(tags=[]) if request.by == "tags" else images.exclude(group_key="")
-    found = list(stored.sample(source, images=images, most=MOST_VECTORS, whole_groups=request.by == "group_key"))
+    by = request.by if request.method == "supervised" else None
+    judged = alike(images) if by == "judgements" else {}
+    images = _labelled(images, by, judged=judged)
+    found = list(stored.sample(source, images=images, most=MOST_VECTORS, whole_groups=by == "group_key"))
     if len(found) <= request.dimension:
         text = f"{len(found)} such pictures have a vector by {source.name}; {request.dimension} dimensions need more."
         raise InvalidInput.of("dimension", text)
-    entries = [Entry(str(one.image_id), _label(one, request)) for one in found]
+    entries = [Entry(str(one.image_id), _label(one, by, judged=judged)) for one in found]
     return _Sample(np.stack([one.raw for one in found]), entries, [one.sha256 for one in found])
 
 
-def _label(one: stored.Sampled, request: ProjectionRequest) -> str:
-    if request.method == "pca":
+def _labelled(images: QuerySet[Image], by: Labels | None, *, judged: dict[UUID, str]) -> QuerySet[Image]:
+    match by:
+        case "tags":
+            return images.exclude(tags=[])
+        case "group_key":
+            return images.exclude(group_key="")
+        case "judgements":
+            return images.filter(pk__in=judged)
+    return images
+
+
+def _label(one: stored.Sampled, by: Labels | None, *, judged: dict[UUID, str]) -> str:
+    if by is None:
         return ""
-    return one.tags[0] if request.by == "tags" else one.group_key
+    if by == "judgements":
+        return judged[one.image_id]
+    return one.tags[0] if by == "tags" else one.group_key
 
 
 def _fitted(sample: _Sample, request: ProjectionRequest) -> Whitening:

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import numpy as np
-from django.db.models import Avg
+from django.db.models import Avg, QuerySet
 
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import RELEVANT, Grades, LabelledSet
@@ -68,6 +69,23 @@ class CollectionJudgements:
     def _pairs(self) -> Pairs:
         rows = Judgement.objects.filter(collection=self.collection).values_list("query_id", "answer_id")
         return {(str(query), str(answer)): float(grade) for query, answer, grade in rows.annotate(Avg("grade"))}
+
+
+def alike(images: QuerySet[Image]) -> dict[UUID, str]:
+    """A label for each of these pictures that people judged to suit another of them, or another to suit it.
+
+    By the mean of everybody's grades. Pictures joined by a chain of such pairs have one label: the smallest id.
+    """
+    among = Judgement.objects.filter(query__in=images, answer__in=images)
+    means = among.values_list("query_id", "answer_id").annotate(mean=Avg("grade"))
+    label: dict[UUID, UUID] = {}
+    members: dict[UUID, list[UUID]] = {}
+    for query, answer, _ in means.filter(mean__gte=RELEVANT):
+        low, high = sorted(label.get(one, one) for one in (query, answer))
+        joined = members.pop(low, [low]) + (members.pop(high, [high]) if low != high else [])
+        label |= dict.fromkeys(joined, low)
+        members[low] = joined
+    return {one: str(lowest) for one, lowest in label.items()}
 
 
 def _grades(items: Sequence[str], pairs: Pairs) -> Grades:

@@ -22,7 +22,11 @@ class ProjectionForm(forms.Form):
     )
     dimension = forms.IntegerField(min_value=1, max_value=4000)
     collection = forms.ModelChoiceField(Collection.objects.none(), required=False)
-    by = forms.ChoiceField(choices=[("tags", _("first tag")), ("group_key", _("belongs to"))])
+    by = forms.ChoiceField(
+        choices=[
+            ("tags", _("first tag")), ("group_key", _("belongs to")), ("judgements", _("what people judged"))
+        ]
+    )  # fmt: skip
 
     def __init__(
         self, *args: Any, encoders: QuerySet[Encoder], collections: QuerySet[Collection], **options: Any
