@@ -14,6 +14,7 @@ from django.utils.http import content_disposition_header
 
 from retrieval import conf
 from retrieval.errors import NotFound, RetrievalError
+from retrieval.zip_stream import ZipStream
 
 if TYPE_CHECKING:
     from retrieval.models import Image
@@ -107,6 +108,16 @@ def send(stored: Stored, *, wanted: str = "", if_range: str = "") -> HttpRespons
 def content_type(image: Image) -> str:
     """The type of an original."""
     return TYPES.get(image.format, f"image/{image.format.lower()}")
+
+
+def zipped(archive: ZipStream, *, filename: str) -> StreamingHttpResponse:
+    """Answer with an archive that is made while it is sent; nobody knows its length before."""
+    response = StreamingHttpResponse(archive, content_type="application/zip")
+    response.file_to_stream, response.block_size = archive, BLOCK  # type: ignore[attr-defined]
+    response["Content-Security-Policy"] = SANDBOX
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=filename)
+    return response
 
 
 def file_name(image: Image) -> str:

@@ -19,7 +19,10 @@ PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 @dataclass
 class Answer:
-    """What is to be sent: bytes, or ``length`` bytes of an open file from ``offset`` on (-1: to its end)."""
+    """What is to be sent: bytes, or ``length`` bytes of an open file from ``offset`` on (-1: to its end).
+
+    Or what a ``reader`` makes while it is sent, which needs nothing of the thread that answered.
+    """
 
     status: int = 500
     headers: Headers = field(default_factory=list)
@@ -27,6 +30,7 @@ class Answer:
     file: int | None = None
     offset: int = 0
     length: int = -1
+    reader: Any = None
 
     def start(self, status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], object]:
         """WSGI's ``start_response``."""
@@ -35,7 +39,10 @@ class Answer:
         return _no_writing
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, or the reader."""
+        if self.reader is not None:
+            self.reader.close()
+            self.reader = None
         if self.file is not None:
             os.close(self.file)
             self.file = None
@@ -113,7 +120,10 @@ def _put(found: Environment, name: str, value: str) -> None:
 
 
 def _take(answer: Answer, file: Any) -> bool:
-    """Take a file over by a descriptor of our own; False where it has none."""
+    """Take a file over by a descriptor of our own, or what can be detached; False where it is neither."""
+    if hasattr(file, "detach"):
+        answer.reader = file.detach()
+        return True
     try:
         number, offset = file.fileno(), file.tell()
     except (AttributeError, OSError):

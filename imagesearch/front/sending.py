@@ -33,6 +33,10 @@ async def send_answer(answer: Answer, send: Send, *, bounds: Bounds, disk: Execu
 
 
 async def _pieces(answer: Answer, *, size: int, disk: Executor) -> AsyncIterator[bytes]:
+    if answer.reader is not None:
+        while piece := await asyncio.get_running_loop().run_in_executor(disk, answer.reader.read, size):
+            yield piece
+        return
     if answer.file is None:
         for start in range(0, len(answer.body), size):
             yield answer.body[start : start + size]
@@ -49,7 +53,7 @@ async def _pieces(answer: Answer, *, size: int, disk: Executor) -> AsyncIterator
 def _with_length(answer: Answer) -> Headers:
     """Say how long the body is where the application did not: so nothing has to be sent in chunks."""
     known = any(name == b"content-length" for name, _ in answer.headers)
-    length = len(answer.body) if answer.file is None else answer.length
+    length = len(answer.body) if answer.file is None and answer.reader is None else answer.length
     if known or length < 0 or answer.status in {204, 304}:
         return answer.headers
     return [*answer.headers, (b"content-length", str(length).encode())]

@@ -70,6 +70,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/", images.ImagesView.as_view(), name="images"),
     path("images/bulk/", bulk.BulkView.as_view(), name="bulk"),
     path("images/bulk/undo/", bulk.BulkUndoView.as_view(), name="bulk-undo"),
+    path("images/download/", bulk.DownloadView.as_view(), name="download"),
     path("images/<uuid:image_id>/", images.ImageView.as_view(), name="image"),
     path("images/<uuid:image_id>/thumbnail/", images.ThumbnailView.as_view(), name="thumbnail"),
     path("images/<uuid:image_id>/file/", images.FileView.as_view(), name="file"),

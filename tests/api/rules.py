@@ -102,6 +102,7 @@ API: dict[str, list[Rule]] = {
     # Checked picture by picture: the answer tells what was refused.
     "api/v1/images/bulk/": [Rule("post", signed_in(200), {"filter": {"tag": "any"}, "delete": True})],
     "api/v1/images/bulk/undo/": [Rule("post", signed_in(404), {"undo": NOBODYS})],
+    "api/v1/images/download/": [Rule("post", signed_in(404), {"ids": [NOBODYS]})],
     "api/v1/images/<image_id>/": [
         Rule("get", from_role("viewer", 200)),
         Rule("patch", from_role("contributor", 200), {"title": "Changed"}),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from dataclasses import replace
+
 import pytest
 
-from tests.factories import ImageFactory
+from retrieval import conf
+from tests.factories import ImageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 BULK, UNDO = "/api/v1/images/bulk/", "/api/v1/images/bulk/undo/"
@@ -45,3 +50,15 @@ def test_what_is_not_known_or_too_much_is_named(calls, owner, body, field):
     answer = calls(owner).post(BULK, body, format="json")
     assert answer.status_code == 400
     assert field in answer.json()["error"]["fields"]
+
+
+def test_originals_come_as_one_archive(calls, collection, picture, settings, tmp_path):
+    settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path)
+    client, data = calls(collection.owner), picture().read()
+    client.post("/api/v1/images/", {"file": picture(), "collection": str(collection.pk)}, format="multipart")
+    body = {"filter": {"collection": str(collection.pk)}}
+    answer = calls(collection.owner, scope="read").post("/api/v1/images/download/", body, format="json")
+    assert (answer["Content-Type"], answer["X-Content-Type-Options"]) == ("application/zip", "nosniff")
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    assert archive.read("red.png") == data
+    assert calls(UserFactory()).post("/api/v1/images/download/", body, format="json").status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import subprocess
 import sys
@@ -30,6 +31,35 @@ def echo(environ, start):
     body = environ["wsgi.input"].read()
     start("200 OK", [("Content-Type", "text/plain"), ("X-Unread", str(bool(environ.get(UNREAD))))])
     return [body]
+
+
+def test_what_is_made_while_it_is_sent_holds_no_thread_and_is_closed():
+    sizes, threads, closed = [], set(), []
+
+    class Made:
+        def read(self, size):
+            threads.add(threading.current_thread().name.partition("_")[0])
+            sizes.append(size if len(sizes) < 3 else 0)
+            return b"x" * sizes[-1]
+
+        def detach(self):
+            return self
+
+        def close(self):
+            closed.append(len(sizes))
+
+    def application(environ, start):
+        start("200 OK", [])
+        return Handed(Made())
+
+    with running(FEW, application=application) as (_, port):
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        client.request("GET", "/")
+        answer = client.getresponse()
+        assert len(answer.read()) == sum(sizes) > 0
+    assert closed[-1] == 4
+    assert "content-length" not in answer.headers
+    assert "request" not in threads
 
 
 # --- Requests and answers ---------------------------------------------------------------------------------------------

@@ -19,6 +19,10 @@ WRONG = {
     f"file_name,group_key\na.jpg,{'g' * 201}": "row 2: group_key",
     "file_name,source_url\na.jpg,here": "row 2: source_url",
     'file_name,title\na.jpg,"b': "line",
+    "file_name,tags\na.jpg,[1]": "row 2: tags",
+    "file_name,metadata\na.jpg,[]": "row 2: metadata",
+    'file_name,metadata\na.jpg,"{""x"": 1e999}"': "row 2: metadata",
+    'file_name,metadata\na.jpg,"{""x"": ""\\ud800""}"': "row 2: metadata",
     "file_name,title\na.jpg," + "b" * 200_000: "line",
 }
 

@@ -1,18 +1,20 @@
-"""Many pictures at once: changed, moved, deleted, embedded again; and that taken back."""
+"""Many pictures at once: changed, moved, deleted, embedded again, and that taken back; their originals as a ZIP."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from retrieval import tasks
+from retrieval import downloads, tasks
 from retrieval.api.base import ApiView, checked
-from retrieval.api.serializers.bulk import BulkInput, OutcomeSerializer, UndoInput
-from retrieval.services.images import bulk, bulk_undo
+from retrieval.api.serializers.bulk import BulkInput, ChoiceInput, OutcomeSerializer, UndoInput
+from retrieval.services.images import bulk, bulk_undo, originals
 from retrieval.services.images.bulk import Acts, Outcome
 from retrieval.services.images.choice import Choice, ImageFilters
 from retrieval.services.images.image_fields import ImageChanges
@@ -47,6 +49,21 @@ class BulkUndoView(ApiView):
         found = bulk_undo.undo(checked(UndoInput, request.data)["undo"], user=self.person)
         tasks.wake_for("images")
         return Response(self.shown(OutcomeSerializer, _told(found)))
+
+
+class DownloadView(ApiView):
+    """The originals of a choice of pictures."""
+
+    reads_by_post = True
+
+    @extend_schema(request=ChoiceInput, responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    def post(self, request: Request) -> StreamingHttpResponse:
+        """Send the originals as one ZIP, 5,000 at most, with a ``metadata.csv`` that an upload of it reads again.
+
+        What could not be put in is named in ``left_out.csv``.
+        """
+        found = originals.bundle(choice_of(checked(ChoiceInput, request.data)), user=self.person)
+        return downloads.zipped(found.stream(), filename=f"pictures-{found.made_at:%Y-%m-%d-%H%M}.zip")
 
 
 def choice_of(said: dict[str, Any]) -> Choice:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from retrieval.errors import InvalidInput
+from retrieval.models import Image
 from retrieval.services.images.image_fields import ImageChanges, checked
 
-__all__ = ["Texts", "path_of", "read", "require_files"]
+__all__ = ["Texts", "path_of", "read", "require_files", "written"]
 
 FILE = "file_name"
-COLUMNS = ("title", "caption", "tags", "group_key", "source_url")
+COLUMNS = ("title", "caption", "tags", "group_key", "source_url", "metadata")
 DELIMITERS = ",;\t"
 
 Texts = Mapping[str, ImageChanges]
@@ -23,8 +25,9 @@ Texts = Mapping[str, ImageChanges]
 def read(data: bytes, *, folder: str = "") -> Texts:
     """Read a table in UTF-8; its files are named from ``folder`` on, in the manner of paths with ``/``.
 
-    The first row names the columns: ``file_name`` and some of COLUMNS; tags have commas between them, and an empty cell
-    says nothing. Commas, semicolons or tabs divide cells. Raises InvalidInput (table) with the row at fault.
+    The first row names the columns: ``file_name`` and some of COLUMNS; tags have commas between them or are a
+    JSON list, ``metadata`` is a JSON object, and an empty cell says nothing. Commas, semicolons or tabs divide cells.
+    Raises InvalidInput (table) with the row at fault.
     """
     found: dict[str, ImageChanges] = {}
     for number, row in enumerate(_rows(data), 2):
@@ -36,6 +39,23 @@ def read(data: bytes, *, folder: str = "") -> Texts:
         except InvalidInput as error:
             raise _wrong(f"row {number}: {', '.join(error.fields)}: {error.message}") from error
     return found
+
+
+def written(images: Iterable[tuple[Image, str]]) -> bytes:
+    """Write the table that ``read`` reads: a row for each picture and the name of its file."""
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow((FILE, *COLUMNS))
+    for image, name in images:
+        rows.writerow((name, *(_cell(getattr(image, column)) for column in COLUMNS)))
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    words = isinstance(value, list) and not any("," in word or word.startswith("[") for word in value)
+    return ",".join(value) if words else json.dumps(value, ensure_ascii=False) if value else ""
 
 
 def require_files(texts: Texts, names: Iterable[str]) -> None:
@@ -81,10 +101,29 @@ def _said(row: Mapping[str, str]) -> ImageChanges:
     """What a row says, within the bounds of a picture's fields."""
     cells: dict[str, Any] = {name: value.strip() for name, value in row.items() if value.strip()}
     if "tags" in cells:
-        cells["tags"] = tuple(cells["tags"].split(","))
+        listed = cells["tags"].startswith("[")
+        cells["tags"] = _json("tags", cells["tags"]) if listed else tuple(cells["tags"].split(","))
+    if "metadata" in cells:
+        cells["metadata"] = _json("metadata", cells["metadata"])
     changes = ImageChanges(**cells)
     checked(changes)
     return changes
+
+
+def _json(name: str, text: str) -> Any:
+    """Read a list of words, or an object; a cell that holds anything else is refused by its column's name."""
+    try:
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # what the database does not keep
+    except (ValueError, RecursionError):
+        raise InvalidInput.of(name, "This is not valid JSON.") from None
+    if name == "tags":
+        fits = isinstance(value, list) and all(isinstance(word, str) for word in value)
+    else:
+        fits = isinstance(value, dict)
+    if not fits:
+        raise InvalidInput.of(name, "A list of words." if name == "tags" else "A JSON object.")
+    return value
 
 
 def _wrong(what: str) -> InvalidInput:
