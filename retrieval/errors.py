@@ -137,6 +137,7 @@ SENTENCES = {
     "body_too_large": gettext_noop("This is larger than the limit."),
     "busy": gettext_noop("Many requests wait already. Please try again in a moment."),
     "compression_unfinished": gettext_noop("Nothing is measured yet."),
+    "concept_untaught": gettext_noop("Show it a picture that is it, and one that is not."),
     "conflict": gettext_noop("The state of things does not allow this now."),
     "decoder_crashed": gettext_noop("This picture ended the program that reads pictures."),
     "decoder_memory": gettext_noop("Reading this picture takes more memory than the limit."),

@@ -1,12 +1,13 @@
 """What two pictures share, and how sure that is: arrays in, numbers out, no Django. The front door of the room."""
 
-from retrieval.matching import expansion, local_features, open_set
+from retrieval.matching import expansion, local_features, logistic, open_set
 from retrieval.matching.bands import Band, Match, band, match
 from retrieval.matching.calibration import Calibration, Reliability, Sample, fit, reliability
 from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare
 from retrieval.matching.diversity import varied
 from retrieval.matching.exemplar import Exemplar, Moments
 from retrieval.matching.expansion import Further
+from retrieval.matching.logistic import Examples, Grasp
 from retrieval.matching.open_set import NEIGHBOURS, Refusals, closeness
 from retrieval.matching.overlay import Overlay, explain
 from retrieval.matching.parts import likely_parts
@@ -18,8 +19,10 @@ __all__ = [
     "SHORTLIST_OF_A_PART",
     "Band",
     "Calibration",
+    "Examples",
     "Exemplar",
     "Further",
+    "Grasp",
     "Judgement",
     "Match",
     "Moments",
@@ -38,6 +41,7 @@ __all__ = [
     "fit",
     "likely_parts",
     "local_features",
+    "logistic",
     "match",
     "open_set",
     "reliability",

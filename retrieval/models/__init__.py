@@ -5,6 +5,7 @@ from retrieval.models.bulk import BulkAct, BulkImage
 from retrieval.models.calibrations import CalibrationRun
 from retrieval.models.collections import Collection, Membership, Role, Visibility
 from retrieval.models.compressions import Compression
+from retrieval.models.concepts import Concept, ConceptExample
 from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest
 from retrieval.models.encoders import Encoder, EncoderState, IndexKind, Measure
 from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, GroupRule, Labels
@@ -28,6 +29,8 @@ __all__ = [
     "CalibrationRun",
     "Collection",
     "Compression",
+    "Concept",
+    "ConceptExample",
     "Embedding",
     "EmbeddingCount",
     "EmbeddingDigest",

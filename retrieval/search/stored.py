@@ -131,6 +131,13 @@ def sample(encoder: Encoder, *, images: QuerySet[Image], most: int, whole_groups
         yield Sampled(image_id, sha256, tags, group_key, raw([unit], [length])[0])
 
 
+def drawn(encoder: Encoder, *, within: Several[UUID], most: int) -> dict[UUID, Floats]:
+    """Read unit vectors (D,) that a search may find in these collections, at most so many, drawn by pictures' ids."""
+    there = Embedding.objects.filter(encoder=encoder, collection__in=within)
+    rows = there.order_by(MD5(Cast("image_id", TextField()))).values_list("image_id", "vector")[:most]
+    return {image_id: np.array(unit, np.float32) for image_id, unit in rows}
+
+
 def mean(encoder: Encoder) -> list[float] | None:
     """Return the mean of at most 20,000 unit vectors, drawn by their pictures' ids; None when there is none."""
     drawn = Embedding.objects.filter(encoder=encoder).order_by(MD5(Cast("image_id", TextField()))).values("vector")

@@ -128,6 +128,16 @@ API: dict[str, list[Rule]] = {
     "api/v1/receipts/": [Rule("get", signed_in(200)), Rule("post", signed_in(201), {"text": "anything"})],
     "api/v1/receipts/<receipt_id>/": [Rule("get", owners(200)), Rule("delete", owners(204))],
     "api/v1/receipts/<receipt_id>/repeat/": [Rule("post", owners(200), {})],
+    # A concept is its person's alone; the world's is its owner's, taught by nothing.
+    "api/v1/concepts/": [Rule("get", signed_in(200)), Rule("post", signed_in(201), {"name": "Hat"})],
+    "api/v1/concepts/<concept_id>/": [
+        Rule("get", owners(200)),
+        Rule("patch", owners(200), {"name": "Cap"}),
+        Rule("delete", owners(204)),
+    ],
+    "api/v1/concepts/<concept_id>/examples/": [Rule("post", owners(201), {"yes": ["IMAGE"]})],
+    "api/v1/concepts/<concept_id>/next/": [Rule("get", owners(409))],
+    "api/v1/concepts/<concept_id>/suggestions/": [Rule("get", owners(409))],
     "api/v1/encoders/": [Rule("get", signed_in(200))],
     "api/v1/encoders/<encoder_id>/": [Rule("get", signed_in(200)), Rule("delete", admins(409))],
     "api/v1/encoders/<encoder_id>/build/": [Rule("post", admins(409))],

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.http import HttpResponseBase
 from rest_framework.test import APIClient
 
-from retrieval.models import ArchiveImport, Heartbeat, Membership
+from retrieval.models import ArchiveImport, Concept, Heartbeat, Membership
 from retrieval.services.images import images
 from retrieval.services.people import accounts
 from retrieval.services.searching import receipts
@@ -48,6 +48,7 @@ class World:
             path.write_bytes(b"not looked at")
         Heartbeat.objects.create(name="scheduler", kind="scheduler")
         _, self.receipt = receipts.searched(SearchRequest(text="anything"), user=self.people["owner"])
+        self.concept = Concept.objects.create(user=self.people["owner"], name="Hat")
         self.archive = ArchiveImport.objects.create(
             user=self.people["owner"], collection=self.collection, name="birds.zip"
         )
@@ -93,6 +94,7 @@ class World:
             "job_id": self.archive.pk,
             "kind": "imports",
             "receipt_id": self.receipt.pk,
+            "concept_id": self.concept.pk,
             "username": "viewer",
             "size": 320,
         }
@@ -109,4 +111,10 @@ class World:
             "COLLECTION": str(self.collection.pk),
             "NAME": self.collection.name,
         }
-        return {name: things.get(value, value) if isinstance(value, str) else value for name, value in template.items()}
+
+        def filled(value: Any) -> Any:
+            if isinstance(value, list):
+                return [filled(each) for each in value]
+            return things.get(value, value) if isinstance(value, str) else value
+
+        return {name: filled(value) for name, value in template.items()}

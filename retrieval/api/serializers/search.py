@@ -67,6 +67,7 @@ class SearchInput(Input):
     text_weight = serializers.FloatField(
         min_value=0, max_value=1, default=0.5, help_text="The words' part of a query beside pictures."
     )
+    concept = serializers.UUIDField(required=False, allow_null=True, help_text="One of your concepts, by cosine.")
     region = RegionSerializer(required=False, allow_null=True)
     measure = serializers.ChoiceField(Measure.choices, required=False, allow_null=True)
     k = serializers.IntegerField(min_value=1, max_value=MOST_AT_ONCE, default=K)

@@ -19,6 +19,11 @@ from retrieval.services.people import limits
 from retrieval.services.searching import query_pictures, receipts, search
 from retrieval.services.searching.search import Region, SearchRequest
 
+AS_SAID = (
+    "concept", "diversity", "exact", "exclude_group", "expand", "group", "group_key", "k", "measure", "min_band",
+    "min_score", "mode", "offset", "text_weight",
+)  # fmt: skip
+
 
 class SearchView(ApiView):
     """The search."""
@@ -77,6 +82,7 @@ def request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchReques
     image, region = said.get("image"), said.get("region")
     files = (*(query_pictures.sent(file) for file in said.get("file", ())), *fetched)
     avoided = {text: _id_in(text) for text in said["negatives"]}
+    as_said: dict[str, Any] = {name: said.get(name) for name in AS_SAID}
     return SearchRequest(
         file=next(iter(files), None),
         more_files=files[1:],
@@ -85,22 +91,10 @@ def request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchReques
         negatives=tuple(key for key in avoided.values() if key is not None),
         text=said.get("text") or None,
         negative_words=tuple(text for text, key in avoided.items() if key is None),
-        text_weight=said["text_weight"],
         region=Region(**region) if region else None,
-        measure=said.get("measure"),
-        k=said["k"],
-        offset=said["offset"],
         collections=_ids(said.get("collections")),
         tags=tuple(said["tags"]),
-        exclude_group=said["exclude_group"],
-        group=said["group"],
-        group_key=said.get("group_key"),
-        diversity=said["diversity"],
-        exact=said["exact"],
-        min_score=said.get("min_score"),
-        min_band=said.get("min_band"),
-        mode=said["mode"],
-        expand=said["expand"],
+        **as_said,
     )
 
 

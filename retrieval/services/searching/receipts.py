@@ -153,6 +153,7 @@ def _asked(request: SearchRequest) -> dict[str, Any]:
     said = asdict(replace(request, file=None, more_files=()))
     for name in ("file", "more_files"):
         del said[name]
+    said["concept"] = None if request.concept is None else str(request.concept)
     return {**said, **{name: None if said[name] is None else [str(pk) for pk in said[name]] for name in IDS}}
 
 
@@ -162,7 +163,8 @@ def _request(said: Mapping[str, Any]) -> SearchRequest:
     lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
     ids = {name: None if known[name] is None else tuple(UUID(pk) for pk in known[name]) for name in IDS}
     region = Region(**known["region"]) if known["region"] else None
-    return SearchRequest(**{**known, **lists, **ids, "region": region})
+    concept = UUID(known["concept"]) if known.get("concept") else None
+    return SearchRequest(**{**known, **lists, **ids, "region": region, "concept": concept})
 
 
 def _canonical(document: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from retrieval.matching import Band, Judgement, Match, likely_parts
 from retrieval.models import Collection, Encoder, Image, Measure
 from retrieval.search import Filters, IndexUse, QueryVector, Question, Ranked, fusion, group_sizes, nearest, vectors
 from retrieval.services.people import askers
-from retrieval.services.searching import further, meaning, same, variety, verdicts
+from retrieval.services.searching import concepts, further, meaning, same, variety, verdicts
 from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.query_pictures import encoded, original, vectors_of
 from retrieval.services.searching.search_request import SearchRequest
@@ -93,13 +93,13 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     NotFound for a picture or collection that is not there or not visible; Conflict (image_pending, image_failed) for a
     stored picture without a vector; Unavailable without an encoder or in time; what decoding and the encoder raise.
     """
-    request.check()
-    watch, encoder = Stopwatch(), _active_encoder()
+    watch, encoder = Stopwatch(), _encoder_for(request)
     said = meaning.of(request.text or "", request.negative_words, encoder=encoder)
     pictures = _visible_pictures(request, user)
     filters = _filters(request, pictures, user=user, said=said)
     fresh = _decoded(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
-    look = _vector(request, [each.pixels for each in fresh], encoder=encoder, watch=watch)
+    shown = _vector(request, [each.pixels for each in fresh], encoder=encoder, watch=watch)
+    look = concepts.beside(shown, request.concept, user=user, encoder=encoder)
     question = _question(request, encoder, look=look, filters=filters, said=said)
     judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=fresh[0].pixels if fresh else None)
     asked = _in_detail(request, question=question, fresh=fresh, watch=watch)
@@ -143,7 +143,7 @@ def _question(
         raise InvalidInput.of("text", "Write at least one word to look for.")
     if look is not None and said.understood.wanted is not None:
         filters = replace(filters, words=None)
-    by_meaning = look is None and vector is not None
+    by_meaning = (look is None and vector is not None) or request.concept is not None
     return Question(
         encoder, vector, measure=Measure.COSINE if by_meaning else Measure(request.measure or encoder.measure),
         filters=filters, k=max(request.k, verdicts.NEIGHBOURS), offset=request.offset, group=request.group,
@@ -171,8 +171,9 @@ def _ranker(
     return functools.partial(_ranked, look=look, said=said, user=user)
 
 
-def _active_encoder() -> Encoder:
-    """Read once per search, so that an answer never mixes two encoders."""
+def _encoder_for(request: SearchRequest) -> Encoder:
+    """Check the request, and read the encoder once, so that an answer never mixes two."""
+    request.check()
     encoder = Encoder.objects.active()
     if encoder is None:
         raise Unavailable("No encoder is active yet.", code="no_encoder")
@@ -208,7 +209,7 @@ def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewe
 def _vector(
     request: SearchRequest, fresh: Sequence[Pixels], *, encoder: Encoder, watch: Stopwatch
 ) -> QueryVector | None:
-    """The query of all pictures together, the decoded ones among them; None when only words were given."""
+    """The query of all pictures together, the decoded ones among them; None when none was given."""
     cut = request.region is not None and request.file is None
     wanted = vectors_of([] if cut else request.wanted, encoder=encoder)
     if fresh and (cut or request.files):

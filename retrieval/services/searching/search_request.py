@@ -31,7 +31,8 @@ ROUNDING = 1e-6
 class SearchRequest:
     """One search. ``measure`` None is the encoder's own.
 
-    ``file``, ``more_files``, ``images`` and ``positives`` are looked for together.
+    ``file``, ``more_files``, ``images`` and ``positives`` are looked for together; beside them ``concept`` is half of
+    the query. It is by cosine.
 
     ``region`` cuts the uploaded picture, else the only stored one. ``collections`` None means all that are visible.
     ``mode`` same verifies the first of the answer by details: of one picture, without anything to avoid.
@@ -49,6 +50,7 @@ class SearchRequest:
     negatives: tuple[UUID, ...] = ()
     text: str | None = None
     negative_words: tuple[str, ...] = ()
+    concept: UUID | None = None
     text_weight: float = 0.5
     region: Region | None = None
     measure: str | None = None
@@ -79,10 +81,12 @@ class SearchRequest:
 
     @property
     def kind(self) -> str:
-        """What the query is made of: ``file``, ``image``, ``several`` or ``text``."""
+        """What the query is made of: ``file``, ``image``, ``concept``, ``several`` or ``text``."""
         pictures = len(self.wanted) + len(set(self.negatives)) + len(self.files)
-        if pictures > 1:
+        if pictures + (self.concept is not None) > 1:
             return "several"
+        if self.concept is not None:
+            return "concept"
         if self.file is not None:
             return "file"
         return "image" if pictures else "text"
@@ -113,11 +117,11 @@ class SearchRequest:
         pictures = self.file is not None or bool(self.wanted)
         if not pictures and self.negatives:
             raise InvalidInput.of("negatives", "Give at least one picture to look for beside those to avoid.")
-        if not pictures and not self.text:
+        if not pictures and not self.text and self.concept is None:
             raise InvalidInput.of("file", "Give a picture or words to look for.")
         if self.region:
             _check_region(self.region)
-            if self.more_files or (self.file is None and len(self.wanted) != 1):
+            if self.more_files or self.concept or (self.file is None and len(self.wanted) != 1):
                 raise InvalidInput.of("region", "A region needs exactly one picture, uploaded or stored.")
 
     def _check_mode(self) -> None:
