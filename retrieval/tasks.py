@@ -22,6 +22,7 @@ from retrieval import live_encoders, weight_files
 from retrieval.errors import Unavailable, WeightsError
 from retrieval.ingest import folder_mark
 from retrieval.models import Encoder, LongJob
+from retrieval.services.copies import looking
 from retrieval.services.encoders import encoders as encoder_life
 from retrieval.services.encoders import indexes
 from retrieval.services.images import bulk_undo, idempotency, images, leftovers, purging, thumbnails
@@ -163,8 +164,7 @@ def embed(image_id: str | None = None) -> None:
     except (DatabaseAway, InterfaceError) as error:
         log.warning("database_away", reason=str(error).strip())
         return
-    if jobs.more_due():
-        _publish(embed, ())
+    _publish(embed if jobs.more_due() else find_copies, ())
 
 
 @shared_task
@@ -173,8 +173,8 @@ def reconcile() -> None:
     _beat()
     for image_id in jobs.reconcile():
         _publish(embed, (image_id,))
-    if features.lacking().exists():
-        _publish(find_features, ())
+    if features.lacking().exists() or looking.lacking().exists():
+        _publish(find_copies, ())
     if derived.waiting():
         _publish(derive, ())
     for name, pk in long_work.next_up():
@@ -182,16 +182,16 @@ def reconcile() -> None:
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
-def find_features() -> None:
-    """Find local features for the collections that keep them."""
+def find_copies() -> None:
+    """Find local features for the collections that keep them, then copies of the pictures that came in."""
     _beat()
     try:
-        more = features.work()
+        more = features.work() or looking.work()
     except Unavailable as error:
-        log.error("features_put_off", code=error.code, reason=error.message)
+        log.error("copies_put_off", code=error.code, reason=error.message)
         return
     if more:
-        _publish(find_features, ())
+        _publish(find_copies, ())
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, Q, QuerySet
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 200
+Item = TypeVar("Item")
 PARAMETERS = ("cursor", "page_size")
 # A title has 300 characters of at most six bytes each as JSON, and beside it an id; Base64 makes four bytes of three.
 LONGEST_CURSOR = 3_000
@@ -123,6 +125,51 @@ class CursorPages(BasePagination):
         value = reduce(getattr, self.field.split("__"), rows[0])
         text = value.isoformat() if hasattr(value, "isoformat") else value
         return replace_query_param(self.url, "cursor", Cursor(text, str(rows[0].pk), back).encode())
+
+
+class ListPages(CursorPages):
+    """The same pages of what is computed for each call and has no rows: a place is the name of what stands there."""
+
+    def page(self, items: Sequence[Item], *, request: Request, names: Sequence[str]) -> Sequence[Item]:
+        """Return the page's items and remember the links around it. Raises InvalidInput for a bad size or cursor.
+
+        Where the item before the page is gone, the page begins where it would have.
+        """
+        size, text = _page_size(request), request.query_params.get("cursor", "").strip()
+        place = _Place.decode(text) if text else _Place(0, "")
+        found = names.index(place.name) + (not place.back) if place.name in names else min(place.position, len(names))
+        first = max(0, found - size) if place.back else found
+        end = min(len(names), first + size)
+        url = request.build_absolute_uri()
+        after, before = (
+            _Place(end, names[end - 1]) if end else None,
+            _Place(first, "".join(names[first : first + 1]), True),
+        )
+        self.next = replace_query_param(url, "cursor", after.encode()) if after and end < len(names) else None
+        self.previous = replace_query_param(url, "cursor", before.encode()) if first else None
+        return items[first:end]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Behind the item of this name, or before it; the position stands for it once it is gone."""
+
+    position: int
+    name: str
+    back: bool = False
+
+    def encode(self) -> str:
+        return urlsafe_b64encode(json.dumps([self.position, self.name, self.back]).encode()).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> _Place:
+        try:
+            position, name, back = json.loads(urlsafe_b64decode(text[:LONGEST_CURSOR]))
+            if not (type(position) is int and position >= 0 and isinstance(name, str) and isinstance(back, bool)):
+                raise TypeError(text)
+            return cls(position, name, back)
+        except (ValueError, TypeError, binascii.Error, RecursionError):
+            raise InvalidInput.of("cursor", "This is not a cursor of this list.") from None
 
 
 def _field(model: type[Model], path: str) -> Field[Any, Any]:

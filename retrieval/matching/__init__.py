@@ -1,12 +1,14 @@
 """What two pictures share, and how sure that is: arrays in, numbers out, no Django. The front door of the room."""
 
-from retrieval.matching import expansion, local_features, logistic, open_set
+from retrieval.matching import copy_keys, expansion, local_features, logistic, open_set
 from retrieval.matching.bands import Band, Match, band, match
 from retrieval.matching.calibration import Calibration, Reliability, Sample, fit, reliability
 from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare
+from retrieval.matching.copying import compare_stored, likelihood, other_way, undone
 from retrieval.matching.diversity import varied
 from retrieval.matching.exemplar import Exemplar, Moments
 from retrieval.matching.expansion import Further
+from retrieval.matching.local_features import LocalFeatures
 from retrieval.matching.logistic import Examples, Grasp
 from retrieval.matching.open_set import NEIGHBOURS, Refusals, closeness
 from retrieval.matching.overlay import Overlay, explain
@@ -24,6 +26,7 @@ __all__ = [
     "Further",
     "Grasp",
     "Judgement",
+    "LocalFeatures",
     "Match",
     "Moments",
     "Overlay",
@@ -36,15 +39,20 @@ __all__ = [
     "band",
     "closeness",
     "compare",
+    "compare_stored",
+    "copy_keys",
     "expansion",
     "explain",
     "fit",
+    "likelihood",
     "likely_parts",
     "local_features",
     "logistic",
     "match",
     "open_set",
+    "other_way",
     "reliability",
     "same_file",
+    "undone",
     "varied",
 ]

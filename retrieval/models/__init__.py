@@ -6,6 +6,7 @@ from retrieval.models.calibrations import CalibrationRun
 from retrieval.models.collections import Collection, Membership, Role, Visibility
 from retrieval.models.compressions import Compression
 from retrieval.models.concepts import Concept, ConceptExample
+from retrieval.models.copies import CopyDecision, CopyKeys, CopyPair, CopyVerdict, Decided
 from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest
 from retrieval.models.encoders import Encoder, EncoderState, IndexKind, Measure
 from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, GroupRule, Labels
@@ -31,6 +32,11 @@ __all__ = [
     "Compression",
     "Concept",
     "ConceptExample",
+    "CopyDecision",
+    "CopyKeys",
+    "CopyPair",
+    "CopyVerdict",
+    "Decided",
     "Embedding",
     "EmbeddingCount",
     "EmbeddingDigest",

@@ -1,13 +1,13 @@
 """Vector to ranked hits: the only door to stored vectors and to pgvector. What others may use of it is named here."""
 
 from retrieval.search import counts, fusion, indexes, integrity, moments, recall, stored, vectors, words
-from retrieval.search.query import Hit, IndexUse, Question, Ranked, group_sizes, nearest
+from retrieval.search.query import Hit, IndexUse, Question, Ranked, group_sizes, nearest, neighbours
 from retrieval.search.scope import Filters
 from retrieval.search.vectors import Floats, QueryVector, Vector
 from retrieval.search.words import Words
 
 __all__ = [
     "Filters", "Floats", "Hit", "IndexUse", "QueryVector", "Question", "Ranked", "Vector", "Words",
-    "counts", "fusion", "group_sizes", "indexes", "integrity", "moments", "nearest", "recall", "stored", "vectors",
-    "words",
+    "counts", "fusion", "group_sizes", "indexes", "integrity", "moments", "nearest", "neighbours", "recall", "stored",
+    "vectors", "words",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from retrieval import conf
 from retrieval.models import Encoder, IndexKind, Measure
-from retrieval.search import scope
+from retrieval.search import scope, stored
 from retrieval.search.kinds import KINDS
 from retrieval.search.metrics import METRICS
 from retrieval.search.scope import Filters, Scope
@@ -125,6 +125,23 @@ def nearest(question: Question, *, user: Viewer) -> Ranked:
     first = () if question.offset else tuple(image_id for image_id, _ in rows[:FIRST])
     use = None if found is None else _use(question, sought)
     return Ranked(_hits(question, rows), exact=use is None, candidates=sought.candidates, first=first, index=use)
+
+
+def neighbours(encoder: Encoder, image_id: UUID, *, k: int, min_score: float) -> list[UUID]:
+    """Return the ``k`` nearest to a stored picture by cosine that score as high, whoever may see them.
+
+    For work that nobody is shown as it is; none for a picture without a vector. Raises Unavailable as ``nearest``.
+    """
+    vector = stored.queries(encoder, [image_id]).get(image_id)
+    if vector is None:
+        return []
+    question = Question(encoder, vector, k=k + 1, min_score=min_score)
+    with bounded() as asking:
+        sought = scope.everything(encoder)
+        few = sought.candidates <= conf.get().exact_candidates
+        found = None if few else approximate(question, sought, asking=asking)
+        rows = exact(question, sought, asking=asking) if found is None else found
+    return [hit.image_id for hit in _hits(question, rows) if hit.image_id != image_id][:k]
 
 
 def group_sizes(question: Question, image_ids: Sequence[UUID], *, user: Viewer) -> dict[UUID, int]:

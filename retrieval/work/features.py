@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -43,9 +42,21 @@ def work() -> bool:
     return done > 0 and lacking().exists()
 
 
+def packed_of(image: Image) -> bytes | None:
+    """Find a picture's features now, packed; ``NONE`` where it cannot be read, None where that has to wait."""
+    try:
+        pixels = sandbox.pixels(files.original(image.sha256), asker=Asker.behind(image.uploader_id))
+    except FileNotFoundError:
+        folder_mark.require()  # else this host is at fault, and no picture
+        return local_features.NONE
+    except RetrievalError as error:
+        return None if error.code in sandbox.PASSING else local_features.NONE
+    return local_features.pack(local_features.extract(pixels))
+
+
 def _put(image: Image) -> bool:
     """Find and store one picture's features; False where that has to wait."""
-    packed = _packed(files.original(image.sha256), asker=Asker.behind(image.uploader_id))
+    packed = packed_of(image)
     if packed is None:
         return False
     with transaction.atomic():
@@ -56,13 +67,3 @@ def _put(image: Image) -> bool:
             [row], update_conflicts=True, unique_fields=["image"], update_fields=["packed"]
         )
     return True
-
-
-def _packed(original: Path, *, asker: Asker) -> bytes | None:
-    try:
-        return local_features.pack(local_features.extract(sandbox.pixels(original, asker=asker)))
-    except FileNotFoundError:
-        folder_mark.require()  # else this host is at fault, and no picture
-        return local_features.NONE
-    except RetrievalError as error:
-        return None if error.code in sandbox.PASSING else local_features.NONE

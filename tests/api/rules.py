@@ -66,6 +66,7 @@ UPLOAD = {"file": "FILE", "collection": "COLLECTION"}
 # An address that is never asked: who may add is told so, the others are told nothing about it.
 ADDRESS = {"url": "http://127.0.0.1/x.jpg", "collection": "COLLECTION"}
 NOBODYS = "00000000-0000-4000-8000-000000000000"
+ANOTHERS = "00000000-0000-4000-8000-000000000001"
 FROM_CONTRIBUTOR_415 = from_role("contributor", 415)
 
 API: dict[str, list[Rule]] = {
@@ -125,6 +126,13 @@ API: dict[str, list[Rule]] = {
     "api/v1/imports/<job_id>/cancel/": [Rule("post", owners(202))],
     "api/v1/imports/<job_id>/resume/": [Rule("post", owners(409))],
     "api/v1/search/": [Rule("post", signed_in(200), {"text": "anything"})],
+    "api/v1/copies/": [Rule("get", signed_in(200)), Rule("get", (401, 404, *[200] * 4, 404), {"collection": "COLLECTION"})],
+    "api/v1/copies/decisions/": [
+        Rule("get", signed_in(200)),
+        Rule("post", signed_in(400), {"pairs": [], "decision": "different"}),
+        Rule("post", signed_in(404), {"pairs": [[NOBODYS, ANOTHERS]], "decision": "different"}),
+    ],
+    "api/v1/copies/decisions/<decision_id>/": [Rule("delete", signed_in(404))],
     "api/v1/receipts/": [Rule("get", signed_in(200)), Rule("post", signed_in(201), {"text": "anything"})],
     "api/v1/receipts/<receipt_id>/": [Rule("get", owners(200)), Rule("delete", owners(204))],
     "api/v1/receipts/<receipt_id>/repeat/": [Rule("post", owners(200), {})],

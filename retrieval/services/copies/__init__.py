@@ -1,0 +1,1 @@
+"""Copies: found as pictures come in, shown in groups, decided by people, and resolved."""

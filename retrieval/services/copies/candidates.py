@@ -1,0 +1,76 @@
+"""Which pictures may be copies of one: the same bytes, a fingerprint, corners or a vector nearly the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from retrieval.matching import LocalFeatures, copy_keys
+from retrieval.models import CopyKeys, Encoder, Image
+from retrieval.search import neighbours
+
+# Of each kind so many are compared in detail, the likeliest first.
+MOST = 12
+LEAST_SHARED = 2  # corner keys: of compact photographs strangers share so many in one pair of a thousand
+NEAREST, ALIKE = 8, 0.8  # by vector, and their least cosine
+
+BY_PRINT = """
+SELECT id FROM (
+    SELECT image.id, (SELECT min(bit_count(image.pdq # turned::bit(256))) FROM unnest(%s::text[]) AS turned) AS apart
+    FROM retrieval_copykeys keys JOIN retrieval_image image ON image.id = keys.image_id
+    WHERE keys.prints && %s::int[] AND image.pdq IS NOT NULL AND image.deleted_at IS NULL AND image.id <> %s
+) near WHERE apart <= %s ORDER BY apart, id LIMIT %s"""
+BY_CORNERS = """
+SELECT id FROM (
+    SELECT image.id, (SELECT count(*) FROM unnest(keys.corners) AS corner WHERE corner = ANY(%s::bigint[])) AS shared
+    FROM retrieval_copykeys keys JOIN retrieval_image image ON image.id = keys.image_id
+    WHERE keys.corners && %s::bigint[] AND image.deleted_at IS NULL AND image.id <> %s
+) near WHERE shared >= %s ORDER BY shared DESC, id LIMIT %s"""
+
+
+def keep_keys(image: Image, features: LocalFeatures | None) -> None:
+    """Write down a picture's keys, committed before its copies are looked for: of two at once, one finds the other."""
+    said = {
+        "prints": copy_keys.of_print(image.pdq or ""),
+        "corners": copy_keys.of_corners(features) if features else [],
+        "with_details": features is not None,
+    }
+    CopyKeys.objects.update_or_create(image=image, defaults={**said, "looked_at": None})
+
+
+def candidates(image: Image, features: LocalFeatures | None) -> list[UUID]:
+    """Return the living pictures, whoever may see them, that are worth comparing in detail, the likeliest first."""
+    same = Image.objects.alive().filter(sha256=image.sha256).exclude(pk=image.pk).order_by("pk")
+    found: Iterable[UUID] = (
+        *same.values_list("pk", flat=True),
+        *_by_print(image),
+        *(_by_corners(image, features) if features else ()),
+        *_by_vector(image),
+    )
+    return list(dict.fromkeys(found))
+
+
+def _by_print(image: Image) -> list[UUID]:
+    if not image.pdq:
+        return []
+    turned = copy_keys.turns(image.pdq)
+    return _ids(BY_PRINT, [turned, copy_keys.asked_prints(turned), image.pk, copy_keys.NEAR, MOST])
+
+
+def _by_corners(image: Image, features: LocalFeatures) -> list[UUID]:
+    asked = copy_keys.asked_corners(features)
+    return _ids(BY_CORNERS, [asked, asked, image.pk, LEAST_SHARED, MOST]) if asked else []
+
+
+def _by_vector(image: Image) -> list[UUID]:
+    encoder = Encoder.objects.active()
+    return neighbours(encoder, image.pk, k=NEAREST, min_score=ALIKE) if encoder else []
+
+
+def _ids(statement: str, values: Sequence[Any]) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [pk for (pk,) in cursor.fetchall()]

@@ -1,0 +1,158 @@
+"""Copies of each picture, looked for once it is ready: candidates compared in detail, pairs written down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from retrieval.matching import (
+    Judgement,
+    LocalFeatures,
+    QueryPicture,
+    compare_stored,
+    likelihood,
+    local_features,
+    other_way,
+    same_file,
+)
+from retrieval.models import CopyKeys, CopyPair, Encoder, Image, ImageFeatures
+from retrieval.search import stored
+from retrieval.services.copies.candidates import candidates, keep_keys
+from retrieval.work import ending, features
+
+log = structlog.get_logger(__name__)
+
+BATCH = 16
+WORK_SECONDS = 8.0  # of one task, so that pictures that wait to be embedded have their turn
+MOST_KEPT = 64  # pictures whose details are kept at hand
+
+
+def lacking() -> QuerySet[Image]:
+    """Return the living, ready pictures whose copies were not looked for, in a fixed order.
+
+    Where a collection keeps local features, those are waited for, and what was looked for without is looked for again.
+    """
+    ready = Image.objects.alive().filter(stored.has_vector(Encoder.objects.active()), collection__deleted_at=None)
+    detailed = Q(collection__local_features=True)
+    done = Q(copy_keys__looked_at__isnull=False) & (Q(copy_keys__with_details=True) | ~detailed)
+    return ready.filter(~detailed | Q(features__isnull=False)).exclude(done).order_by("pk")
+
+
+def work() -> bool:
+    """Look for copies for some seconds, one commit a picture; return whether more is left."""
+    ends, after, done, details = time.monotonic() + WORK_SECONDS, UUID(int=0), 0, Details()
+    while time.monotonic() < ends and not ending.comes() and (due := _due(after)):
+        for image in due:
+            if ending.comes() or time.monotonic() >= ends:
+                break
+            done += look(image, details)
+            after = image.pk
+    if done:
+        log.info("copies_looked_for", images=done)
+    return done > 0 and lacking().exists()
+
+
+def look(image: Image, details: Details) -> bool:
+    """Find and write down the pairs of one picture; False where that has to wait for a decoder."""
+    own = details.kept(image)
+    keep_keys(image, own)
+    others = Image.objects.alive().select_related("collection").in_bulk(candidates(image, own))
+    judged: dict[UUID, Judgement] = {}
+    for other in others.values():
+        try:
+            found = _compared(image, other, details=details)
+        except WaitingError:
+            return False
+        if found:
+            judged[other.pk] = found
+    _write(image, judged)
+    return True
+
+
+class WaitingError(Exception):
+    """A picture's details have to wait for a decoder."""
+
+
+@dataclass
+class Details:
+    """Pictures as they are compared: features that are kept, or found now, the last ones at hand."""
+
+    _found: dict[UUID, QueryPicture] = field(default_factory=dict)
+
+    def kept(self, image: Image) -> LocalFeatures | None:
+        """The features that the picture's collection keeps; None where it keeps none."""
+        if not image.collection.local_features:
+            return None
+        row = ImageFeatures.objects.filter(image=image).first()
+        return local_features.unpack(bytes(row.packed)) if row else None
+
+    def of(self, image: Image) -> QueryPicture:
+        """What is compared. Raises WaitingError."""
+        if image.pk not in self._found:
+            while len(self._found) >= MOST_KEPT:
+                self._found.pop(next(iter(self._found)))
+            whole = self.kept(image) or self._made(image)
+            self._found[image.pk] = QueryPicture((image.width, image.height), whole, ())
+        return self._found[image.pk]
+
+    def _made(self, image: Image) -> LocalFeatures:
+        packed = features.packed_of(image)
+        if packed is None:
+            raise WaitingError
+        return local_features.unpack(packed)
+
+
+def _due(after: UUID) -> list[Image]:
+    return list(lacking().select_related("collection").filter(pk__gt=after)[:BATCH])
+
+
+def _compared(image: Image, other: Image, *, details: Details) -> Judgement | None:
+    """Say how the smaller id was made into the larger; which of the two is asked with does not depend on the ids."""
+    if image.sha256 == other.sha256:
+        return same_file()
+    original, made = sorted((image, other), key=_worth, reverse=True)
+    found = compare_stored(details.of(original), details.of(made))
+    return other_way(found) if found and original.pk > made.pk else found
+
+
+def _worth(image: Image) -> tuple[int, int, str]:
+    """By pixels, then bytes; the digest decides between the rest, whatever came first."""
+    return image.width * image.height, image.bytes, image.sha256
+
+
+def _write(image: Image, judged: Mapping[UUID, Judgement]) -> None:
+    """Write the pairs of a picture, those that are gone meanwhile left out, and that they were looked for."""
+    with transaction.atomic():
+        held = Image.objects.select_for_update(no_key=True).filter(pk__in=[image.pk, *judged]).order_by("pk")
+        there = set(held.values_list("pk", flat=True))
+        if image.pk not in there:
+            return
+        rows = [_pair(image.pk, pk, found) for pk, found in judged.items() if pk in there]
+        CopyPair.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["one", "other"],
+            update_fields=["verdict", "edit", "outline", "other_outline", "matches", "probability"],
+        )
+        CopyKeys.objects.filter(image=image).update(looked_at=timezone.now())
+
+
+def _pair(image_id: UUID, other_id: UUID, found: Judgement) -> CopyPair:
+    one, other = sorted((image_id, other_id))
+    return CopyPair(
+        one_id=one,
+        other_id=other,
+        verdict=found.verdict,
+        edit=list(found.edit),
+        outline=list(found.outline),
+        other_outline=list(found.query_outline),
+        matches=found.matches,
+        probability=likelihood(found),
+    )

@@ -1,0 +1,75 @@
+"""Copies through the API: groups in pages, and decisions."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from retrieval.models import CopyPair
+from tests.factories import EncoderFactory, ImageFactory
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/copies/"
+
+
+@pytest.fixture
+def client(calls, owner):
+    EncoderFactory()
+    return calls(owner)
+
+
+def pair(collection, *, verdict="same_image", **fields):
+    """Two pictures, the larger first, and their pair."""
+    large, small = ImageFactory(collection=collection, width=40), ImageFactory(collection=collection)
+    said = {"verdict": verdict, "probability": 0.9, "edit": ["resized"], "outline": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    CopyPair.objects.create(one=large, other=small, **{**said, "other_outline": said["outline"], **fields})
+    return large, small
+
+
+def test_a_group_says_what_was_done_to_the_one_to_keep(client, collection):
+    large, small = pair(collection)
+    [group] = client.get(URL, {"collection": collection.pk}).json()["results"]
+    assert (group["keep"]["id"], group["verdict"], group["probability"]) == (str(large.pk), "same_image", 0.9)
+    [copy] = group["others"]
+    assert (copy["image"]["id"], copy["edit"], copy["verdict"]) == (str(small.pk), ["resized"], "same_image")
+    assert len(copy["outline"]) == 4
+    assert "status" in copy["image"]
+
+
+def test_pages_follow_one_another_without_gaps(client, collection):
+    for verdict in ("same_file", "same_image", "same_thing"):
+        pair(collection, verdict=verdict)
+    url, seen = f"{URL}?page_size=1", []
+    for _ in range(3):
+        page = client.get(url).json()
+        seen += [group["verdict"] for group in page["results"]]
+        url, back = page["next"], page["previous"]
+    assert (seen, url) == (["same_file", "same_image", "same_thing"], None)
+    assert [group["verdict"] for group in client.get(back).json()["results"]] == ["same_image"]
+    assert [group["verdict"] for group in client.get(URL, {"verdict": "same_thing"}).json()["results"]] == ["same_thing"]
+
+
+def test_a_page_goes_on_where_its_last_group_was_that_is_gone(client, collection):
+    rows = [pair(collection, verdict=verdict) for verdict in ("same_file", "same_image")]
+    first = client.get(f"{URL}?page_size=1").json()
+    rows[1][1].delete()
+    assert client.get(first["next"]).json()["results"] == []
+    assert client.get(f"{URL}?cursor=nonsense").status_code == 400
+
+
+def test_decisions_are_kept_listed_and_taken_back(client, collection):
+    large, small = pair(collection)
+    said = client.post(f"{URL}decisions/", {"pairs": [[small.pk, large.pk]], "decision": "different"}, format="json")
+    assert said.status_code == 201
+    [row] = client.get(f"{URL}decisions/", {"collection": collection.pk}).json()["results"]
+    assert (row["pair"], row["decision"]) == ([str(large.pk), str(small.pk)], "different")
+    assert client.get(URL).json()["results"] == []
+    assert client.delete(f"{URL}decisions/{row['id']}/").status_code == 204
+    assert len(client.get(URL).json()["results"]) == 1
+
+
+@pytest.mark.parametrize("pairs", [[], "no list", [["x", "y"]], [[str(pk)] for pk in itertools.repeat(0, 2)]])
+def test_what_is_no_list_of_pairs_is_refused(client, collection, pairs):
+    answer = client.post(f"{URL}decisions/", {"pairs": pairs, "decision": "different"}, format="json")
+    assert (answer.status_code, "pairs" in answer.json()["error"]["fields"]) == (400, True)

@@ -1,0 +1,235 @@
+"""Copies: found as pictures come in, in groups around the one to keep, decided by people."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+from PIL import Image as Pictures
+from PIL import ImageOps
+
+from retrieval.errors import Forbidden, InvalidInput, NotFound, Unavailable
+from retrieval.ingest import files, fingerprint, sandbox
+from retrieval.models import CopyDecision, CopyKeys, CopyPair, Decided, Image, ImageFeatures, Membership
+from retrieval.services.copies import candidates, decisions, groups, looking
+from retrieval.services.copies.groups import CopyScope
+from retrieval.services.images import collections, images
+from retrieval.services.images.collections import CollectionChanges
+from retrieval.work import features
+from tests.factories import CollectionFactory, ImageFactory, UserFactory
+from tests.matching.conftest import scene
+from tests.services.test_same import collection, crop, encoder, kept  # noqa: F401  # fixtures
+
+pytestmark = pytest.mark.django_db
+
+EDITS = {
+    "half": lambda picture: picture.resize((160, 120), Pictures.Resampling.LANCZOS),
+    "mirrored": ImageOps.mirror,
+    "cropped": crop,
+}
+
+
+@pytest.fixture(autouse=True)
+def not_by_vector(monkeypatch):
+    """The encoder of these tests finds all pictures alike: what is found is found by keys."""
+    monkeypatch.setattr(candidates, "ALIKE", 1.1)
+
+
+def put(home, encoder, picture, **fields):  # noqa: F811
+    """A stored picture with its fingerprint, whose bytes are those of what is seen."""
+    image = kept(home, encoder, picture, bytes=picture.width * picture.height, **fields)
+    print_of = fingerprint.pdq(picture)
+    Image.objects.filter(pk=image.pk).update(pdq=fingerprint.bit_text(print_of) if print_of else None)
+    return Image.objects.get(pk=image.pk)
+
+
+def look():
+    features.work()
+    while looking.work():
+        pass
+
+
+def found(user, **scope):
+    """Titles: (keep, verdict, others with what was done to the one to keep)."""
+    return [
+        (group.keep.title, str(group.verdict), {copy.image.title: set(copy.edit) for copy in group.others})
+        for group in groups.find(CopyScope(**scope), user=user)
+    ]
+
+
+def test_copies_are_found_with_what_was_done_to_the_one_to_keep(collection, encoder):  # noqa: F811
+    put(collection, encoder, scene(50), title="whole")
+    for name, edit in EDITS.items():
+        put(collection, encoder, edit(scene(50)), title=name)
+    put(collection, encoder, scene(51), title="stranger")
+    look()
+    edits = {"half": {"resized"}, "mirrored": {"mirrored"}, "cropped": {"cropped"}}
+    assert found(collection.owner) in (
+        [("whole", "same_image", edits)],
+        [("mirrored", "same_image", {"whole": {"mirrored"}, "half": {"resized", "mirrored"},
+                                     "cropped": {"cropped", "mirrored"}})],
+    )  # fmt: skip
+    assert not looking.lacking().exists()
+
+
+def test_whatever_came_first_the_groups_are_the_same(collection, encoder):  # noqa: F811
+    pictures = {f"{seed} {name}": edit(scene(seed)) for seed in (50, 51) for name, edit in EDITS.items()}
+    pictures |= {f"{seed}": scene(seed) for seed in (50, 51, 52)}
+    digests = {name: fingerprint.sha256(name.encode()) for name in pictures}
+    answers = []
+    for seed in range(3):
+        home = CollectionFactory(local_features=True)
+        for name in random.Random(seed).sample(sorted(pictures), len(pictures)):
+            put(home, encoder, pictures[name], title=name, sha256=digests[name])
+            look()
+        answers.append(found(home.owner))
+        Image.objects.filter(collection=home).delete()
+    assert all(one == other for one, other in pairwise(answers))
+    assert len(answers[0]) == 2
+
+
+def test_a_group_is_pairs_around_the_one_to_keep_and_never_a_chain():
+    first, second, third = rows = [ImageFactory(width=size, height=size) for size in (30, 20, 10)]
+    chain = [
+        CopyPair(one_id=one.pk, other_id=other.pk, verdict="same_image", probability=0.9)
+        for one, other in pairwise(rows)
+    ]
+    by_id = {image.pk: image for image in rows}
+    [group] = groups.grouped(chain, by_id, rule=("pixels",))
+    assert ([image.pk for image in group.images], group.probability) == ([first.pk, second.pk], 0.9)
+    [group] = groups.grouped(chain, {**by_id, second.pk: ImageFactory.build(pk=second.pk, width=99)}, rule=("pixels",))
+    assert [image.pk for image in group.images] == [second.pk, first.pk, third.pk]
+
+
+def test_what_is_not_kept_of_a_stronger_verdict_is_in_no_group_of_a_weaker_one():
+    first, second, third = rows = [ImageFactory(width=size, height=size) for size in (30, 20, 10)]
+    pairs = [
+        CopyPair(one_id=first.pk, other_id=third.pk, verdict="same_thing", probability=0.8),
+        CopyPair(one_id=second.pk, other_id=third.pk, verdict="same_image", probability=0.9),
+        CopyPair(one_id=first.pk, other_id=second.pk, verdict="same_thing", probability=0.7),
+    ]
+    found_ = groups.grouped(pairs, {image.pk: image for image in rows}, rule=("pixels",))
+    assert [[image.pk for image in group.images] for group in found_] == [[second.pk, third.pk], [first.pk, second.pk]]
+
+
+def test_the_same_bytes_elsewhere_are_told_to_those_alone_who_see_both(collection, encoder):  # noqa: F811
+    other = CollectionFactory(visibility="shared")
+    image = put(collection, encoder, scene(50), title="mine")
+    put(other, encoder, scene(50), title="theirs", sha256=image.sha256)
+    look()
+    assert found(collection.owner) == found(other.owner) == []
+    Membership.objects.create(collection=other, user=collection.owner, role="viewer")
+    [(_, verdict, _)] = found(collection.owner)
+    assert (verdict, found(other.owner)) == ("same_file", [])
+    assert len(found(collection.owner, collection=collection.pk, against=other.pk)) == 1
+    assert found(collection.owner, collection=collection.pk) == []
+    with pytest.raises(NotFound):
+        found(other.owner, collection=collection.pk)
+
+
+def test_without_local_features_a_print_brings_in_what_is_then_compared(encoder):  # noqa: F811
+    home = CollectionFactory()
+    put(home, encoder, scene(50), title="whole")
+    put(home, encoder, ImageOps.mirror(scene(50)), title="mirrored")
+    look()
+    assert [verdict for _, verdict, _ in found(home.owner)] == ["same_image"]
+    assert not ImageFeatures.objects.exists()
+
+
+def test_once_local_features_are_kept_it_is_looked_again(encoder):  # noqa: F811
+    home = CollectionFactory()
+    put(home, encoder, scene(50), title="whole")
+    put(home, encoder, crop(scene(50)), title="cropped")
+    look()
+    assert found(home.owner) == []
+    collections.edit(home, user=home.owner, changes=CollectionChanges(local_features=True))
+    assert not looking.lacking().exists()  # waits for them
+    look()
+    assert found(home.owner) == [("whole", "same_image", {"cropped": {"cropped"}})]
+
+
+def test_a_flat_picture_is_no_evidence(collection, encoder):  # noqa: F811
+    put(collection, encoder, Pictures.new("RGB", (64, 64), "white"))
+    put(collection, encoder, Pictures.new("RGB", (60, 60), "white"))
+    look()
+    assert (found(collection.owner), CopyKeys.objects.filter(prints=[], corners=[]).count()) == ([], 2)
+
+
+def test_what_a_decoder_had_no_time_for_is_looked_for_later(encoder, monkeypatch):  # noqa: F811
+    def busy(*_args, **_options):
+        raise Unavailable("later", code="decoders_busy")
+
+    home = CollectionFactory()
+    put(home, encoder, scene(50))
+    put(home, encoder, ImageOps.mirror(scene(50)))
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "pixels", busy)
+        look()
+        assert looking.lacking().exists()
+    look()
+    assert len(found(home.owner)) == 1
+
+
+@pytest.fixture
+def pair(collection, encoder):  # noqa: F811
+    """An original and its copy, found."""
+    made = (
+        put(collection, encoder, scene(50), title="whole"),
+        put(collection, encoder, crop(scene(50)), title="cropped"),
+    )
+    look()
+    return made
+
+
+def decide(pair, decision, user):
+    return decisions.decide([(pair[1].pk, pair[0].pk)], decision=Decided(decision), user=user)
+
+
+def test_a_decision_outlives_searches_moves_and_the_trash(pair, collection):  # noqa: F811
+    user = collection.owner
+    decide(pair, "different", user)
+    assert found(user) == []
+    CopyKeys.objects.update(looked_at=None)
+    look()
+    images.move(pair[0], user=user, collection=CollectionFactory(owner=user))
+    images.delete(pair[1], user=user)
+    assert not decisions.listing(CopyScope(), user=user).exists()
+    images.restore(pair[1].pk, user=user)
+    assert (found(user), CopyPair.objects.count()) == ([], 1)
+    [row] = decisions.listing(CopyScope(), user=user)
+    assert (row.user, row.decision) == (user, "different")
+    decisions.take_back(row.pk, user=user)
+    assert len(found(user)) == 1
+
+
+def test_what_people_call_copies_is_a_group_also_where_nothing_was_found(collection, encoder):  # noqa: F811
+    two = put(collection, encoder, scene(50)), put(collection, encoder, scene(51))
+    look()
+    decide(two, "copies", collection.owner)
+    decide(two, "copies", collection.owner)
+    [group] = groups.find(CopyScope(collection=collection.pk), user=collection.owner)
+    assert (group.verdict, group.probability, CopyDecision.objects.count()) == ("same_image", 1.0, 1)
+
+
+def test_who_only_looks_on_decides_nothing(pair, collection):  # noqa: F811
+    collections.edit(collection, user=collection.owner, changes=CollectionChanges(visibility="shared"))
+    viewer = UserFactory()
+    with pytest.raises(NotFound):
+        decide(pair, "different", viewer)
+    Membership.objects.create(collection=collection, user=viewer, role="viewer")
+    with pytest.raises(Forbidden):
+        decide(pair, "different", viewer)
+    [row] = decide(pair, "different", collection.owner)
+    with pytest.raises(Forbidden):
+        decisions.take_back(row.pk, user=viewer)
+    with pytest.raises(InvalidInput):
+        decide((pair[0], pair[0]), "different", collection.owner)
+
+
+def test_a_picture_that_is_gone_takes_its_pairs_along(pair, collection):  # noqa: F811
+    decide(pair, "copies", collection.owner)
+    files.original(pair[0].sha256).unlink()
+    Image.objects.filter(pk=pair[0].pk).delete()
+    assert not CopyPair.objects.exists()
+    assert not CopyDecision.objects.exists()
