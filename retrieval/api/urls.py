@@ -84,6 +84,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *long_jobs.routes(archiving.KIND, listed=ImportSerializer, whole=WholeImportSerializer),
     path("search/", search.SearchView.as_view(), name="search"),
     path("copies/", copies.CopiesView.as_view(), name="copies"),
+    path("copies/resolve/", copies.ResolveView.as_view(), name="copy-resolve"),
     path("copies/decisions/", copies.DecisionsView.as_view(), name="copy-decisions"),
     path("copies/decisions/<uuid:decision_id>/", copies.DecisionView.as_view(), name="copy-decision"),
     path("receipts/", receipts.ReceiptsView.as_view(), name="receipts"),

@@ -48,8 +48,8 @@ def asked_prints(turned: Iterable[str]) -> list[int]:
 def turns(pdq: str) -> list[str]:
     """The fingerprints of the picture in its eight turns and mirrorings, as far as the fingerprint alone tells.
 
-    A bit says whether a frequency is above the median. To mirror a picture turns the sign of every second frequency; the
-    bits of frequencies near the median, which is not quite 0, may then be wrong. To transpose it transposes the hash.
+    A bit says whether a frequency is above the median. To mirror a picture turns the sign of every second frequency;
+    the bits of those near the median, which is not quite 0, may then be wrong. To transpose it transposes the hash.
     """
     odd = np.arange(SIDE) % 2 == 1
     ways = itertools.product((_bits(pdq), _bits(pdq).T), (False, True), (False, True))

@@ -126,7 +126,16 @@ API: dict[str, list[Rule]] = {
     "api/v1/imports/<job_id>/cancel/": [Rule("post", owners(202))],
     "api/v1/imports/<job_id>/resume/": [Rule("post", owners(409))],
     "api/v1/search/": [Rule("post", signed_in(200), {"text": "anything"})],
-    "api/v1/copies/": [Rule("get", signed_in(200)), Rule("get", (401, 404, *[200] * 4, 404), {"collection": "COLLECTION"})],
+    "api/v1/copies/": [
+        Rule("get", signed_in(200)),
+        Rule("get", (401, 404, *[200] * 4, 404), {"collection": "COLLECTION"}),
+    ],
+    "api/v1/copies/resolve/": [
+        Rule("post", signed_in(400), {}),
+        Rule("post", signed_in(200), {"verdict": "same_file"}),
+        Rule("post", (401, 404, *[200] * 4, 404), {"collection": "COLLECTION"}),
+        Rule("post", signed_in(404), {"groups": [NOBODYS]}),
+    ],
     "api/v1/copies/decisions/": [
         Rule("get", signed_in(200)),
         Rule("post", signed_in(400), {"pairs": [], "decision": "different"}),

@@ -5,16 +5,29 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from PIL import Image as Pictures
 from PIL import ImageOps
 
 from retrieval.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from retrieval.ingest import files, fingerprint, sandbox
-from retrieval.models import CopyDecision, CopyKeys, CopyPair, Decided, Image, ImageFeatures, Membership
-from retrieval.services.copies import candidates, decisions, groups, looking
+from retrieval.matching import local_features
+from retrieval.models import (
+    AuditEvent,
+    CopyDecision,
+    CopyKeys,
+    CopyPair,
+    Decided,
+    Image,
+    ImageFeatures,
+    Membership,
+    UserUsage,
+)
+from retrieval.services.copies import candidates, decisions, groups, looking, resolving
 from retrieval.services.copies.groups import CopyScope
-from retrieval.services.images import collections, images
+from retrieval.services.copies.resolving import Wish
+from retrieval.services.images import bulk_undo, collections, images
 from retrieval.services.images.collections import CollectionChanges
 from retrieval.work import features
 from tests.factories import CollectionFactory, ImageFactory, UserFactory
@@ -39,6 +52,9 @@ def not_by_vector(monkeypatch):
 def put(home, encoder, picture, **fields):  # noqa: F811
     """A stored picture with its fingerprint, whose bytes are those of what is seen."""
     image = kept(home, encoder, picture, bytes=picture.width * picture.height, **fields)
+    if home.local_features:
+        found_here = local_features.extract(np.asarray(picture.convert("RGB")))
+        ImageFeatures.objects.create(image=image, packed=local_features.pack(found_here))
     print_of = fingerprint.pdq(picture)
     Image.objects.filter(pk=image.pk).update(pdq=fingerprint.bit_text(print_of) if print_of else None)
     return Image.objects.get(pk=image.pk)
@@ -75,10 +91,10 @@ def test_copies_are_found_with_what_was_done_to_the_one_to_keep(collection, enco
 
 def test_whatever_came_first_the_groups_are_the_same(collection, encoder):  # noqa: F811
     pictures = {f"{seed} {name}": edit(scene(seed)) for seed in (50, 51) for name, edit in EDITS.items()}
-    pictures |= {f"{seed}": scene(seed) for seed in (50, 51, 52)}
+    pictures |= {f"{seed}": scene(seed) for seed in (50, 51)}
     digests = {name: fingerprint.sha256(name.encode()) for name in pictures}
     answers = []
-    for seed in range(3):
+    for seed in range(2):
         home = CollectionFactory(local_features=True)
         for name in random.Random(seed).sample(sorted(pictures), len(pictures)):
             put(home, encoder, pictures[name], title=name, sha256=digests[name])
@@ -98,7 +114,9 @@ def test_a_group_is_pairs_around_the_one_to_keep_and_never_a_chain():
     by_id = {image.pk: image for image in rows}
     [group] = groups.grouped(chain, by_id, rule=("pixels",))
     assert ([image.pk for image in group.images], group.probability) == ([first.pk, second.pk], 0.9)
-    [group] = groups.grouped(chain, {**by_id, second.pk: ImageFactory.build(pk=second.pk, width=99)}, rule=("pixels",))
+    [group] = groups.grouped(
+        chain, {**by_id, second.pk: ImageFactory.build(pk=second.pk, width=99, height=99)}, rule=("pixels",)
+    )
     assert [image.pk for image in group.images] == [second.pk, first.pk, third.pk]
 
 
@@ -233,3 +251,85 @@ def test_a_picture_that_is_gone_takes_its_pairs_along(pair, collection):  # noqa
     Image.objects.filter(pk=pair[0].pk).delete()
     assert not CopyPair.objects.exists()
     assert not CopyDecision.objects.exists()
+
+
+def pair_of(home, *, verdict="same_image", edit=(), small=None, large=None):
+    """A large picture and a small one, with their pair, made straight in the tables."""
+    rows = [ImageFactory(collection=home, width=width, **(said or {})) for width, said in ((40, large), (4, small))]
+    CopyPair.objects.create(one=rows[0], other=rows[1], verdict=verdict, probability=0.9, edit=list(edit))
+    return rows
+
+
+def resolved(user, **wish):
+    return resolving.resolve(Wish(**wish), user=user)
+
+
+@pytest.fixture
+def home():
+    return CollectionFactory()
+
+
+def test_the_kept_one_takes_over_what_people_said_and_one_undo_brings_all_back(home):
+    said = {"tags": ["hat", "red"], "caption": "Mine", "title": "other", "metadata": {"a": 2, "b": 3}}
+    large, _ = pair_of(home, small=said, large={"tags": ["red", "blue"], "title": "own", "metadata": {"a": 1}})
+    UserUsage.objects.create(user=home.owner, images=2, bytes=200)
+    scope = CopyScope(collection=home.pk)
+    assert resolving.preview(Wish(scope), user=home.owner).trashed == 1
+    done = resolved(home.owner, scope=scope)
+    large.refresh_from_db()
+    assert (done.kept, done.trashed, done.left) == (1, 1, 0)
+    assert (large.tags, large.caption, large.title) == (["red", "blue", "hat"], "Mine", "own")
+    assert large.metadata == {"a": 1, "b": 3}
+    assert list(Image.objects.alive()) == [large]
+    assert UserUsage.objects.get().images == 1
+    bulk_undo.undo(done.undo, user=home.owner)
+    large.refresh_from_db()
+    assert (large.tags, large.caption, large.metadata) == (["red", "blue"], "", {"a": 1})
+    assert (Image.objects.alive().count(), UserUsage.objects.get().images) == (2, 2)
+    assert AuditEvent.objects.filter(action="copies.resolved").count() == 1
+
+
+def test_the_rule_and_the_person_choose_which_one_is_kept(home):
+    _, small = pair_of(home, small={"tags": ["a", "b"]})
+    scope = CopyScope(collection=home.pk)
+    token = resolved(home.owner, scope=scope, rule=("metadata",)).undo
+    assert list(Image.objects.alive()) == [small]
+    bulk_undo.undo(token, user=home.owner)
+    [group] = groups.find(scope, user=home.owner)
+    resolved(home.owner, scope=scope, ids=(group.id,), keep=(small.pk,))
+    assert list(Image.objects.alive()) == [small]
+    with pytest.raises(InvalidInput):
+        resolved(home.owner, scope=scope, rule=("pixels", "pixels"))
+    with pytest.raises(NotFound):
+        resolved(home.owner, scope=scope, ids=(group.id,))
+
+
+def test_what_was_not_verified_against_the_kept_one_stays(home):
+    large, small = pair_of(home)
+    third = ImageFactory(collection=home, width=3)
+    CopyPair.objects.create(one=large, other=third, verdict="same_image", probability=0.9)
+    scope = CopyScope(collection=home.pk)
+    [group] = groups.find(scope, user=home.owner)
+    resolved(home.owner, scope=scope, ids=(group.id,), keep=(small.pk,))
+    assert set(Image.objects.alive()) == {small, third}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "edit"), [("same_image", ["cropped"]), ("same_image", ["pasted"]), ("same_thing", [])]
+)
+def test_at_once_only_whole_copies_go(home, verdict, edit):
+    pair_of(home, verdict=verdict, edit=edit)
+    scope = CopyScope(collection=home.pk)
+    done = resolved(home.owner, scope=scope)
+    assert (done.kept, done.trashed, done.left, done.undo) == (0, 0, 1, None)
+    [group] = groups.find(scope, user=home.owner)
+    assert resolved(home.owner, scope=scope, ids=(group.id,)).trashed == 1
+
+
+def test_what_is_anothers_stays_and_is_no_reason_to_lose_ones_own(home):
+    other = CollectionFactory(visibility="public")
+    large, small = ImageFactory(collection=other, width=40), ImageFactory(collection=home)
+    CopyPair.objects.create(one=large, other=small, verdict="same_image", probability=0.9)
+    done = resolved(home.owner, scope=CopyScope())
+    assert (done.trashed, done.left) == (0, 1)
+    assert Image.objects.alive().count() == 2

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from retrieval.api.serializers.fields import Input
 from retrieval.api.serializers.images import ImageSerializer
-from retrieval.api.serializers.search import Edit, Outline
-from retrieval.models import CopyDecision, CopyVerdict, Decided
+from retrieval.api.serializers.search import Edit, FoundImageSerializer, Outline
+from retrieval.models import CopyDecision, CopyVerdict, Decided, Image
 from retrieval.services.copies.decisions import MOST_PAIRS
+from retrieval.services.copies.resolving import MOST_GROUPS
+from retrieval.services.copies.rules import DEFAULT, RULES
 
 
 class ScopeQuery(Input):
@@ -48,6 +51,68 @@ class GroupSerializer(serializers.Serializer[Any]):
     probability = serializers.FloatField(help_text="That of the weakest pair.")
     keep = ImageSerializer()
     others = CopySerializer(many=True)
+
+
+class ResolveInput(CopiesQuery):
+    """Which groups, and which picture of each is kept."""
+
+    groups = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_GROUPS, required=False)
+    rule = serializers.ListField(
+        child=serializers.ChoiceField(list(RULES)), min_length=1, default=list(DEFAULT),
+        help_text="What makes the best one, the most important first; the list's order decides the rest.",
+    )  # fmt: skip
+    keep = serializers.ListField(
+        child=serializers.UUIDField(), max_length=MOST_GROUPS, default=list,
+        help_text="Pictures that are kept whatever the rule says.",
+    )  # fmt: skip
+    dry_run = serializers.BooleanField(default=False, help_text="Only say what would be done.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take groups by their ids, or filters: nobody resolves everything by leaving a field out."""
+        if not attrs.keys() & {"groups", "collection", "with", "verdict"}:
+            raise serializers.ValidationError({"groups": ["Name groups, or filters of the list."]})
+        return attrs
+
+
+class ResolutionSerializer(serializers.Serializer[Any]):
+    """What was done, or would be."""
+
+    kept = serializers.IntegerField(help_text="Groups of which one picture is kept.")
+    trashed = serializers.IntegerField(help_text="Pictures that went.")
+    left = serializers.IntegerField(help_text="Copies that stay: not yours, a part of a picture, a page with it.")
+    undo = serializers.UUIDField(allow_null=True, help_text="For ``images/bulk/undo/``; null where nothing was done.")
+
+
+class KnownSerializer(serializers.Serializer[Any]):
+    """A picture that is there already, before anything was compared in detail."""
+
+    image = FoundImageSerializer()
+    verdict = serializers.ChoiceField(
+        [CopyVerdict.SAME_FILE.value],
+        allow_null=True,
+        help_text="Null: looks the same, compared in a moment.",
+    )
+    larger = serializers.BooleanField(help_text="Whether that one has more pixels.")
+
+
+class AddedSerializer(ImageSerializer):
+    """A picture that was put in, and what of it the caller sees elsewhere already."""
+
+    copies = serializers.SerializerMethodField()
+
+    class Meta(ImageSerializer.Meta):
+        fields = [*ImageSerializer.Meta.fields, "copies"]
+        read_only_fields = fields
+
+    @extend_schema_field(KnownSerializer(many=True))
+    def get_copies(self, image: Image) -> Any:
+        """Return the same file first."""
+        pixels = image.width * image.height
+        rows = [
+            {"image": known, "verdict": "same_file" if same else None, "larger": known.width * known.height > pixels}
+            for known, same in self.context["known"]
+        ]
+        return KnownSerializer(rows, many=True, context=self.context).data
 
 
 class DecisionsInput(Input):

@@ -18,11 +18,14 @@ from retrieval.api.serializers.copies import (
     DecisionsInput,
     DecisionsSerializer,
     GroupSerializer,
+    ResolutionSerializer,
+    ResolveInput,
     ScopeQuery,
 )
 from retrieval.models import CopyVerdict, Decided
-from retrieval.services.copies import decisions, groups
+from retrieval.services.copies import decisions, groups, resolving
 from retrieval.services.copies.groups import CopyScope
+from retrieval.services.copies.resolving import Wish
 
 
 class CopiesView(ApiView):
@@ -40,6 +43,25 @@ class CopiesView(ApiView):
         page = pages.page(found, request=request, names=[str(group.id) for group in found])
         shown = groups.with_status(page, user=self.person)
         return pages.get_paginated_response(self.shown(GroupSerializer, shown, many=True))
+
+
+class ResolveView(ApiView):
+    """Groups resolved: one picture of each is kept."""
+
+    more_failures = frozenset({404})
+
+    @extend_schema(request=ResolveInput, responses={200: ResolutionSerializer})
+    def post(self, request: Request) -> Response:
+        """Keep one picture of each group with what people said of the others, and put those into the trash.
+
+        ``images/bulk/undo/`` takes it back. Of all groups of a filter at once no crops and pages go, and the same thing
+        only where ``verdict`` names it.
+        """
+        said = checked(ResolveInput, request.data)
+        ids = tuple(said["groups"]) if "groups" in said else None
+        wish = Wish(scope_of(said), ids, tuple(said["rule"]), tuple(said["keep"]))
+        act = resolving.preview if said["dry_run"] else resolving.resolve
+        return Response(self.shown(ResolutionSerializer, act(wish, user=self.person)))
 
 
 class DecisionsView(ApiView):

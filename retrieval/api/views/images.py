@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from retrieval import conf, downloads, tasks
 from retrieval.api.base import ApiView, checked
 from retrieval.api.parsers import FormParser, JsonParser
+from retrieval.api.serializers.copies import AddedSerializer
 from retrieval.api.serializers.images import (
     ImageAddress,
     ImageEdit,
@@ -27,6 +28,7 @@ from retrieval.api.serializers.images import (
     ThumbnailQuery,
 )
 from retrieval.errors import Conflict, NotFound
+from retrieval.services.copies import candidates
 from retrieval.services.images import addresses, collections, idempotency, images
 from retrieval.services.images.idempotency import Key
 from retrieval.services.images.images import Added, ImageChanges, ImageFilters, Upload
@@ -66,7 +68,7 @@ class ImagesView(ApiView):
     @extend_schema(
         parameters=[IDEMPOTENCY_KEY],
         request={"multipart/form-data": ImageUpload, "application/json": ImageAddress},
-        responses={200: ImageSerializer, 201: ImageSerializer},
+        responses={200: AddedSerializer, 201: AddedSerializer},
     )
     def post(self, request: Request) -> Response:
         """Add a picture, sent as ``file`` or fetched from ``url``; the address becomes its source unless one is given.
@@ -106,7 +108,8 @@ class ImagesView(ApiView):
         return images.add(Upload(file, name=file.name or "", texts=texts), user=self.person, collection=collection)
 
     def _shown(self, image: Image) -> Any:
-        return self.shown(ImageSerializer, image)
+        known = candidates.known_already(image, user=self.person)
+        return AddedSerializer(image, context={"request": self.request, "known": known}).data
 
 
 class ImageView(ApiView):

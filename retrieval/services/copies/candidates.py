@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
@@ -12,9 +12,13 @@ from retrieval.matching import LocalFeatures, copy_keys
 from retrieval.models import CopyKeys, Encoder, Image
 from retrieval.search import neighbours
 
+if TYPE_CHECKING:
+    from retrieval.models.collections import Viewer
+
 # Of each kind so many are compared in detail, the likeliest first.
 MOST = 12
 LEAST_SHARED = 2  # corner keys: of compact photographs strangers share so many in one pair of a thousand
+NEAR_COPY = 31  # bits of 256 in which the fingerprints of near copies differ at most
 NEAREST, ALIKE = 8, 0.8  # by vector, and their least cosine
 
 BY_PRINT = """
@@ -41,6 +45,18 @@ def keep_keys(image: Image, features: LocalFeatures | None) -> None:
     CopyKeys.objects.update_or_create(image=image, defaults={**said, "looked_at": None})
 
 
+def known_already(image: Image, *, user: Viewer) -> list[tuple[Image, bool]]:
+    """Return pictures that this person sees and that are the same file, or look the same by their fingerprint.
+
+    The bool tells which, the same file first. It is what can be told at once, before anything is compared in detail.
+    """
+    seen = Image.objects.visible_to(user).exclude(pk=image.pk)
+    same = list(seen.filter(sha256=image.sha256).order_by("pk")[:MOST])
+    near = _by_print(image, apart=NEAR_COPY) if image.pdq else []
+    others = seen.filter(pk__in=near).exclude(sha256=image.sha256).order_by("pk")
+    return [*((each, True) for each in same), *((each, False) for each in others)]
+
+
 def candidates(image: Image, features: LocalFeatures | None) -> list[UUID]:
     """Return the living pictures, whoever may see them, that are worth comparing in detail, the likeliest first."""
     same = Image.objects.alive().filter(sha256=image.sha256).exclude(pk=image.pk).order_by("pk")
@@ -53,11 +69,11 @@ def candidates(image: Image, features: LocalFeatures | None) -> list[UUID]:
     return list(dict.fromkeys(found))
 
 
-def _by_print(image: Image) -> list[UUID]:
+def _by_print(image: Image, *, apart: int = copy_keys.NEAR) -> list[UUID]:
     if not image.pdq:
         return []
     turned = copy_keys.turns(image.pdq)
-    return _ids(BY_PRINT, [turned, copy_keys.asked_prints(turned), image.pk, copy_keys.NEAR, MOST])
+    return _ids(BY_PRINT, [turned, copy_keys.asked_prints(turned), image.pk, apart, MOST])
 
 
 def _by_corners(image: Image, features: LocalFeatures) -> list[UUID]:

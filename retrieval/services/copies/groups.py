@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from retrieval.errors import NotFound
 from retrieval.matching import undone
 from retrieval.models import Collection, CopyDecision, CopyPair, CopyVerdict, Decided, Image
 from retrieval.services.copies import rules
@@ -75,9 +76,30 @@ def find(scope: CopyScope, *, user: Viewer, rule: Sequence[str] = rules.DEFAULT)
     """
     rules.require(rule)
     pairs = _pairs(scope, user=user)
-    images = _images(pairs)
-    groups = grouped(pairs, images, rule=rule)
-    return [group for group in groups if scope.verdict in (None, group.verdict)]
+    return _of_verdict(grouped(pairs, _images(pairs), rule=rule), scope)
+
+
+def chosen(
+    scope: CopyScope, ids: Sequence[UUID] | None, *, user: Viewer, rule: Sequence[str], keep: Sequence[UUID] = ()
+) -> list[Group]:
+    """Return groups of the list, these or all, each put together anew around the best by this rule, or around ``keep``.
+
+    What was not verified against the new one to keep is left out. Raises as ``find``, and NotFound for an id that is
+    none of the list's.
+    """
+    rules.require(rule)
+    pairs = _pairs(scope, user=user)
+    images, beside = _images(pairs), _beside(pairs)
+    listed = [each for each in grouped(pairs, images) if ids is None or each.id in set(ids)]
+    if ids is not None and len(listed) < len(set(ids)):
+        raise NotFound("There is no such group any more; look again.")
+    found = []
+    for group in listed if ids is not None else _of_verdict(listed, scope):
+        members = {image.pk: image for image in group.images}
+        within = {pair.pk: pair for pk in members for other, pair in beside[pk].items() if other in members}
+        same = [pair for pair in within.values() if pair.verdict == group.verdict]
+        found += grouped(same, members, rule=rule, keep=keep)[:1]
+    return found
 
 
 def with_status(groups: Sequence[Group], *, user: Viewer) -> list[Group]:
@@ -92,10 +114,16 @@ def with_status(groups: Sequence[Group], *, user: Viewer) -> list[Group]:
     return found
 
 
-def grouped(pairs: Sequence[CopyPair], images: Mapping[UUID, Image], *, rule: Sequence[str]) -> list[Group]:
-    """Put pairs into groups around the best picture of each by this rule."""
-    worth = rules.order(rule)
-    ranked = sorted(images, key=lambda pk: worth(images[pk]))
+def grouped(
+    pairs: Sequence[CopyPair],
+    images: Mapping[UUID, Image],
+    *,
+    rule: Sequence[str] = rules.DEFAULT,
+    keep: Sequence[UUID] = (),
+) -> list[Group]:
+    """Put pairs into groups around the best picture of each by this rule; those of ``keep`` are the best."""
+    worth, first = rules.order(rule), set(keep)
+    ranked = sorted(images, key=lambda pk: (pk not in first, worth(images[pk])))
     places = {pk: place for place, pk in enumerate(ranked)}
     groups: list[Group] = []
     gone: set[UUID] = set()
@@ -120,6 +148,10 @@ def pairs_of(scope: CopyScope, *, user: Viewer) -> Q:
     here, there = (collections.find(pk, user=user).pk for pk in (named[0], named[-1]))
     both = Q(one__collection=here, other__collection=there) | Q(one__collection=there, other__collection=here)
     return alive & both
+
+
+def _of_verdict(groups: Iterable[Group], scope: CopyScope) -> list[Group]:
+    return [group for group in groups if scope.verdict in (None, group.verdict)]
 
 
 def _pairs(scope: CopyScope, *, user: Viewer) -> list[CopyPair]:

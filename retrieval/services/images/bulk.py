@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -71,7 +72,7 @@ def run(choice: Choice, *, user: User, acts: Acts) -> Outcome:
         if acts.move:
             _move(act, acts.move)
         if acts.delete:
-            _delete(act)
+            take_away(bulk_rows.images(act), at=act.at)
         elif columns:
             bulk_rows.images(act).update(**columns, updated_at=act.at)
         if acts.embed:
@@ -131,11 +132,11 @@ def _move(act: BulkAct, goal: UUID) -> None:
     stored.place_all(rows, goal)
 
 
-def _delete(act: BulkAct) -> None:
-    rows = bulk_rows.images(act)
+def take_away(rows: ImageQuerySet, *, at: datetime) -> None:
+    """Delete pictures, whoever may ask; the caller's transaction holds their collections alone."""
     store.release_usage(rows)
     ImageDigest.objects.filter(image__in=rows.values("pk")).delete()
-    rows.update(deleted_at=act.at, updated_at=act.at)
+    rows.update(deleted_at=at, updated_at=at)
     stored.place_all(rows, None)
 
 

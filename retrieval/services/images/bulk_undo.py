@@ -75,7 +75,7 @@ def _put_back(act: BulkAct) -> None:
         bulk_rows.claim_digests(act)
     rows = bulk_rows.images(act)
     if "deleted_at" in act.columns:
-        _count_again(rows)
+        _count_again(rows.exclude(deleted_at=None))
     bulk_rows.put_back(act, timezone.now())
     if placed:
         _place(rows)
