@@ -80,8 +80,8 @@ def test_what_is_no_list_of_pairs_is_refused(client, collection, pairs):
 
 def test_an_upload_says_what_is_there_already(client, collection, owner, picture):
     other = CollectionFactory(owner=owner, name="Holidays")
-    first = client.post("/api/v1/images/", {"file": picture(), "collection": other.pk}).json()
-    again = client.post("/api/v1/images/", {"file": picture(), "collection": collection.pk}).json()
+    first = client.post("/api/v1/images/", {"file": picture(), "collection": other.pk}, format="multipart").json()
+    again = client.post("/api/v1/images/", {"file": picture(), "collection": collection.pk}, format="multipart").json()
     assert first["copies"] == []
     [known] = again["copies"]
     assert (known["image"]["id"], known["verdict"], known["larger"]) == (first["id"], "same_file", False)
@@ -89,8 +89,8 @@ def test_an_upload_says_what_is_there_already(client, collection, owner, picture
 
 def test_an_upload_tells_nothing_of_what_one_may_not_see(client, collection, picture, calls, stranger):
     hidden = CollectionFactory(owner=stranger)
-    calls(stranger).post("/api/v1/images/", {"file": picture(), "collection": hidden.pk})
-    said = client.post("/api/v1/images/", {"file": picture(), "collection": collection.pk}).json()
+    calls(stranger).post("/api/v1/images/", {"file": picture(), "collection": hidden.pk}, format="multipart")
+    said = client.post("/api/v1/images/", {"file": picture(), "collection": collection.pk}, format="multipart").json()
     assert said["copies"] == []
 
 
