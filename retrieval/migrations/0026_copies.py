@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     """Three tables beside the pictures, by their ids."""
 
     dependencies = [
-        ("retrieval", "0024_bulk_acts"),
+        ("retrieval", "0025_concepts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
