@@ -84,7 +84,7 @@ def test_an_upload_says_what_is_there_already(client, collection, owner, picture
     again = client.post("/api/v1/images/", {"file": picture(), "collection": collection.pk}, format="multipart").json()
     assert first["copies"] == []
     [known] = again["copies"]
-    assert (known["image"]["id"], known["verdict"], known["larger"]) == (first["id"], "same_file", False)
+    assert (known["image"]["id"], known["same_file"], known["larger"]) == (first["id"], True, False)
 
 
 def test_an_upload_tells_nothing_of_what_one_may_not_see(client, collection, picture, calls, stranger):

@@ -10,10 +10,13 @@ from rest_framework import serializers
 from retrieval.api.serializers.fields import Input
 from retrieval.api.serializers.images import ImageSerializer
 from retrieval.api.serializers.search import Edit, FoundImageSerializer, Outline
-from retrieval.models import CopyDecision, CopyVerdict, Decided, Image
+from retrieval.matching import Verdict
+from retrieval.models import CopyDecision, Decided, Image
 from retrieval.services.copies.decisions import MOST_PAIRS
 from retrieval.services.copies.resolving import MOST_GROUPS
 from retrieval.services.copies.rules import DEFAULT, RULES
+
+VERDICTS = [each.value for each in Verdict]
 
 
 class ScopeQuery(Input):
@@ -29,14 +32,14 @@ class ScopeQuery(Input):
 class CopiesQuery(ScopeQuery):
     """Filters of the list of groups."""
 
-    verdict = serializers.ChoiceField(CopyVerdict.choices, required=False)
+    verdict = serializers.ChoiceField(VERDICTS, required=False)
 
 
 class CopySerializer(serializers.Serializer[Any]):
     """A copy of the picture to keep."""
 
     image = ImageSerializer()
-    verdict = serializers.ChoiceField(CopyVerdict.choices)
+    verdict = serializers.ChoiceField(VERDICTS)
     edit = Edit(help_text="What was done to the picture to keep to make this one.")
     probability = serializers.FloatField(help_text="That the verdict is right.")
     outline = Outline(allow_null=True, help_text="Where the shared part is on this picture; null for the same bytes.")
@@ -47,7 +50,7 @@ class GroupSerializer(serializers.Serializer[Any]):
     """A picture to keep and its copies, each verified against it. The id changes with the members."""
 
     id = serializers.UUIDField()
-    verdict = serializers.ChoiceField(CopyVerdict.choices)
+    verdict = serializers.ChoiceField(VERDICTS)
     probability = serializers.FloatField(help_text="That of the weakest pair.")
     keep = ImageSerializer()
     others = CopySerializer(many=True)
@@ -87,11 +90,7 @@ class KnownSerializer(serializers.Serializer[Any]):
     """A picture that is there already, before anything was compared in detail."""
 
     image = FoundImageSerializer()
-    verdict = serializers.ChoiceField(
-        [CopyVerdict.SAME_FILE.value],
-        allow_null=True,
-        help_text="Null: looks the same, compared in a moment.",
-    )
+    same_file = serializers.BooleanField(help_text="False: it looks the same, and is compared in a moment.")
     larger = serializers.BooleanField(help_text="Whether that one has more pixels.")
 
 
@@ -109,7 +108,7 @@ class AddedSerializer(ImageSerializer):
         """Return the same file first."""
         pixels = image.width * image.height
         rows = [
-            {"image": known, "verdict": "same_file" if same else None, "larger": known.width * known.height > pixels}
+            {"image": known, "same_file": same, "larger": known.width * known.height > pixels}
             for known, same in self.context["known"]
         ]
         return KnownSerializer(rows, many=True, context=self.context).data
