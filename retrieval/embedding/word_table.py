@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,12 @@ class WordTable:
     def dimension(self) -> int:
         """D, the length of the encoder's vectors."""
         return int(self.basis.shape[1])
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hex, of its words and their vectors: what was measured of one table is not true of another."""
+        parts = ("\n".join(self.words).encode(), *(getattr(self, name).tobytes() for name in LAYOUT if name != "words"))
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
     @cached_property
     def rows(self) -> dict[str, int]:

@@ -14,11 +14,14 @@ from retrieval.matching.open_set import NEIGHBOURS, Refusals, closeness
 from retrieval.matching.overlay import Overlay, explain
 from retrieval.matching.parts import likely_parts
 from retrieval.matching.verdict import Judgement, Side, Verdict, same_file
+from retrieval.matching.word_calibration import WORDS, AskedWord, fit_words, nearness, of_words
 
 __all__ = [
     "NEIGHBOURS",
     "SHORTLIST",
     "SHORTLIST_OF_A_PART",
+    "WORDS",
+    "AskedWord",
     "Band",
     "Calibration",
     "Examples",
@@ -44,11 +47,14 @@ __all__ = [
     "expansion",
     "explain",
     "fit",
+    "fit_words",
     "likelihood",
     "likely_parts",
     "local_features",
     "logistic",
     "match",
+    "nearness",
+    "of_words",
     "open_set",
     "other_way",
     "reliability",

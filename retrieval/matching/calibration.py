@@ -105,19 +105,19 @@ def fit(sample: Sample, *, seed: int = 0) -> Calibration:
     queries = _queries(sample, generator)
     strangers = _strangers(sample, queries)
     hits = list(_hits(sample, queries, generator))
-    weights = np.repeat(_weights(sample.sets[queries]), len(GALLERIES))
-    growth, right = _right(hits, weights, strangers=strangers)
+    weights = np.repeat(equal_weights(sample.sets[queries]), len(GALLERIES))
+    growth, right = chance(hits, weights, strangers=strangers)
     return Calibration(
         strangers=strangers,
         right=right,
         growth=growth,
-        nothing_below=_quantile(np.array([hit.closeness for hit in hits]), weights, share=FALSE_ALARMS),
+        nothing_below=quantile(np.array([hit.closeness for hit in hits]), weights, share=FALSE_ALARMS),
         fitted_on={"pictures": len(sample.labels), "queries": len(queries), "sets": len(np.unique(sample.sets))},
     )
 
 
 @dataclass(frozen=True)
-class _Hits:
+class Hits:
     """The first hits of one query in one gallery: scores falling, which are right, of how many; and the closeness."""
 
     scores: Floats
@@ -147,7 +147,7 @@ def _strangers(sample: Sample, queries: Numbers) -> Curve:
     return tail.curve()
 
 
-def _hits(sample: Sample, queries: Numbers, generator: np.random.Generator) -> Iterator[_Hits]:
+def _hits(sample: Sample, queries: Numbers, generator: np.random.Generator) -> Iterator[Hits]:
     """Each query's hits in galleries of several sizes, one after the other."""
     for query in queries:
         scores = sample.vectors @ sample.vectors[query]
@@ -159,7 +159,7 @@ def _hits(sample: Sample, queries: Numbers, generator: np.random.Generator) -> I
             yield _answer(sample, query, np.flatnonzero(there), scores)
 
 
-def _right(hits: Sequence[_Hits], weights: Doubles, *, strangers: Curve) -> tuple[float, Curve]:
+def chance(hits: Sequence[Hits], weights: Doubles, *, strangers: Curve) -> tuple[float, Curve]:
     """How the chance of being right goes with the number of candidates, and with the score: what fits best."""
     lengths = [len(hit.scores) for hit in hits]
     right = np.concatenate([hit.right for hit in hits])
@@ -175,9 +175,9 @@ def _loss(said: Doubles, right: NDArray[np.bool_], weights: Doubles) -> float:
     return float(np.average(np.square(said - right), weights=weights))
 
 
-def _answer(sample: Sample, query: int, gallery: Numbers, scores: Floats) -> _Hits:
+def _answer(sample: Sample, query: int, gallery: Numbers, scores: Floats) -> Hits:
     first = gallery[np.argsort(-scores[gallery], kind="stable")[:DEPTH]]
-    return _Hits(
+    return Hits(
         scores=scores[first],
         right=sample.labels[first] == sample.labels[query],
         count=len(gallery),
@@ -185,13 +185,13 @@ def _answer(sample: Sample, query: int, gallery: Numbers, scores: Floats) -> _Hi
     )
 
 
-def _weights(sets: Numbers) -> Doubles:
+def equal_weights(sets: Numbers) -> Doubles:
     """A weight for each query, the same sum for each set."""
     _, numbers, counts = np.unique(sets, return_inverse=True, return_counts=True)
     return np.asarray(1 / counts[numbers])
 
 
-def _quantile(values: Doubles, weights: Doubles, *, share: float) -> float:
+def quantile(values: Doubles, weights: Doubles, *, share: float) -> float:
     """The value that this share of the weight lies below."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order]) / weights.sum()

@@ -45,7 +45,8 @@ def reciprocal_ranks(rankings: Mapping[str, Sequence[UUID]]) -> tuple[list[Hit],
 def fused(question: Question, *, user: Viewer) -> tuple[Ranked, FoundBy]:
     """Rank by the question's vector, apart from that by the words of its filters, and fuse. Raises as ``nearest``.
 
-    ``exact`` when both rankings are; ``candidates`` are those among which the meaning was sought.
+    ``exact`` when both rankings are; ``candidates`` are those among which the meaning was sought, ``first`` the nearest
+    to it.
     """
     whole = replace(question, offset=0, min_score=None, group=False)
     by_meaning = replace(whole, filters=replace(question.filters, words=None), k=BY_MEANING)
@@ -64,7 +65,8 @@ def fused(question: Question, *, user: Viewer) -> tuple[Ranked, FoundBy]:
     found |= {hit.image_id: (MEANING,) for hit in page if hit.image_id not in found}
     if (least := question.min_score) is not None:
         page = list(takewhile(lambda hit: hit.score >= least, page))
-    return Ranked(page, exact=meant.exact and written.exact, candidates=meant.candidates, index=meant.index), found
+    first, exact = () if question.offset else meant.first, meant.exact and written.exact
+    return Ranked(page, exact=exact, candidates=meant.candidates, first=first, index=meant.index), found
 
 
 def _hit(image_id: UUID, score: float) -> Hit:

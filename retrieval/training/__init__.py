@@ -14,5 +14,5 @@ __all__ = [
     "CHECKPOINT", "FEWEST", "Artist", "AugmentConfig", "Distill", "DistillOptions", "Hooks", "Inversion", "Job",
     "OptimiserConfig", "PictureSet", "Places", "Progress", "Result", "RunConfig", "SamplingConfig", "ScheduleConfig",
     "augmented", "averaged", "drawing", "fit", "from_arrays", "from_entries", "listed", "prune", "require_recipe",
-    "require_weights", "run", "vocabulary", "weights_of", "word_lessons", "word_table",
+    "require_weights", "run", "vocabulary", "weights_of", "word_folds", "word_lessons", "word_table",
 ]  # fmt: skip

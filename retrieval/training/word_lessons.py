@@ -60,7 +60,10 @@ def read(places: Places, *, encode: Encode, progress: Progress) -> Lessons:
     vectors = encoded(every, encode=encode, progress=progress)
     ends = np.cumsum([len(each.files) for each in classes])
     parts = np.split(vectors, ends)
-    named = [NamedClass(each.names, part) for each, part in zip(classes, parts, strict=False)]
+    named = [
+        NamedClass(each.names, part, tuple(file.relative_to(places.data).parts[0] for file in each.files))
+        for each, part in zip(classes, parts, strict=False)
+    ]
     return Lessons(named, parts[-1], [texts for _, texts in files])
 
 

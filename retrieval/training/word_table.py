@@ -27,10 +27,14 @@ AT_ONCE = 500
 
 @dataclass(frozen=True)
 class NamedClass:
-    """What a class is called, in any language, and raw vectors (n, D) of pictures that show it."""
+    """What a class is called, in any language, and raw vectors (n, D) of pictures that show it.
+
+    ``sources`` (n,) name where each picture is from; empty where nobody asks.
+    """
 
     names: tuple[str, ...]
     vectors: Floats
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,15 @@ def fit(vocabulary: Sequence[Entry], *, lessons: Lessons, text: TextEncoder, ran
     )  # fmt: skip
     levels, scales, basis = word_table.pack(vectors, rank=rank)
     return replace(draft, vectors=levels, scales=scales, basis=basis)
+
+
+def teaching(vocabulary: Sequence[Entry], lessons: Lessons) -> list[Entry]:
+    """What of a vocabulary names a class or stands in a caption: a table of these learns what one of all would."""
+    words = [entry.word for entry in vocabulary]
+    draft = _draft(words, weights=np.ones(len(words), np.float32), classes=np.zeros(0, np.int32))
+    said = {row for texts in lessons.captions for text in texts for row in word_query.rows_of(text, draft)}
+    names = set(lessons.names)
+    return [entry for row, entry in enumerate(vocabulary) if row in said or entry.word in names]
 
 
 def _require(lessons: Lessons) -> None:

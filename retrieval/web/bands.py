@@ -23,9 +23,9 @@ class Shown:
 def heading(hit: Found, *, answer: SearchAnswer) -> str:
     """Return what a hit stands under: its verdict where details were compared, else its band.
 
-    Empty without one, and where the search looked further: its hits are not sorted by score.
+    Empty without one, and where hits are not sorted by it: the search looked further, or found by words.
     """
-    if answer.expand:
+    if answer.expand or answer.query_kind == "text":
         return ""
     if answer.mode == "same":
         return hit.judgement.verdict.value if hit.judgement else ONLY_ALIKE

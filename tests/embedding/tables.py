@@ -20,11 +20,15 @@ CLASSES = ("dog", "beagle", "hat", "hot dog", "猎犬", "帽子")
 
 
 def table(
-    rows: Mapping[str, Sequence[float]] = ROWS, *, classes: Sequence[str] = CLASSES, weights_sha256: str = "0" * 64
+    rows: Mapping[str, Sequence[float]] = ROWS,
+    *,
+    classes: Sequence[str] = CLASSES,
+    weights_sha256: str = "0" * 64,
+    rank: int = 4,
 ) -> WordTable:
     """The table of these words and their vectors."""
     words = tuple(rows)
-    levels, scales, basis = word_table.pack(np.array(list(rows.values()), np.float32), rank=4)
+    levels, scales, basis = word_table.pack(np.array(list(rows.values()), np.float32), rank=rank)
     weights = np.array([0.05 if word in GRAMMAR else 1 for word in words], np.float16)
     places = np.array([words.index(word) for word in classes], np.int32)
     return WordTable(words, levels, scales, weights, basis, places, weights_sha256)

@@ -10,9 +10,10 @@ from PIL import Image as Pictures
 from retrieval import live_encoders
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import LabelledSet
-from retrieval.matching import Sample, fit
-from retrieval.services.evaluation import answers
+from retrieval.matching import WORDS, Sample, fit
+from retrieval.services.evaluation import answers, word_answers
 from retrieval.services.evaluation.answers import Named
+from tests.embedding.tables import table
 from tests.factories import EncoderFactory
 from tests.web.test_bands import calibration
 
@@ -68,6 +69,31 @@ class MeanColour:
 
     def encode(self, images):
         return np.array([image.reshape(-1, 3).mean(axis=0) - 128 for image in images], np.float32)
+
+
+def test_words_are_told_from_those_whose_class_is_left_out_and_from_strangers(monkeypatch):
+    """Each word lies where its class does, so that all are told at once, and one unknown word is left out."""
+    one, other = named("own", seed=0, spread=0.2), named("other", seed=1)
+    middles = [one.items.vectors[one.items.labels == label].mean(axis=0) for label in range(6)]
+    names = one.items.classes
+    rows = {f"word{number}": middle for number, middle in enumerate(middles)}
+    monkeypatch.setattr(live_encoders, "words", lambda row: table(rows, classes=["word0"], rank=16))
+    words = {**dict(zip(names, rows, strict=True)), names[0]: "qqqqq"}
+    part = fit(Sample(one.items.vectors, one.items.labels, np.zeros(120, np.int64))).to_dict()
+    encoder = EncoderFactory.build(calibration={WORDS: {**part, "nothing_below": 0.9}})
+    found = word_answers.word_refusals(encoder, [one, other], queries={"own": {"en": words}})
+    assert [(each.name, each.words) for each in found] == [("own en", 5), ("all", 5)]
+    assert found[-1].near.auc == found[-1].strangers.auc == 1
+    assert (found[-1].near.refused, found[-1].near.false_alarms) == (1, 0)
+
+
+def test_words_need_a_table_and_a_set_that_asks(monkeypatch):
+    monkeypatch.setattr(live_encoders, "words", lambda row: None)
+    with pytest.raises(InvalidInput, match="no word table"):
+        word_answers.word_refusals(EncoderFactory.build(), [named("own", seed=0)], queries={})
+    monkeypatch.setattr(live_encoders, "words", lambda row: table())
+    with pytest.raises(InvalidInput, match="None of these sets"):
+        word_answers.word_refusals(EncoderFactory.build(), [named("own", seed=0)], queries={"corel1k": {}})
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image as Pictures
 from retrieval import live_encoders
 from retrieval.errors import InvalidInput, WeightsError
 from retrieval.evaluation import LabelledSet
-from retrieval.matching import Calibration
+from retrieval.matching import WORDS, Calibration, of_words
 from retrieval.models import Encoder
 from retrieval.services.encoders import weights
 from retrieval.services.evaluation import calibrations
@@ -101,7 +102,30 @@ def test_a_calibration_of_ones_own_stays():
     assert weights.first_encoder().calibration == own
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"strangers": 1}'])
+def test_an_encoder_of_before_is_given_the_part_for_words_and_keeps_its_own():
+    row = weights.first_encoder()
+    own = {**{name: part for name, part in row.calibration.items() if name != WORDS}, "nothing_below": 0.1}
+    Encoder.objects.update(calibration=own)
+    assert weights.first_encoder().calibration == {**own, WORDS: row.calibration[WORDS]}
+
+
+def test_pictures_and_words_are_calibrated_apart():
+    row = weights.first_encoder()
+    pictures, words = Calibration.from_dict(row.calibration), of_words(row.calibration)
+    calibrations.save(row, replace(pictures, growth=0.5))
+    calibrations.save_words(row, replace(words, growth=0.25))
+    calibrations.save(row, replace(pictures, growth=0.75))
+    kept = Encoder.objects.get().calibration
+    assert (kept["growth"], kept[WORDS]["growth"]) == (0.75, 0.25)
+
+
+def test_words_are_not_calibrated_before_pictures_are():
+    words = of_words(weights.first_encoder().calibration)
+    with pytest.raises(InvalidInput, match="calibrate_encoder"):
+        calibrations.save_words(EncoderFactory(state="draft"), words)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"strangers": 1}', "[]"])
 def test_what_lies_beside_weights_and_is_no_calibration_is_refused(tmp_path, text):
     (tmp_path / "own.calibration.json").write_text(text)
     with pytest.raises(WeightsError, match=r"own\.calibration\.json"):

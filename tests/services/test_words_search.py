@@ -13,7 +13,11 @@ from retrieval import live_encoders, weight_files
 from retrieval.embedding import word_table
 from retrieval.embedding.word_query import Understood, understand
 from retrieval.errors import InvalidInput, WeightsError
+from retrieval.matching import WORDS, Band, Calibration, Match, of_words
+from retrieval.matching.curves import Curve
+from retrieval.models import Encoder
 from retrieval.search import QueryVector
+from retrieval.services.encoders import weights
 from retrieval.services.searching import search
 from retrieval.services.searching.meaning import Meaning, steered
 from retrieval.services.searching.search import SearchRequest
@@ -115,6 +119,63 @@ def test_words_that_are_not_understood_narrow_a_picture(find):
     assert find("one", like="dog")[1] == [("sun", ("look", "words"))]
 
 
+def calibrate(find, *, nothing_below, table=""):
+    """Let half a cosine be right in every second case, and the part for words be of this table or the one in use."""
+    curves = {"strangers": Curve((0.0, 1.0), (0.0, -2.0)), "right": Curve((-2.0, 0.0), (1.0, 0.0))}
+    table = table or live_encoders.words(Encoder.objects.get()).digest
+    words = Calibration(**curves, growth=0.0, nothing_below=nothing_below, fitted_on={"table": table})
+    Encoder.objects.update(calibration={**words.to_dict(), "nothing_below": 0.0, WORDS: words.to_dict()})
+
+
+def test_hits_of_words_say_how_likely_they_are_by_their_looks(find):
+    calibrate(find, nothing_below=0.0)
+    got, hits = find("dog")
+    said = {name: hit.verdict for (name, _), hit in zip(hits, got.hits, strict=True)}
+    assert (got.calibrated, got.match) == (True, Match.LIKELY)
+    assert said["dog"].band == Band.VERY_ALIKE
+    assert said["hat"].band == Band.WEAK
+    for name, look in LOOKS.items():
+        cosine = look[0] / np.linalg.norm(look)
+        assert said[name].probability == pytest.approx(cosine, abs=0.02)
+    assert [hit.verdict.band for hit in find("dog", min_band="alike")[0].hits] == [Band.VERY_ALIKE] + [Band.ALIKE] * 2
+
+
+def test_words_that_no_picture_shows_find_nothing(find):
+    calibrate(find, nothing_below=0.9)
+    assert find("dog")[0].match == Match.NONE
+
+
+def test_a_title_with_the_words_is_something(find):
+    """However it looks: what was asked for is written there."""
+    calibrate(find, nothing_below=0.9)
+    got, hits = find("red")
+    assert ("words" in dict(hits)["sun"], got.match) == (True, Match.POSSIBLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [("dog -hat", {}), ("dog", {"negative_words": ("hat",)}), ("one", {}), ("hat", {"like": "dog"})],
+)
+def test_what_no_calibration_is_for_is_said_to_have_none(find, text, options):
+    calibrate(find, nothing_below=0.5)
+    got, _ = find(text, **options)
+    assert (got.calibrated, got.match) == (False, None)
+
+
+def test_the_calibration_of_another_table_says_nothing(find):
+    calibrate(find, nothing_below=0.5, table="0" * 64)
+    assert not find("dog")[0].calibrated
+    with pytest.raises(InvalidInput) as caught:
+        find("dog", min_band="alike")
+    assert "min_band" in caught.value.fields
+
+
+def test_the_bundled_calibration_is_for_the_bundled_table():
+    live_encoders.words_of_file.cache_clear()
+    row = weights.first_encoder()
+    assert of_words(row.calibration).fitted_on["table"] == live_encoders.words(row).digest
+
+
 @pytest.mark.parametrize("text", ["-hat", "...", "-"])
 def test_nothing_to_look_for_is_refused(find, text):
     with pytest.raises(InvalidInput) as caught:
@@ -124,7 +185,7 @@ def test_nothing_to_look_for_is_refused(find, text):
 
 def test_pictures_and_words_that_cancel_each_other_out():
     east = np.array([1, 0], np.float32)
-    said = Meaning(Understood(-east, None, (), ()), True, None, ())
+    said = Meaning(Understood(-east, None, (), ()), SHA256, None, ())
     with pytest.raises(InvalidInput) as caught:
         steered(QueryVector.of(east, length=1.0), said, weight=0.5)
     assert "text" in caught.value.fields

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import InvalidInput
-from retrieval.training import vocabulary, word_table
+from retrieval.training import vocabulary, word_folds, word_table
 from retrieval.training.vocabulary import Entry
 from retrieval.training.word_table import Lessons, NamedClass, fit
 
@@ -114,3 +114,31 @@ def test_what_is_no_list_is_refused(data, tmp_path):
         vocabulary.read(tmp_path / "x", most=5)
     with pytest.raises(InvalidInput):
         vocabulary.read(tmp_path / "missing", most=5)
+
+
+def sourced():
+    """Each class from two sources, but trees, which one alone shows."""
+    of = {"dog": ("x", "y"), "cat": ("x", "y"), "tree": ("y", "y")}
+    return [
+        NamedClass((name, "animal") if name != "tree" else (name,), look + np.zeros((2, 1), np.float32), of[name])
+        for name, look in LOOKS.items()
+    ]
+
+
+def test_each_source_is_asked_by_a_table_that_never_saw_it():
+    taught = lessons(classes=sourced())
+    entries = [Entry(word, 0.0) for word in (*WORDS, "animal", "never")]
+    asked = {(each.source, each.name): each for each in word_folds.unlearned(entries, taught, text=text, rank=SPACE)}
+    assert set(asked) == {(source, name) for source in "xy" for name in ("dog", "cat", "animal")} | {("y", "tree")}
+    assert asked["x", "dog"].own.tolist() == [True, False, True, False, False, False]
+    assert asked["x", "animal"].shows.tolist() == [True] * 4 + [False] * 2
+    rest = [NamedClass(each.names, each.vectors[:1], each.sources[:1]) for each in sourced() if each.names != ("tree",)]
+    names = [entry for entry in entries if entry.word in {"the", "dog", "cat", "tree", "animal"}]
+    alone = fit(names, lessons=lessons(classes=rest), text=text, rank=SPACE)
+    assert cosine(asked["y", "dog"].vector, alone.vector(alone.rows["dog"])) == pytest.approx(1, abs=1e-3)
+
+
+def test_only_words_that_teach_go_into_these_tables():
+    taught = lessons(classes=sourced())
+    kept = word_table.teaching([Entry(word, 0.0) for word in (*WORDS, "animal", "never")], taught)
+    assert [each.word for each in kept] == ["the", "dog", "cat", "tree", "animal"]

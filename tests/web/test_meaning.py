@@ -9,9 +9,12 @@ import pytest
 
 from retrieval import live_encoders
 from retrieval.embedding import word_table
+from retrieval.matching import WORDS
+from retrieval.models import Encoder
 from tests.embedding.tables import table
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.search.rows import put
+from tests.web.test_bands import calibration
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +38,15 @@ def test_words_that_are_understood_find_the_nearest_and_the_page_says_so(page, l
     text = page.get("/", {"q": "sun"}).content.decode()
     assert "Understood: sun" in text
     assert HONEST in text
+
+
+def test_where_words_are_calibrated_the_page_says_that_nothing_fits(page, library):
+    """And not the sentence that stands where nobody can tell."""
+    words = {**calibration(), "nothing_below": 0.99, "fitted_on": {"table": live_encoders.words(library).digest}}
+    Encoder.objects.update(calibration={**calibration(), WORDS: words})
+    text = page.get("/", {"q": "sun"}).content.decode()
+    assert "Nothing here really looks like it" in text
+    assert HONEST not in text
 
 
 def test_words_that_are_not_understood_are_looked_for_as_written(page, library):

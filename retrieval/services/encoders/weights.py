@@ -21,7 +21,7 @@ from retrieval import conf, live_encoders, weight_files, whole_files
 from retrieval.embedding import EncoderSpec, backbones, checkpoint
 from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
 from retrieval.ingest import files
-from retrieval.matching import Calibration
+from retrieval.matching import WORDS, Calibration, of_words
 from retrieval.models import Encoder, EncoderState
 from retrieval.progress import Progress
 
@@ -177,10 +177,12 @@ def first_encoder() -> Encoder:
 
 
 def _calibrated(row: Encoder) -> Encoder:
-    """The row, with the calibration that came to lie beside its weights since it was made, unless it has one."""
-    if row.weights_name and not row.calibration:
-        row.calibration = _calibration(live_encoders.weights_path(row.weights_name))
-        row.save(update_fields=["calibration"])
+    """The row, with what it lacks of the calibration that lies beside its weights, where that came later."""
+    if row.weights_name and WORDS not in row.calibration:
+        kept = {**_calibration(live_encoders.weights_path(row.weights_name)), **row.calibration}
+        if kept != row.calibration:
+            row.calibration = kept
+            row.save(update_fields=["calibration"])
     return row
 
 
@@ -193,9 +195,11 @@ def _calibration(file: Path) -> dict[str, Any]:
     if not beside.is_file():
         return {}
     try:
-        return Calibration.from_dict(json.loads(beside.read_text())).to_dict()
-    except (ValueError, InvalidInput) as error:
+        data = json.loads(beside.read_text())
+        pictures, words = Calibration.from_dict(data), of_words(data)
+    except (ValueError, TypeError, InvalidInput) as error:
         raise WeightsError(f"{beside.name} is no calibration: {error}") from error
+    return {**pictures.to_dict(), **({WORDS: words.to_dict()} if words else {})}
 
 
 def _untrained(wanted: str) -> Encoder:

@@ -18,7 +18,9 @@ from retrieval.progress import Progress
 from retrieval.training import vocabulary, word_lessons
 from retrieval.training import word_table as fitting
 
-__all__ = ["Recipe", "Score", "describe", "make", "measure_captions", "measure_classes"]
+__all__ = [
+    "Recipe", "Score", "describe", "make", "measure_captions", "measure_classes", "vocabulary_of", "watched",
+]  # fmt: skip
 
 Floats = NDArray[np.float32]
 MOST_BYTES = 12 * 1024**2  # of a table
@@ -51,9 +53,8 @@ def make(name: str, recipe: Recipe, *, output: Path | None = None, progress: Pro
     """
     live, sha256 = _encoder(name)
     lessons = word_lessons.read(recipe.places, encode=live.encode, progress=progress)
-    listed = [vocabulary.read(path, most=most) for path, most in recipe.words]
-    entries = vocabulary.joined(listed, names=lessons.names)
-    table = fitting.fit(entries, lessons=lessons, text=_watched(recipe.text, len(entries), progress), rank=recipe.rank)
+    entries = vocabulary_of(recipe, lessons)
+    table = fitting.fit(entries, lessons=lessons, text=watched(recipe.text, len(entries), progress), rank=recipe.rank)
     about = {"text": recipe.text_name, "words": str(len(entries)), "classes": str(len(lessons.classes))}
     path = output or conf.get().weights_dir / live_encoders.words_name(f"{name}.safetensors")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,13 @@ def _encoder(name: str) -> tuple[Encoder, str]:
     return live, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _watched(text: fitting.TextEncoder, total: int, progress: Progress) -> fitting.TextEncoder:
+def vocabulary_of(recipe: Recipe, lessons: fitting.Lessons) -> list[vocabulary.Entry]:
+    """The words of the recipe's lists and the names of its classes. Raises InvalidInput."""
+    return vocabulary.joined([vocabulary.read(path, most=most) for path, most in recipe.words], names=lessons.names)
+
+
+def watched(text: fitting.TextEncoder, total: int, progress: Progress) -> fitting.TextEncoder:
+    """The text encoder, telling how many words of so many it has done."""
     done = 0
 
     def encode(words: Sequence[str]) -> Floats:

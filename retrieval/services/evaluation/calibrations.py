@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +12,7 @@ from django.db import transaction
 
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.evaluation import LabelledSet
-from retrieval.matching import Calibration, Sample, fit
+from retrieval.matching import WORDS, Calibration, Sample, fit
 from retrieval.models import CalibrationRun, Collection, Encoder, Labels
 from retrieval.progress import Progress
 from retrieval.search import vectors
@@ -25,7 +25,7 @@ from retrieval.work import Kind, ProgressWriter, Settle
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = ["KIND", "CalibrationRequest", "measure", "sample_of", "save", "start"]
+__all__ = ["KIND", "CalibrationRequest", "measure", "sample_of", "save", "save_words", "start"]
 
 UNLABELLED_CLASS = "_"  # the name of a folder whose pictures have no label
 
@@ -82,11 +82,25 @@ def sample_of(labelled: Sequence[LabelledSet]) -> Sample:
 
 def save(encoder: Encoder, calibration: Calibration) -> None:
     """Keep it on the encoder's row, committed at once: the next search speaks by it. Raises NotFound when dropped."""
+    _change(encoder, lambda kept: {**calibration.to_dict(), **({WORDS: kept[WORDS]} if WORDS in kept else {})})
+
+
+def save_words(encoder: Encoder, calibration: Calibration) -> None:
+    """Keep what its words' scores mean beside what its pictures' do, committed at once.
+
+    Raises NotFound when dropped, and InvalidInput before its pictures' scores are calibrated.
+    """
+    if not encoder.calibration:
+        raise InvalidInput.of("name", f"Calibrate the pictures of {encoder.name} first; see calibrate_encoder.")
+    _change(encoder, lambda kept: {**kept, WORDS: calibration.to_dict()})
+
+
+def _change(encoder: Encoder, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     with transaction.atomic():
         row = Encoder.objects.select_for_update().filter(pk=encoder.pk).first()
         if row is None:
             raise NotFound("There is no such encoder.")
-        row.calibration = calibration.to_dict()
+        row.calibration = change(row.calibration)
         row.save(update_fields=["calibration"])
     encoder.calibration = row.calibration
 

@@ -22,14 +22,19 @@ AVOIDED = 0.5
 class Meaning:
     """The words of a search: what the encoder's table makes of them, and the words themselves, where they are written.
 
-    ``table`` tells whether there is one; without it nothing is understood, and the words are only looked for.
+    ``table`` is its digest, empty without one: then nothing is understood, and the words are only looked for.
     ``without`` are the words that a picture must not have.
     """
 
     understood: word_query.Understood
-    table: bool
+    table: str
     words: Words | None
     without: tuple[Words, ...]
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a table at all."""
+        return bool(self.table)
 
 
 def of(text: str, negatives: Sequence[str], *, encoder: Encoder) -> Meaning:
@@ -43,7 +48,9 @@ def of(text: str, negatives: Sequence[str], *, encoder: Encoder) -> Meaning:
     said = " ".join([words.OR.sub(" ", positive), *(f"-{word}" for each in without for word in each.split())])
     understood = word_query.Understood(None, None, (), ()) if table is None else word_query.understand(said, table)
     written = Words.of(positive) if text and not (without and not re.search(r"\w", positive)) else None
-    return Meaning(understood, table is not None, written, tuple(Words.of(each) for each in without))
+    return Meaning(
+        understood, "" if table is None else table.digest, written, tuple(Words.of(each) for each in without)
+    )
 
 
 def steered(query: QueryVector | None, meaning: Meaning, *, weight: float) -> QueryVector | None:

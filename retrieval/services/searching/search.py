@@ -101,7 +101,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     shown = _vector(request, [each.pixels for each in fresh], encoder=encoder, watch=watch)
     look = concepts.beside(shown, request.concept, user=user, encoder=encoder)
     question = _question(request, encoder, look=look, filters=filters, said=said)
-    judge = verdicts.Judge.of(question, request, pictures=pictures, pixels=fresh[0].pixels if fresh else None)
+    judge = verdicts.judge_of(question, request, pictures=pictures, fresh=fresh, said=said)
     asked = _in_detail(request, question=question, fresh=fresh, watch=watch)
     with watch.part("search"):
         ask = _ranker(request, look=look, said=said, user=user)
@@ -114,7 +114,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
         request.kind, request.region, encoder.name, encoder.trained, question.measure.value, index=ranked.index,
         exact=ranked.exact, candidates=ranked.candidates, hits=hits, shares=variety.shares([hit.image for hit in hits]),
         calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared, expand=request.expand,
-        concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.table, took=watch.took(),
+        concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.known, took=watch.took(),
     )  # fmt: skip
 
 
@@ -249,10 +249,16 @@ def _judged(
         return found, None
     said = judge.verdicts([(hit.score, hit.image) for hit in found], candidates=ranked.candidates)
     said = [same.band_of(hit.judgement, verdict) for hit, verdict in zip(found, said, strict=True)]
-    match = None if request.offset else same.match_of(judge.match(said, ranked.first), details=found)
+    match = None if request.offset else _amounts_to(judge.match(said, ranked.first), found, request=request)
     judged = [replace(hit, verdict=verdict) for hit, verdict in zip(found, said, strict=True)]
     least = Band(request.min_band or Band.WEAK)
     return [hit for hit, verdict in zip(judged, said, strict=True) if verdict.band.place <= least.place], match
+
+
+def _amounts_to(match: Match, found: Sequence[Found], *, request: SearchRequest) -> Match:
+    """What the answer amounts to, which is never nothing where details agree or what was asked for is written."""
+    written = request.kind == "text" and any(fusion.WORDS in hit.found_by for hit in found)
+    return Match.POSSIBLE if written and match == Match.NONE else same.match_of(match, details=found)
 
 
 def _with_group_sizes(found: list[Found], question: Question, *, user: Viewer) -> list[Found]:

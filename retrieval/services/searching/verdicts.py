@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 from uuid import UUID
 
 import numpy as np
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 
 from retrieval import conf
 from retrieval.errors import InvalidInput
-from retrieval.ingest import fingerprint
-from retrieval.matching import NEIGHBOURS, Band, Calibration, Match, band, closeness, match
+from retrieval.ingest import Decoded, fingerprint
+from retrieval.matching import NEIGHBOURS, Band, Calibration, Match, band, closeness, match, nearness, of_words
 from retrieval.models import Encoder, Image, Measure
 from retrieval.search import Question, stored
+from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.search_request import SearchRequest
 
-__all__ = ["NEIGHBOURS", "Judge", "Verdict", "calibration_of"]
+__all__ = ["NEIGHBOURS", "Judge", "Verdict", "calibration_of", "judge_of", "word_calibration_of"]
 
 Pixels = NDArray[np.uint8]
 NEAR_COPY = 31  # bits of 256 in which the fingerprints of near copies differ at most
@@ -33,9 +35,19 @@ class Verdict:
     expected_strangers: float
 
 
+class Judge(Protocol):
+    """What tells of the hits of one query."""
+
+    def verdicts(self, hits: Sequence[tuple[float, Image]], *, candidates: int) -> list[Verdict]:
+        """Judge hits by their scores and pictures."""
+
+    def match(self, said: Sequence[Verdict], first: Sequence[UUID]) -> Match:
+        """Return what the answer amounts to; ``first`` are the nearest pictures, whose vectors are looked at."""
+
+
 @dataclass(frozen=True)
-class Judge:
-    """One query, and what tells of its hits.
+class PictureJudge:
+    """One picture, and what tells of its hits.
 
     Of a part of a picture there is no ``sha256``, ``kept_pdq`` nor ``pixels``; these are of a picture sent along.
     """
@@ -49,18 +61,15 @@ class Judge:
     @classmethod
     def of(
         cls, question: Question, request: SearchRequest, *, pictures: Mapping[UUID, Image], pixels: Pixels | None
-    ) -> Judge | None:
+    ) -> PictureJudge | None:
         """Return the judge of a search by one picture; None where nothing tells what its scores mean.
 
-        A calibration is for cosine and one picture, not steered by words. Raises InvalidInput (min_band) when there is
-        none to band by.
+        A calibration is for cosine and one picture, not steered by words.
         """
         calibration = calibration_of(question.encoder)
         one_picture = request.kind in {"file", "image"} and question.measure == Measure.COSINE
         steered = question.filters.words is None and bool(request.text or request.negative_words)
         if calibration is None or not one_picture or steered:
-            if request.min_band is not None:
-                raise InvalidInput.of("min_band", "Nothing tells what the scores of this search mean.")
             return None
         if request.region is not None:
             return cls(question, calibration)
@@ -78,13 +87,8 @@ class Judge:
 
     def verdicts(self, hits: Sequence[tuple[float, Image]], *, candidates: int) -> list[Verdict]:
         """Judge hits by their scores and pictures."""
-        scores = [score for score, _ in hits]
-        probabilities = self.calibration.probability(scores, candidates=candidates).tolist()
-        strangers = self.calibration.expected_strangers(scores, candidates=candidates).tolist()
-        return [
-            Verdict(self._band(probability, image), probability, expected)
-            for probability, expected, (_, image) in zip(probabilities, strangers, hits, strict=True)
-        ]
+        said = _said(self.calibration, [score for score, _ in hits], candidates=candidates)
+        return [replace(each, band=self._band(each.band, image)) for each, (_, image) in zip(said, hits, strict=True)]
 
     def match(self, said: Sequence[Verdict], first: Sequence[UUID]) -> Match:
         """Return what the answer amounts to; ``first`` are the nearest pictures, whose vectors are looked at."""
@@ -95,15 +99,84 @@ class Judge:
         close = closeness(query.unit, np.stack([each.unit for each in near.values()]))
         return match([verdict.band for verdict in said], nothing=close < self.calibration.nothing_below)
 
-    def _band(self, probability: float, image: Image) -> Band:
+    def _band(self, found: Band, image: Image) -> Band:
         if self.sha256 and image.sha256 == self.sha256:
             return Band.SAME_FILE
-        found = band(probability)
         if found != Band.WEAK and image.pdq and self.pdq and fingerprint.apart(self.pdq, image.pdq) <= NEAR_COPY:
             return Band.SAME_IMAGE
         return found
 
 
+@dataclass(frozen=True)
+class WordJudge:
+    """Words alone, and what tells of hits by how near these lie to what the words mean, wherever they are written."""
+
+    question: Question
+    calibration: Calibration
+
+    @classmethod
+    def of(cls, question: Question, request: SearchRequest, *, said: Meaning) -> WordJudge | None:
+        """Return the judge of a search by words; None where nothing tells what its scores mean.
+
+        A calibration is for the word table that it was fitted with, and for words none of which is to be avoided.
+        """
+        calibration = word_calibration_of(question.encoder, table=said.table)
+        by_meaning = request.kind == "text" and request.concept is None and said.understood.wanted is not None
+        by_meaning = by_meaning and said.understood.avoided is None
+        return cls(question, calibration) if calibration and by_meaning else None
+
+    def verdicts(self, hits: Sequence[tuple[float, Image]], *, candidates: int) -> list[Verdict]:
+        """Judge hits by their pictures; the scores are of their ranks."""
+        return _said(self.calibration, self._cosines([image.pk for _, image in hits]), candidates=candidates)
+
+    def match(self, said: Sequence[Verdict], first: Sequence[UUID]) -> Match:
+        """Return what the answer amounts to; ``first`` are the nearest pictures, whose vectors are looked at."""
+        close = nearness(np.array(self._cosines(first)))
+        return match([verdict.band for verdict in said], nothing=close < self.calibration.nothing_below)
+
+    def _cosines(self, image_ids: Sequence[UUID]) -> list[float]:
+        """With what the words mean; -1 for a picture that has lost its vector this moment."""
+        near = stored.queries(self.question.encoder, image_ids)
+        query = self.question.vector
+        return [float(query.unit @ near[pk].unit) if query and pk in near else -1.0 for pk in image_ids]
+
+
+def judge_of(
+    question: Question,
+    request: SearchRequest,
+    *,
+    pictures: Mapping[UUID, Image],
+    fresh: Sequence[Decoded],
+    said: Meaning,
+) -> Judge | None:
+    """Return what judges a search, None where nothing tells what its scores mean; ``fresh`` are decoded pictures.
+
+    Raises InvalidInput (min_band) when there is none to band by.
+    """
+    pixels = fresh[0].pixels if fresh else None
+    judge = WordJudge.of(question, request, said=said) or PictureJudge.of(
+        question, request, pictures=pictures, pixels=pixels
+    )
+    if judge is None and request.min_band is not None:
+        raise InvalidInput.of("min_band", "Nothing tells what the scores of this search mean.")
+    return judge
+
+
+def _said(calibration: Calibration, scores: Sequence[float], *, candidates: int) -> list[Verdict]:
+    probabilities = calibration.probability(scores, candidates=candidates).tolist()
+    strangers = calibration.expected_strangers(scores, candidates=candidates).tolist()
+    return [
+        Verdict(band(probability), probability, expected)
+        for probability, expected in zip(probabilities, strangers, strict=True)
+    ]
+
+
 def calibration_of(encoder: Encoder) -> Calibration | None:
     """Return what the scores of this encoder mean, None where that was never measured."""
     return Calibration.from_dict(encoder.calibration) if encoder.calibration else None
+
+
+def word_calibration_of(encoder: Encoder, *, table: str) -> Calibration | None:
+    """Return what the scores of words by this encoder and word table mean, None where that was never measured."""
+    found = of_words(encoder.calibration)
+    return found if found and table and found.fitted_on.get("table") == table else None
