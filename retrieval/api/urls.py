@@ -24,6 +24,7 @@ from retrieval.api.views import (
     long_jobs,
     receipts,
     search,
+    sheets,
     status,
     why,
 )
@@ -114,6 +115,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         compressions.KIND, listed=CompressionSerializer, whole=CompressionTableSerializer, jobs=asking.Compressions
     ),
     path("compressions/<uuid:job_id>/adopt/", asking.AdoptView.as_view(), name="compression-adopt"),
+    path("training/views/", sheets.ViewsView.as_view(), name="training-views"),
+    path("training/<uuid:job_id>/drawn/", sheets.DrawnView.as_view(), name="training-drawn"),
     *long_jobs.routes(training.KIND, listed=TrainingSerializer, whole=WholeTrainingSerializer, jobs=asking.Trainings),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),

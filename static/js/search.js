@@ -137,6 +137,15 @@ const onClick = (event) => {
   else if (find("[data-whole]")) forgetRegion()
   else if (find("[data-add]")) add(find("[data-add]"))
   else if (find("[data-drop-chip]")) leaveOut(find(".chip"))
+  else if (find("[data-search-with]")) searchWith(event, find("[data-search-with]"))
+}
+
+// A picture of a page that is no stored one is fetched once more, and searched with like a file.
+const searchWith = async (event, link) => {
+  event.preventDefault()
+  const answer = await fetch(link.href)
+  if (!answer.ok) return notify(say("failed"), { bad: true })
+  searchBy([new File([await answer.blob()], "drawn.png", { type: "image/png" })])
 }
 
 const choose = (event) => {

@@ -201,6 +201,10 @@ API: dict[str, list[Rule]] = {
         Rule("get", admins(200)),
         Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "config": {"name": "new"}}),
     ],
+    "api/v1/training/views/": [
+        Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "config": {"name": "new"}}),
+    ],
+    "api/v1/training/<job_id>/drawn/": [Rule("get", admins(404))],
     "api/v1/schema/": [Rule("get", everyone(200))],
     "api/v1/docs/": [Rule("get", everyone(200))],
     "api/v1/^.*$": [Rule("get", everyone(404))],
@@ -271,7 +275,9 @@ WEB: dict[str, list[Rule]] = {
     "compressions/<job_id>/": [Rule("get", page_for_admins(404))],
     "compressions/<job_id>/adopt/": [Rule("post", page_for_admins(404), {"row": "int8", "name": "new"})],
     "training/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(400), {})],
+    "training/views/": [Rule("post", page_for_admins(400), {})],
     "training/<job_id>/": [Rule("get", page_for_admins(404))],
+    "training/<job_id>/drawn/<seed>/": [Rule("get", page_for_admins(404))],
     # The world's long work is its owner's archive, which waits in line.
     "<kind>/now/": [Rule("get", pages(200))],
     "<kind>/<job_id>/now/": [Rule("get", page_for_owner(200))],

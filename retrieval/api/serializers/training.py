@@ -8,6 +8,7 @@ from rest_framework import serializers
 from retrieval.api.serializers.fields import Input, JsonObject
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import PICTURE_LABELS, Labels, TrainingRun
+from retrieval.services.encoders.sheets import MOST_DRAWN
 
 TABLE = {"type": "object", "additionalProperties": True}
 
@@ -18,6 +19,13 @@ class TrainingInput(Input):
     collection = serializers.UUIDField()
     config = extend_schema_field(TABLE)(JsonObject)()
     by = serializers.ChoiceField(PICTURE_LABELS, default=Labels.TAGS)
+
+
+class DrawnQuery(Input):
+    """How many pictures to draw, and which."""
+
+    count = serializers.IntegerField(min_value=1, max_value=MOST_DRAWN, default=MOST_DRAWN)
+    seed = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=0)
 
 
 class TrainingSerializer(LongJobSerializer):

@@ -77,7 +77,7 @@ class Trainings(Jobs):
         try:
             row = training.start(TrainingRequest(said["config"], collection, said["by"]), user=self.person)
         except InvalidInput as error:
-            raise _of_the_config(error) from error
+            raise of_the_config(error) from error
         return self.begun(row)
 
 
@@ -95,7 +95,7 @@ class AdoptView(ApiView):
         return Response(self.shown(EncoderSerializer, draft), status=201)
 
 
-def _of_the_config(error: InvalidInput) -> InvalidInput:
+def of_the_config(error: InvalidInput) -> InvalidInput:
     """Name the fields as the body has them: ``config.optimiser.steps``."""
     fields = {name if name == "config" else f"config.{name}": texts for name, texts in error.fields.items()}
     return InvalidInput(error.message, code=error.code, fields=fields)

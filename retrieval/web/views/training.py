@@ -8,17 +8,19 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from retrieval import tasks
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Labels
-from retrieval.services.encoders import training
+from retrieval.services.encoders import sheets, training
 from retrieval.services.encoders.training import TrainingRequest
 from retrieval.services.images import collections
 from retrieval.web.forms.training import EXAMPLE, TrainingForm
 from retrieval.web.pages import for_people, person
 from retrieval.web.views import long_jobs
+
+DRAWN = 12  # pictures on the page of a GAN run
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -39,7 +41,33 @@ def page(request: HttpRequest) -> HttpResponse:
 @for_people
 def show(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Show how far a run is, and its curves."""
-    return render(request, "web/training_run.html", long_jobs.shown(long_jobs.find(request, training.KIND, job_id)))
+    row = long_jobs.find(request, training.KIND, job_id)
+    seeds = range(DRAWN) if sheets.draws(row) else ()
+    return render(request, "web/training_run.html", {**long_jobs.shown(row), "seeds": seeds})
+
+
+@require_POST
+@for_people
+def views(request: HttpRequest) -> HttpResponse:
+    """Show what the form's config does to pictures of its collection; what is wrong is told beside its field."""
+    form = TrainingForm(request.POST, collections=collections.listing(request.user))
+    if form.is_valid():
+        said = form.cleaned_data
+        wanted = TrainingRequest(said["config"], said["collection"], Labels(said["by"]))
+        try:
+            return HttpResponse(sheets.views(wanted, user=person(request)), content_type=sheets.CONTENT_TYPE)
+        except InvalidInput as error:
+            form.add_error("config", ": ".join([*error.fields, error.message]))
+    context = long_jobs.listed(request, training.KIND) | {"form": form, "example": EXAMPLE}
+    return render(request, "web/training.html", context, status=400)
+
+
+@require_safe
+@for_people
+def drawn(request: HttpRequest, job_id: UUID, seed: int) -> HttpResponse:
+    """Show one picture that a finished GAN run draws."""
+    row = long_jobs.find(request, training.KIND, job_id)
+    return HttpResponse(sheets.drawn(row, count=1, seed=seed), content_type=sheets.CONTENT_TYPE)
 
 
 def _started(request: HttpRequest, form: TrainingForm) -> bool:

@@ -1,0 +1,77 @@
+"""What training sees and what it made, to be looked at: views by a config's augmentation, and a GAN's drawings."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image as Picture
+from torch import Tensor
+
+from retrieval import training
+from retrieval.embedding import Pixels
+from retrieval.errors import Conflict, InvalidInput, RetrievalError
+from retrieval.ingest import sandbox, store
+from retrieval.models import Image, TrainingRun
+from retrieval.services.encoders.training import KIND, TrainingRequest
+from retrieval.services.images import collections
+from retrieval.services.people import rights
+from retrieval.training import drawing
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+CONTENT_TYPE = "image/png"
+PICTURES, VIEWS = 6, 7
+MOST_DRAWN = 16
+
+
+def views(request: TrainingRequest, *, user: User) -> bytes:
+    """Six pictures of the collection, each as it is and as the first steps of a run see it, as one PNG.
+
+    For administrators. Raises InvalidInput naming the field of the config, or where no picture can be read.
+    """
+    rights.require_administrator(user, to="train encoders")
+    collections.find(request.collection.pk, user=user)
+    config = training.RunConfig.from_dict(request.config)
+    rows = Image.objects.visible_to(user).filter(collection=request.collection).order_by("pk")
+    contents = list(rows.values_list("sha256", flat=True))
+    some = [store.original(content) for content in contents[:: max(1, len(contents) // PICTURES)][:PICTURES]]
+    pictures = training.from_arrays(map(_decoded, some), [""] * len(some), side=config.data.stored_size)
+    if not len(pictures):
+        raise InvalidInput.of("collection", "There is no picture to show it by.")
+    return _png(training.augmented(config, pictures, views=VIEWS))
+
+
+def drawn(row: TrainingRun, *, count: int, seed: int) -> bytes:
+    """``count`` pictures, 16 at most, from the generator of a finished GAN run, as one PNG; the same for the same seed.
+
+    Raises InvalidInput naming the field, and Conflict where the run left no generator.
+    """
+    if not 1 <= count <= MOST_DRAWN:
+        raise InvalidInput.of("count", f"Between 1 and {MOST_DRAWN} pictures can be drawn.")
+    if not 0 <= seed < 2**63:
+        raise InvalidInput.of("seed", "The seed must be from 0 to below 2^63.")
+    if not draws(row):
+        raise Conflict("Only a finished run of the recipe gan can draw.", code="draws_nothing")
+    return _png([drawing.samples(drawing.load(KIND.folder_of(row)), count, seed=seed)])
+
+
+def draws(row: TrainingRun) -> bool:
+    """Did this run leave a generator?"""
+    return row.recipe == "gan" and row.encoder_id is not None
+
+
+def _decoded(path: Path) -> Pixels | str:
+    try:
+        return sandbox.pixels(path)
+    except (RetrievalError, OSError) as error:
+        return str(error)
+
+
+def _png(rows: Sequence[Tensor]) -> bytes:
+    out = io.BytesIO()
+    Picture.fromarray(drawing.sheet(rows)).save(out, "PNG")
+    return out.getvalue()

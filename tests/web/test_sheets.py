@@ -1,0 +1,131 @@
+"""Pictures of training: what a config's augmentation does to a collection's, and what a finished GAN draws."""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from rest_framework.test import APIClient
+
+from retrieval.models import LongJobState, TrainingRun
+from retrieval.services.encoders.training import KIND
+from retrieval.services.images import images
+from retrieval.training import Places, drawing, run
+from retrieval.web.forms.training import EXAMPLE
+from tests.factories import CollectionFactory, EncoderFactory, UserFactory
+from tests.training import make
+
+pytestmark = pytest.mark.django_db
+
+CONFIG = tomllib.loads(EXAMPLE)
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, settings):
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, data_dir=tmp_path)
+
+
+@pytest.fixture
+def admin():
+    return UserFactory(is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def collection(admin):
+    """Three pictures, each in one colour."""
+    row = CollectionFactory(owner=admin)
+    for number, colour in enumerate(("red", "green", "blue")):
+        out = io.BytesIO()
+        Picture.new("RGB", (64, 48), colour).save(out, "PNG")
+        upload = images.Upload(io.BytesIO(out.getvalue()), f"{number}.png")
+        images.add(upload, user=admin, collection=row)
+    return row
+
+
+@pytest.fixture
+def gan(admin, collection):
+    """A finished run of a tiny GAN."""
+    row = TrainingRun.objects.create(
+        user=admin, name="artist", recipe="gan", collection=collection, config={}, steps=1,
+        state=LongJobState.DONE, encoder=EncoderFactory(),
+    )  # fmt: skip
+    config = make.config("gan", options={"latent": 8, "width": 8, "side": 32}, optimiser={"steps": 1, "lr": 1e-3})
+    folder = KIND.folder_of(row)
+    folder.mkdir(parents=True)
+    run(config, places=Places(make.pictures(), folder.joinpath, folder))
+    return row
+
+
+@pytest.fixture
+def calls():
+    """Make a client of the API."""
+
+    def make(person):
+        client = APIClient()
+        client.force_authenticate(person)
+        return client
+
+    return make
+
+
+def pixels(answer):
+    assert answer.status_code == 200, answer.content
+    assert answer["Content-Type"] == "image/png"
+    return np.asarray(Picture.open(io.BytesIO(answer.content)))
+
+
+def test_each_picture_stands_before_its_views(calls, sees, admin, collection):
+    body = {"collection": str(collection.pk), "config": CONFIG}
+    found = pixels(calls(admin).post("/api/v1/training/views/", body, format="json"))
+    height, width = 160 + 2, 8 * (160 + 2)  # the first steps of the example see 160 x 160
+    assert found.shape == (3 * height, width, 3)
+    for row, colour in enumerate([(255, 0, 0), (0, 128, 0), (0, 0, 255)]):
+        np.testing.assert_allclose(found[row * height + 80, 80], colour, atol=2)
+        assert np.ptp(found[row * height + 80, 80::162].astype(int), axis=0).max() > 5  # brightness differs
+    form = {"collection": collection.pk, "by": "tags", "config": EXAMPLE}
+    np.testing.assert_array_equal(pixels(sees(admin).post("/training/views/", form)), found)
+
+
+def test_a_wrong_config_is_told_beside_its_field(calls, sees, admin, collection):
+    wrong = {**CONFIG, "augment": {"smallest_crop": 7}}
+    answer = calls(admin).post(
+        "/api/v1/training/views/", {"collection": str(collection.pk), "config": wrong}, format="json"
+    )
+    assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, ["config.augment.smallest_crop"])
+    form = {"collection": collection.pk, "by": "tags", "config": EXAMPLE.replace("0.6", "7")}
+    page = sees(admin).post("/training/views/", form)
+    assert page.status_code == 400
+    assert "augment.smallest_crop" in page.content.decode()
+
+
+def test_an_empty_collection_has_nothing_to_show(calls, admin):
+    body = {"collection": str(CollectionFactory(owner=admin).pk), "config": CONFIG}
+    answer = calls(admin).post("/api/v1/training/views/", body, format="json")
+    assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, ["config.collection"])
+
+
+def test_a_finished_gan_draws_on_its_page_and_in_the_api(calls, sees, admin, gan):
+    artist = drawing.load(KIND.folder_of(gan))
+    found = pixels(calls(admin).get(f"/api/v1/training/{gan.pk}/drawn/?count=2&seed=5"))
+    np.testing.assert_array_equal(found, drawing.sheet([drawing.samples(artist, 2, seed=5)]))
+    page = sees(admin).get(f"/training/{gan.pk}/").content.decode()
+    assert page.count("data-search-with") == 12
+    assert f"/training/{gan.pk}/drawn/11/" in page
+    one = pixels(sees(admin).get(f"/training/{gan.pk}/drawn/11/"))
+    np.testing.assert_array_equal(one, drawing.sheet([drawing.samples(artist, 1, seed=11)]))
+
+
+def test_what_is_no_finished_gan_draws_nothing(calls, sees, admin, gan):
+    TrainingRun.objects.update(recipe="arcface")
+    answer = calls(admin).get(f"/api/v1/training/{gan.pk}/drawn/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "draws_nothing")
+    assert "data-search-with" not in sees(admin).get(f"/training/{gan.pk}/").content.decode()
+
+
+@pytest.mark.parametrize("query", ["count=0", "count=17", "seed=-1", "seed=9223372036854775808", "side=3"])
+def test_bounds(calls, admin, gan, query):
+    assert calls(admin).get(f"/api/v1/training/{gan.pk}/drawn/?{query}").status_code == 400
