@@ -267,6 +267,7 @@ IMAGESEARCH = Conf(
     own_names=tuple(name for name in ALLOWED_HOSTS if name.strip("*.") and not name.startswith(".")),
     session_idle_hours=SESSION_IDLE_HOURS,
     session_days=SESSION_DAYS,
+    trash_days=env.integer("IMAGESEARCH_TRASH_DAYS", default=30, low=0, high=3650),
     limits=Limits(
         user_searches=env.integer("IMAGESEARCH_USER_SEARCHES", default=120, low=1, high=1_000_000),
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),

@@ -75,6 +75,7 @@ class Conf:
     session_idle_hours: int = 72
     session_days: int = 30
     trail_days: int = 90
+    trash_days: int = 30
     metrics_networks: tuple[str, ...] = ()
     x_accel_prefix: str = ""
     postgres_tools: Path = Path("/usr/bin")

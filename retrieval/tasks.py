@@ -86,9 +86,15 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
         log.warning("message_not_sent", task=task.name, error=str(error))
 
 
-def wake_for(changed: Literal["images", "failed", "encoders", "indexes"]) -> None:
+def wake_for(changed: Literal["images", "failed", "encoders", "indexes", "trash"]) -> None:
     """Wake whoever has work by what an edge has just changed, so that no edge has to know which tasks those are."""
-    tasks = {"images": (embed,), "failed": (embed, derive), "encoders": (reconcile,), "indexes": (care_for_indexes,)}
+    tasks = {
+        "images": (embed,),
+        "failed": (embed, derive),
+        "encoders": (reconcile,),
+        "indexes": (care_for_indexes,),
+        "trash": (purge,),
+    }
     for task in tasks[changed]:
         wake(task)
 
@@ -204,7 +210,7 @@ def derive() -> None:
 
 @shared_task
 def purge() -> None:
-    """Remove for good what was deleted and whose undo time is over, leftovers of broken-off uploads, and old keys.
+    """Remove for good what has been in the trash for its time, leftovers of broken-off uploads, and old keys.
 
     What takes longer is gone on with by another message, so that pictures that wait to be embedded have their turn.
     """

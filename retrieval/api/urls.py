@@ -26,6 +26,7 @@ from retrieval.api.views import (
     search,
     sheets,
     status,
+    trash,
     why,
 )
 from retrieval.services.encoders import compressions, training
@@ -81,6 +82,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/<uuid:image_id>/retry/", images.RetryView.as_view(), name="retry"),
     path("images/<uuid:image_id>/similar/", search.SimilarView.as_view(), name="similar"),
     path("images/<uuid:image_id>/why/", why.WhyView.as_view(), name="why"),
+    path("trash/", trash.TrashView.as_view(), name="trash"),
+    path("trash/restore/", trash.TrashRestoreView.as_view(), name="trash-restore"),
+    path("trash/remove/", trash.TrashRemoveView.as_view(), name="trash-remove"),
+    path("trash/images/<uuid:image_id>/thumbnail/", trash.TrashThumbnailView.as_view(), name="trash-thumbnail"),
     path("archives/", archives.ArchivesView.as_view(), name="archives"),
     *long_jobs.routes(archiving.KIND, listed=ImportSerializer, whole=WholeImportSerializer),
     path("search/", search.SearchView.as_view(), name="search"),

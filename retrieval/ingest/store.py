@@ -113,7 +113,7 @@ def add_usage(user: User, *, images: int, size: int) -> None:
 
 
 def release_usage(images: QuerySet[Image]) -> None:
-    """Take these pictures off what their uploaders use; in the transaction in which they are deleted."""
+    """Take these pictures off what their uploaders use; in the transaction in which their rows are removed."""
     totals = images.order_by("uploader").values("uploader").annotate(images=Count("pk"), size=Sum("bytes"))
     for row in totals.values_list("uploader", "images", "size"):
         UserUsage.objects.filter(user=row[0]).update(images=F("images") - row[1], bytes=F("bytes") - row[2])

@@ -83,7 +83,7 @@ class IdempotencyKey(models.Model):
 
 
 class UserUsage(models.Model):
-    """How many living pictures and bytes a person has put in."""
+    """How many pictures and bytes of a person are kept, those in the trash included."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="usage", db_constraint=False

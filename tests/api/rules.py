@@ -119,6 +119,11 @@ API: dict[str, list[Rule]] = {
         Rule("get", from_role("viewer", 415), {"query": "IMAGE"}),
         Rule("post", from_role("viewer", 415), {"file": "FILE"}),
     ],
+    "api/v1/trash/": [Rule("get", signed_in(200))],
+    "api/v1/trash/restore/": [Rule("post", signed_in(200), {"images": [NOBODYS]})],
+    "api/v1/trash/remove/": [Rule("post", signed_in(200), {"images": [NOBODYS]})],
+    # The world's picture is not in the trash.
+    "api/v1/trash/images/<image_id>/thumbnail/": [Rule("get", signed_in(404))],
     "api/v1/archives/": [Rule("post", FROM_CONTRIBUTOR_415, UPLOAD)],
     # An archive is its person's alone; the world's waits in line.
     "api/v1/imports/": [Rule("get", signed_in(200))],

@@ -113,7 +113,7 @@ def test_with_a_field_for_it_the_vector_is_found_in_the_answers(world, monkeypat
 def past(image):
     """Delete it and let its time to be brought back run out."""
     images.delete(image, user=image.collection.owner)
-    Image.objects.filter(pk=image.pk).update(deleted_at=timezone.now() - timedelta(days=1))
+    Image.objects.filter(pk=image.pk).update(deleted_at=timezone.now() - timedelta(days=31))
 
 
 def test_vectors_go_with_their_picture(world):

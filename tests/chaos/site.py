@@ -112,6 +112,7 @@ class Site:
             "IMAGESEARCH_DATA_DIR": str(self.folder),
             "IMAGESEARCH_PORT": str(self.port),
             "IMAGESEARCH_ENCODER": "mobilenet_v3_large",
+            "IMAGESEARCH_TRASH_DAYS": "0",  # what is deleted is to be gone while the test looks
             "IMAGESEARCH_ADMIN_PASSWORD": self.password,
         }
         return {**kept, **ours, **self.extra}

@@ -161,7 +161,6 @@ def digest_of_a_deleted_one(image):
     """As a deletion leaves it that forgot the digest; everything else of it is done."""
     vector(image).update(collection=None)
     Image.objects.filter(pk=image.pk).update(deleted_at=timezone.now())
-    UserUsage.objects.filter(user=image.uploader).update(images=2)
 
 
 def digest_elsewhere(image):

@@ -137,7 +137,7 @@ def test_what_is_deleted_comes_back_with_all_that_belongs_to_it(collection):
     outcome = bulk.run(ids(*rows), user=collection.owner, acts=Acts(delete=True))
     assert not Image.objects.visible_to(collection.owner).exists()
     assert not Embedding.objects.exclude(collection=None).exists()
-    assert UserUsage.objects.get(user=collection.owner).images == 0
+    assert UserUsage.objects.get(user=collection.owner).images == 3  # the trash counts
     (new,) = put(collection, 1, sha256=again.sha256)  # the same bytes came in meanwhile
     undone = bulk_undo.undo(outcome.undo, user=collection.owner)
     assert (undone.done, refused(undone)) == (2, {again.pk: "same_picture"})

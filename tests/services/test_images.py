@@ -283,7 +283,7 @@ def test_deleting_hides_at_once_and_can_be_undone(collection):
     with pytest.raises(NotFound):
         images.get(image.pk, user=collection.owner)
     assert Embedding.objects.get().collection is None
-    assert usage(collection.owner) == (0, 0)
+    assert usage(collection.owner) == before  # the trash counts
     with pytest.raises(NotFound):
         images.delete(image, user=collection.owner)
     assert images.restore(image.pk, user=collection.owner).status == "ready"
@@ -312,7 +312,7 @@ def test_the_purge_waits_for_the_undo_time_and_removes_everything(collection, me
     )
     images.delete(image, user=collection.owner)
     assert images.purge_deleted() == 0
-    Image.objects.update(deleted_at=timezone.now() - timedelta(days=1))
+    Image.objects.update(deleted_at=timezone.now() - timedelta(days=31))
     assert images.purge_deleted() == 1
     for model in (Image, Embedding, EmbeddingJob, ImageDigest, JobEvent):
         assert not model.objects.exists()
@@ -322,7 +322,7 @@ def test_the_purge_waits_for_the_undo_time_and_removes_everything(collection, me
 def test_the_purge_keeps_an_original_that_another_row_needs(collection):
     image, other = put(collection).image, put(CollectionFactory()).image
     images.delete(image, user=collection.owner)
-    Image.objects.filter(pk=image.pk).update(deleted_at=timezone.now() - timedelta(days=1))
+    Image.objects.filter(pk=image.pk).update(deleted_at=timezone.now() - timedelta(days=31))
     images.purge_deleted()
     assert images.file_path(other).exists()
     assert images.thumbnail_path(other, 320).exists()
@@ -332,7 +332,7 @@ def test_the_purge_keeps_an_original_that_another_row_needs(collection):
 def test_the_purge_empties_deleted_collections(collection):
     images.delete(put(collection).image, user=collection.owner)
     put(collection, seed=1)
-    Collection.objects.update(deleted_at=timezone.now() - timedelta(days=1))
+    Collection.objects.update(deleted_at=timezone.now() - timedelta(days=31))
     images.purge_deleted()
     assert not Image.objects.exists()
     assert not Collection.objects.exists()
@@ -412,6 +412,8 @@ def test_counters_are_exact_under_races(settings):
     rows = Image.objects.all()
     assert usage(collection.owner) == (4, sum(row.bytes for row in rows))
     together(*[lambda row=row: images.delete(row, user=collection.owner) for row in rows for _ in range(2)])
+    Image.objects.exclude(deleted_at=None).update(deleted_at=timezone.now() - timedelta(days=31))
+    together(*[images.purge_deleted] * 3)
     assert usage(collection.owner) == (0, 0)
 
 
@@ -420,7 +422,7 @@ def test_an_original_is_not_purged_while_a_new_row_comes_to_need_it(monkeypatch)
     old = CollectionFactory()
     image = put(old).image
     images.delete(image, user=old.owner)
-    Image.objects.update(deleted_at=timezone.now() - timedelta(days=1))
+    Image.objects.update(deleted_at=timezone.now() - timedelta(days=31))
     new = CollectionFactory()
     inserted, go_on = threading.Event(), threading.Event()
     place = files.place
@@ -468,7 +470,7 @@ def test_a_large_collection_is_marked_alone_and_purged_in_batches(collection, mo
     assert set(Image.objects.values_list("pk", "updated_at", "deleted_at")) == before
     assert list(images.listing(collection.owner, filters=ImageFilters())) == [kept]
     assert images.purge_deleted() == 0
-    Collection.objects.filter(pk=collection.pk).update(deleted_at=timezone.now() - timedelta(minutes=5))
+    Collection.objects.filter(pk=collection.pk).update(deleted_at=timezone.now() - timedelta(days=31))
     assert purging.more_to_purge()
     assert images.purge_deleted(seconds=0) == 0
     assert images.purge_deleted() == 5

@@ -281,14 +281,14 @@ def test_pictures_that_left_are_not_shown_and_keep_the_others_places(pool, admin
 def test_judgements_go_with_their_pictures_and_their_collection(pool, collection, admin, monkeypatch):
     judge_all(pool, admin)
     query, answer = pairs(pool)[0]
-    Image.objects.filter(pk=answer).update(deleted_at=timezone.now() - timedelta(days=1))
+    Image.objects.filter(pk=answer).update(deleted_at=timezone.now() - timedelta(days=31))
     purging.purge_deleted()
     assert not Judgement.objects.filter(answer_id=answer).exists()
     assert Judgement.objects.filter(query_id=query).exists()
     collections.delete(collection, user=admin)
-    Image.objects.update(deleted_at=timezone.now() - timedelta(days=1))
+    Image.objects.update(deleted_at=timezone.now() - timedelta(days=31))
     collection.refresh_from_db()
-    collection.deleted_at = timezone.now() - timedelta(days=1)
+    collection.deleted_at = timezone.now() - timedelta(days=31)
     collection.save()
     purging.purge_deleted()
     assert not Judgement.objects.exists()

@@ -35,20 +35,20 @@ class BulkView(ApiView):
         found = bulk.run(choice, user=self.person, acts=acts)
         if acts.embed:
             tasks.wake_for("failed")
-        return Response(self.shown(OutcomeSerializer, _told(found)))
+        return Response(self.shown(OutcomeSerializer, told(found)))
 
 
 class BulkUndoView(ApiView):
     """What was done, taken back."""
 
-    more_failures = frozenset({409, 429})
+    more_failures = frozenset({409})
 
     @extend_schema(request=UndoInput, responses={200: OutcomeSerializer})
     def post(self, request: Request) -> Response:
         """Put back what an act changed, moved or deleted; pictures that were changed since are refused."""
         found = bulk_undo.undo(checked(UndoInput, request.data)["undo"], user=self.person)
         tasks.wake_for("images")
-        return Response(self.shown(OutcomeSerializer, _told(found)))
+        return Response(self.shown(OutcomeSerializer, told(found)))
 
 
 class DownloadView(ApiView):
@@ -73,6 +73,7 @@ def choice_of(said: dict[str, Any]) -> Choice:
     return Choice(ids, None if filters is None else ImageFilters(**filters))
 
 
-def _told(found: Outcome) -> dict[str, Any]:
+def told(found: Outcome) -> dict[str, Any]:
+    """Return an outcome as its serializer reads it."""
     refused = [{"id": pk, "code": code} for pk, code in found.refused]
     return {"done": found.done, "refused": refused, "refused_count": found.refused_count, "undo": found.undo}

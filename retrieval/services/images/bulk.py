@@ -14,7 +14,6 @@ from django.db.models.functions import JSONObject
 from django.utils import timezone
 
 from retrieval.errors import InvalidInput
-from retrieval.ingest import store
 from retrieval.models import BulkAct, ImageDigest, Role
 from retrieval.models.bounds import MOST_TAGS
 from retrieval.models.images import ImageQuerySet
@@ -134,7 +133,6 @@ def _move(act: BulkAct, goal: UUID) -> None:
 
 def take_away(rows: ImageQuerySet, *, at: datetime) -> None:
     """Delete pictures, whoever may ask; the caller's transaction holds their collections alone."""
-    store.release_usage(rows)
     ImageDigest.objects.filter(image__in=rows.values("pk")).delete()
     rows.update(deleted_at=at, updated_at=at)
     stored.place_all(rows, None)

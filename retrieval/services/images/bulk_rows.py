@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -71,7 +72,10 @@ def take(act: BulkAct, rows: ImageQuerySet, *, most: int) -> int:
     """
     marked: QuerySet[Any] = rows
     locked = marked.order_by("pk").values("id", "collection_id", "before", "refused").select_for_update(no_key=True)
-    statement, values = locked[: most + 1].query.sql_with_params()
+    try:
+        statement, values = locked[: most + 1].query.sql_with_params()
+    except EmptyResultSet:  # the ORM sees that nothing can pass
+        return 0
     return _run(TAKE.format(statement), [act.pk, *values])
 
 

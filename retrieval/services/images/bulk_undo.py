@@ -6,13 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, Sum
 from django.utils import timezone
 
 from retrieval.errors import Conflict, NotFound
-from retrieval.ingest import store
 from retrieval.models import BulkAct, Collection, ImageDigest, Role
 from retrieval.models.images import ImageQuerySet
 from retrieval.search import stored
@@ -30,7 +27,7 @@ def undo(token: UUID, *, user: User) -> Outcome:
     """Put back what an act of this person changed, moved and deleted; all in one commit.
 
     A picture that was changed since, or that they may not change any more, is left as it is and refused. Raises
-    NotFound for another's act and one that is too old, Conflict (``undone_already``), and TooMany (quota).
+    NotFound for another's act and one that is too old, and Conflict (``undone_already``).
     """
     with transaction.atomic():
         act = _open(token, user=user)
@@ -39,7 +36,7 @@ def undo(token: UUID, *, user: User) -> Outcome:
         accounts.require_active(user)
         bulk_rows.lock(act)
         bulk_rows.refuse(act, _access(places, user=user))
-        _put_back(act)
+        put_back(act)
         act.undone_at = timezone.now()
         act.save(update_fields=["undone_at"])
         done, (refused, count) = bulk_rows.taken(act).count(), bulk_rows.refusals(act)
@@ -69,24 +66,14 @@ def _access(places: list[UUID], *, user: User) -> bulk_rows.Access:
     return bulk_rows.Access(list(seen.values_list("pk", flat=True)), list(held.values_list("pk", flat=True)))
 
 
-def _put_back(act: BulkAct) -> None:
+def put_back(act: BulkAct) -> None:
+    """Write what was before, with digests and vectors; the caller has locked the pictures and holds their places."""
     placed = {"collection_id", "deleted_at"} & {*act.columns}
     if placed:
         bulk_rows.claim_digests(act)
-    rows = bulk_rows.images(act)
-    if "deleted_at" in act.columns:
-        _count_again(rows.exclude(deleted_at=None))
     bulk_rows.put_back(act, timezone.now())
     if placed:
-        _place(rows)
-
-
-def _count_again(rows: ImageQuerySet) -> None:
-    """Let the pictures count as their uploaders' again. Raises TooMany."""
-    totals = rows.order_by("uploader").values("uploader").annotate(images=Count("pk"), size=Sum("bytes"))
-    counts = {uploader: (images, size) for uploader, images, size in totals.values_list("uploader", "images", "size")}
-    for pk, person in sorted(get_user_model().objects.in_bulk(counts).items()):
-        store.add_usage(person, images=counts[pk][0], size=counts[pk][1])
+        _place(bulk_rows.images(act))
 
 
 def _place(rows: ImageQuerySet) -> None:

@@ -12,7 +12,6 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
-from retrieval.ingest import store
 from retrieval.models import (
     Collection,
     Encoder,
@@ -147,8 +146,8 @@ def write(row: Collection, changed: dict[str, str | bool], *, actor: User) -> No
 def delete(collection: Collection, *, user: User) -> None:
     """Delete the collection with its pictures; only the owner may.
 
-    It is gone for everybody at once; the purge removes rows and files afterwards (``images.purge_deleted``), of a large
-    one batch by batch, during which its pictures still count as their uploaders'.
+    It is gone for everybody at once, into its owner's trash; the purge removes rows and files afterwards
+    (``images.purge_deleted``), batch by batch. Until then its pictures count as their uploaders'.
     """
     with transaction.atomic():
         take_away(changing(collection.pk, user=user, role=Role.OWNER), actor=user)
@@ -164,7 +163,6 @@ def take_away(collection: Collection, *, actor: User) -> None:
         if count <= MARKED_AT_ONCE:
             ImageDigest.objects.filter(collection=row).delete()
             stored.hide_collection(row.pk)
-            store.release_usage(images)
             images.update(deleted_at=now)
         Collection.objects.filter(pk=row.pk).update(deleted_at=now)
         accounts.record(actor, "collection.deleted", row, name=row.name, images=count)

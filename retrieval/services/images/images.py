@@ -130,7 +130,7 @@ def put_into(collection: Collection, *, image: Image, actor: User) -> None:
 
 
 def delete(image: Image, *, user: User) -> None:
-    """Take the picture away from everybody at once; it can be brought back for a short time. A contributor may.
+    """Take the picture away from everybody at once, into the trash. A contributor may.
 
     Raises NotFound, Forbidden, and Conflict when it was moved since ``image`` was read.
     """
@@ -148,19 +148,19 @@ def take_away(image: Image, *, actor: User) -> Image:
         row.save(update_fields=["deleted_at", "updated_at"])
         ImageDigest.objects.filter(image=row).delete()
         stored.place(row.pk, None)
-        store.release_usage(Image.objects.filter(pk=row.pk))
         accounts.record(actor, "image.deleted", row, collection=str(row.collection_id))
     return row
 
 
 def restore(image_id: UUID, *, user: User) -> Image:
-    """Bring back a picture that was deleted a moment ago; a contributor may.
+    """Bring back a picture from the trash; a contributor may.
 
     Raises NotFound when it is gone for good or not the caller's to see, Conflict when the same bytes were put in again
-    meanwhile, TooMany when the quota was used up meanwhile.
+    meanwhile.
     """
     seen = Image.objects.filter(collection__in=Collection.objects.visible_to(user))
-    gone = seen.select_related("collection").exclude(deleted_at=None).filter(pk=image_id).first()
+    kept = seen.filter(deleted_at__gt=purging.kept_since())
+    gone = kept.select_related("collection").filter(pk=image_id).first()
     if gone is None:
         raise NotFound("There is no such picture.")
     with transaction.atomic():
@@ -171,7 +171,6 @@ def restore(image_id: UUID, *, user: User) -> Image:
         row.deleted_at = None
         row.save(update_fields=["deleted_at", "updated_at"])
         stored.place(row.pk, row.collection_id)
-        store.add_usage(row.uploader, images=1, size=row.bytes)
         accounts.record(user, "image.restored", row, collection=str(row.collection_id))
     return get(image_id, user=user)
 

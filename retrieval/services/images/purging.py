@@ -1,4 +1,4 @@
-"""Remove for good what was deleted and whose undo time is over: rows, vectors, jobs, files."""
+"""Remove for good what has been in the trash for its time: rows, vectors, jobs, files."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PURGE_LOCK = 0x70757267
 
 
 def purge_deleted(*, seconds: float = inf) -> int:
-    """Remove pictures and collections past their undo time, for about so many seconds; returns how many pictures.
+    """Remove pictures and collections past their time, for about so many seconds; returns how many pictures.
 
     Each batch commits by itself. A crash between rows and files leaves files that the audit names.
     """
-    before, removed, ends = _undone_until(), 0, time.monotonic() + seconds
+    before, removed, ends = kept_since(), 0, time.monotonic() + seconds
     while time.monotonic() < ends and (batch := _purge_batch(before)):
         removed += batch
     overdue_collections(before).delete()
@@ -34,9 +34,9 @@ def purge_deleted(*, seconds: float = inf) -> int:
 
 
 def more_to_purge() -> bool:
-    """Tell whether pictures are past their undo time, and may be removed now."""
+    """Tell whether pictures are past their time in the trash, and may be removed now."""
     with transaction.atomic():
-        return may_purge() and overdue(_undone_until()).exists()
+        return may_purge() and overdue(kept_since()).exists()
 
 
 def overdue(before: datetime) -> QuerySet[Image]:
@@ -76,8 +76,7 @@ def _purge_batch(before: datetime) -> int:
         due = overdue(before).order_by().select_for_update(skip_locked=True, of=("self",))
         images = list(due.only("pk", "sha256")[:BATCH])
         rows = Image.objects.filter(pk__in=[image.pk for image in images])
-        # Those of a large collection were never marked one by one: they still count as living.
-        store.release_usage(rows.alive())
+        store.release_usage(rows)
         rows.delete()
     sizes = conf.get().thumbnail_sizes
     files.remove(files.thumbnail(image.pk, image.sha256, size=size) for image in images for size in sizes)
@@ -93,5 +92,7 @@ def _remove_originals(digests: set[str]) -> None:
         files.remove(files.original(digest) for digest in digests - needed)
 
 
-def _undone_until() -> datetime:
-    return timezone.now() - timedelta(seconds=conf.get().ledger.undo)
+def kept_since() -> datetime:
+    """Return the moment since which what was deleted is kept; where there is no trash, some seconds for an undo."""
+    bounds = conf.get()
+    return timezone.now() - max(timedelta(days=bounds.trash_days), timedelta(seconds=bounds.ledger.undo))

@@ -118,7 +118,7 @@ def _indexes_and_events() -> Iterator[Finding]:
 def _counters() -> Iterator[Finding]:
     real = {
         row["uploader_id"]: (row["n"], row["size"])
-        for row in Image.objects.alive().order_by().values("uploader_id").annotate(n=Count("*"), size=Sum("bytes"))
+        for row in Image.objects.order_by().values("uploader_id").annotate(n=Count("*"), size=Sum("bytes"))
     }
     said = {usage.user_id: (usage.images, usage.bytes) for usage in UserUsage.objects.all()}
     for user_id in real.keys() | said.keys():
@@ -136,10 +136,10 @@ def _recount() -> None:
             """INSERT INTO retrieval_userusage (user_id, images, bytes)
                SELECT uploader_id, 0, 0 FROM retrieval_image GROUP BY 1 ON CONFLICT (user_id) DO NOTHING"""
         )
-    alive = Image.objects.alive().filter(uploader_id=OuterRef("user_id")).order_by().values("uploader_id")
+    theirs = Image.objects.filter(uploader_id=OuterRef("user_id")).order_by().values("uploader_id")
     UserUsage.objects.update(
-        images=Coalesce(alive.annotate(n=Count("*")).values("n")[:1], 0),
-        bytes=Coalesce(alive.annotate(n=Sum("bytes")).values("n")[:1], 0),
+        images=Coalesce(theirs.annotate(n=Count("*")).values("n")[:1], 0),
+        bytes=Coalesce(theirs.annotate(n=Sum("bytes")).values("n")[:1], 0),
     )
 
 

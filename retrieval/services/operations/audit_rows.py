@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
@@ -63,7 +62,7 @@ def times() -> Iterator[Finding]:
         for pk in each.rows.values_list("pk", flat=True)[:SHOWN]:
             yield Finding(each.code, _name(pk), f"{each.column} is far ahead: a clock was wrong.")
     if not _backup_is_made():
-        before = timezone.now() - timedelta(seconds=conf.get().ledger.undo) - clocks.SLACK
+        before = purging.kept_since() - clocks.SLACK
         for row in purging.overdue(before)[:SHOWN]:
             yield Finding("purge_overdue", str(row.pk), "The picture was deleted long ago and is still here.")
         for collection in purging.overdue_collections(before)[:SHOWN]:
