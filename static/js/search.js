@@ -1,7 +1,8 @@
 // The search form: a picture from a drop, a paste or the chooser stays in the file field, and every change asks anew.
-import { enliven as enlivenCrop, whole } from "./crop.js"
-import { all, notify, one, say, typing } from "./dom.js"
+import { whole } from "./crop.js"
+import { all, one, say, typing } from "./dom.js"
 import { dropped, onWindowDrop, pastedPictures } from "./files.js"
+import { draw, files, form, hold, isTooLarge, name, show } from "./query.js"
 
 export const start = () => {
   onWindowDrop(async (data) => {
@@ -37,24 +38,38 @@ export const enliven = (root) => {
   if (all("[data-search]", root).length && location.hash === "#drop") one("[data-file]").focus()
 }
 
-const form = () => one("[data-search]")
+// Ask what the form says; with more values, as a part of the page that asks for itself.
+export const ask = (values) =>
+  values ? htmx.ajax("POST", form().action, { source: form(), target: "#results", values }) : form().requestSubmit()
 
-const ask = () => form().requestSubmit()
+// What the form holds, to be put back into it.
+export const taken = () => ({
+  files: files(),
+  fields: [...new FormData(form())].filter(([, value]) => typeof value === "string"),
+  chips: one("[data-chips]").innerHTML,
+})
 
-// Several pictures are looked for together.
-const searchBy = async (files) => {
-  if (!files.length) return
-  if (!form()) await toTheSearch()
-  if (isTooLarge(files)) return
-  hold(files)
-  show(files)
-  ask()
+export const putBack = ({ files: held, fields, chips }) => {
+  if (!held.length) return // the address says everything, and the server has filled the form by it
+  const said = fields.filter(([key]) => key !== "csrfmiddlewaretoken")
+  one("[data-chips]").innerHTML = chips
+  for (const control of form().elements) {
+    const values = said.filter(([key]) => key === control.name).map(([, value]) => value)
+    if (control.type === "radio" || control.type === "checkbox") control.checked = values.includes(control.value)
+    else if (values.length && control.type !== "file") control.value = values[0]
+  }
+  hold(held)
+  draw(held)
 }
 
-const hold = (files) => {
-  const held = new DataTransfer()
-  for (const file of files) held.items.add(file)
-  one("[data-file]").files = held.files
+// Several pictures are looked for together.
+const searchBy = async (pictures) => {
+  if (!pictures.length) return
+  if (!form()) await toTheSearch()
+  if (isTooLarge(pictures)) return
+  hold(pictures)
+  show(pictures)
+  ask()
 }
 
 // A pasted address of a picture stands where words do; the server fetches what is there.
@@ -65,70 +80,20 @@ const searchAt = async (text) => {
   ask()
 }
 
-const isTooLarge = (files) => {
-  const { most, mostFiles } = form().dataset
-  const few = files.length <= Number(mostFiles)
-  const isIt = !few || files.reduce((sum, file) => sum + file.size, 0) > Number(most)
-  if (isIt) notify(say(few ? "too_large" : "too_many", { n: mostFiles }), { bad: true })
-  return isIt
-}
-
 // From any other page: bring the search page in without loading anew, so that the file is still in our hands.
 const toTheSearch = async () => {
   await htmx.ajax("GET", "/", { target: "body", swap: "innerHTML", headers: { "HX-History-Restore-Request": "true" } })
-  history.pushState({ htmx: true }, "", "/")
-}
-
-const show = (files) => {
-  const query = one("[data-query]")
-  for (const old of all("img[src^='blob:']", query)) URL.revokeObjectURL(old.src)
-  whole(form())
-  for (const input of all("[data-side]", form())) input.value = ""
-  for (const chip of all("[data-chips] .chip", form())) chip.remove()
-  if (files.length > 1) return query.replaceChildren(several(files))
-  const [file] = files
-  const picture = one("[data-query-template]").content.firstElementChild.cloneNode(true)
-  const image = one("img", picture)
-  image.src = URL.createObjectURL(file)
-  image.addEventListener("error", () => nameOnly(query, file), { once: true })
-  query.replaceChildren(picture)
-  enlivenCrop(query)
-}
-
-// One chip for each picture of several.
-const several = (files) => {
-  const list = Object.assign(document.createElement("ul"), { className: "chips" })
-  for (const file of files) {
-    const chip = one("[data-chip]").content.firstElementChild.cloneNode(true)
-    const image = one("img", chip)
-    image.src = URL.createObjectURL(file)
-    image.addEventListener("error", () => image.remove(), { once: true })
-    name(chip, file.name)
-    one("input", chip).remove()
-    list.append(chip)
-  }
-  return list
-}
-
-const name = (chip, text) => {
-  one("span", chip).textContent = text
-  one("button", chip).ariaLabel += `: ${text}`
-}
-
-// What the browser cannot draw, such as a TIFF, is searched with all the same; there is nothing to draw a box on.
-const nameOnly = (query, file) => {
-  const line = Object.assign(document.createElement("p"), { className: "faint", textContent: say("unseen", { name: file.name }) })
-  query.replaceChildren(line)
+  history.pushState(null, "", "/")
 }
 
 const onChange = (event) => {
-  const files = event.target.matches("[data-file]") ? [...event.target.files] : []
-  if (files.length && isTooLarge(files)) {
+  const chosen = event.target.matches("[data-file]") ? files() : []
+  if (chosen.length && isTooLarge(chosen)) {
     event.target.value = ""
     return
   }
-  if (files.length) show(files)
-  if (files.length || event.target.closest(".options")) ask()
+  if (chosen.length) show(chosen)
+  if (chosen.length || event.target.closest(".options")) ask()
 }
 
 const onClick = (event) => {
@@ -192,6 +157,6 @@ const leaveOut = (chip) => {
 
 const leaveFileOut = (chip) => {
   const at = [...chip.parentElement.children].indexOf(chip)
-  searchBy([...one("[data-file]").files].filter((_file, place) => place !== at))
+  searchBy(files().filter((_file, place) => place !== at))
   one("[data-file]").focus({ preventScroll: true })
 }

@@ -5,6 +5,11 @@ from __future__ import annotations
 from tests.browser.acts import choose, drop, paste, shown, two_colours
 from tests.web.library import png
 
+KEPT = """() => new Promise((done) => {
+  indexedDB.open("imagesearch").onsuccess = ({ target }) => {
+    target.result.transaction("shown").objectStore("shown").count().onsuccess = (event) => done(event.target.result)
+  }
+})"""
 QUERY = {"name": "two.png", "mimeType": "image/png", "buffer": two_colours()}
 
 
@@ -21,12 +26,42 @@ def test_by_a_chosen_file_and_another_measure(opens, owner, library):
     assert shown(window)[0] == "green"
 
 
-def test_more_come_by_scrolling_with_the_file_still_in_hand(opens, owner, library):
+def test_a_dropped_picture_and_what_it_found_stay(opens, owner, library):
     window = opens(owner)
-    choose(window, "red")
+    drop(window, red=png("red"))
+    window.wait_for_selector("#line")
     window.evaluate("scrollTo(0, document.body.scrollHeight)")
     window.wait_for_selector(".card:nth-child(32)")
-    assert len(set(shown(window))) == 32
+    window.wait_for_selector("#line:has-text('32 of 32')")
+    found = shown(window)
+    assert len(set(found)) == 32
+    window.wait_for_timeout(500)  # so long it waits for more of the same before it keeps what is there
+    window.click(".card:nth-child(20) .open")
+    window.wait_for_selector("[data-stage]")
+    for came in (window.go_back, window.reload):
+        came()
+        window.wait_for_selector("[data-query] img")
+        window.wait_for_selector(".card:nth-child(32)")
+        assert shown(window) == found
+        assert window.evaluate("scrollY") > 0
+        assert window.title() == "red.png · imagesearch"
+    window.click(".card:nth-child(20) [data-alike]")
+    window.wait_for_url("**/?image=*")
+    window.go_back()
+    window.wait_for_selector("[data-query] img")
+    assert shown(window) == found
+
+
+def test_whoever_has_to_sign_in_again_finds_nothing_in_the_browser(opens, owner, library):
+    window = opens(owner)
+    choose(window, "red")
+    window.wait_for_timeout(500)
+    assert window.evaluate(KEPT) > 0
+    window.context.clear_cookies()
+    window.goto("/")
+    window.wait_for_selector("[data-forget]")
+    window.wait_for_load_state("networkidle")
+    assert window.evaluate(KEPT) == 0
 
 
 def test_dropped_and_pasted_pictures(opens, owner, library):

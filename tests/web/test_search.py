@@ -58,7 +58,8 @@ def test_searching_by_a_file_without_scripts(page, four):
     answer = page.post("/", {"file": upload("red")})
     assert cards(answer)[:2] == ids(four, "red", "pink")
     text = answer.content.decode()
-    assert "4 of 4" in text
+    assert "4</b> of 4" in text
+    assert "<title>query.png · imagesearch</title>" in text
     assert "exact" in text
     assert "colours" in text
     assert "untrained" not in text
@@ -90,6 +91,7 @@ def test_more_like_a_stored_picture_leaves_it_out(page, four):
     answer = page.get(f"/?image={four['red'].id}")
     assert cards(answer)[0] == str(four["pink"].id)
     assert str(four["red"].id) not in cards(answer)
+    assert "<title>Like red · imagesearch</title>" in answer.content.decode()
     assert f'name="image" value="{four["red"].id}"' in answer.content.decode()
 
 

@@ -114,7 +114,7 @@ class Asked:
     @property
     def name(self) -> str:
         """What was asked, for the title of the page; empty where only stored pictures say it."""
-        return str(self.values["q"] or getattr(self.file, "name", ""))
+        return str(self.values["q"] or (self.file.name if self.file else ""))
 
     @property
     def is_empty(self) -> bool:

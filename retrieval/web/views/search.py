@@ -6,10 +6,12 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from retrieval import conf
 from retrieval.errors import RetrievalError, TooMany, Unavailable
+from retrieval.models import Image
 from retrieval.services.images import addresses, browse, collections, images
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.people import limits
@@ -80,6 +82,7 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
     return {
         "question": question,
         "answer": answer,
+        "title": _title(request, question),
         "compares": question.compares,
         "grid": list(bands.shown(answer, after=question.band, ordered=not question.values["varied"])),
         "likely": bands.likely(answer.hits),
@@ -114,6 +117,15 @@ def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
         "most": conf.get().limits.image_bytes,
         "most_files": MOST_FILES,
     }
+
+
+def _title(request: HttpRequest, question: Asked) -> str:
+    """Return what was asked in few words, for the tab of the browser: the words, the file, or the first picture."""
+    if question.name or not question.values["image"]:
+        return question.name
+    wanted = question.values["image"][0]
+    image = Image.objects.visible_to(request.user).filter(pk=wanted).only("title").first()
+    return _("Like {name}").format(name=image.title or str(wanted)[-12:]) if image else ""
 
 
 def _slow_down(request: HttpRequest, question: Asked) -> None:
