@@ -85,6 +85,17 @@ JOBS = {
     "training": gettext_lazy("Training"),
 }
 
+ACTS = {
+    "tag": gettext_lazy("Tagged: {n}."),
+    "untag": gettext_lazy("Tags taken off: {n}."),
+    "group": gettext_lazy("Grouped: {n}."),
+    "title": gettext_lazy("Named: {n}."),
+    "move": gettext_lazy("Moved: {n}."),
+    "embed": gettext_lazy("Read again: {n}."),
+    "delete": gettext_lazy("Deleted: {n}."),
+    "undo": gettext_lazy("Taken back: {n}."),
+}
+
 NAMES = {
     "owner": gettext_lazy("Owner"),
     "pending": gettext_lazy("Waiting"),
@@ -137,6 +148,11 @@ def stage(text: str) -> str:
     kind, _space, name = text.partition(" ")
     said = STAGES.get(kind)
     return str(said).format(name=name) if said else ""
+
+
+def act(kind: str, count: int) -> str:
+    """Return what was done to how many pictures at once."""
+    return str(ACTS[kind]).format(n=count)
 
 
 def edit(text: str) -> str:
@@ -192,11 +208,14 @@ def for_scripts() -> dict[str, str]:
         "ready": _("Ready"),
         "refused": _("Refused"),
         "seconds": _("{n} s"),
+        "select_all": _("All {n}"),
+        "selected": _("{n} selected"),
         "sending": _("Sending"),
         "not": _("not"),
         "too_large": _("The file is larger than the limit."),
         "too_many": _("At most {n} pictures at once."),
         "totals": _("{sent} of {total} sent · {ready} ready · {known} already here · {refused} refused"),
+        "undo": _("Undo"),
         "unseen": _("Searching by {name}, which this browser cannot show."),
         "unpacking": _("Unpacking"),
         "waiting": _("In line"),

@@ -19,12 +19,13 @@ export const plainKey = (event) => !event.ctrlKey && !event.metaKey && !event.al
 
 export const token = () => JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"]
 
-export const notify = (text, { bad = false } = {}) => {
+export const notify = (text, { bad = false, keep = false } = {}) => {
   const place = one("#notice")
   const line = document.createElement("div")
   line.className = bad ? "notice bad" : "notice"
   line.dataset.notice = ""
   line.append(Object.assign(document.createElement("p"), { textContent: text }))
   place.replaceChildren(line)
-  setTimeout(() => line.remove(), bad ? 8000 : 4000)
+  setTimeout(() => line.remove(), keep ? 10000 : bad ? 8000 : 4000)
+  return line
 }

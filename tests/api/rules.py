@@ -234,6 +234,9 @@ WEB: dict[str, list[Rule]] = {
     "pictures/<image_id>/restore/": [Rule("post", pages(404), {})],
     "pictures/<image_id>/retry/": [Rule("post", page_from_role("contributor", 302), {})],
     # An address of a file gives nothing away: visitors are not sent to the sign-in either.
+    # What they may not change is left as it is, and said.
+    "selection/": [Rule("post", pages(302), {"id": "IMAGE", "act": "untag", "tags": "x"})],
+    "selection/<act_id>/undo/": [Rule("post", pages(404), {})],
     "media/thumbnails/<image_id>/<size>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
     "media/originals/<image_id>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
     "upload/": [Rule("get", pages(200)), Rule("post", pages(400), {})],

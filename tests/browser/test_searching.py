@@ -40,15 +40,16 @@ def test_a_dropped_picture_and_what_it_found_stay(opens, owner, library):
     window.wait_for_selector("[data-stage]")
     for came in (window.go_back, window.reload):
         came()
-        window.wait_for_selector("[data-query] img")
+        window.wait_for_selector("#line")
         window.wait_for_selector(".card:nth-child(32)")
+        assert window.is_visible("[data-query] img")
         assert shown(window) == found
         assert window.evaluate("scrollY") > 0
         assert window.title() == "red.png · imagesearch"
     window.click(".card:nth-child(20) [data-alike]")
     window.wait_for_url("**/?image=*")
     window.go_back()
-    window.wait_for_selector("[data-query] img")
+    window.wait_for_selector("#line[data-title^='red.png']")
     assert shown(window) == found
 
 

@@ -19,7 +19,7 @@ from retrieval.services.images.members import Member
 from retrieval.services.people import rights
 from retrieval.web import paging, words
 from retrieval.web.forms.people import CollectionForm, MemberForm, SettingsForm
-from retrieval.web.pages import for_people, for_readers, person
+from retrieval.web.pages import for_people, for_readers, may_add, person
 
 
 @require_safe
@@ -59,7 +59,10 @@ def show(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     found = images.listing(request.user, filters=filters)
     page = paging.newest(found, after=_uuid(request.GET.get("after")))
     template = "web/parts/browse.html" if request.headers.get("HX-Request") else "web/collection.html"
-    context = {"collection": collection, "page": page, "may": _may(collection, request), "status": _status(request)}
+    may = _may(collection, request)
+    context = {"collection": collection, "page": page, "may": may, "status": _status(request), "selects": may["add"]}
+    if may["add"]:
+        context["homes"] = [row for row in collections.listing(request.user) if may_add(row)]
     return render(request, template, context)
 
 

@@ -19,7 +19,7 @@ from retrieval.services.searching import search
 from retrieval.services.searching.search_request import MOST_FILES
 from retrieval.web import bands, paging, words
 from retrieval.web.forms.searching import FURTHER, SIZES, Asked, asked
-from retrieval.web.pages import address, for_readers
+from retrieval.web.pages import address, for_readers, may_add
 
 RESULTS = "web/parts/results.html"
 MORE = "web/parts/more.html"
@@ -73,7 +73,7 @@ def _tried(request: HttpRequest, question: Asked) -> tuple[int, dict[str, Any]]:
 def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
     if question.is_empty:
         page = paging.newest(images.listing(request.user, filters=ImageFilters()), after=question.after)
-        return {"question": question, "page": page}
+        return {"question": question, "page": page, "selects": _selects(request)}
     _slow_down(request, question)
     fetched = (addresses.fetched(question.url, user=request.user).data,) if question.url else ()
     answer = search.run(question.request(fetched=fetched), user=request.user, address=address(request))
@@ -82,6 +82,7 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
     return {
         "question": question,
         "answer": answer,
+        "selects": _selects(request),
         "title": _title(request, question),
         "compares": question.compares,
         "grid": list(bands.shown(answer, after=question.band, ordered=not question.values["varied"])),
@@ -96,6 +97,7 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
 def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
     """Collect what the search panel offers: where to look, which tags, by which measure."""
     values, usual = question.values, browse.usual()
+    everywhere = list(collections.listing(request.user))
     chosen = {
         image.id: image
         for image in images.listing(request.user, filters=ImageFilters()).filter(
@@ -106,7 +108,8 @@ def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
         "question": question,
         "liked": [chosen[key] for key in values["image"] if key in chosen],
         "disliked": [chosen[key] for key in values["no"] if key in chosen],
-        "collections": list(collections.listing(request.user)),
+        "collections": everywhere,
+        "homes": [row for row in everywhere if may_add(row)],
         "tags": browse.tags(request.user, keep=values["tag"]),
         "measures": words.MEASURES,
         "modes": [mode for mode in words.MODES if mode[0] != FURTHER or usual.calibrated],
@@ -117,6 +120,11 @@ def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
         "most": conf.get().limits.image_bytes,
         "most_files": MOST_FILES,
     }
+
+
+def _selects(request: HttpRequest) -> bool:
+    """Tell whether pictures can be selected: by whoever may do something to them."""
+    return request.user.is_authenticated
 
 
 def _title(request: HttpRequest, question: Asked) -> str:

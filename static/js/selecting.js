@@ -1,0 +1,244 @@
+// Selecting many pictures of a grid: by click, shift, keys, a drawn frame or a long press; and what is done to them.
+import { all, notify, one, plainKey, say, token, typing } from "./dom.js"
+
+const LONG = 450
+const MOVED = 6
+const NO_ID = "00000000-0000-0000-0000-000000000000"
+
+let last = null
+let pressed = false
+
+export const start = () => {
+  document.addEventListener("change", (event) => event.target.matches("[data-pick]") && picked(event.target))
+  document.addEventListener("click", onClick, true)
+  document.addEventListener("keydown", onKey)
+  document.addEventListener("pointerdown", onDown)
+  document.addEventListener("contextmenu", (event) => pressed && event.preventDefault())
+  document.addEventListener("submit", onSubmit)
+  document.addEventListener("htmx:afterSwap", () => bar() && show())
+}
+
+const bar = () => one("[data-selection]")
+
+const picks = () => all("[data-pick]")
+
+const chosen = () => picks().filter((pick) => pick.checked)
+
+const pickOf = (element) => element?.closest(".card")?.querySelector("[data-pick]")
+
+const selecting = () => bar()?.classList.contains("on")
+
+// Shift takes everything from the one before to this one.
+const picked = (pick, { range = false } = {}) => {
+  const list = picks()
+  const [from, to] = [list.indexOf(last), list.indexOf(pick)].sort((a, b) => a - b)
+  if (range && from >= 0) for (const each of list.slice(from, to + 1)) each.checked = true
+  last = pick
+  show()
+}
+
+const toggle = (pick, options) => {
+  pick.checked = !pick.checked
+  picked(pick, options)
+}
+
+const clear = () => {
+  for (const pick of chosen()) pick.checked = false
+  last = null
+  show()
+}
+
+const show = () => {
+  const some = chosen()
+  const everything = one("[data-everything]", bar())
+  if (everything) everything.value = ""
+  bar().classList.toggle("on", some.length > 0)
+  document.body.classList.toggle("selecting", some.length > 0)
+  one("[data-count]", bar()).textContent = say("selected", { n: some.length })
+  const total = Number(bar().dataset.total ?? picks().length)
+  const more = one("[data-select-all]", bar())
+  more.hidden = total <= some.length
+  more.textContent = say("select_all", { n: total })
+  carried(some)
+}
+
+// The tags that the selected ones have, with how many have them; a click takes one off.
+const carried = (some) => {
+  const place = one("[data-carried]", bar())
+  if (!place) return
+  const counts = new Map()
+  for (const pick of some) {
+    const tags = one("[data-card]", pick.closest(".card")).dataset.tags
+    for (const tag of tags ? tags.split(",") : []) counts.set(tag, (counts.get(tag) ?? 0) + 1)
+  }
+  const names = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 12)
+  place.replaceChildren(...names.map(([tag, count]) => carriedTag(tag, count)))
+}
+
+const carriedTag = (tag, count) => {
+  const item = document.createElement("li")
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "badge", textContent: `${tag} ${count} ×` })
+  button.addEventListener("click", () => {
+    one("[name=tags]", bar()).value = tag
+    one("[value=untag]", bar()).click()
+  })
+  item.append(button)
+  return item
+}
+
+const selectAll = () => {
+  for (const pick of picks()) pick.checked = true
+  show()
+  const everything = one("[data-everything]", bar())
+  const total = Number(bar().dataset.total)
+  if (!everything || total <= chosen().length) return
+  everything.value = "on"
+  one("[data-count]", bar()).textContent = say("selected", { n: total })
+  one("[data-select-all]", bar()).hidden = true
+}
+
+const onClick = (event) => {
+  const find = (selector) => event.target.closest(selector)
+  if (!bar()) return
+  if (find("[data-select-all]")) return selectAll()
+  if (find("[data-select-none]")) return clear()
+  const pick = find("[data-pick]")
+  if (pick && event.shiftKey) return void setTimeout(() => picked(pick, { range: true }))
+  const link = find("[data-card]")
+  const wanted = link && pickOf(link)
+  if (!wanted || event.ctrlKey || event.metaKey || event.button) return
+  if (!selecting() && !event.shiftKey && !pressed) return
+  event.preventDefault()
+  event.stopPropagation()
+  if (!pressed) toggle(wanted, { range: event.shiftKey })
+  pressed = false
+}
+
+const onKey = (event) => {
+  if (!bar() || one("dialog[open]") || typing(event.target)) return enter(event)
+  if (event.key === "a" && (event.ctrlKey || event.metaKey) && picks().length) selectAll()
+  else if (!plainKey(event)) return
+  else if (event.key === "Escape" && selecting()) leave()
+  else if ((event.key === "x" || event.key === " ") && event.target.matches("[data-card]") && pickOf(event.target)) {
+    toggle(pickOf(event.target), { range: event.shiftKey })
+  } else return
+  event.preventDefault()
+}
+
+const enter = (event) => {
+  const pop = event.target.closest?.(".pop")
+  if (!pop || !bar()) return
+  if (event.key === "Escape") pop.closest("details").open = false
+  else if (event.key === "Enter") one("button[name=act]", pop).click()
+  else return
+  event.preventDefault()
+}
+
+const leave = () => {
+  const open = one("details[open]", bar())
+  if (open) open.open = false
+  else clear()
+}
+
+const onDown = (event) => {
+  if (!bar() || event.button) return
+  if (event.pointerType === "touch") return press(event)
+  if (event.target.matches("main, [data-stays], [data-grid]") && picks().length) frame(event)
+}
+
+const press = (event) => {
+  pressed = false
+  const pick = pickOf(event.target)
+  if (!pick) return
+  const timer = setTimeout(() => {
+    pressed = true
+    toggle(pick)
+  }, LONG)
+  const stop = (next) => {
+    if (next.type === "pointermove" && Math.hypot(next.clientX - event.clientX, next.clientY - event.clientY) < MOVED) return
+    clearTimeout(timer)
+    for (const name of ENDS) removeEventListener(name, stop)
+  }
+  for (const name of ENDS) addEventListener(name, stop)
+}
+
+const ENDS = ["pointermove", "pointerup", "pointercancel"]
+
+// A frame drawn from between the pictures selects what it touches, beside what was selected before.
+const frame = (event) => {
+  const from = { x: event.pageX, y: event.pageY }
+  const before = new Set(chosen())
+  const box = Object.assign(document.createElement("div"), { className: "lasso" })
+  const draw = (next) => {
+    if (!box.isConnected && Math.hypot(next.pageX - from.x, next.pageY - from.y) < MOVED) return
+    document.body.append(box)
+    getSelection().removeAllRanges()
+    const [left, right] = [from.x, next.pageX].sort((a, b) => a - b)
+    const [top, bottom] = [from.y, next.pageY].sort((a, b) => a - b)
+    Object.assign(box.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` })
+    const drawn = box.getBoundingClientRect()
+    for (const pick of picks()) pick.checked = before.has(pick) || touches(pick.closest(".card").getBoundingClientRect(), drawn)
+    show()
+  }
+  const end = () => {
+    removeEventListener("pointermove", draw)
+    box.remove()
+  }
+  addEventListener("pointermove", draw)
+  addEventListener("pointerup", end, { once: true })
+}
+
+const touches = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+
+const onSubmit = async (event) => {
+  if (event.target !== bar()) return
+  event.preventDefault()
+  const act = event.submitter?.value
+  const body = new FormData(bar(), event.submitter)
+  const cards = chosen().map((pick) => pick.closest(".card"))
+  body.set("id", body.getAll("id").join(","))
+  const answer = await post(bar().action, body)
+  if (!answer) return
+  const left = new Set(answer.refused)
+  const gone = act === "delete" || (act === "move" && bar().dataset.total) ? cards : []
+  const hidden = gone.filter((card) => !left.has(one("[data-card]", card).dataset.card))
+  for (const card of hidden) card.hidden = true
+  if (act === "tag" || act === "untag") retag(cards, { act, tags: body.get("tags"), left })
+  for (const open of all("details[open]", bar())) open.open = false
+  for (const field of all("[type=text]", bar())) field.value = ""
+  clear()
+  one("#main").focus({ preventScroll: true })
+  told(answer, hidden)
+}
+
+const retag = (cards, { act, tags, left }) => {
+  const named = tags.split(",").map((tag) => tag.trim()).filter(Boolean)
+  for (const link of cards.map((card) => one("[data-card]", card))) {
+    if (left.has(link.dataset.card)) continue
+    const others = link.dataset.tags.split(",").filter((tag) => tag && !named.includes(tag))
+    link.dataset.tags = (act === "tag" ? [...others, ...named] : others).join(",")
+  }
+}
+
+// Undo stands in the notice; what was taken out of the grid comes back with it.
+const told = ({ message, undo }, hidden) => {
+  const line = notify(message, { keep: Boolean(undo) })
+  if (!undo) return
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: say("undo") })
+  button.addEventListener("click", async () => {
+    const answer = await post(bar().dataset.undo.replace(NO_ID, undo), new FormData())
+    if (!answer) return
+    for (const card of hidden) card.hidden = false
+    notify(answer.message)
+  })
+  line.append(button)
+}
+
+const post = async (url, body) => {
+  const headers = { Accept: "application/json", "X-CSRFToken": token() }
+  const response = await fetch(url, { method: "POST", body, headers }).catch(() => null)
+  const answer = await response?.json().catch(() => null)
+  if (response?.ok) return answer
+  notify(answer?.error?.message ?? say("broken"), { bad: true })
+  return null
+}

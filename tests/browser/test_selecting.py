@@ -1,0 +1,56 @@
+"""Many pictures selected by mouse, keys, a frame and a long press, changed at once and taken back, in a browser."""
+
+from __future__ import annotations
+
+from tests.browser.acts import shown
+
+
+def count(window):
+    return window.locator("[data-pick]:checked").count()
+
+
+def test_by_mouse_keys_and_frame_and_taken_back(opens, owner, birds, library):
+    window = opens(owner)
+    window.goto(f"/collections/{birds.id}/", wait_until="networkidle")
+    before = shown(window)
+    assert not window.is_visible(".selection")
+    window.check(".card >> nth=2 >> [data-pick]", force=True)
+    window.click(".card >> nth=6 >> .open", modifiers=["Shift"])
+    assert window.inner_text("[data-count]") == "5 selected"
+    window.keyboard.press("Escape")
+    assert (count(window), window.is_visible(".selection")) == (0, False)
+    grid = window.locator("[data-grid]").bounding_box()
+    window.mouse.move(grid["x"] - 12, grid["y"] - 4)
+    window.mouse.down()
+    window.mouse.move(grid["x"] + 400, grid["y"] + 40, steps=4)
+    window.mouse.up()
+    assert 1 <= count(window) < 5
+    window.keyboard.press("Control+a")
+    assert count(window) == 32
+    window.click(".selection summary >> nth=0")
+    window.fill(".pop [name=tags]", "garden")
+    window.keyboard.press("Enter")
+    window.wait_for_selector(".notice:has-text('Tagged: 32.')")
+    window.focus("[data-card] >> nth=0")
+    window.keyboard.press("x")
+    window.click(".selection [value=delete]")
+    window.wait_for_selector(".notice:has-text('Deleted: 1.')")
+    assert window.locator(".card:visible").count() == 31
+    window.click(".notice .link")
+    window.wait_for_selector(".notice:has-text('Taken back: 1.')")
+    window.reload()
+    assert shown(window) == before
+
+
+def test_by_a_long_press_on_a_phone(opens, owner, library):
+    window = opens(owner, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    window.goto("/", wait_until="networkidle")
+    box = window.locator(".card >> nth=0").bounding_box()
+    touch = window.context.new_cdp_session(window)
+    point = {"x": box["x"] + 40, "y": box["y"] + 40}
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+    window.wait_for_selector(".selection.on")
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    window.tap(".card >> nth=1")
+    assert (count(window), window.url.rsplit("/", 1)[1]) == (2, "")
+    assert window.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
