@@ -17,6 +17,7 @@ from retrieval.models.judgements import Grade, Judgement, Pool
 from retrieval.models.long_jobs import GOING, LongJob, LongJobState
 from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.receipts import Receipt
+from retrieval.models.searches import SearchRecord
 from retrieval.models.training import TrainingRun
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "RecallFigure",
     "Receipt",
     "Role",
+    "SearchRecord",
     "Session",
     "Status",
     "TrainingRun",

@@ -63,6 +63,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pictures/<uuid:image_id>/restore/", pictures.restore, name="restore"),
     path("pictures/<uuid:image_id>/retry/", pictures.retry, name="retry"),
     path("selection/", selection.act, name="selection"),
+    path("selection/download/", selection.download, name="selection_download"),
     path("selection/<uuid:act_id>/undo/", selection.undo, name="selection_undo"),
     path("media/thumbnails/<uuid:image_id>/<int:size>", media.thumbnail, name="thumbnail"),
     path("media/originals/<uuid:image_id>", media.original, name="original"),
@@ -118,6 +119,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/tokens/revoke/", account.revoke_tokens, name="tokens_revoke"),
     path("account/sessions/end/", account.end_sessions, name="sessions_end"),
     path("account/sessions/<uuid:session_id>/end/", account.end_session, name="session_end"),
+    path("account/searches/clear/", account.clear_searches, name="searches_clear"),
     path("account/password/", account.password, name="password"),
     path("account/theme/", account.theme, name="theme"),
 ]

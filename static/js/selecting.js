@@ -193,10 +193,11 @@ const touches = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bott
 const onSubmit = async (event) => {
   if (event.target !== bar()) return
   event.preventDefault()
-  const act = event.submitter?.value
   const body = new FormData(bar(), event.submitter)
-  const cards = chosen().map((pick) => pick.closest(".card"))
   body.set("id", body.getAll("id").join(","))
+  if (event.submitter?.hasAttribute("formaction")) return download(event.submitter.formAction, body)
+  const act = event.submitter?.value
+  const cards = chosen().map((pick) => pick.closest(".card"))
   const answer = await post(bar().action, body)
   if (!answer) return
   const left = new Set(answer.refused)
@@ -209,6 +210,15 @@ const onSubmit = async (event) => {
   clear()
   one("#main").focus({ preventScroll: true })
   told(answer, hidden)
+}
+
+// Sent as a form, as the browser itself writes down what comes; all ids in one field, of which there may be thousands.
+const download = (url, body) => {
+  const form = Object.assign(document.createElement("form"), { method: "post", action: url, hidden: true })
+  for (const [name, value] of body) form.append(Object.assign(document.createElement("input"), { name, value }))
+  document.body.append(form)
+  form.submit()
+  form.remove()
 }
 
 const retag = (cards, { act, tags, left }) => {

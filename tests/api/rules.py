@@ -131,6 +131,7 @@ API: dict[str, list[Rule]] = {
     "api/v1/imports/<job_id>/cancel/": [Rule("post", owners(202))],
     "api/v1/imports/<job_id>/resume/": [Rule("post", owners(409))],
     "api/v1/search/": [Rule("post", signed_in(200), {"text": "anything"})],
+<<<<<<< HEAD
     "api/v1/copies/": [
         Rule("get", signed_in(200)),
         Rule("get", (401, 404, *[200] * 4, 404), {"collection": "COLLECTION"}),
@@ -147,6 +148,9 @@ API: dict[str, list[Rule]] = {
         Rule("post", signed_in(404), {"pairs": [[NOBODYS, ANOTHERS]], "decision": "different"}),
     ],
     "api/v1/copies/decisions/<decision_id>/": [Rule("delete", signed_in(404))],
+=======
+    "api/v1/searches/": [Rule("get", signed_in(200)), Rule("delete", signed_in(204))],
+>>>>>>> 23829d8 (searches: keep a person's own history; download what is selected)
     "api/v1/receipts/": [Rule("get", signed_in(200)), Rule("post", signed_in(201), {"text": "anything"})],
     "api/v1/receipts/<receipt_id>/": [Rule("get", owners(200)), Rule("delete", owners(204))],
     "api/v1/receipts/<receipt_id>/repeat/": [Rule("post", owners(200), {})],
@@ -236,6 +240,7 @@ WEB: dict[str, list[Rule]] = {
     # An address of a file gives nothing away: visitors are not sent to the sign-in either.
     # What they may not change is left as it is, and said.
     "selection/": [Rule("post", pages(302), {"id": "IMAGE", "act": "untag", "tags": "x"})],
+    "selection/download/": [Rule("post", pages(404), {"id": NOBODYS})],
     "selection/<act_id>/undo/": [Rule("post", pages(404), {})],
     "media/thumbnails/<image_id>/<size>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
     "media/originals/<image_id>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
@@ -301,6 +306,7 @@ WEB: dict[str, list[Rule]] = {
     "account/tokens/": [Rule("post", pages(400), {})],
     "account/tokens/<token_id>/revoke/": [Rule("post", pages(404), {})],
     "account/tokens/revoke/": [Rule("post", pages(302), {})],
+    "account/searches/clear/": [Rule("post", pages(302), {})],
     "account/sessions/end/": [Rule("post", pages(302), {})],
     "account/sessions/<session_id>/end/": [Rule("post", pages(404), {})],
     "account/password/": [Rule("post", pages(400), {})],

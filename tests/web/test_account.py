@@ -10,6 +10,7 @@ from django.utils.timezone import localtime
 
 from retrieval.models import ApiToken
 from retrieval.services.people import accounts
+from tests.web.library import upload
 
 NEW = "quiet-gallery-7"
 
@@ -91,3 +92,15 @@ def test_all_tokens_are_revoked(page, owner):
     secrets = [accounts.issue_token(owner)[0] for _ in range(2)]
     page.post("/account/tokens/revoke/")
     assert [accounts.user_of_token(secret) for secret in secrets] == [None, None]
+
+
+def test_searches_can_be_asked_again_and_forgotten(page, four):
+    page.get("/", {"image": four["red"].pk, "measure": "pearson", "tag": "blue"})
+    page.post("/", {"file": upload("red")})
+    text = page.get("/account/").content.decode()
+    link = re.search(r'<a href="(/\?[^"]+)">1 picture · blue</a>', text)[1]
+    again = page.get(link.replace("&amp;", "&")).context["question"].values
+    assert (again["image"], again["measure"], again["tag"]) == ((four["red"].pk,), "pearson", ("blue",))
+    assert '<span class="grow">1 picture</span>' in text  # its picture was not kept, so there is no way to ask again
+    page.post("/account/searches/clear/")
+    assert "1 picture" not in page.get("/account/").content.decode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 
 import pytest
 
@@ -62,5 +64,13 @@ def test_what_one_may_not_do_is_absent(sees, stranger, four, collection, page):
     collection.visibility = "public"
     collection.save()
     path = f"/collections/{collection.pk}/"
-    assert "data-pick" in page.get(path).content.decode()
-    assert "data-pick" not in sees(stranger).get(path).content.decode()
+    assert 'value="delete"' in page.get(path).content.decode()
+    seen = sees(stranger).get(path).content.decode()
+    assert 'value="delete"' not in seen
+    assert "Download" in seen
+
+
+def test_originals_as_one_archive(page, four):
+    answer = page.post("/selection/download/", {"id": f"{four['red'].pk},{four['blue'].pk}"})
+    names = zipfile.ZipFile(io.BytesIO(answer.getvalue())).namelist()
+    assert sorted(names) == ["blue.png", "metadata.csv", "red.png"]

@@ -16,7 +16,7 @@ from retrieval.api.serializers.search import AnswerSerializer, SearchForm, Searc
 from retrieval.errors import InvalidInput
 from retrieval.services.images import addresses
 from retrieval.services.people import limits
-from retrieval.services.searching import query_pictures, receipts, search
+from retrieval.services.searching import history, query_pictures, receipts, search
 from retrieval.services.searching.search import Region, SearchRequest
 
 AS_SAID = (
@@ -52,6 +52,7 @@ class SearchView(ApiView):
             answer, _ = receipts.searched(wanted, user=self.person, address=self.address)
         else:
             answer = search.run(wanted, user=self.person, address=self.address)
+        history.note(wanted, user=self.person, url=url or "")
         return Response(self.shown(AnswerSerializer, answer))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django import forms
@@ -13,8 +13,10 @@ from retrieval.models.bounds import GROUP_LENGTH, TITLE_LENGTH
 from retrieval.services.images.bulk import Acts
 from retrieval.services.images.choice import Choice, ImageFilters
 from retrieval.services.images.image_fields import ImageChanges
+from retrieval.web.forms import refusal
 from retrieval.web.forms.searching import Words
 
+Kind = TypeVar("Kind", bound="ChoiceForm")
 ACTS = ("tag", "untag", "group", "title", "move", "embed", "delete")
 
 
@@ -32,18 +34,13 @@ class Ids(forms.Field):
         return tuple(dict.fromkeys(found))
 
 
-class SelectionForm(forms.Form):
-    """Some pictures, or ``all`` of a collection, and the act."""
+class ChoiceForm(forms.Form):
+    """Some pictures, or ``all`` of a collection."""
 
     id = Ids(required=False)
     all = forms.BooleanField(required=False)
     collection = forms.UUIDField(required=False)
     status = forms.CharField(required=False)
-    act = forms.ChoiceField(choices=[(act, act) for act in ACTS])
-    tags = Words(required=False)
-    group_key = forms.CharField(max_length=GROUP_LENGTH, required=False)
-    title = forms.CharField(max_length=TITLE_LENGTH, required=False)
-    goal = forms.UUIDField(required=False)
 
     def choice(self) -> Choice:
         """Return which pictures are meant; call after ``is_valid``."""
@@ -51,6 +48,16 @@ class SelectionForm(forms.Form):
         if said["all"]:
             return Choice(filters=ImageFilters(collection=said["collection"], status=said["status"] or None))
         return Choice(ids=said["id"])
+
+
+class SelectionForm(ChoiceForm):
+    """Those, the act, and what it needs."""
+
+    act = forms.ChoiceField(choices=[(act, act) for act in ACTS])
+    tags = Words(required=False)
+    group_key = forms.CharField(max_length=GROUP_LENGTH, required=False)
+    title = forms.CharField(max_length=TITLE_LENGTH, required=False)
+    goal = forms.UUIDField(required=False)
 
     def acts(self) -> Acts:
         """Return what to do; call after ``is_valid``."""
@@ -67,6 +74,9 @@ class SelectionForm(forms.Form):
         return made[said["act"]]
 
 
-def selected(data: QueryDict) -> SelectionForm:
-    """Read what was sent."""
-    return SelectionForm({**data.dict(), "id": data.getlist("id"), "tags": data.getlist("tags")})
+def selected(kind: type[Kind], data: QueryDict) -> Kind:
+    """Read what was sent. Raises InvalidInput naming the field at fault."""
+    form = kind({**data.dict(), "id": data.getlist("id"), "tags": data.getlist("tags")})
+    if not form.is_valid():
+        raise refusal(form)
+    return form

@@ -18,11 +18,13 @@ from retrieval import conf
 from retrieval.errors import InvalidInput
 from retrieval.services.images import members
 from retrieval.services.people import accounts, sessions
-from retrieval.web import agents
+from retrieval.services.searching import history
+from retrieval.web import agents, asking_again
 from retrieval.web.forms.people import PasswordForm, TokenForm
 from retrieval.web.pages import for_anyone, for_people, person
 
 THEMES = ("system", "light", "dark")
+SEARCHES = 20
 A_YEAR = 365 * 24 * 3600
 
 
@@ -80,6 +82,15 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     return redirect("web:account")
 
 
+@require_POST
+@for_people
+def clear_searches(request: HttpRequest) -> HttpResponse:
+    """Forget what one searched for."""
+    history.clear(person(request))
+    messages.success(request, _("Your searches are forgotten."))
+    return redirect("web:account")
+
+
 @sensitive_post_parameters()
 @require_POST
 @for_people
@@ -111,6 +122,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     here = request.session.session_key
     found = sessions.sessions_of(person(request))
     return {
+        "searches": [asking_again.again(row) for row in history.listing(person(request))[:SEARCHES]],
         "invitations": members.asked(person(request)),
         "sessions": [(row, agents.name(row.agent), sessions.is_same(row, here)) for row in found],
         "hours": conf.get().session_idle_hours,

@@ -60,7 +60,13 @@ def show(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     page = paging.newest(found, after=_uuid(request.GET.get("after")))
     template = "web/parts/browse.html" if request.headers.get("HX-Request") else "web/collection.html"
     may = _may(collection, request)
-    context = {"collection": collection, "page": page, "may": may, "status": _status(request), "selects": may["add"]}
+    context = {
+        "collection": collection,
+        "page": page,
+        "may": may,
+        "status": _status(request),
+        "selects": request.user.is_authenticated,
+    }
     if may["add"]:
         context["homes"] = [row for row in collections.listing(request.user) if may_add(row)]
     return render(request, template, context)

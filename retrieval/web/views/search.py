@@ -15,7 +15,7 @@ from retrieval.models import Image
 from retrieval.services.images import addresses, browse, collections, images
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.people import limits
-from retrieval.services.searching import search
+from retrieval.services.searching import history, search
 from retrieval.services.searching.search_request import MOST_FILES
 from retrieval.web import bands, paging, words
 from retrieval.web.forms.searching import FURTHER, SIZES, Asked, asked
@@ -76,7 +76,9 @@ def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
         return {"question": question, "page": page, "selects": _selects(request)}
     _slow_down(request, question)
     fetched = (addresses.fetched(question.url, user=request.user).data,) if question.url else ()
-    answer = search.run(question.request(fetched=fetched), user=request.user, address=address(request))
+    wanted = question.request(fetched=fetched)
+    answer = search.run(wanted, user=request.user, address=address(request))
+    history.note(wanted, user=request.user, url=question.url)
     shown = question.offset + len(answer.hits)
     more = shown if len(answer.hits) == question.k and shown < answer.candidates else None
     return {

@@ -5,18 +5,17 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from retrieval import tasks
-from retrieval.services.images import bulk, bulk_undo
+from retrieval import downloads, tasks
+from retrieval.services.images import bulk, bulk_undo, originals
 from retrieval.services.images.bulk import Outcome
 from retrieval.web import words
-from retrieval.web.forms import refusal
-from retrieval.web.forms.selection import selected
+from retrieval.web.forms.selection import ChoiceForm, SelectionForm, selected
 from retrieval.web.pages import for_people, person, wants_json
 
 
@@ -24,14 +23,20 @@ from retrieval.web.pages import for_people, person, wants_json
 @for_people
 def act(request: HttpRequest) -> HttpResponse:
     """Do one thing to all of them; what may not be changed is left as it is, and said."""
-    form = selected(request.POST)
-    if not form.is_valid():
-        raise refusal(form)
+    form = selected(SelectionForm, request.POST)
     done = bulk.run(form.choice(), user=person(request), acts=form.acts())
     kind = str(form.cleaned_data["act"])
     if kind == "embed":
         tasks.wake_for("failed")
     return _told(request, done, said=words.act(kind, done.done))
+
+
+@require_POST
+@for_people
+def download(request: HttpRequest) -> StreamingHttpResponse:
+    """Send their originals as one ZIP."""
+    found = originals.bundle(selected(ChoiceForm, request.POST).choice(), user=person(request))
+    return downloads.zipped(found.stream(), filename=f"pictures-{found.made_at:%Y-%m-%d-%H%M}.zip")
 
 
 @require_POST
