@@ -16,6 +16,7 @@ export const start = () => {
   })
   document.addEventListener("change", onChange)
   document.addEventListener("click", onClick)
+  document.addEventListener("keydown", (event) => event.key === "Escape" && isOpen() && options(false))
   document.addEventListener("submit", onSubmit, true)
   document.addEventListener("htmx:afterSwap", tell)
 }
@@ -100,6 +101,8 @@ const onClick = (event) => {
   const find = (selector) => event.target.closest(selector)
   if (find("[data-choose]")) choose(event)
   else if (find("[data-whole]")) forgetRegion()
+  else if (find("[data-options]")) options(true)
+  else if (find("[data-options-done]") || (isOpen() && !find("[data-search]"))) options(false)
   else if (find("[data-add]")) add(find("[data-add]"))
   else if (find("[data-drop-chip]")) leaveOut(find(".chip"))
   else if (find("[data-search-with]")) searchWith(event, find("[data-search-with]"))
@@ -111,6 +114,15 @@ const searchWith = async (event, link) => {
   const answer = await fetch(link.href)
   if (!answer.ok) return notify(say("failed"), { bad: true })
   searchBy([new File([await answer.blob()], "drawn.png", { type: "image/png" })])
+}
+
+// Where there is little room, the options are a sheet over the results.
+const isOpen = () => form()?.classList.contains("open")
+
+const options = (open) => {
+  form().classList.toggle("open", open)
+  one("[data-options]").setAttribute("aria-expanded", open)
+  one(open ? "[data-options-done]" : "[data-options]").focus({ preventScroll: true })
 }
 
 const choose = (event) => {

@@ -131,7 +131,6 @@ API: dict[str, list[Rule]] = {
     "api/v1/imports/<job_id>/cancel/": [Rule("post", owners(202))],
     "api/v1/imports/<job_id>/resume/": [Rule("post", owners(409))],
     "api/v1/search/": [Rule("post", signed_in(200), {"text": "anything"})],
-<<<<<<< HEAD
     "api/v1/copies/": [
         Rule("get", signed_in(200)),
         Rule("get", (401, 404, *[200] * 4, 404), {"collection": "COLLECTION"}),
@@ -148,9 +147,7 @@ API: dict[str, list[Rule]] = {
         Rule("post", signed_in(404), {"pairs": [[NOBODYS, ANOTHERS]], "decision": "different"}),
     ],
     "api/v1/copies/decisions/<decision_id>/": [Rule("delete", signed_in(404))],
-=======
     "api/v1/searches/": [Rule("get", signed_in(200)), Rule("delete", signed_in(204))],
->>>>>>> 23829d8 (searches: keep a person's own history; download what is selected)
     "api/v1/receipts/": [Rule("get", signed_in(200)), Rule("post", signed_in(201), {"text": "anything"})],
     "api/v1/receipts/<receipt_id>/": [Rule("get", owners(200)), Rule("delete", owners(204))],
     "api/v1/receipts/<receipt_id>/repeat/": [Rule("post", owners(200), {})],

@@ -68,6 +68,13 @@ def test_on_a_phone(opens, owner, library):
     assert all(box["y"] > 760 for box in (place.bounding_box() for place in places.all()))
     choose(window, "green")
     assert shown(window)[0] == "green"
+    assert window.locator(".card >> nth=0").bounding_box()["y"] < 300  # results first: the query is a strip
+    assert not window.is_visible(".options")
+    window.tap("[data-options]")
+    with window.expect_response("**/"):
+        window.check("input[value=euclidean]", force=True)
+    window.tap("[data-options-done]")
+    assert not window.is_visible(".options")
     for path in ("/", "/upload/", "/collections/", "/activity/", "/account/", f"/pictures/{library['blue'].id}/"):
         window.goto(path)
         assert overflow(window) <= 0, path

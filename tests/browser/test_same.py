@@ -30,6 +30,8 @@ def ask(window, seed=51):
     copy = data_of(scene(seed).crop((90, 70, 270, 210)))
     window.set_input_files("#file", {"name": "query.png", "mimeType": "image/png", "buffer": copy})
     window.wait_for_selector("#line")
+    if window.is_visible("[data-options]"):
+        window.click("[data-options]")
     window.check("[name=mode][value=same]", force=True)
     window.wait_for_selector("text=The same: 1")
 
@@ -39,6 +41,7 @@ def test_a_score_opens_both_pictures_with_their_outline(opens, owner, scenes, wi
     window = opens(owner, viewport={"width": width, "height": 860})
     window.goto("/")
     ask(window)
+    window.keyboard.press("Escape")
     window.click(".score.asks")
     window.wait_for_selector("#why [data-why]")
     assert window.eval_on_selector("#why [data-sent]", "image => image.src").startswith("blob:")
