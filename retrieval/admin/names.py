@@ -16,6 +16,7 @@ TABLES: dict[str, tuple[str | Promise, str | Promise]] = {
     "apitoken": (_("token"), _("Tokens")),
     "archiveimport": (_("archive"), _("Archives")),
     "auditevent": (_("event"), _("Audit trail")),
+    "batch": (_("many queries"), _("Many queries")),
     "calibrationrun": (_("calibration"), _("Calibration")),
     "collection": (_("collection"), _("Collections")),
     "compression": (_("compression"), _("Compression")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from retrieval.api.serializers.batches import BatchSerializer
 from retrieval.api.serializers.calibrations import CalibrationSerializer
 from retrieval.api.serializers.compressions import CompressionSerializer, CompressionTableSerializer
 from retrieval.api.serializers.evaluations import EvaluationResultSerializer, EvaluationSerializer
@@ -14,6 +15,7 @@ from retrieval.api.views import (
     accounts,
     archives,
     asking,
+    batches,
     bulk,
     collections,
     concepts,
@@ -30,6 +32,7 @@ from retrieval.api.views import (
     trash,
     why,
 )
+from retrieval.services.copies import batches as batching
 from retrieval.services.encoders import compressions, training
 from retrieval.services.evaluation import calibrations, evaluations
 from retrieval.services.images import archives as archiving
@@ -95,6 +98,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("copies/decisions/", copies.DecisionsView.as_view(), name="copy-decisions"),
     path("copies/decisions/<uuid:decision_id>/", copies.DecisionView.as_view(), name="copy-decision"),
     path("searches/", searches.SearchesView.as_view(), name="searches"),
+    *long_jobs.routes(batching.KIND, listed=BatchSerializer, whole=BatchSerializer, jobs=batches.Batches),
+    path("batches/<uuid:job_id>/rows/", batches.RowsView.as_view(), name="batch-rows"),
+    path("batches/<uuid:job_id>/rows/<int:n>/decision/", batches.RowDecisionView.as_view(), name="batch-decision"),
+    path("batches/<uuid:job_id>/export/", batches.ExportView.as_view(), name="batch-export"),
     path("receipts/", receipts.ReceiptsView.as_view(), name="receipts"),
     path("receipts/<uuid:receipt_id>/", receipts.ReceiptView.as_view(), name="receipt"),
     path("receipts/<uuid:receipt_id>/repeat/", receipts.RepeatView.as_view(), name="receipt-repeat"),

@@ -223,8 +223,8 @@ def begin_upload(data: bytes, *, asker: Asker) -> Future[Decoded]:
     return shared().submit(data, _upload_request(), asker=asker)
 
 
-def begin_query(original: Path, *, asker: Asker = SITE) -> Future[Decoded]:
-    """Put what ``pixels`` does in line."""
+def begin_query(original: Path | bytes, *, asker: Asker = SITE) -> Future[Decoded]:
+    """Put what ``pixels`` does in line, of a file or of its bytes."""
     return shared().submit(original, _query_request(), asker=asker)
 
 

@@ -3,7 +3,7 @@
 from retrieval.matching import copy_keys, expansion, local_features, logistic, open_set
 from retrieval.matching.bands import Band, Match, band, match
 from retrieval.matching.calibration import Calibration, Reliability, Sample, fit, reliability
-from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare
+from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare, unpacked_parts
 from retrieval.matching.copying import compare_stored, likelihood, other_way, undone
 from retrieval.matching.diversity import varied
 from retrieval.matching.exemplar import Exemplar, Moments
@@ -60,5 +60,6 @@ __all__ = [
     "reliability",
     "same_file",
     "undone",
+    "unpacked_parts",
     "varied",
 ]

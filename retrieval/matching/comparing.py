@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +15,7 @@ from retrieval.matching.parts import Box, standing_out
 from retrieval.matching.verdict import Judgement, Side, judge
 
 MOST_PARTS = 3
+BOX = struct.Struct("<4f")
 # How many of the nearest by vector are compared: of the whole query, and of each of its parts.
 SHORTLIST, SHORTLIST_OF_A_PART = 60, 10
 
@@ -26,16 +29,24 @@ class QueryPicture:
     parts: tuple[tuple[Box, LocalFeatures], ...]
 
     @classmethod
-    def of(cls, pixels: Pixels, *, size: tuple[int, int]) -> QueryPicture:
+    def of(cls, pixels: Pixels, *, size: tuple[int, int], most: int = local_features.ASKED) -> QueryPicture:
         """Look at decoded pixels (H, W, 3); there are more features than are kept of a stored picture."""
         return cls(
             size=size,
-            whole=local_features.extract(pixels, most=local_features.ASKED),
+            whole=local_features.extract(pixels, most=most),
             parts=tuple(
-                (box, local_features.extract(box.cut(pixels), most=local_features.ASKED))
-                for box in standing_out(pixels)[:MOST_PARTS]
+                (box, local_features.extract(box.cut(pixels), most=most)) for box in standing_out(pixels)[:MOST_PARTS]
             ),
         )
+
+    def packed_parts(self) -> list[bytes]:
+        """The parts as they are kept: the box as four floats, then the features."""
+        return [BOX.pack(box.x, box.y, box.w, box.h) + local_features.pack(features) for box, features in self.parts]
+
+
+def unpacked_parts(kept: Iterable[bytes]) -> tuple[tuple[Box, LocalFeatures], ...]:
+    """What ``packed_parts`` wrote. Raises RetrievalError (``features_invalid``) for other bytes."""
+    return tuple((Box(*BOX.unpack_from(data)), local_features.unpack(data[BOX.size :])) for data in kept)
 
 
 def compare(query: QueryPicture, result: Side) -> Judgement | None:

@@ -20,6 +20,9 @@ Bits = NDArray[np.bool_]
 
 SIGNS = 36  # of a descriptor's coefficients, the strongest first
 SIDE = 16  # a fingerprint is 16 x 16 frequencies, a piece of it one row
+# Of each kind of key so many are compared in detail, the likeliest first.
+MOST = 12
+LEAST_SHARED = 2  # corner keys: of photographs two strangers share so many in one pair of a thousand
 NEAR = 64  # bits of 256: copies, also those turned and mirrored by signs alone, differ in fewer, strangers in about 128
 
 

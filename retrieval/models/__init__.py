@@ -1,6 +1,7 @@
 """The rows of the system and their filters; a file per noun, everything public is named here."""
 
 from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, IdempotencyKey, Session, UserUsage
+from retrieval.models.batches import Batch, BatchDecision, BatchRow, BatchSource
 from retrieval.models.bulk import BulkAct, BulkImage
 from retrieval.models.calibrations import CalibrationRun
 from retrieval.models.collections import Collection, Membership, Role, Visibility
@@ -26,6 +27,10 @@ __all__ = [
     "ApiToken",
     "ArchiveImport",
     "AuditEvent",
+    "Batch",
+    "BatchDecision",
+    "BatchRow",
+    "BatchSource",
     "BulkAct",
     "BulkImage",
     "CalibrationRun",

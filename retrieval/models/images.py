@@ -116,6 +116,7 @@ class ImageFeatures(models.Model):
 
     image = models.OneToOneField(Image, models.CASCADE, primary_key=True, related_name="features")
     packed = models.BinaryField()
+    parts = ArrayField(models.BinaryField(), default=list, db_default=[], help_text="Of parts that stand out.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

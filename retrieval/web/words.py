@@ -69,6 +69,7 @@ STAGES = {
     "reading": gettext_lazy("reading"),
     "encoding": gettext_lazy("encoding the pictures"),
     "ranking": gettext_lazy("ranking"),
+    "comparing": gettext_lazy("comparing"),
     "calibrating": gettext_lazy("reading pictures to calibrate on"),
     "building": gettext_lazy("making {name}"),
     "timing": gettext_lazy("measuring speed"),
@@ -79,6 +80,7 @@ STAGES = {
 
 JOBS = {
     "imports": gettext_lazy("Archives"),
+    "batches": gettext_lazy("Many queries"),
     "evaluations": gettext_lazy("Measuring"),
     "calibrations": gettext_lazy("Calibration"),
     "compressions": gettext_lazy("Compression"),

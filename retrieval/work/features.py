@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
@@ -11,7 +12,7 @@ from django.db.models import QuerySet
 
 from retrieval.errors import RetrievalError
 from retrieval.ingest import Asker, files, folder_mark, sandbox
-from retrieval.matching import local_features
+from retrieval.matching import QueryPicture, local_features
 from retrieval.models import Image, ImageFeatures
 from retrieval.work import ending
 
@@ -42,28 +43,40 @@ def work() -> bool:
     return done > 0 and lacking().exists()
 
 
-def packed_of(image: Image) -> bytes | None:
-    """Find a picture's features now, packed; ``NONE`` where it cannot be read, None where that has to wait."""
+@dataclass(frozen=True)
+class Found:
+    """Features of a picture, packed, and those of parts in which another one may stand."""
+
+    packed: bytes
+    parts: list[bytes] = field(default_factory=list)
+
+
+NOTHING = Found(local_features.NONE)
+
+
+def found_in(image: Image) -> Found | None:
+    """Find a picture's features now; ``NOTHING`` where it cannot be read, None where that has to wait."""
     try:
         pixels = sandbox.pixels(files.original(image.sha256), asker=Asker.behind(image.uploader_id))
     except FileNotFoundError:
         folder_mark.require()  # else this host is at fault, and no picture
-        return local_features.NONE
+        return NOTHING
     except RetrievalError as error:
-        return None if error.code in sandbox.PASSING else local_features.NONE
-    return local_features.pack(local_features.extract(pixels))
+        return None if error.code in sandbox.PASSING else NOTHING
+    seen = QueryPicture.of(pixels, size=(image.width, image.height), most=local_features.KEPT)
+    return Found(local_features.pack(seen.whole), seen.packed_parts())
 
 
 def _put(image: Image) -> bool:
     """Find and store one picture's features; False where that has to wait."""
-    packed = packed_of(image)
-    if packed is None:
+    found = found_in(image)
+    if found is None:
         return False
     with transaction.atomic():
         if not Image.objects.select_for_update(no_key=True).filter(pk=image.pk).exists():
             return False
-        row = ImageFeatures(image_id=image.pk, packed=packed)
+        row = ImageFeatures(image_id=image.pk, packed=found.packed, parts=found.parts)
         ImageFeatures.objects.bulk_create(
-            [row], update_conflicts=True, unique_fields=["image"], update_fields=["packed"]
+            [row], update_conflicts=True, unique_fields=["image"], update_fields=["packed", "parts"]
         )
     return True

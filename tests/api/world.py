@@ -97,6 +97,7 @@ class World:
             "concept_id": self.concept.pk,
             "username": "viewer",
             "size": 320,
+            "n": 1,
         }
         filled = re.sub(r"<(\w+)>", lambda found: str(known.get(found[1], NOT_THERE)), address)
         return "/" + filled.replace("^.*$", "nothing/")

@@ -12,7 +12,7 @@ from PIL import ImageOps
 
 from retrieval.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from retrieval.ingest import files, fingerprint, sandbox
-from retrieval.matching import local_features
+from retrieval.matching import QueryPicture, local_features
 from retrieval.models import (
     AuditEvent,
     CopyDecision,
@@ -53,8 +53,10 @@ def put(home, encoder, picture, **fields):  # noqa: F811
     """A stored picture with its fingerprint, whose bytes are those of what is seen."""
     image = kept(home, encoder, picture, bytes=picture.width * picture.height, **fields)
     if home.local_features:
-        found_here = local_features.extract(np.asarray(picture.convert("RGB")))
-        ImageFeatures.objects.create(image=image, packed=local_features.pack(found_here))
+        pixels = np.asarray(picture.convert("RGB"))
+        seen = QueryPicture.of(pixels, size=picture.size, most=local_features.KEPT)
+        packed = local_features.pack(seen.whole)
+        ImageFeatures.objects.create(image=image, packed=packed, parts=seen.packed_parts())
     print_of = fingerprint.pdq(picture)
     Image.objects.filter(pk=image.pk).update(pdq=fingerprint.bit_text(print_of) if print_of else None)
     return Image.objects.get(pk=image.pk)
@@ -144,6 +146,19 @@ def test_the_same_bytes_elsewhere_are_told_to_those_alone_who_see_both(collectio
     assert found(collection.owner, collection=collection.pk) == []
     with pytest.raises(NotFound):
         found(other.owner, collection=collection.pk)
+
+
+@pytest.mark.parametrize("first", ["page", "picture"])
+def test_a_picture_on_a_page_is_found_whichever_came_first(collection, encoder, first):  # noqa: F811
+    page = Pictures.new("RGB", (1000, 1200), "white")
+    page.paste(scene(52).resize((160, 120), Pictures.Resampling.LANCZOS), (700, 900))
+    pictures = {"page": page, "picture": scene(52)}
+    for name in sorted(pictures, key=lambda each: each != first):
+        put(collection, encoder, pictures[name], title=name)
+        look()
+    [(keep, verdict, others)] = found(collection.owner)
+    assert (keep, verdict) == ("page", "same_image")
+    assert "cropped" in others["picture"]
 
 
 def test_without_local_features_a_print_brings_in_what_is_then_compared(encoder):  # noqa: F811

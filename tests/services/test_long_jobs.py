@@ -22,6 +22,7 @@ from retrieval import conf, tasks
 from retrieval.errors import Conflict, Forbidden, NotFound, RetrievalError, StorageFull
 from retrieval.models import (
     AuditEvent,
+    Batch,
     CalibrationRun,
     Collection,
     Compression,
@@ -69,6 +70,9 @@ def an_import(place):
 
 MAKE = {
     "imports": an_import,
+    "batches": lambda place: Batch.objects.create(
+        **place, name="many", source="collection", asking=place["collection"].pk, against=[place["collection"].pk]
+    ),
     "evaluations": lambda place: Evaluation.objects.create(**place, encoders=["whole"]),
     "calibrations": lambda place: CalibrationRun.objects.create(**place, encoder="whole"),
     "compressions": lambda place: Compression.objects.create(**place, encoder="whole"),
@@ -403,7 +407,7 @@ losses = pytest.mark.parametrize(
         pytest.param(kind, losing, id=f"{name} {said}")
         for name, kind in long_work.KINDS.items()
         for said, losing in LOSING.items()
-        if (name, said) != ("imports", "no right")  # whose collection it is needs no other right
+        if said != "no right" or name not in {"imports", "batches"}  # who sees the collection needs no other right
     ],
 )
 REFUSED = {"forbidden", "not_found", "account_closed"}

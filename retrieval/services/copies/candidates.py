@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
 
-from retrieval.matching import LocalFeatures, copy_keys
+from retrieval.matching import LocalFeatures, QueryPicture, copy_keys
 from retrieval.models import CopyKeys, Encoder, Image
 from retrieval.search import neighbours
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
-# Of each kind so many are compared in detail, the likeliest first.
-MOST = 12
-LEAST_SHARED = 2  # corner keys: of compact photographs strangers share so many in one pair of a thousand
 NEAR_COPY = 31  # bits of 256 in which the fingerprints of near copies differ at most
 NEAREST, ALIKE = 8, 0.8  # by vector, and their least cosine
 
@@ -35,12 +32,12 @@ SELECT id FROM (
 ) near WHERE shared >= %s ORDER BY shared DESC, id LIMIT %s"""
 
 
-def keep_keys(image: Image, features: LocalFeatures | None) -> None:
+def keep_keys(image: Image, seen: QueryPicture | None) -> None:
     """Write down a picture's keys, committed before its copies are looked for: of two at once, one finds the other."""
     said = {
         "prints": copy_keys.of_print(image.pdq or ""),
-        "corners": copy_keys.of_corners(features) if features else [],
-        "with_details": features is not None,
+        "corners": _corners(seen, copy_keys.of_corners) if seen else [],
+        "with_details": seen is not None,
     }
     CopyKeys.objects.update_or_create(image=image, defaults={**said, "looked_at": None})
 
@@ -51,19 +48,19 @@ def known_already(image: Image, *, user: Viewer) -> list[tuple[Image, bool]]:
     The bool tells which, the same file first. It is what can be told at once, before anything is compared in detail.
     """
     seen = Image.objects.visible_to(user).exclude(pk=image.pk)
-    same = list(seen.filter(sha256=image.sha256).order_by("pk")[:MOST])
+    same = list(seen.filter(sha256=image.sha256).order_by("pk")[: copy_keys.MOST])
     near = _by_print(image, apart=NEAR_COPY) if image.pdq else []
     others = seen.filter(pk__in=near).exclude(sha256=image.sha256).order_by("pk")
     return [*((each, True) for each in same), *((each, False) for each in others)]
 
 
-def candidates(image: Image, features: LocalFeatures | None) -> list[UUID]:
+def candidates(image: Image, seen: QueryPicture | None) -> list[UUID]:
     """Return the living pictures, whoever may see them, that are worth comparing in detail, the likeliest first."""
     same = Image.objects.alive().filter(sha256=image.sha256).exclude(pk=image.pk).order_by("pk")
     found: Iterable[UUID] = (
         *same.values_list("pk", flat=True),
         *_by_print(image),
-        *(_by_corners(image, features) if features else ()),
+        *(_by_corners(image, seen) if seen else ()),
         *_by_vector(image),
     )
     return list(dict.fromkeys(found))
@@ -73,12 +70,17 @@ def _by_print(image: Image, *, apart: int = copy_keys.NEAR) -> list[UUID]:
     if not image.pdq:
         return []
     turned = copy_keys.turns(image.pdq)
-    return _ids(BY_PRINT, [turned, copy_keys.asked_prints(turned), image.pk, apart, MOST])
+    return _ids(BY_PRINT, [turned, copy_keys.asked_prints(turned), image.pk, apart, copy_keys.MOST])
 
 
-def _by_corners(image: Image, features: LocalFeatures) -> list[UUID]:
-    asked = copy_keys.asked_corners(features)
-    return _ids(BY_CORNERS, [asked, asked, image.pk, LEAST_SHARED, MOST]) if asked else []
+def _corners(seen: QueryPicture, keys: Callable[[LocalFeatures], list[int]]) -> list[int]:
+    """The keys of a picture and of what may stand in it."""
+    return sorted({key for features in (seen.whole, *(part for _, part in seen.parts)) for key in keys(features)})
+
+
+def _by_corners(image: Image, seen: QueryPicture) -> list[UUID]:
+    asked = _corners(seen, copy_keys.asked_corners)
+    return _ids(BY_CORNERS, [asked, asked, image.pk, copy_keys.LEAST_SHARED, copy_keys.MOST]) if asked else []
 
 
 def _by_vector(image: Image) -> list[UUID]:

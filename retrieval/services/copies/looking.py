@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from retrieval.matching import (
     Judgement,
-    LocalFeatures,
     QueryPicture,
     compare_stored,
     likelihood,
     local_features,
     other_way,
     same_file,
+    unpacked_parts,
 )
 from retrieval.models import CopyKeys, CopyPair, Encoder, Image, ImageFeatures
 from retrieval.search import stored
@@ -86,27 +86,30 @@ class Details:
 
     _found: dict[UUID, QueryPicture] = field(default_factory=dict)
 
-    def kept(self, image: Image) -> LocalFeatures | None:
+    def kept(self, image: Image) -> QueryPicture | None:
         """The features that the picture's collection keeps; None where it keeps none."""
         if not image.collection.local_features:
             return None
         row = ImageFeatures.objects.filter(image=image).first()
-        return local_features.unpack(bytes(row.packed)) if row else None
+        return _picture(image, bytes(row.packed), [bytes(part) for part in row.parts]) if row else None
 
     def of(self, image: Image) -> QueryPicture:
         """What is compared. Raises WaitingError."""
         if image.pk not in self._found:
             while len(self._found) >= MOST_KEPT:
                 self._found.pop(next(iter(self._found)))
-            whole = self.kept(image) or self._made(image)
-            self._found[image.pk] = QueryPicture((image.width, image.height), whole, ())
+            self._found[image.pk] = self.kept(image) or self._made(image)
         return self._found[image.pk]
 
-    def _made(self, image: Image) -> LocalFeatures:
-        packed = features.packed_of(image)
-        if packed is None:
+    def _made(self, image: Image) -> QueryPicture:
+        found = features.found_in(image)
+        if found is None:
             raise WaitingError
-        return local_features.unpack(packed)
+        return _picture(image, found.packed, found.parts)
+
+
+def _picture(image: Image, packed: bytes, parts: Sequence[bytes]) -> QueryPicture:
+    return QueryPicture((image.width, image.height), local_features.unpack(packed), unpacked_parts(parts))
 
 
 def _due(after: UUID) -> list[Image]:

@@ -29,12 +29,16 @@ SAFE = (CopyVerdict.SAME_FILE, CopyVerdict.SAME_IMAGE)
 
 @dataclass(frozen=True)
 class Wish:
-    """Which groups: by ids, or all of a scope; by which rule the one to keep is chosen, or which pictures are kept."""
+    """Which groups: by ids, or all of a scope; by which rule the one to keep is chosen, or which pictures are kept.
+
+    ``goes``: only these may go; None: all.
+    """
 
     scope: CopyScope = field(default_factory=CopyScope)
     ids: tuple[UUID, ...] | None = None
     rule: tuple[str, ...] = rules.DEFAULT
     keep: tuple[UUID, ...] = ()
+    goes: tuple[UUID, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ def _plans(wish: Wish, *, user: User) -> tuple[list[Plan], int]:
 
 
 def _may_go(copy: groups.Copy, wish: Wish) -> bool:
+    if wish.goes is not None and copy.image.pk not in wish.goes:
+        return False
     if wish.ids is not None:
         return True
     if copy.verdict == CopyVerdict.SAME_THING and wish.scope.verdict != copy.verdict:

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from retrieval.errors import NotFound
 from retrieval.models import LongJob
+from retrieval.services.copies import batches
 from retrieval.services.encoders import compressions, training
 from retrieval.services.evaluation import calibrations, evaluations
 from retrieval.services.images import archives
@@ -24,6 +25,7 @@ KINDS: dict[str, Kind[Any]] = {
     kind.name: kind
     for kind in (
         archives.KIND,
+        batches.KIND,
         evaluations.KIND,
         calibrations.KIND,
         compressions.KIND,

@@ -25,7 +25,7 @@ from retrieval.work import Kind
 
 SHOWN = 20
 # Where a kind's list stands, and the page of one of it.
-LISTS = {"imports": "web:activity", "calibrations": "web:activity"}
+LISTS = {"imports": "web:activity", "batches": "web:activity", "calibrations": "web:activity"}
 PAGES = {"evaluations": "web:evaluation", "compressions": "web:compression", "training": "web:training_run"}
 EMPTY = {
     "evaluations": gettext_lazy(
@@ -112,7 +112,8 @@ def listed(request: HttpRequest, kind: Kind[Any]) -> dict[str, Any]:
 
 def everything(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the lists of all kinds of which this person may follow some."""
-    ours = long_work.KINDS.values() if rights.administrator(request.user) else [long_work.KINDS["imports"]]
+    kinds = long_work.KINDS
+    ours = kinds.values() if rights.administrator(request.user) else [kinds["imports"], kinds["batches"]]
     return [found for kind in ours if (found := listed(request, kind))["lines"]]
 
 

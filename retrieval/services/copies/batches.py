@@ -1,0 +1,246 @@
+"""Many queries at once: put in line, asked in one pass over the stored vectors, reviewed, and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from retrieval.errors import InvalidInput, NotFound, StorageFull, Unavailable
+from retrieval.models import Batch, BatchDecision, BatchRow, BatchSource, Encoder, Image, Measure
+from retrieval.search import QueryVector, Question, nearest_to_each, stored
+from retrieval.services.copies import batch_queries
+from retrieval.services.images import collections
+from retrieval.services.people import accounts
+from retrieval.services.searching.verdicts import NEIGHBOURS, Judge, calibration_of
+from retrieval.work import Kind, ProgressWriter, Settle
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from retrieval.models.collections import Viewer
+
+MOST_AGAINST = 100
+KEPT = max(5, NEIGHBOURS)  # hits of each query
+AT_ONCE = 1_000  # queries of one pass over the stored vectors, which is one commit
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file that was sent, its name as it came."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What asks: files (pictures, or one ZIP or one CSV of addresses), or a collection; against collections."""
+
+    against: tuple[UUID, ...]
+    files: tuple[Sent, ...] = ()
+    asking: UUID | None = None
+    name: str = ""
+
+
+def start(request: BatchRequest, *, user: User) -> Batch:
+    """Put a batch in line, its files beside it; the edge wakes the worker for long work.
+
+    Raises InvalidInput naming the field, NotFound for a collection they do not see, Unavailable without an encoder.
+    """
+    if not 1 <= len(set(request.against)) <= MOST_AGAINST:
+        raise InvalidInput.of("against", f"Name 1 to {MOST_AGAINST} collections.")
+    goals = [collections.find(pk, user=user) for pk in dict.fromkeys(request.against)]
+    if bool(request.files) == (request.asking is not None):
+        raise InvalidInput.of("file", "Send files, or name a collection whose pictures ask: one of the two.")
+    asking = collections.find(request.asking, user=user) if request.asking else None
+    source, names = _source(request)
+    with transaction.atomic():
+        row = Batch.objects.create(
+            user=user, collection=goals[0], against=[goal.pk for goal in goals], asking=request.asking,
+            source=source, names=names, encoder=_encoder().name,
+            name=request.name or (asking.name if asking else request.files[0].name) or "batch",
+        )  # fmt: skip
+        _keep(row, request.files)
+        accounts.record(user, "batch.started", row, against=[str(goal.pk) for goal in goals], source=source)
+    return row
+
+
+def seen_by(user: Viewer) -> QuerySet[Batch]:
+    """Return the person's own batches."""
+    return Batch.objects.filter(user_id=user.pk or 0)
+
+
+def rows(
+    batch: Batch, *, match: str | None = None, decision: str | None = None, by_doubt: bool = False
+) -> QuerySet[BatchRow]:
+    """Return what was asked and found, in its order or the doubtful first; ``decision`` empty: those without."""
+    wanted = {"match": match, "decision": decision}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    found = BatchRow.objects.filter(batch=batch, **given).select_related("decided_by")
+    return found.order_by("-doubt", "n") if by_doubt else found.order_by("n")
+
+
+def decide(batch: Batch, n: int, *, decision: BatchDecision | None, user: User) -> BatchRow:
+    """Keep what its person says of a query's hits, None to take it back. Raises NotFound."""
+    said = {"decision": decision or "", "decided_by": user if decision else None,
+            "decided_at": timezone.now() if decision else None}  # fmt: skip
+    if not batch.rows.filter(n=n).update(**said):
+        raise NotFound("The batch has no such query.")
+    return batch.rows.select_related("decided_by").get(n=n)
+
+
+def visible_images(found: Sequence[BatchRow], *, user: Viewer) -> dict[UUID, Image]:
+    """Return the pictures of rows that this person sees now; what is not there is shown to nobody."""
+    ids = {UUID(hit["image"]) for row in found for hit in row.results} | {row.image for row in found if row.image}
+    return Image.objects.visible_to(user).select_related("collection").in_bulk(ids)
+
+
+def _source(request: BatchRequest) -> tuple[BatchSource, list[str]]:
+    """What kind of queries these are, and their names. Raises InvalidInput."""
+    if request.asking:
+        return BatchSource.COLLECTION, []
+    first = request.files[0]
+    if len(request.files) == 1 and first.data.startswith(b"PK\x03\x04"):
+        return BatchSource.ARCHIVE, []
+    if len(request.files) == 1 and first.name.lower().endswith(".csv"):
+        names = batch_queries.addresses_in(first.data)
+    else:
+        names = [each.name for each in request.files]
+    if len(names) > batch_queries.MOST:
+        raise InvalidInput.of("file", f"At most {batch_queries.MOST} queries.")
+    return (BatchSource.ADDRESSES if first.name.lower().endswith(".csv") else BatchSource.FILES), names
+
+
+def _keep(row: Batch, files: Sequence[Sent]) -> None:
+    folder = KIND.folder_of(row)
+    folder.mkdir(parents=True, exist_ok=True)
+    if row.source == BatchSource.ARCHIVE:
+        (folder / batch_queries.ARCHIVE).write_bytes(files[0].data)
+    elif row.source == BatchSource.FILES:
+        for n, file in enumerate(files, 1):
+            batch_queries.sent(folder, n).write_bytes(file.data)
+
+
+def _encoder() -> Encoder:
+    found = Encoder.objects.active()
+    if found is None:
+        raise Unavailable("There is no encoder yet.", code="no_encoder")
+    return found
+
+
+def _ask(batch: Batch, progress: ProgressWriter[Batch]) -> Settle:
+    """Encode what was not yet, then ask all of it; each step commits by itself, and nothing is done twice."""
+    encoder = _encoder()
+    _encode(batch, encoder, progress=progress)
+    total, done = batch.rows.count(), batch.rows.filter(compared=True).count()
+    candidates = batch.candidates
+    while block := list(batch.rows.filter(compared=False).order_by("n")[:AT_ONCE]):
+        progress("comparing", done, total)
+        candidates = _compare(batch, block, encoder=encoder) or candidates
+        done += len(block)
+        progress.further(done=done, total=total, candidates=candidates)
+    return lambda: {"done": total, "total": total}
+
+
+def _encode(batch: Batch, encoder: Encoder, *, progress: ProgressWriter[Batch]) -> None:
+    """Make the rows that are missing; what was sent is removed once its vector is kept."""
+    after, folder = batch.rows.count(), KIND.folder_of(batch)
+    if batch.source == BatchSource.COLLECTION:
+        BatchRow.objects.bulk_create(batch_queries.stored(batch, after=after), batch_size=1_000)
+        return
+    total = max(after, len(batch.names))
+    for block in batch_queries.blocks(batch, folder, after=after):
+        made = batch_queries.encoded(batch, block, encoder=encoder, folder=folder)
+        with transaction.atomic():
+            BatchRow.objects.bulk_create(made)
+            after += len(made)
+            progress.further(stage="encoding", done=after, total=max(total, after))
+        for row in made:
+            batch_queries.sent(folder, row.n).unlink(missing_ok=True)
+
+
+def _compare(batch: Batch, block: Sequence[BatchRow], *, encoder: Encoder) -> int:
+    """Ask a block's queries in one pass, judge what comes, and write it down; return among how many was looked."""
+    units = _units(block, encoder)
+    asking = [row for row in block if row.n in units]
+    candidates = 0
+    if asking:
+        found = nearest_to_each(
+            encoder, np.stack([units[row.n] for row in asking]),
+            user=batch.user, collections=batch.against, k=KEPT + 1,
+        )  # fmt: skip
+        candidates = found.candidates
+        for row, hits in zip(asking, found.hits, strict=True):
+            others = [hit for hit in hits if hit[0] != row.image][:KEPT]
+            _judge(row, others, unit=units[row.n], judging=Judging(encoder, candidates - (len(others) < len(hits))))
+    for row in block:
+        row.compared = True
+    BatchRow.objects.bulk_update(
+        block, ["compared", "match", "results", "doubt", "error_code", "error_text"], batch_size=500
+    )
+    return candidates
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What hits are judged by: the encoder, and among how many they were found."""
+
+    encoder: Encoder
+    candidates: int
+
+
+def _units(block: Sequence[BatchRow], encoder: Encoder) -> dict[int, Any]:
+    """The vectors (D,) of queries by number; a stored picture that has none is said so on its row."""
+    kept = stored.queries(encoder, [row.image for row in block if row.image])
+    units = {}
+    for row in block:
+        if row.image in kept:
+            units[row.n] = kept[row.image].unit
+        elif row.image:
+            row.error_code, row.error_text = "image_pending", "This picture has no vector yet."
+        elif row.vector:
+            units[row.n] = batch_queries.unit(row)
+    return units
+
+
+def _judge(row: BatchRow, hits: Sequence[tuple[UUID, float]], *, unit: Any, judging: Judging) -> None:
+    """Write a query's hits with what they are worth onto its row, as a search by it would say."""
+    images = Image.objects.in_bulk([pk for pk, _ in hits])
+    hits = [(pk, score) for pk, score in hits if pk in images]
+    calibration = calibration_of(judging.encoder)
+    row.results = [{"image": str(pk), "score": score, "band": None, "probability": None} for pk, score in hits]
+    if calibration is None:
+        return
+    question = Question(judging.encoder, QueryVector.of(unit, length=1.0), Measure.COSINE)
+    judge = Judge(question, calibration, row.sha256, row.pdq)
+    said = judge.verdicts([(score, images[pk]) for pk, score in hits], candidates=judging.candidates)
+    for result, verdict in zip(row.results, said, strict=True):
+        result.update(band=verdict.band, probability=verdict.probability)
+    row.match = judge.match(said, [pk for pk, _ in hits])
+    best = max((verdict.probability for verdict in said), default=0.0)
+    row.doubt = 1 - abs(2 * best - 1)
+
+
+def _require(row: Batch, person: Viewer) -> None:
+    """Raise Forbidden for a closed account, NotFound once they do not see the first collection any more."""
+    accounts.require_active(person)
+    collections.find(row.collection_id, user=person)
+
+
+KIND = Kind(
+    "batches",
+    _ask,
+    model=Batch,
+    require=_require,
+    seen_by=seen_by,
+    folder="batches",
+    passing=(Unavailable, StorageFull),
+    of_each_person=True,
+)
