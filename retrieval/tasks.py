@@ -192,12 +192,10 @@ def find_copies() -> None:
     """Find local features for the collections that keep them, then copies of the pictures that came in."""
     _beat()
     try:
-        more = features.work() or looking.work()
+        if features.work() or looking.work():
+            _publish(find_copies, ())
     except Unavailable as error:
         log.error("copies_put_off", code=error.code, reason=error.message)
-        return
-    if more:
-        _publish(find_copies, ())
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)

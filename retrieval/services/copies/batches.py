@@ -18,7 +18,7 @@ from retrieval.search import QueryVector, Question, nearest_to_each, stored
 from retrieval.services.copies import batch_queries
 from retrieval.services.images import collections
 from retrieval.services.people import accounts
-from retrieval.services.searching.verdicts import NEIGHBOURS, Judge, calibration_of
+from retrieval.services.searching.verdicts import NEIGHBOURS, PictureJudge, calibration_of
 from retrieval.work import Kind, ProgressWriter, Settle
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _judge(row: BatchRow, hits: Sequence[tuple[UUID, float]], *, unit: Any, judg
     if calibration is None:
         return
     question = Question(judging.encoder, QueryVector.of(unit, length=1.0), Measure.COSINE)
-    judge = Judge(question, calibration, row.sha256, row.pdq)
+    judge = PictureJudge(question, calibration, row.sha256, row.pdq)
     said = judge.verdicts([(score, images[pk]) for pk, score in hits], candidates=judging.candidates)
     for result, verdict in zip(row.results, said, strict=True):
         result.update(band=verdict.band, probability=verdict.probability)

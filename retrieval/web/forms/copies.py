@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -29,7 +30,7 @@ class CopiesForm(forms.Form):
         """Return the place in the list, 0 for the first."""
         return int(self.shown().get("n") or 0)
 
-    def shown(self) -> dict[str, object]:
+    def shown(self) -> dict[str, Any]:
         """Return what is sound of it."""
         self.is_valid()
         return self.cleaned_data
