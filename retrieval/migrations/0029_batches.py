@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
     """One more table of long work, and one of what each query found."""
 
     dependencies = [
-        ("retrieval", "0027_trash_counts"),
+        ("retrieval", "0028_search_history"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """One column; pictures that were looked at before have none of it."""
 
-    dependencies = [("retrieval", "0028_batches")]
+    dependencies = [("retrieval", "0029_batches")]
 
     operations = [
         migrations.AddField(
