@@ -273,6 +273,7 @@ IMAGESEARCH = Conf(
         upload_searches=env.integer("IMAGESEARCH_UPLOAD_SEARCHES", default=60, low=1, high=1_000_000),
         archive_decode_seconds=env.integer("IMAGESEARCH_ARCHIVE_DECODE_SECONDS", default=1_800, low=1, high=1_000_000),
         image_bytes=env.integer("IMAGESEARCH_IMAGE_MB", default=25, low=1, high=100) * MIB,
+        document_pages=env.integer("IMAGESEARCH_DOCUMENT_PAGES", default=500, low=1, high=10_000),
         image_pixels=env.integer("IMAGESEARCH_IMAGE_MEGAPIXELS", default=50, low=1, high=200) * 1_000_000,
         jpeg_pixels=env.integer("IMAGESEARCH_JPEG_MEGAPIXELS", default=200, low=1, high=1_000) * 1_000_000,
         decode_memory=env.integer("IMAGESEARCH_DECODER_MB", default=1536, low=512, high=65_536) * MIB,

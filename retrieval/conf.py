@@ -18,6 +18,7 @@ class Limits:
     image_pixels: int = 50_000_000
     jpeg_pixels: int = 200_000_000
     image_side: int = 20_000
+    document_pages: int = 500
     archive_bytes: int = 200 * MIB
     archive_members: int = 2_000
     archive_real_bytes: int = 1024 * MIB

@@ -148,7 +148,12 @@ SENTENCES = {
     ),
     "decoders_busy": gettext_noop("Many pictures are being read just now. Please try again in a moment."),
     "decoding_used_up": gettext_noop("Reading your pictures took a lot of time. Please wait a moment."),
-    "dicom_not_read": gettext_noop("Medical pictures (DICOM) are not read here. Send it as PNG or TIFF."),
+    "dicom_kind_not_read": gettext_noop(
+        "This medical file holds no picture, or one packed in a way that is not read here."
+    ),
+    "dicom_not_read": gettext_noop(
+        "Medical pictures (DICOM) are not read here. Send it as PNG or TIFF; or the operator runs `make extras`."
+    ),
     "diverged": gettext_noop("The loss is not a number any more; a smaller learning rate may help."),
     "drawing_not_read": gettext_noop("Drawings (SVG, EPS) are not read here. Send it as PNG."),
     "encoder_active": gettext_noop("This encoder is in use."),
@@ -202,7 +207,10 @@ SENTENCES = {
         "This server does not see the folder of the pictures; tell whoever runs the site."
     ),
     "password_incorrect": gettext_noop("The old password is not right."),
-    "pdf_not_read": gettext_noop("PDF documents are not read here. Send their pages as pictures."),
+    "pdf_encrypted": gettext_noop("This PDF document asks for a password. Send it without one."),
+    "pdf_not_read": gettext_noop(
+        "PDF documents are not read here. Send their pages as pictures; or the operator runs `make extras`."
+    ),
     "picture_damaged": gettext_noop("The picture is damaged or cut off."),
     "picture_gone": gettext_noop("The picture that this key made was deleted."),
     "picture_too_slow": gettext_noop("This picture is built so that reading it would take too long."),
@@ -224,6 +232,7 @@ SENTENCES = {
     ),
     "token_only_reads": gettext_noop("This token may only read."),
     "too_large": gettext_noop("This is larger than the limit."),
+    "too_many_pages": gettext_noop("The document has more pages than the limit."),
     "too_many_redirects": gettext_noop("The address leads from one to the next too often."),
     "too_many_tags": gettext_noop("The picture would have more tags than it may."),
     "too_slow": gettext_noop("The request came in too slowly. Please send it again."),

@@ -86,15 +86,10 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
         log.warning("message_not_sent", task=task.name, error=str(error))
 
 
-def wake_for(changed: Literal["images", "failed", "encoders", "indexes", "trash"]) -> None:
+def wake_for(changed: Literal["images", "documents", "failed", "encoders", "indexes", "trash"]) -> None:
     """Wake whoever has work by what an edge has just changed, so that no edge has to know which tasks those are."""
-    tasks = {
-        "images": (embed,),
-        "failed": (embed, derive),
-        "encoders": (reconcile,),
-        "indexes": (care_for_indexes,),
-        "trash": (purge,),
-    }
+    tasks = {"images": (embed,), "documents": (embed, reconcile), "failed": (embed, derive)}
+    tasks |= {"encoders": (reconcile,), "indexes": (care_for_indexes,), "trash": (purge,)}
     for task in tasks[changed]:
         wake(task)
 

@@ -18,11 +18,11 @@ from retrieval.ingest.sniff import SENTENCES
 
 # A decoder may refuse a picture for these reasons; all others are the site's own to give.
 REFUSALS: Mapping[str, frozenset[str]] = {
-    "too_large": frozenset({"image_too_large", "picture_too_slow"}),
+    "too_large": frozenset({"image_too_large", "picture_too_slow", "too_many_pages"}),
     "unsupported": frozenset({"picture_damaged", *SENTENCES}),
 }
 MOST_MESSAGE = 300
-PDQ_BYTES = 32
+PDQ_BYTES = SUBJECT_BYTES = 32
 MOST_PLACEHOLDER, PLACEHOLDER_SIDE = 1_000, 16
 PLACEHOLDER = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/]+={0,2})")
 # Rounding on the way from the original's size to a smaller one, in pixels.
@@ -60,6 +60,8 @@ def check(decoded: Decoded, request: DecodeRequest) -> None:
     _require(0 < width <= limits.side and 0 < height <= limits.side, "size out of bounds")
     most = max(limits.pixels, limits.jpeg_pixels) if decoded.format in DIVISIBLE else limits.pixels
     _require(width * height <= most, "more pixels than allowed")
+    _require(request.page <= decoded.pages <= limits.pages, "another number of pages than can be")
+    _require(len(decoded.subject) in {0, SUBJECT_BYTES}, "whose it is, of a wrong length")
     _check_pixels(decoded, request)
     if not request.thumbnail_sizes:
         _require(not (decoded.thumbnails or decoded.placeholder or decoded.pdq), "more than was asked for")

@@ -64,7 +64,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 def decode(data: bytes, request: DecodeRequest) -> Decoded:
-    """Decode the first frame of one file.
+    """Decode the first frame of one file, or of one page of a document.
 
     Raises TooLarge from header and structure alone, before any pixel is decoded, and UnsupportedPicture for what is no
     allowed picture or is damaged or cut off.
@@ -72,7 +72,7 @@ def decode(data: bytes, request: DecodeRequest) -> Decoded:
     if len(data) > request.limits.bytes:
         raise too_large(f"The file has more than {request.limits.bytes // 2**20} MB.")
     require_quick(data)
-    opened = _opened(data, request.limits)
+    opened = _opened(data, request)
     try:
         _check_header(opened, request.limits)
         return _answer(_upright(opened, request), request, opened=opened)
@@ -86,13 +86,14 @@ def too_large(message: str) -> TooLarge:
     return TooLarge(message, code="image_too_large")
 
 
-def _opened(data: bytes, limits: PictureLimits) -> Opened:
+def _opened(data: bytes, request: DecodeRequest) -> Opened:
     """Read the header. Pillow's own check comes first because it runs before its plugins make room for pixels."""
+    limits = request.limits
     Image.MAX_IMAGE_PIXELS = max(limits.pixels, limits.jpeg_pixels if data.startswith(JPEG) else 0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return reading.opened(data)
+            return reading.opened(data, request.page, most_pages=limits.pages)
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(limits.pixels) from error
     except DAMAGE as error:
@@ -101,6 +102,8 @@ def _opened(data: bytes, limits: PictureLimits) -> Opened:
 
 def _check_header(opened: Opened, limits: PictureLimits) -> None:
     width, height = opened.size
+    if opened.pages > limits.pages:
+        raise TooLarge(f"The document has more than {limits.pages} pages.", code="too_many_pages")
     if max(width, height) > limits.side:
         raise too_large(f"The picture is longer than {limits.side:,} pixels on one side.")
     most = max(limits.pixels, limits.jpeg_pixels) if opened.divisible else limits.pixels
@@ -138,7 +141,7 @@ def _divisor(size: tuple[int, int], scale: float, *, most: int) -> int:
 
 def _answer(picture: Image.Image, request: DecodeRequest, *, opened: Opened) -> Decoded:
     width, height = opened.size[::-1] if opened.orientation in SIDEWAYS else opened.size
-    answer = Decoded(_pixels(picture, request), width, height, opened.kind)
+    answer = Decoded(_pixels(picture, request), width, height, opened.kind, pages=opened.pages, subject=opened.subject)
     if not request.thumbnail_sizes:
         return answer
     pictures = ladder(picture, request.thumbnail_sizes)

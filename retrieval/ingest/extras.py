@@ -7,7 +7,7 @@ import importlib.util
 from types import ModuleType
 
 # What people call the files -> the package that reads them.
-PACKAGES = {"HEIC": "pi_heif"}
+PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2", "DICOM": "pydicom"}
 
 
 def load(package: str) -> ModuleType | None:

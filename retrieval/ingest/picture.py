@@ -9,21 +9,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "HEIF", "RAW")
-DIVISIBLE = ("JPEG", "RAW")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "HEIF", "RAW", "PDF", "DICOM")
+DIVISIBLE = ("JPEG", "RAW", "PDF")
 """What is decoded at a part of its size when it is large."""
 
 
 @dataclass(frozen=True)
 class PictureLimits:
     """What one file may hold: bytes, pixels, pixels of a JPEG (which is decoded at a part of its size when it is
-    large), pixels along one side. Of an animation one frame is read, so that it may have any number.
+    large), pixels along one side, pages of a document. Of an animation one frame is read, whatever their number.
     """
 
     bytes: int = 25 * 1024 * 1024
     pixels: int = 50_000_000
     jpeg_pixels: int = 200_000_000
     side: int = 20_000
+    pages: int = 500
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,14 @@ class DecodeRequest:
     """What is wanted of a file: pixels with their short side at most ``working_side`` (0: none), and thumbnails.
 
     An upload wants thumbnails without pixels, a query or a worker pixels without thumbnails.
+    ``page`` is one of a document; the first is 1.
     """
 
     working_side: int = 0
     thumbnail_sizes: tuple[int, ...] = ()
     region: Region | None = None
     limits: PictureLimits = field(default_factory=PictureLimits)
+    page: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,8 @@ class Decoded:
 
     ``width`` and ``height`` are those of the upright original. ``pixels``: uint8 (H, W, 3), (0, 0, 3) when not asked
     for. ``thumbnails``: long side -> JPEG bytes without metadata. ``pdq``: 32 bytes, empty when there is too little in
-    the picture. ``placeholder``: a ``data:`` address. The last three are empty when no thumbnails were asked for.
+    the picture. ``placeholder``: a ``data:`` address. These three are empty when no thumbnails were asked for.
+    ``pages``: how many the file has. ``subject``: 32 bytes that tell the patient of a medical picture from others.
     """
 
     pixels: NDArray[np.uint8]
@@ -76,3 +80,5 @@ class Decoded:
     thumbnails: Mapping[int, bytes] = field(default_factory=dict)
     placeholder: str = ""
     pdq: bytes = b""
+    pages: int = 1
+    subject: bytes = b""

@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image, ImageFile, ImagePalette, TiffImagePlugin, UnidentifiedImageError
 
 from retrieval.errors import UnsupportedPicture
-from retrieval.ingest import heif, jpeg, png, raw, samples, tiff
+from retrieval.ingest import dicom, heif, jpeg, pdf, png, raw, samples, tiff
 from retrieval.ingest.colour import Raster
 from retrieval.ingest.sniff import refusal
+from retrieval.ingest.structure import require_quick
 
 # What Pillow may parse; all else is refused or read by another reader.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
@@ -34,7 +35,8 @@ class Opened:
     """A file whose header was read. ``size``: width and height as stored; ``orientation``: 1..8, as EXIF has it.
 
     ``load`` decodes at the original's size divided by the given number, 1, 2, 4 or 8, where it is ``divisible``.
-    ``held``: bytes of memory that this takes whatever the divisor.
+    ``held``: bytes of memory that this takes whatever the divisor. ``pages``: how many the file has; ``subject``: whose
+    it is, a digest.
     """
 
     kind: str
@@ -43,16 +45,49 @@ class Opened:
     load: Load
     divisible: bool = False
     held: int = 0
+    pages: int = 1
+    subject: bytes = b""
 
 
-def opened(data: bytes) -> Opened:
-    """Read the header. Raises UnsupportedPicture for what is no picture that is read here, and what Pillow raises."""
+def opened(data: bytes, page: int, *, most_pages: int) -> Opened:
+    """Read the header, of a document that of this page; pages are counted to one more than ``most_pages``.
+
+    Raises UnsupportedPicture for what is no picture that is read here, and what Pillow raises.
+    """
+    if pdf.pdfium and data.startswith(pdf.BEGINNING):
+        return _pdf(data, page)
+    if dicom.pydicom and dicom.is_dicom(data):
+        return _dicom(data, page)
+    if tiff.is_tiff(data) and not raw.is_raw(data):
+        return _page_of_tiff(data, page, most_pages=most_pages)
+    if page != 1:
+        raise IndexError("no such page")
+    return _picture(data)
+
+
+def _pdf(data: bytes, page: int) -> Opened:
+    found = pdf.Page(data, page)
+    return Opened("PDF", found.size, UPRIGHT, found.raster, divisible=True, pages=found.pages)
+
+
+def _dicom(data: bytes, page: int) -> Opened:
+    found = dicom.Frame(data, page)
+    return Opened("DICOM", found.size, UPRIGHT, lambda _: found.raster(), pages=found.pages, subject=found.subject)
+
+
+def _page_of_tiff(data: bytes, page: int, *, most_pages: int) -> Opened:
+    places = tiff.pages(data, most=most_pages)
+    if page > 1:
+        data = tiff.turned_to(data, places[page - 1])
+        require_quick(data)
+    return replace(_tiff(data), pages=max(1, len(places)))
+
+
+def _picture(data: bytes) -> Opened:
     if data.startswith(png.SIGNATURE):
         return _png(data)
     if raw.is_raw(data):
         return _raw(data)
-    if tiff.is_tiff(data):
-        return _tiff(data)
     if heif.pi_heif and heif.is_heif(data):
         picture = heif.Picture(data)
         return Opened("HEIF", picture.size, UPRIGHT, lambda _: picture.raster())

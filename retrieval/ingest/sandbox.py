@@ -200,37 +200,39 @@ os.register_at_fork(after_in_child=shared.cache_clear)
 def picture_limits() -> PictureLimits:
     """What one picture may hold by the settings in force."""
     limits = conf.get().limits
-    return PictureLimits(limits.image_bytes, limits.image_pixels, limits.jpeg_pixels, limits.image_side)
+    return PictureLimits(
+        limits.image_bytes, limits.image_pixels, limits.jpeg_pixels, limits.image_side, limits.document_pages
+    )
 
 
-def upload(data: bytes, *, asker: Asker = SITE) -> Decoded:
+def upload(data: bytes, *, page: int = 1, asker: Asker = SITE) -> Decoded:
     """Decode a file that is to be kept: thumbnails, placeholder, fingerprint. Raises what ``decode`` raises."""
-    return shared().decode(data, _upload_request(), asker=asker)
+    return shared().decode(data, _upload_request(page), asker=asker)
 
 
-def query(data: bytes, *, region: Region | None = None, asker: Asker = SITE) -> Decoded:
+def query(data: bytes, *, region: Region | None = None, page: int = 1, asker: Asker = SITE) -> Decoded:
     """Decode the pixels alone; ``region`` keeps a part, at its full detail. Raises what ``decode`` raises."""
-    return shared().decode(data, _query_request(region), asker=asker)
+    return shared().decode(data, _query_request(region, page=page), asker=asker)
 
 
-def pixels(original: Path, *, asker: Asker = SITE) -> NDArray[np.uint8]:
+def pixels(original: Path, *, page: int = 1, asker: Asker = SITE) -> NDArray[np.uint8]:
     """Decode the pixels (H, W, 3) of a kept file. Raises FileNotFoundError, and what ``decode`` raises."""
-    return shared().decode(original, _query_request(), asker=asker).pixels
+    return shared().decode(original, _query_request(page=page), asker=asker).pixels
 
 
-def begin_upload(data: bytes, *, asker: Asker) -> Future[Decoded]:
+def begin_upload(data: bytes, *, page: int = 1, asker: Asker) -> Future[Decoded]:
     """Put what ``upload`` does in line."""
-    return shared().submit(data, _upload_request(), asker=asker)
+    return shared().submit(data, _upload_request(page), asker=asker)
 
 
-def begin_query(original: Path | bytes, *, asker: Asker = SITE) -> Future[Decoded]:
+def begin_query(original: Path | bytes, *, page: int = 1, asker: Asker = SITE) -> Future[Decoded]:
     """Put what ``pixels`` does in line, of a file or of its bytes."""
-    return shared().submit(original, _query_request(), asker=asker)
+    return shared().submit(original, _query_request(page=page), asker=asker)
 
 
-def _upload_request() -> DecodeRequest:
-    return DecodeRequest(thumbnail_sizes=conf.get().thumbnail_sizes, limits=picture_limits())
+def _upload_request(page: int = 1) -> DecodeRequest:
+    return DecodeRequest(thumbnail_sizes=conf.get().thumbnail_sizes, page=page, limits=picture_limits())
 
 
-def _query_request(region: Region | None = None) -> DecodeRequest:
-    return DecodeRequest(conf.get().working_side, region=region, limits=picture_limits())
+def _query_request(region: Region | None = None, *, page: int = 1) -> DecodeRequest:
+    return DecodeRequest(conf.get().working_side, region=region, page=page, limits=picture_limits())

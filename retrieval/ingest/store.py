@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import uuid6
 from django.db import connection, transaction
 from django.db.models import Count, F, Sum
+from django.utils.crypto import salted_hmac
 
 from retrieval import conf
 from retrieval.errors import NotFound, TooMany
 from retrieval.ingest import files, fingerprint
 from retrieval.ingest.files import original, thumbnail
 from retrieval.ingest.picture import Decoded
-from retrieval.models import Collection, EmbeddingJob, Encoder, Image, ImageDigest, UserUsage
+from retrieval.models import ArchiveImport, Collection, EmbeddingJob, Encoder, Image, ImageDigest, UserUsage
+from retrieval.models.bounds import GROUP_LENGTH
+from retrieval.models.images import content
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -41,18 +44,25 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class NewPicture:
-    """A file that was decoded, and the columns that its uploader chose (title, tags ...)."""
+    """A file that was decoded, or a further page of one, and the columns that its uploader chose (title, tags ...)."""
 
     data: bytes
     sha256: str
     decoded: Decoded
     columns: Mapping[str, Any] = field(default_factory=dict)
+    page: int = 1
+    document: uuid.UUID | None = None
     id: uuid.UUID = field(default_factory=uuid6.uuid7)
 
     def files(self) -> dict[Path, bytes]:
-        """Target -> content of the original and of every thumbnail."""
+        """Target -> content of the original, which further pages have already, and of every thumbnail."""
         small = {thumbnail(self.id, self.sha256, size=size): data for size, data in self.decoded.thumbnails.items()}
-        return {original(self.sha256): self.data, **small}
+        return {original(self.sha256): self.data, **small} if self.page == 1 else small
+
+    @property
+    def content(self) -> str:
+        """What it shows, as of ``Image``."""
+        return content(self.sha256, self.page)
 
 
 @dataclass(frozen=True)
@@ -84,11 +94,18 @@ def save(pictures: Sequence[NewPicture], *, place: Place, check: Callable[[], ob
     with files.staged(contents) as staged, transaction.atomic():
         check()
         lock(picture.sha256 for picture in pictures)
-        images = known(place.collection, [picture.sha256 for picture in pictures])
-        new = {picture.sha256: picture for picture in pictures if picture.sha256 not in images}
+        _require_originals(pictures)
+        images = known(place.collection, [picture.content for picture in pictures])
+        new = {picture.content: picture for picture in pictures if picture.content not in images}
         images |= _insert(list(new.values()), place=place)
         files.place({target: staged[target] for picture in new.values() for target in picture.files()})
-    return [Saved(images[picture.sha256], new.get(picture.sha256) is picture) for picture in pictures]
+    return [Saved(images[picture.content], new.get(picture.content) is picture) for picture in pictures]
+
+
+def _require_originals(pictures: Sequence[NewPicture]) -> None:
+    """Raise NotFound when the file of a further page was taken away: its document was deleted."""
+    if not all(original(picture.sha256).is_file() for picture in pictures if picture.page > 1):
+        raise NotFound("The document is not there any more.", code="archive_missing")
 
 
 def lock(digests: Iterable[str]) -> None:
@@ -120,15 +137,20 @@ def release_usage(images: QuerySet[Image]) -> None:
 
 
 def _insert(pictures: Sequence[NewPicture], *, place: Place) -> dict[str, Image]:
-    """Write all rows of new pictures; returns the images by SHA-256."""
+    """Write all rows of new pictures, and that the further pages of documents are to be made; by what they show."""
     if not pictures:
         return {}
     if not Collection.objects.filter(pk=place.collection.pk, deleted_at=None).exists():
         raise NotFound("There is no such collection.")
     images = Image.objects.bulk_create([_row(picture, place) for picture in pictures])
     ImageDigest.objects.bulk_create(
-        [ImageDigest(collection=place.collection, sha256=picture.sha256, image_id=picture.id) for picture in pictures]
+        [
+            ImageDigest(collection=place.collection, sha256=picture.sha256, image_id=picture.id)
+            for picture in pictures
+            if picture.page == 1
+        ]
     )
+    _write_down_pages(pictures, place)
     EmbeddingJob.objects.bulk_create(
         [
             EmbeddingJob(image_id=picture.id, encoder=encoder, owner=place.user, priority=place.priority)
@@ -136,12 +158,27 @@ def _insert(pictures: Sequence[NewPicture], *, place: Place) -> dict[str, Image]
             for picture in pictures
         ]
     )
-    add_usage(place.user, images=len(pictures), size=sum(len(picture.data) for picture in pictures))
-    return {image.sha256: image for image in images}
+    add_usage(place.user, images=len(images), size=sum(image.bytes for image in images))
+    return {image.content: image for image in images}
+
+
+def _write_down_pages(pictures: Sequence[NewPicture], place: Place) -> None:
+    """Write down that the further pages of new documents are to be made."""
+    first = [picture for picture in pictures if picture.page == 1 < picture.decoded.pages]
+    ArchiveImport.objects.bulk_create(
+        [
+            ArchiveImport(
+                user=place.user, collection=place.collection, name=picture.columns.get("title") or str(picture.id),
+                document=picture.id, total=picture.decoded.pages - 1,
+            )
+            for picture in first
+        ]
+    )  # fmt: skip
 
 
 def _row(picture: NewPicture, place: Place) -> Image:
     decoded = picture.decoded
+    document = picture.document or (picture.id if decoded.pages > 1 else None)
     return Image(
         id=picture.id,
         collection=place.collection,
@@ -149,10 +186,26 @@ def _row(picture: NewPicture, place: Place) -> Image:
         width=decoded.width,
         height=decoded.height,
         format=decoded.format,
-        bytes=len(picture.data),
+        bytes=len(picture.data) if picture.page == 1 else 0,
         sha256=picture.sha256,
         pdq=fingerprint.bit_text(decoded.pdq) if decoded.pdq else None,
         placeholder=decoded.placeholder,
         thumbnail_digests=fingerprint.thumbnail_digests(decoded.thumbnails),
-        **picture.columns,
+        document=document,
+        page=picture.page,
+        pages=decoded.pages,
+        **{**picture.columns, "group_key": _group(picture, document)},
     )
+
+
+def _group(picture: NewPicture, document: uuid.UUID | None) -> str:
+    """What the picture belongs to: what is said, else its patient, else its document.
+
+    A patient is a digest under the site's secret: nobody who knows a patient's number finds the pictures by it.
+    """
+    said, subject = str(picture.columns.get("group_key") or ""), picture.decoded.subject
+    if said or not (subject or document):
+        return said
+    if subject:
+        return f"patient {salted_hmac('retrieval.patient', subject, algorithm='sha256').hexdigest()[:20]}"
+    return f"{picture.columns.get('title') or 'document'} {str(document)[-8:]}"[-GROUP_LENGTH:]

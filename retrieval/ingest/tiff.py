@@ -15,7 +15,7 @@ STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES = 273, 274, 277, 278, 279
 MIN_VALUE, MAX_VALUE, PLANAR, PREDICTOR, COLOUR_MAP = 280, 281, 284, 317, 320
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, EXTRA, SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
 SIGNED_MIN, SIGNED_MAX, PROFILE, GDAL_NODATA = 340, 341, 34675, 42113
-SUB_DIRECTORIES, DNG_VERSION = 330, 50706
+KIND, SUB_DIRECTORIES, DNG_VERSION = 254, 330, 50706
 
 # The letter of each type (TIFF 6.0, section 2; BigTIFF), by its number; two letters make a fraction.
 TYPES = {
@@ -26,10 +26,11 @@ TYPES = {
 SHORTER = {16: 4, 17: 9, 18: 13}
 # What says how the picture lies in the file and what its numbers mean; all else is passed over.
 NEEDED = {
-    *range(256, 260), 262, 266, *range(273, 282), 284, 292, 293, 317, 320, *range(322, 326), 332, *range(338, 342), 347,
-    *range(529, 533), SUB_DIRECTORIES, PROFILE, GDAL_NODATA, DNG_VERSION,
+    KIND, *range(256, 260), 262, 266, *range(273, 282), 284, 292, 293, 317, 320, *range(322, 326), 332,
+    *range(338, 342), 347, *range(529, 533), SUB_DIRECTORIES, PROFILE, GDAL_NODATA, DNG_VERSION,
 }  # fmt: skip
-MOST_VALUES = 4 * 1024 * 1024
+MOST_VALUES, MOST_DIRECTORIES = 4 * 1024 * 1024, 10_000
+SMALLER, MASK = 1, 4
 CLASSIC, BIG = 42, 43
 SHORT, LONG = 3, 4
 
@@ -78,6 +79,12 @@ class _File:
     order: str
     big: bool
 
+    @classmethod
+    def of(cls, data: bytes) -> _File:
+        """Read the header. Raises struct.error when it is cut off."""
+        order = "<" if data[:2] == b"II" else ">"
+        return cls(data, order, big=struct.unpack_from(order + "H", data, 2)[0] == BIG)
+
     def numbers(self, letters: str, at: int) -> tuple[Any, ...]:
         """Unpack at this place. Raises struct.error behind the end."""
         return struct.unpack_from(self.order + letters, self.data, at)
@@ -92,8 +99,7 @@ class _File:
 
 def directory(data: bytes, *, at: int | None = None) -> Directory:
     """Read the needed tags of the first directory, or of the one there. Raises struct.error when it is cut off."""
-    order = "<" if data[:2] == b"II" else ">"
-    file = _File(data, order, big=struct.unpack_from(order + "H", data, 2)[0] == BIG)
+    file = _File.of(data)
     # Beside two bytes of tag and two of type: how many there are, how long that number is, and a whole entry.
     letter, width, size = ("Q", 8, 20) if file.big else ("I", 4, 12)
     at = at if at is not None else int(file.numbers(letter, 8 if file.big else 4)[0])
@@ -104,7 +110,43 @@ def directory(data: bytes, *, at: int | None = None) -> Directory:
         if tag in NEEDED and kind in TYPES and many <= MOST_VALUES:
             with suppress(struct.error):  # a tag that names what is not there is left out
                 entries.setdefault(tag, Entry(kind, file.values(kind, many, start + 4 + width)))
-    return Directory(order, file.big, entries)
+    return Directory(file.order, file.big, entries)
+
+
+def pages(data: bytes, *, most: int) -> list[int]:
+    """Where the directories of whole pictures lie, one behind the other; at most one more than ``most``.
+
+    Smaller versions of a picture and masks (NewSubfileType; TIFF 6.0, section 8) are no pages; the first one always is.
+    A chain that is cut off or comes back to itself ends there.
+    """
+    found, seen, at = list[int](), set[int](), first_directory(data)
+    with suppress(struct.error):
+        while at and at not in seen and len(found) <= most and len(seen) < MOST_DIRECTORIES:
+            seen.add(at)
+            kind = directory(data, at=at).whole(KIND, 0)
+            found += [] if found and kind & (SMALLER | MASK) else [at]
+            at = _following(data, at)
+    return found
+
+
+def first_directory(data: bytes) -> int:
+    """Where the first directory lies. Raises struct.error when the header is cut off."""
+    file = _File.of(data)
+    return int(file.numbers("Q" if file.big else "I", 8 if file.big else 4)[0])
+
+
+def _following(data: bytes, at: int) -> int:
+    file = _File.of(data)
+    (count,) = file.numbers("Q" if file.big else "H", at)
+    behind = at + (8 + 20 * count if file.big else 2 + 12 * count)
+    return int(file.numbers("Q" if file.big else "I", behind)[0])
+
+
+def turned_to(data: bytes, at: int) -> bytes:
+    """Return the file with the directory at this place as its first."""
+    file = _File.of(data)
+    place = struct.pack(file.order + ("Q" if file.big else "I"), at)
+    return data[:8] + place + data[16:] if file.big else data[:4] + place + data[8:]
 
 
 def rewritten(data: bytes, order: str, entries: Mapping[int, Entry]) -> bytes:

@@ -87,6 +87,7 @@ def read_request(message: Message) -> tuple[bytes, DecodeRequest]:
         working_side=header["working_side"],
         thumbnail_sizes=tuple(header["thumbnail_sizes"]),
         region=Region(**header["region"]) if header["region"] else None,
+        page=header["page"],
         limits=PictureLimits(**header["limits"]),
     )
     return bytes(message.parts[0]), request
@@ -100,6 +101,8 @@ def decoded_message(decoded: Decoded) -> Message:
         "height": decoded.height,
         "format": decoded.format,
         "placeholder": decoded.placeholder,
+        "pages": decoded.pages,
+        "subject": decoded.subject.hex(),
         "sizes": list(decoded.thumbnails),
     }
     pixels = np.ascontiguousarray(decoded.pixels)
@@ -128,6 +131,8 @@ def read_answer(message: Message) -> Decoded:
             format=str(header["format"]),
             placeholder=str(header["placeholder"]),
             pdq=bytes(parts[1]),
+            pages=int(header["pages"]),
+            subject=bytes.fromhex(header["subject"]),
             thumbnails={int(size): bytes(part) for size, part in zip(header["sizes"], parts[2:], strict=True)},
         )
     except UNREADABLE as error:

@@ -60,8 +60,17 @@ class ImageQuerySet(models.QuerySet["Image"]):
         )
 
 
+def content(sha256: str, page: int) -> str:
+    """Name what a page of a file shows; a file of one page, and the first of many, has the file's digest."""
+    return sha256 if page == 1 else f"{sha256}#{page}"
+
+
 class Image(models.Model):
-    """One picture in one collection."""
+    """One picture in one collection.
+
+    The pages of a document are pictures of one file: they share its digest, and the first alone counts its ``bytes``
+    and has the digest's row, by which the file is known.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
     collection = models.ForeignKey(Collection, models.PROTECT, related_name="images")
@@ -82,6 +91,9 @@ class Image(models.Model):
     pdq = BitField(length=256, null=True, editable=False)
     placeholder = models.CharField(max_length=2000, blank=True, editable=False)
     thumbnail_digests = models.JSONField(null=True, editable=False, help_text="Long side: SHA-256; empty: not known.")
+    document = models.UUIDField(null=True, editable=False, help_text="What its pages have in common: the first's id.")
+    page = models.PositiveIntegerField(default=1, db_default=1, editable=False)
+    pages = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True, db_index=True)
@@ -103,12 +115,18 @@ class Image(models.Model):
                 condition=models.Q(thumbnail_digests__isnull=True),
                 name="image_thumbnails_unknown",
             ),
+            models.Index(fields=["document", "page"], condition=models.Q(document__isnull=False), name="image_pages"),
             GinIndex(fields=["tags"], name="image_tags"),
             GinIndex(fields=["words"], name="image_words"),
         ]
 
     def __str__(self) -> str:
         return self.title or str(self.id)
+
+    @property
+    def content(self) -> str:
+        """What it shows: the digest of its file, and the page of a document beyond the first."""
+        return content(self.sha256, self.page)
 
 
 class ImageFeatures(models.Model):

@@ -8,7 +8,7 @@ from retrieval.models.long_jobs import LongJob
 
 
 class ArchiveImport(LongJob):
-    """One uploaded archive of ``total`` members, of which ``done`` became pictures.
+    """One uploaded archive of ``total`` members, or a document's pages but the first; ``done`` became pictures.
 
     ``position`` is the next member to read, so that a restart goes on where it stopped.
     """
@@ -18,6 +18,9 @@ class ArchiveImport(LongJob):
     failed = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
     position = models.PositiveIntegerField(default=0)
+    document = models.UUIDField(
+        null=True, blank=True, help_text="Of the pages of a document: its id; there is no file."
+    )
     decode_seconds = models.FloatField(default=0, help_text="How long its pictures have held decoders so far.")
 
     def __str__(self) -> str:

@@ -57,7 +57,8 @@ NOTHING = Found(local_features.NONE)
 def found_in(image: Image) -> Found | None:
     """Find a picture's features now; ``NOTHING`` where it cannot be read, None where that has to wait."""
     try:
-        pixels = sandbox.pixels(files.original(image.sha256), asker=Asker.behind(image.uploader_id))
+        asker = Asker.behind(image.uploader_id)
+        pixels = sandbox.pixels(files.original(image.sha256), page=image.page, asker=asker)
     except FileNotFoundError:
         folder_mark.require()  # else this host is at fault, and no picture
         return NOTHING

@@ -108,9 +108,10 @@ def _next_batch(held: list[Batch], *, first: uuid.UUID | None = None) -> Batch |
         claim = ledger.claim(encoder, first=first)
         if claim:
             held.append(Batch(claim, {}))
-            rows = Image.objects.filter(pk__in=claim.image_ids).values_list("pk", "sha256", "uploader_id")
-            for pk, sha, owner in rows:
-                held[-1].pixels[pk] = sandbox.begin_query(store.original(sha), asker=Asker.behind(owner))
+            rows = Image.objects.filter(pk__in=claim.image_ids).values_list("pk", "sha256", "page", "uploader_id")
+            for pk, sha, page, owner in rows:
+                asker = Asker.behind(owner)
+                held[-1].pixels[pk] = sandbox.begin_query(store.original(sha), page=page, asker=asker)
             return held[-1]
     return None
 

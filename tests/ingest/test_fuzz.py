@@ -11,10 +11,17 @@ from hypothesis import strategies as st
 
 from retrieval.errors import RetrievalError
 from retrieval.ingest import sandbox
-from tests.ingest.pictures import FORMATS, sample
+from tests.ingest.dicoms import dicom, ramp
+from tests.ingest.pictures import FORMATS, encoded, sample, scene
 
 MORE = int(os.environ.get("IMAGESEARCH_FUZZ_FILES", "0"))
-SAMPLES = {kind: sample(kind) for kind in FORMATS}
+SAMPLES = {
+    **{kind: sample(kind) for kind in FORMATS},
+    "PDF": sample("PDF"),
+    "DICOM": dicom(ramp(), WindowCenter=40, WindowWidth=100),
+    "RLE DICOM": dicom(ramp(), packed=True),
+    "pages": encoded(scene(), "TIFF", save_all=True, append_images=[scene(seed=1)]),
+}
 SIZES = [b"\x00" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x00\x01\x00\x00", b"\x00\x00\x00\x01"]
 
 

@@ -26,6 +26,7 @@ from retrieval.ingest.process import Child, ChildLimits
 from retrieval.ingest.sandbox import PoolSettings, Sandbox
 from retrieval.ingest.turns import Asker
 from tests.ingest import hooks
+from tests.ingest.dicoms import dicom, ramp
 from tests.ingest.pictures import FORMATS, sample
 from tests.ingest.test_decode import ODD
 
@@ -286,7 +287,8 @@ def test_without_files_every_kind_of_picture_is_decoded_alike(real, name):
 
 
 def test_nothing_is_loaded_once_the_decoder_is(tmp_path):
-    pictures = [*map(sample, FORMATS), *(data for data, _ in ODD.values())]
+    pictures = [*map(sample, (*FORMATS, "PDF")), *(data for data, _ in ODD.values())]
+    pictures += [dicom(ramp()), dicom(ramp(np.int16), packed=True, WindowCenter=1, WindowWidth=2)]
     (tmp_path / "pictures").write_bytes(pickle.dumps(pictures))
     code = (
         "import pickle, sys\n"

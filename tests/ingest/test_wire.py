@@ -66,7 +66,16 @@ def test_a_request_arrives_as_it_was(ends):
 
 
 def answer(**changes):
-    header = {"shape": [1, 2, 3], "width": 2, "height": 1, "format": "PNG", "placeholder": "", "sizes": [320]}
+    header = {
+        "shape": [1, 2, 3],
+        "width": 2,
+        "height": 1,
+        "format": "PNG",
+        "placeholder": "",
+        "sizes": [320],
+        "pages": 1,
+        "subject": "",
+    }
     return wire.Message({**header, **changes}, [b"123456", b"", b"small"])
 
 

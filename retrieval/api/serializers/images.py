@@ -85,12 +85,21 @@ class ImageFilter(Input):
     q = serializers.CharField(max_length=500, required=False, help_text="Words in title, caption and tags.")
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
+    document = serializers.UUIDField(required=False, help_text="The pages of one document.")
 
 
 class ImageQuery(ImageFilter):
     """Filters and order of the list."""
 
     ordering = serializers.ChoiceField(ORDERINGS, default=ORDERINGS[0])
+
+
+class DocumentSerializer(serializers.Serializer[Any]):
+    """Which page of which document a picture is."""
+
+    id = serializers.UUIDField()
+    page = serializers.IntegerField(help_text="The first is 1.")
+    pages = serializers.IntegerField()
 
 
 class ImageSerializer(serializers.ModelSerializer[Image]):
@@ -102,6 +111,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
     source_url = serializers.CharField(help_text="Empty where it is not known.")
     status = serializers.ChoiceField(Status.choices)
     error = serializers.SerializerMethodField()
+    document = serializers.SerializerMethodField()
     thumbnail_url = ThumbnailUrl("thumbnail")
     file_url = ThumbnailUrl("file")
 
@@ -116,6 +126,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
             "group_key",
             "source_url",
             "metadata",
+            "document",
             "width",
             "height",
             "format",
@@ -128,6 +139,11 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
             "created_at",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(DocumentSerializer(allow_null=True))
+    def get_document(self, image: Image) -> dict[str, Any] | None:
+        """Return the document and the page; null for a picture by itself."""
+        return {"id": image.document, "page": image.page, "pages": image.pages} if image.document else None
 
     @extend_schema_field(ProblemSerializer(allow_null=True))
     def get_error(self, image: Any) -> dict[str, str] | None:

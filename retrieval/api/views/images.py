@@ -88,7 +88,7 @@ class ImagesView(ApiView):
         collection = collections.find(fields.pop("collection"), user=self.person)
         added = self._added(fields, collection)
         if added.created:
-            tasks.wake_for("images")
+            tasks.wake_for("images" if added.image.document is None else "documents")
             if key:
                 idempotency.remember(key, user=self.person, image_id=added.image.pk)
         return Response(self._shown(added.image), status=201 if added.created else 200)

@@ -48,22 +48,27 @@ def known_already(image: Image, *, user: Viewer) -> list[tuple[Image, bool]]:
     The bool tells which, the same file first. It is what can be told at once, before anything is compared in detail.
     """
     seen = Image.objects.visible_to(user).exclude(pk=image.pk)
-    same = list(seen.filter(sha256=image.sha256).order_by("pk")[: copy_keys.MOST])
+    same = list(seen.filter(sha256=image.sha256, page=image.page).order_by("pk")[: copy_keys.MOST])
     near = _by_print(image, apart=NEAR_COPY) if image.pdq else []
-    others = seen.filter(pk__in=near).exclude(sha256=image.sha256).order_by("pk")
+    others = seen.filter(pk__in=near).exclude(sha256=image.sha256, page=image.page).order_by("pk")
     return [*((each, True) for each in same), *((each, False) for each in others)]
 
 
 def candidates(image: Image, seen: QueryPicture | None) -> list[UUID]:
-    """Return the living pictures, whoever may see them, that are worth comparing in detail, the likeliest first."""
-    same = Image.objects.alive().filter(sha256=image.sha256).exclude(pk=image.pk).order_by("pk")
+    """Return the living pictures, whoever may see them, that are worth comparing in detail, the likeliest first.
+
+    Pages of one document are no copies of each other, however alike they are.
+    """
+    same = Image.objects.alive().filter(sha256=image.sha256, page=image.page).exclude(pk=image.pk).order_by("pk")
     found: Iterable[UUID] = (
         *same.values_list("pk", flat=True),
         *_by_print(image),
         *(_by_corners(image, seen) if seen else ()),
         *_by_vector(image),
     )
-    return list(dict.fromkeys(found))
+    pages = Image.objects.filter(document=image.document) if image.document else Image.objects.none()
+    own = set(pages.values_list("pk", flat=True))
+    return [pk for pk in dict.fromkeys(found) if pk not in own]
 
 
 def _by_print(image: Image, *, apart: int = copy_keys.NEAR) -> list[UUID]:

@@ -144,7 +144,7 @@ def _decoded(rows: list[Image], progress: ProgressWriter[TrainingRun]) -> Iterat
     for number, row in enumerate(rows):
         progress("reading", number, len(rows))
         try:
-            yield sandbox.pixels(store.original(row.sha256))
+            yield sandbox.pixels(store.original(row.sha256), page=row.page)
         except Unavailable:  # reading itself does not work; no picture is to blame
             raise
         except FileNotFoundError:

@@ -1,11 +1,12 @@
-"""ZIP archives: taken in at once, taken apart by a worker, and gone on with after a crash."""
+"""ZIP archives and documents of many pages: taken in at once, taken apart by a worker, gone on with after a crash."""
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import wait
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from retrieval import conf
 from retrieval.errors import NotFound, StorageFull, TooLarge, Unavailable
 from retrieval.ingest import Asker, archive, files, store
 from retrieval.models import GOING, ArchiveImport, Collection, ImportIssue, LongJobState, Role
-from retrieval.services.images import collections, imports, tables
+from retrieval.services.images import collections, documents, imports, tables
 from retrieval.services.images.image_fields import ImageChanges, shown_name
 from retrieval.services.images.imports import Batch, Outcome, Source
 from retrieval.services.people import rights
@@ -69,16 +70,9 @@ def _take_apart(job: ArchiveImport, progress: ProgressWriter[ArchiveImport]) -> 
     Returns None when some are left. The person's rights are asked for before each batch; without them the import ends,
     and what is in stays. Raises NotFound for an archive that is gone, and TooLarge when its pictures took too long.
     """
-    path = archive_of(job)
     turn = Turn(time.monotonic() + TURN_SECONDS, [job.decode_seconds])
-    with archive.PictureArchive(path, _limits()) as opened:
-        left = len(opened) - job.position
-        members = opened.members(start=job.position)
-        texts = _texts(opened)
-        sources = (
-            Source(member.name, member.data, member.error, texts.get(tables.path_of(member.name), ImageChanges()))
-            for member in members
-        )
+    with _opened(job) as (members, sources):
+        left = members
         place = store.Place(job.collection, job.user, imports.PRIORITY_BULK)
         intake = imports.Intake(sources, place=place, asker=Asker.behind(job.user_id, charge=turn.charge))
         for batch in intake:
@@ -86,6 +80,22 @@ def _take_apart(job: ArchiveImport, progress: ProgressWriter[ArchiveImport]) -> 
             left -= _put_in(batch, place=place, turn=turn, progress=progress)
             turn.require_little()
     return None if left else lambda: {"file": ""}
+
+
+@contextmanager
+def _opened(job: ArchiveImport) -> Iterator[tuple[int, Iterator[Source]]]:
+    """How many members, or pages, are left, and these. Raises NotFound."""
+    path = archive_of(job)
+    if job.document:
+        yield job.total - job.position, documents.sources(job.document, start=job.position)
+        return
+    with archive.PictureArchive(path, _limits()) as opened:
+        texts = _texts(opened)
+        sources = (
+            Source(member.name, member.data, member.error, texts.get(tables.path_of(member.name), ImageChanges()))
+            for member in opened.members(start=job.position)
+        )
+        yield len(opened) - job.position, sources
 
 
 def _texts(opened: archive.PictureArchive) -> tables.Texts:
@@ -113,10 +123,22 @@ def awaited() -> set[str]:
 
 def archive_of(job: ArchiveImport) -> Path:
     """Return where the archive lies. Raises NotFound when it is gone, or was taken away some time after it ended."""
-    path = conf.get().incoming / job.file
-    if not job.file or not path.is_file():
+    path = _place_of(job)
+    if path is None or not path.is_file():
         raise NotFound("The archive is not there any more.", code="archive_missing")
     return path
+
+
+def is_there(job: ArchiveImport) -> bool:
+    """Whether what is to be taken apart is still there."""
+    path = _place_of(job)
+    return path is not None and path.is_file()
+
+
+def _place_of(job: ArchiveImport) -> Path | None:
+    if job.document:
+        return documents.file_of(job.document)
+    return conf.get().incoming / job.file if job.file else None
 
 
 def _wait(batch: Batch, *, turn: Turn, intake: imports.Intake, progress: ProgressWriter[ArchiveImport]) -> None:

@@ -39,13 +39,13 @@ CLAIM = """
 INSERT INTO retrieval_imagedigest (collection_id, sha256, image_id)
 SELECT coalesce(%(goal)s, b.collection), i.sha256, i.id
 FROM retrieval_bulkimage b JOIN retrieval_image i ON i.id = b.image_id
-WHERE b.act_id = %(act)s AND b.refused = '' ORDER BY i.id
+WHERE b.act_id = %(act)s AND b.refused = '' AND i.page = 1 ORDER BY i.id
 ON CONFLICT DO NOTHING
 """
 CLAIMED_ALREADY = """
 UPDATE retrieval_bulkimage b SET refused = 'same_picture'
 FROM retrieval_image i
-WHERE b.act_id = %(act)s AND b.refused = '' AND i.id = b.image_id AND NOT EXISTS (
+WHERE b.act_id = %(act)s AND b.refused = '' AND i.id = b.image_id AND i.page = 1 AND NOT EXISTS (
     SELECT 1 FROM retrieval_imagedigest d
     WHERE d.collection_id = coalesce(%(goal)s, b.collection) AND d.sha256 = i.sha256 AND d.image_id = i.id)
 """

@@ -34,6 +34,7 @@ class ImageFilters:
     q: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    document: UUID | None = None
 
     @property
     def empty(self) -> bool:
@@ -56,6 +57,7 @@ def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
         "status": filters.status,
         "tags__contains": [normalize("NFC", filters.tag)] if filters.tag else None,
         "group_key": filters.group_key,
+        "document": filters.document,
         "created_at__gt": filters.created_after,
         "created_at__lt": filters.created_before,
     }

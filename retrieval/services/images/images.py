@@ -122,7 +122,7 @@ def put_into(collection: Collection, *, image: Image, actor: User) -> None:
         _require_unmoved(row, image)
         if row.collection_id != collection.pk:
             _claim_digest(row, collection)
-            ImageDigest.objects.filter(collection=row.collection_id, sha256=row.sha256).delete()
+            ImageDigest.objects.filter(collection=row.collection_id, image=row).delete()
             row.collection = collection
             row.save(update_fields=["collection", "updated_at"])
             stored.place(row.pk, collection.pk)
@@ -223,7 +223,12 @@ def _require_unmoved(row: Image, seen: Image) -> None:
 
 
 def _claim_digest(image: Image, collection: Collection) -> None:
-    """Write down that the collection has these bytes. The caller holds the digest's lock."""
+    """Write down that the collection has these bytes; a document's further pages have no row of their own.
+
+    The caller holds the digest's lock.
+    """
+    if image.page > 1:
+        return
     if store.known(collection, [image.sha256]):
         raise Conflict("The collection has this very picture already.", code="same_picture")
     ImageDigest.objects.create(collection=collection, sha256=image.sha256, image=image)

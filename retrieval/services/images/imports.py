@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from retrieval.errors import RetrievalError, StorageFull, TooMany, Unavailable
 from retrieval.ingest import Asker, Decoded, fingerprint, sandbox, store
 from retrieval.models import Image
+from retrieval.models.images import content
 from retrieval.services.images.image_fields import ImageChanges, checked, title_of
 
 __all__ = ["PRIORITY_BULK", "Batch", "Intake", "Outcome", "Source", "batches", "finish"]
@@ -24,12 +26,17 @@ STOPS = (Unavailable, StorageFull, TooMany)
 
 @dataclass(frozen=True)
 class Source:
-    """A file to come: its name, its bytes or why there are none, and what is said of a new picture."""
+    """A file to come: its name, its bytes or why there are none, and what is said of a new picture.
+
+    ``page``, beyond the first, is one of the ``document`` whose file this is.
+    """
 
     name: str
     data: bytes = b""
     error: RetrievalError | None = None
     texts: ImageChanges = NOTHING_SAID
+    page: int = 1
+    document: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,10 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Files whose decoding has begun. ``digests`` go along with ``sources``, empty where there are no bytes."""
+    """Files whose decoding has begun. ``digests`` go along with ``sources``, empty where there are no bytes.
+
+    That of a further page of a document names the page as well.
+    """
 
     sources: Sequence[Source]
     digests: Sequence[str]
@@ -125,7 +135,7 @@ def finish(batch: Batch, *, place: store.Place) -> list[Outcome]:
     (quota): then nothing of the batch is kept.
     """
     pictures, errors = _decoded(batch)
-    saved = {row.image.sha256: row for row in store.save(list(pictures.values()), place=place)}
+    saved = {row.image.content: row for row in store.save(list(pictures.values()), place=place)}
     created = {digest for digest, row in saved.items() if row.created}
     images = {**batch.known, **{digest: row.image for digest, row in saved.items()}}
     outcomes = []
@@ -153,10 +163,10 @@ def _chunks(sources: Iterable[Source]) -> Iterator[list[Source]]:
 
 def _begin(sources: Sequence[Source], *, place: store.Place, asker: Asker) -> Batch:
     """Put every file in the decoders' line of which the collection has no picture yet; equal files once."""
-    digests = ["" if source.error else fingerprint.sha256(source.data) for source in sources]
+    digests = ["" if source.error else content(fingerprint.sha256(source.data), source.page) for source in sources]
     known = store.known(place.collection, digests)
-    data = {digest: source.data for digest, source in zip(digests, sources, strict=True) if digest}
-    decoding = {digest: sandbox.begin_upload(data[digest], asker=asker) for digest in data if digest not in known}
+    new = {digest: each for digest, each in zip(digests, sources, strict=True) if digest and digest not in known}
+    decoding = {digest: sandbox.begin_upload(each.data, page=each.page, asker=asker) for digest, each in new.items()}
     return Batch(sources, digests, known, decoding)
 
 
@@ -169,7 +179,10 @@ def _decoded(batch: Batch) -> tuple[dict[str, store.NewPicture], dict[str, Retri
             continue
         try:
             words = {"title": title_of(source.name), **checked(source.texts)}
-            pictures[digest] = store.NewPicture(source.data, digest, batch.decoding[digest].result(), words)
+            decoded, sha256 = batch.decoding[digest].result(), digest.partition("#")[0]
+            pictures[digest] = store.NewPicture(
+                source.data, sha256, decoded, words, page=source.page, document=source.document
+            )
         except STOPS:
             raise
         except RetrievalError as error:

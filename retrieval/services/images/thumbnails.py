@@ -54,7 +54,7 @@ def make_again(image_ids: Iterable[UUID]) -> int:
 def _make(image_id: UUID) -> bool:
     image = Image.objects.alive().filter(pk=image_id).first()
     try:
-        decoded = sandbox.upload(files.original(image.sha256).read_bytes()) if image else None
+        decoded = sandbox.upload(files.original(image.sha256).read_bytes(), page=image.page) if image else None
     except (RetrievalError, OSError) as error:
         log.warning("thumbnails_not_made", image=str(image_id), reason=str(error))
         return False

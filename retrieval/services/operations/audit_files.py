@@ -30,7 +30,7 @@ def contents(*, progress: Progress = silent) -> Iterator[Finding]:
     """Read every original and thumbnail of a living picture and compare their SHA-256; look at weights."""
     yield from _weights()
     checked: set[str] = set()
-    rows = Image.objects.alive().order_by("pk").only("pk", "sha256", "bytes", "thumbnail_digests")
+    rows = Image.objects.alive().order_by("pk").only("pk", "sha256", "page", "bytes", "thumbnail_digests")
     total = rows.count()
     for number, image in enumerate(rows.iterator(chunk_size=BATCH), start=1):
         progress("pictures", min(number, total), total)
@@ -44,7 +44,9 @@ def contents(*, progress: Progress = silent) -> Iterator[Finding]:
 def mend_sizes() -> int:
     """Write the real size of each original on its rows; return on how many it was wrong. Counters come afterwards."""
     wrong = 0
-    for pk, sha256, size in Image.objects.values_list("pk", "sha256", "bytes").iterator(chunk_size=BATCH):
+    for pk, sha256, size in (
+        Image.objects.filter(page=1).values_list("pk", "sha256", "bytes").iterator(chunk_size=BATCH)
+    ):
         path = files.original(sha256)
         if path.is_file() and path.stat().st_size != size:
             wrong += Image.objects.filter(pk=pk).update(bytes=path.stat().st_size)
@@ -65,7 +67,7 @@ def _original(image: Image) -> Iterator[Finding]:
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != image.sha256:
                 yield Finding("original_changed", str(image.pk), "The original is not the file that was put in.")
-            elif path.stat().st_size != image.bytes:
+            elif path.stat().st_size != image.bytes and image.page == 1:
                 yield Finding("size_wrong", str(image.pk), "The original has another size than its row says.")
     except FileNotFoundError:
         yield Finding("original_missing", str(image.pk), "The original is missing.")

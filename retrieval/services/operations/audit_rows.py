@@ -10,10 +10,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, Field, ForeignKey, Model, OuterRef
 from django.utils import timezone
 
-from retrieval import conf
 from retrieval.ingest import store
 from retrieval.models import GOING, ArchiveImport, Image, ImageDigest, LongJobState
 from retrieval.services.images import purging
+from retrieval.services.images.archives import is_there
 from retrieval.services.operations import clocks
 from retrieval.services.operations.findings import SHOWN, Finding
 
@@ -25,10 +25,10 @@ LOOSE = {
 WITHOUT_DIGEST = """SELECT i.id, i.sha256, i.collection_id FROM retrieval_image i
     JOIN retrieval_collection c ON c.id = i.collection_id
     LEFT JOIN retrieval_imagedigest d ON d.collection_id = i.collection_id AND d.sha256 = i.sha256
-    WHERE i.deleted_at IS NULL AND c.deleted_at IS NULL AND d.image_id IS DISTINCT FROM i.id LIMIT %s"""
+    WHERE i.deleted_at IS NULL AND c.deleted_at IS NULL AND i.page = 1 AND d.image_id IS DISTINCT FROM i.id LIMIT %s"""
 WRONG_DIGEST = """SELECT d.image_id, i.id IS NULL OR i.deleted_at IS NOT NULL FROM retrieval_imagedigest d
     LEFT JOIN retrieval_image i ON i.id = d.image_id WHERE i.id IS NULL OR i.deleted_at IS NOT NULL
-    OR i.sha256 <> d.sha256 OR i.collection_id <> d.collection_id LIMIT %s"""
+    OR i.sha256 <> d.sha256 OR i.page > 1 OR i.collection_id <> d.collection_id LIMIT %s"""
 DIGEST_CODES = frozenset({"digest_missing", "digest_dangling", "digest_wrong"})
 AHEAD_CODES = frozenset({"job_far_ahead", "work_far_ahead", "deleted_far_ahead"})
 
@@ -49,7 +49,7 @@ def digests() -> Iterator[Finding]:
         else:
             yield Finding("digest_wrong", str(image), "The digest is not that of the picture and its collection.")
     for image, sha256, collection in _rows(WITHOUT_DIGEST):
-        other = Image.objects.alive().filter(sha256=sha256, collection=collection).exclude(pk=image)
+        other = Image.objects.alive().filter(sha256=sha256, collection=collection, page=1).exclude(pk=image)
         if ImageDigest.objects.filter(collection=collection, sha256=sha256, image__in=other).exists():
             yield Finding("same_picture_twice", str(image), "The collection has two pictures of the same bytes.")
         else:
@@ -109,7 +109,7 @@ def _without_archive() -> list[ArchiveImport]:
 
 
 def _has_file(row: ArchiveImport) -> bool:
-    return bool(row.file) and (conf.get().incoming / row.file).is_file()
+    return is_there(row)
 
 
 def _named_in_vain(model: type[Model], field: Field[Any, Any]) -> Iterator[Finding]:

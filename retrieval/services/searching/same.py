@@ -122,10 +122,11 @@ def _judged(asked: Asked, ids: Sequence[UUID]) -> tuple[int, dict[UUID, Judgemen
     packed = dict(rows.values_list("image_id", "packed"))
     judgements: dict[UUID, Judgement] = {}
     own = _digest(asked.request)
-    for pk, digest, width, height in Image.objects.filter(pk__in=ids).values_list("pk", "sha256", "width", "height"):
-        found = same_file() if digest == own else _compared(query, packed.get(pk), size=(width, height))
+    for image in Image.objects.filter(pk__in=ids).only("sha256", "page", "width", "height"):
+        size = (image.width, image.height)
+        found = same_file() if image.content == own else _compared(query, packed.get(image.pk), size=size)
         if found:
-            judgements[pk] = found
+            judgements[image.pk] = found
     return len(packed), judgements
 
 
@@ -135,7 +136,7 @@ def _digest(request: SearchRequest) -> str | None:
         return None
     if request.file is not None:
         return fingerprint.sha256(request.file)
-    return Image.objects.values_list("sha256", flat=True).get(pk=request.wanted[0])
+    return Image.objects.only("sha256", "page").get(pk=request.wanted[0]).content
 
 
 def _compared(query: QueryPicture, packed: bytes | memoryview | None, *, size: tuple[int, int]) -> Judgement | None:

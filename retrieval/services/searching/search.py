@@ -237,8 +237,10 @@ def _decoded(
     if not request.files and request.region is None and request.mode != "same":
         return []
     with watch.part("decode"):
-        data = request.files or (original(pictures[request.wanted[0]]),)
-        return [sandbox.query(each, region=request.region, asker=asker()) for each in data]
+        if request.files:
+            return [sandbox.query(each, region=request.region, asker=asker()) for each in request.files]
+        image = pictures[request.wanted[0]]
+        return [sandbox.query(original(image), region=request.region, page=image.page, asker=asker())]
 
 
 def _judged(

@@ -49,12 +49,12 @@ class Judge(Protocol):
 class PictureJudge:
     """One picture, and what tells of its hits.
 
-    Of a part of a picture there is no ``sha256``, ``kept_pdq`` nor ``pixels``; these are of a picture sent along.
+    Of a part of a picture there is no ``content``, ``kept_pdq`` nor ``pixels``; these are of a picture sent along.
     """
 
     question: Question
     calibration: Calibration
-    sha256: str = ""
+    content: str = ""
     kept_pdq: str = ""
     pixels: Pixels | None = None
 
@@ -76,7 +76,7 @@ class PictureJudge:
         if request.file is not None:
             return cls(question, calibration, fingerprint.sha256(request.file), pixels=pixels)
         image = pictures[request.wanted[0]]
-        return cls(question, calibration, image.sha256, image.pdq or "")
+        return cls(question, calibration, image.content, image.pdq or "")
 
     @cached_property
     def pdq(self) -> str:
@@ -100,7 +100,7 @@ class PictureJudge:
         return match([verdict.band for verdict in said], nothing=close < self.calibration.nothing_below)
 
     def _band(self, found: Band, image: Image) -> Band:
-        if self.sha256 and image.sha256 == self.sha256:
+        if self.content and image.content == self.content:
             return Band.SAME_FILE
         if found != Band.WEAK and image.pdq and self.pdq and fingerprint.apart(self.pdq, image.pdq) <= NEAR_COPY:
             return Band.SAME_IMAGE

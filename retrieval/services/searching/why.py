@@ -68,7 +68,7 @@ def why(image_id: UUID, request: SearchRequest, *, user: Viewer, address: str = 
         raise Unavailable("No encoder is active yet.", code="no_encoder")
     image, query = _visible(image_id, user), _visible(request.wanted[0], user) if request.file is None else None
     asker = askers.waiting(user, address=address)
-    asked, found = _decoded(request, query, asker=asker), sandbox.query(original(image), asker=asker)
+    asked, found = _decoded(request, query, asker=asker), sandbox.query(original(image), page=image.page, asker=asker)
     measures = _measures(image, _vector(request, asked, encoder=encoder), encoder=encoder, user=user)
     return Why(
         image, query, (asked.width, asked.height), request.region, encoder.name, measures,
@@ -88,7 +88,8 @@ def _visible(image_id: UUID, user: Viewer) -> Image:
 
 def _decoded(request: SearchRequest, query: Image | None, *, asker: Asker) -> Decoded:
     data = original(query) if query is not None else request.file or b""
-    return sandbox.query(data, region=request.region, asker=asker)
+    page = query.page if query is not None else 1
+    return sandbox.query(data, region=request.region, page=page, asker=asker)
 
 
 def _vector(request: SearchRequest, asked: Decoded, *, encoder: Encoder) -> QueryVector:
@@ -120,8 +121,8 @@ def _judged(
     request: SearchRequest, query: Image | None, asked: Decoded, *, image: Image, found: Decoded
 ) -> Judgement | None:
     """What the details of both tell, whether or not the collection keeps them."""
-    own = query.sha256 if query is not None else fingerprint.sha256(request.file or b"")
-    if request.region is None and own == image.sha256:
+    own = query.content if query is not None else fingerprint.sha256(request.file or b"")
+    if request.region is None and own == image.content:
         return same_file()
     picture = QueryPicture.of(asked.pixels, size=same.size_of(asked, request.region))
     kept = local_features.unpack(local_features.pack(local_features.extract(found.pixels)))

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import tasks
 from retrieval.errors import Conflict, NotFound
 from retrieval.models import Image, Measure, Role
-from retrieval.services.images import collections, images
+from retrieval.services.images import collections, documents, images
 from retrieval.services.people import limits, rights
 from retrieval.services.searching import search
 from retrieval.services.searching.search import SearchAnswer
@@ -34,6 +34,7 @@ def show(request: HttpRequest, image_id: UUID) -> HttpResponse:
     homes = [row for row in collections.listing(request.user) if may_add(row)]
     context = {
         "image": image,
+        "beside": documents.beside(image, user=request.user),
         "form": PictureForm.of(image),
         "may_edit": may_edit,
         "homes": homes if may_edit else [],

@@ -102,7 +102,7 @@ def _put_in(thing: UploadedFile[bytes] | str, *, user: User, home: Collection) -
         return Outcome(name, place, "refused", message=words.reason(error.code, error.message))
     if not added.created:
         return Outcome(name, place, "known", str(added.image.pk))
-    tasks.wake_for("images")
+    tasks.wake_for("images" if added.image.document is None else "documents")
     return Outcome(name, place, "pending", str(added.image.pk))
 
 
