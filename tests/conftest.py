@@ -58,6 +58,8 @@ def pytest_configure() -> None:
     django.setup()
     # A parallel worker inherits this environment, and pytest-django would read the settings there before this function.
     del os.environ["DJANGO_SETTINGS_MODULE"]
+    # Each test client makes the middleware anew, and that would look at every static file: it was most of a request.
+    settings.WHITENOISE_AUTOREFRESH = True
     # The real hasher takes a fifth of a second by design; hundreds of test people need none of that.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
