@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import floor
 from typing import Any
 
@@ -117,6 +118,18 @@ def word(value: str) -> str:
 def grade(value: str) -> str:
     """Return the word for a grade of an answer."""
     return words.grade(value)
+
+
+@register.filter
+def split(text: str) -> list[str]:
+    """Cut a text at its spaces."""
+    return text.split()
+
+
+@register.filter
+def item(values: Mapping[str, Any], name: str) -> Any:
+    """Return what stands under a name."""
+    return values[name]
 
 
 @register.filter

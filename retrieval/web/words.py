@@ -87,6 +87,14 @@ JOBS = {
     "training": gettext_lazy("Training"),
 }
 
+ORDERS = {
+    "newest": gettext_lazy("Newest first"),
+    "oldest": gettext_lazy("Oldest first"),
+    "name": gettext_lazy("By name"),
+    "largest": gettext_lazy("Largest file first"),
+    "smallest": gettext_lazy("Smallest file first"),
+}
+
 ACTS = {
     "tag": gettext_lazy("Tagged: {n}."),
     "untag": gettext_lazy("Tags taken off: {n}."),

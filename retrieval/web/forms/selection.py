@@ -35,18 +35,23 @@ class Ids(forms.Field):
 
 
 class ChoiceForm(forms.Form):
-    """Some pictures, or ``all`` of a collection."""
+    """Some pictures, or ``all`` of a collection that are narrowed to a status, tag, group or words."""
 
     id = Ids(required=False)
     all = forms.BooleanField(required=False)
     collection = forms.UUIDField(required=False)
     status = forms.CharField(required=False)
+    in_tag = forms.CharField(required=False)
+    in_group = forms.CharField(required=False)
+    in_words = forms.CharField(required=False)
 
     def choice(self) -> Choice:
         """Return which pictures are meant; call after ``is_valid``."""
         said = self.cleaned_data
         if said["all"]:
-            return Choice(filters=ImageFilters(collection=said["collection"], status=said["status"] or None))
+            names = {"status": "status", "tag": "in_tag", "group_key": "in_group", "q": "in_words"}
+            narrowed = {name: said[field] or None for name, field in names.items()}
+            return Choice(filters=ImageFilters(collection=said["collection"], **narrowed))
         return Choice(ids=said["id"])
 
 

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from retrieval.errors import InvalidInput
 from retrieval.models import Collection, Role
 from retrieval.services.images import browse, collections, images, members
-from retrieval.services.images.images import ImageFilters
 from retrieval.services.images.members import Member
 from retrieval.services.people import rights
 from retrieval.web import paging, words
+from retrieval.web.forms.browsing import Browsing, browsed
 from retrieval.web.forms.people import CollectionForm, MemberForm, SettingsForm
 from retrieval.web.pages import for_people, for_readers, may_add, person
 
@@ -55,21 +55,19 @@ def create(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     """Show the pictures of one collection, newest first; a script asks for the next ones."""
     collection = collections.get(collection_id, user=request.user)
-    filters = ImageFilters(collection=collection.pk, status=_status(request))
-    found = images.listing(request.user, filters=filters)
-    page = paging.newest(found, after=_uuid(request.GET.get("after")))
-    template = "web/parts/browse.html" if request.headers.get("HX-Request") else "web/collection.html"
-    may = _may(collection, request)
+    browsing = browsed(request.GET)
+    found = images.listing(request.user, filters=browsing.filters(collection.pk))
+    page = paging.page(found, order=browsing.order, after=browsing.after)
     context = {
         "collection": collection,
         "page": page,
-        "may": may,
-        "status": _status(request),
+        "browsing": browsing,
+        "keep": browsing.kept(),
         "selects": request.user.is_authenticated,
     }
-    if may["add"]:
-        context["homes"] = [row for row in collections.listing(request.user) if may_add(row)]
-    return render(request, template, context)
+    if request.headers.get("HX-Request"):
+        return render(request, "web/parts/browse.html", context)
+    return render(request, "web/collection.html", {**context, **_around(collection, browsing, request)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -156,15 +154,32 @@ def delete(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     return redirect("web:collections")
 
 
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None
+def _around(collection: Collection, browsing: Browsing, request: HttpRequest) -> dict[str, Any]:
+    """Collect what stands around the pictures: ways to narrow and order them, and what may be done."""
+    found = images.listing(request.user, filters=browsing.filters(collection.pk))
+    may = _may(collection, request)
+    return {
+        "may": may,
+        "homes": [row for row in collections.listing(request.user) if may_add(row)] if may["add"] else [],
+        "total": found.count() if browsing.is_narrowed else getattr(collection, "image_count", 0),
+        "tags": _links(browsing, browse.tags(request.user, within=collection), name="tag"),
+        "groups": _links(browsing, browse.groups(request.user, within=collection), name="group"),
+        "orders": [(order, words.ORDERS[order]) for order in paging.ORDERS],
+    }
 
 
-def _status(request: HttpRequest) -> str | None:
-    return "failed" if request.GET.get("status") == "failed" else None
+def _links(browsing: Browsing, counted: list[browse.Tag], *, name: str) -> list[dict[str, Any]]:
+    """Return a link for each, which narrows to it, or takes that away where it is narrowed to already."""
+    chosen = browsing.values[name]
+    return [
+        {
+            "name": one.name,
+            "count": one.count,
+            "on": one.name == chosen,
+            "address": f"?{browsing.kept(**{name: '' if one.name == chosen else one.name}).removesuffix('&')}",
+        }
+        for one in counted
+    ]
 
 
 def _may(collection: Collection, request: HttpRequest) -> dict[str, bool]:

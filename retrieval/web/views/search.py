@@ -72,7 +72,7 @@ def _tried(request: HttpRequest, question: Asked) -> tuple[int, dict[str, Any]]:
 
 def _answered(request: HttpRequest, question: Asked) -> dict[str, Any]:
     if question.is_empty:
-        page = paging.newest(images.listing(request.user, filters=ImageFilters()), after=question.after)
+        page = paging.page(images.listing(request.user, filters=ImageFilters()), after=question.after)
         return {"question": question, "page": page, "selects": _selects(request)}
     _slow_down(request, question)
     fetched = (addresses.fetched(question.url, user=request.user).data,) if question.url else ()

@@ -1,0 +1,72 @@
+"""How a collection is looked through: which of its pictures, in which order, and the address that keeps both."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django import forms
+from django.http import QueryDict
+
+from retrieval.models.bounds import GROUP_LENGTH, TAG_LENGTH
+from retrieval.services.images.images import ImageFilters
+from retrieval.web.forms import refusal
+from retrieval.web.paging import NEWEST, ORDERS
+
+KEPT = ("q", "tag", "group", "sort", "status")
+
+
+class BrowseForm(forms.Form):
+    """The short names of the address bar."""
+
+    q = forms.CharField(required=False, max_length=500)
+    tag = forms.CharField(required=False, max_length=TAG_LENGTH)
+    group = forms.CharField(required=False, max_length=GROUP_LENGTH)
+    sort = forms.ChoiceField(required=False, choices=[(order, order) for order in ORDERS])
+    status = forms.ChoiceField(required=False, choices=[("failed", "failed")])
+    after = forms.UUIDField(required=False)
+
+
+class Browsing:
+    """What is looked through, cleaned."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    @property
+    def order(self) -> str:
+        """A key of ``paging.ORDERS``."""
+        return str(self.values["sort"] or NEWEST)
+
+    @property
+    def after(self) -> UUID | None:
+        """The last picture that was shown before."""
+        found: UUID | None = self.values["after"]
+        return found
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether some pictures are left out."""
+        return any(self.values[name] for name in ("q", "tag", "group", "status"))
+
+    def filters(self, collection: UUID) -> ImageFilters:
+        """Return what to keep of the collection."""
+        said = {name: self.values[name] or None for name in KEPT}
+        return ImageFilters(
+            collection=collection, status=said["status"], tag=said["tag"], group_key=said["group"], q=said["q"]
+        )
+
+    def kept(self, **other: str) -> str:
+        """Return the query of the same address with other values, an empty one left out; it ends with ``&``."""
+        pairs = {name: self.values[name] for name in KEPT} | other
+        said = urlencode([(name, value) for name, value in pairs.items() if value])
+        return f"{said}&" if said else ""
+
+
+def browsed(data: QueryDict) -> Browsing:
+    """Clean what was asked for. Raises InvalidInput naming the field at fault."""
+    form = BrowseForm(data)
+    if not form.is_valid():
+        raise refusal(form)
+    return Browsing(form.cleaned_data)
