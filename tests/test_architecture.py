@@ -101,6 +101,7 @@ def past_the_front(here: str, path: Path) -> list[str]:
     return [".".join(parts) for parts in inner if len(parts) > 2 and parts[1] in ROOMS and parts[1] != here]
 
 
+@cache
 def used_of_rooms() -> dict[str, set[str]]:
     """The names of each room that anybody outside of it uses."""
     used: dict[str, set[str]] = defaultdict(set)
