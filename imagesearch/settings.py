@@ -159,7 +159,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 60
 CELERY_TASK_TIME_LIMIT = 90
 CELERY_TASK_DEFAULT_QUEUE = "embedding"
-LONG_TASKS = ("long_job", "care_for_indexes", "guard_recall", "drop_expired")
+LONG_TASKS = ("long_job", "deliver", "care_for_indexes", "guard_recall", "drop_expired")
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 # A new child loads torch and the encoder before it answers. On a busy machine Celery's 4 s are too few: it would kill

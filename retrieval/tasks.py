@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Literal
@@ -13,22 +12,22 @@ from typing import Any, Literal
 import structlog
 from celery import Task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_shutting_down
-from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import InterfaceError, connections, transaction
 from django.db import OperationalError as DatabaseAway
 from kombu.exceptions import OperationalError
 
-from retrieval import live_encoders, weight_files
+from retrieval import live_encoders
 from retrieval.errors import Unavailable, WeightsError
-from retrieval.ingest import folder_mark
-from retrieval.models import Encoder, LongJob
+from retrieval.models import LongJob
 from retrieval.services.copies import looking
 from retrieval.services.encoders import encoders as encoder_life
 from retrieval.services.encoders import indexes
 from retrieval.services.images import bulk_undo, idempotency, images, leftovers, purging, thumbnails
 from retrieval.services.operations import clocks, long_work, status
 from retrieval.services.people import accounts, sessions
+from retrieval.services.watching import deliveries, trying, watches
 from retrieval.work import derived, ending, features, jobs, leases, long_jobs
+from retrieval.worker_start import require_originals, require_weights
 
 log = structlog.get_logger(__name__)
 
@@ -86,50 +85,17 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
         log.warning("message_not_sent", task=task.name, error=str(error))
 
 
-def wake_for(changed: Literal["images", "documents", "failed", "encoders", "indexes", "trash"]) -> None:
+def wake_for(changed: Literal["images", "documents", "failed", "encoders", "indexes", "trash", "watches"]) -> None:
     """Wake whoever has work by what an edge has just changed, so that no edge has to know which tasks those are."""
     tasks = {"images": (embed,), "documents": (embed, reconcile), "failed": (embed, derive)}
     tasks |= {"encoders": (reconcile,), "indexes": (care_for_indexes,), "trash": (purge,)}
+    tasks |= {"watches": (look_back,)}
     for task in tasks[changed]:
         wake(task)
 
 
-@celeryd_init.connect
-def require_originals(**_: Any) -> None:
-    """End a worker, before it forks, on a host that does not see the originals: it would take them all for missing."""
-    _require_at_start(folder_mark.require)
-
-
-@celeryd_init.connect
-def require_weights(options: dict[str, Any], **_: Any) -> None:
-    """End a worker that is to embed, before it forks, when the active encoder's weights are missing or altered.
-
-    Whoever started it starts it again, so it goes on by itself once the file is back. Workers for long jobs do not
-    need the encoder for archives; a database that is away says nothing of the weights.
-    """
-    queues = options.get("queues") or [settings.CELERY_TASK_DEFAULT_QUEUE]
-    if settings.CELERY_TASK_DEFAULT_QUEUE not in queues:
-        return
-    _require_at_start(_active_weights)
-
-
-def _active_weights() -> None:
-    row = Encoder.objects.active()
-    if row:
-        weight_files.require(row.weights_name, sha256=row.weights_sha256)
-
-
-def _require_at_start(require: Callable[[], None]) -> None:
-    """End a worker with the reason of what is required; a database that is away says nothing of that."""
-    try:
-        require()
-    except (Unavailable, WeightsError) as error:
-        raise SystemExit(f"The worker does not start: {error.message}") from None
-    except DatabaseError as error:
-        log.warning("database_away", reason=str(error).strip())
-    finally:
-        connections.close_all()
-        connections["default"].close_pool()  # type: ignore[attr-defined]  # its threads would not live on in a child
+celeryd_init.connect(require_originals)
+celeryd_init.connect(require_weights)
 
 
 @worker_process_init.connect
@@ -165,6 +131,7 @@ def embed(image_id: str | None = None) -> None:
     except (DatabaseAway, InterfaceError) as error:
         log.warning("database_away", reason=str(error).strip())
         return
+    _send_alerts()
     _publish(embed if jobs.more_due() else find_copies, ())
 
 
@@ -180,6 +147,10 @@ def reconcile() -> None:
         _publish(derive, ())
     for name, pk in long_work.next_up():
         _publish(long_job, (name, pk))
+    watches.refresh()
+    _send_alerts()
+    if trying.waiting().exists():
+        _publish(look_back, ())
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
@@ -191,6 +162,28 @@ def find_copies() -> None:
             _publish(find_copies, ())
     except Unavailable as error:
         log.error("copies_put_off", code=error.code, reason=error.message)
+
+
+@shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
+def look_back() -> None:
+    """Have watches look at older pictures."""
+    _beat()
+    if trying.backfill():
+        _publish(look_back, ())
+    _send_alerts()
+
+
+@shared_task(soft_time_limit=None, time_limit=None, expires=MESSAGE_SECONDS)
+def deliver() -> None:
+    """Send alerts to webhooks; receivers that are slow keep no picture waiting, as this is for the long workers."""
+    ending.watch()
+    if deliveries.send_due():
+        _publish(deliver, ())
+
+
+def _send_alerts() -> None:
+    if deliveries.due().exists():
+        _publish(deliver, ())
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)

@@ -18,7 +18,7 @@ FLOORS = {
     "weight_files": 1,
     "models": 1, "ingest": 1, "search": 1, "embedding": 1, "evaluation": 1, "training": 1, "compression": 1,
     "matching": 1,
-    "live_encoders": 2, "checks": 2, "downloads": 2,
+    "live_encoders": 2, "checks": 2, "downloads": 2, "worker_start": 2,
     "work": 3, "services": 4, "tasks": 5,
     "api": 6, "web": 6, "admin": 6, "management": 6, "templatetags": 6, "apps": 6,
 }  # fmt: skip

@@ -30,6 +30,7 @@ from retrieval.api.views import (
     sheets,
     status,
     trash,
+    watches,
     why,
 )
 from retrieval.services.copies import batches as batching
@@ -110,6 +111,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("concepts/<uuid:concept_id>/examples/", concepts.ExamplesView.as_view(), name="concept-examples"),
     path("concepts/<uuid:concept_id>/next/", concepts.NextView.as_view(), name="concept-next"),
     path("concepts/<uuid:concept_id>/suggestions/", concepts.SuggestionsView.as_view(), name="concept-suggestions"),
+    path("watches/", watches.WatchesView.as_view(), name="watches"),
+    path("watches/<uuid:watch_id>/", watches.WatchView.as_view(), name="watch"),
+    path("watches/<uuid:watch_id>/try/", watches.TryView.as_view(), name="watch-try"),
+    path("watches/<uuid:watch_id>/backfill/", watches.BackfillView.as_view(), name="watch-backfill"),
+    path("watches/<uuid:watch_id>/test/", watches.WebhookTestView.as_view(), name="watch-test"),
+    path("alerts/", watches.AlertsView.as_view(), name="alerts"),
+    path("alerts/<uuid:alert_id>/", watches.AlertView.as_view(), name="alert"),
     path("encoders/", encoders.EncodersView.as_view(), name="encoders"),
     path("encoders/<uuid:encoder_id>/", encoders.EncoderView.as_view(), name="encoder"),
     path("encoders/<uuid:encoder_id>/build/", encoders.BuildView.as_view(), name="build"),

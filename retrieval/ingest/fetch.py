@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
@@ -105,6 +105,24 @@ def fetch(url: str, rules: FetchRules) -> Fetched:
     raise _refused("The address leads from one to the next too often.", code="too_many_redirects")
 
 
+def post(url: str, body: bytes, *, headers: Mapping[str, str], rules: FetchRules) -> int:
+    """Post to an address under the same rules; return the status. No redirect is followed, and no answer read.
+
+    Raises InvalidInput naming ``url``.
+    """
+    parts, ends = _checked(url), time.monotonic() + rules.seconds
+    try:
+        with _connected(parts, rules, ends=ends) as connection:
+            connection.request("POST", _path(parts), body=body, headers={"User-Agent": "imagesearch", **headers})
+            return connection.getresponse().status
+    except UNREACHABLE as error:
+        raise _refused("Nothing could be sent to this address.", code="url_unreachable") from error
+
+
+def _path(parts: SplitResult) -> str:
+    return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=SIGNS)
+
+
 def _checked(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
@@ -118,10 +136,9 @@ def _checked(url: str) -> SplitResult:
 
 def _hop(parts: SplitResult, rules: FetchRules, *, ends: float) -> tuple[str | None, bytes]:
     """Ask one server; returns where it sends us, or None and the bytes."""
-    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=SIGNS)
     try:
         with _connected(parts, rules, ends=ends) as connection:
-            connection.request("GET", path, headers=HEADERS)
+            connection.request("GET", _path(parts), headers=HEADERS)
             answer = connection.getresponse()
             if answer.status in MOVED:
                 return answer.headers.get("Location", ""), b""

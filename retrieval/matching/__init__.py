@@ -1,7 +1,7 @@
 """What two pictures share, and how sure that is: arrays in, numbers out, no Django. The front door of the room."""
 
 from retrieval.matching import copy_keys, expansion, local_features, logistic, open_set
-from retrieval.matching.bands import Band, Match, band, match
+from retrieval.matching.bands import Band, Match, band, band_begins, match
 from retrieval.matching.calibration import Calibration, Reliability, Sample, fit, reliability
 from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare, unpacked_parts
 from retrieval.matching.copying import compare_stored, likelihood, other_way, undone
@@ -40,6 +40,7 @@ __all__ = [
     "Side",
     "Verdict",
     "band",
+    "band_begins",
     "closeness",
     "compare",
     "compare_stored",

@@ -42,6 +42,16 @@ def band(probability: float) -> Band:
     return Band.ALIKE if probability >= LIKELY else Band.WEAK
 
 
+def band_begins(band: Band) -> float:
+    """The probability from which on a hit is of this band or a better one; 0 for ``weak``.
+
+    What makes the same file or the same picture is no probability: they begin where ``very_alike`` does.
+    """
+    if band == Band.WEAK:
+        return 0.0
+    return LIKELY if band == Band.ALIKE else VERY_LIKELY
+
+
 def match(bands: Sequence[Band], *, nothing: bool) -> Match:
     """The answer's word from the bands of its hits; ``nothing``: the best of them are no closer than strangers are."""
     best = min((each.place for each in bands), default=Band.WEAK.place)

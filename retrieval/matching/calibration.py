@@ -25,6 +25,8 @@ GROWTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LEAST_QUERIES = 50
 TENTHS = 10
 
+LOWEST, HIGHEST, FINE = -1.0, 1.0 + 2e-6, 1e-6  # of cosines
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -74,6 +76,18 @@ class Calibration:
     def probability(self, scores: ArrayLike, *, candidates: int) -> Doubles:
         """How likely a hit of such a score among so many candidates is right, 0 to 1."""
         return self.right.at(self.strangers.at(scores) + self.growth * np.log10(max(candidates, 1)))
+
+    def least_score(self, probability: float, *, candidates: int) -> float:
+        """The least score, to FINE, of a hit among so many candidates that is right with this probability or more.
+
+        It is found by halving, as the probability never falls with the score; above 1 where no score is enough.
+        """
+        low, high = LOWEST, HIGHEST
+        while high - low > FINE:
+            middle = (low + high) / 2
+            enough = self.probability([middle], candidates=candidates)[0] >= probability
+            low, high = (low, middle) if enough else (middle, high)
+        return high
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: nested objects and lists."""

@@ -20,10 +20,13 @@ from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.receipts import Receipt
 from retrieval.models.searches import SearchRecord
 from retrieval.models.training import TrainingRun
+from retrieval.models.watches import Alert, AlertVerdict, Delivery, DeliveryState, Watch
 
 __all__ = [
     "GOING",
     "PICTURE_LABELS",
+    "Alert",
+    "AlertVerdict",
     "ApiToken",
     "ArchiveImport",
     "AuditEvent",
@@ -43,6 +46,8 @@ __all__ = [
     "CopyPair",
     "CopyVerdict",
     "Decided",
+    "Delivery",
+    "DeliveryState",
     "Embedding",
     "EmbeddingCount",
     "EmbeddingDigest",
@@ -80,4 +85,5 @@ __all__ = [
     "TrainingRun",
     "UserUsage",
     "Visibility",
+    "Watch",
 ]

@@ -100,6 +100,12 @@ def count(
     return Embedding.objects.filter(collection__isnull=False, **given).count()
 
 
+def ready_since(encoder: Encoder, since: datetime, *, most: int) -> list[UUID]:
+    """Return the pictures, the latest first, whose vectors that a search may find were stored since then."""
+    rows = Embedding.objects.filter(encoder=encoder, collection__isnull=False, created_at__gte=since)
+    return list(rows.order_by("-created_at").values_list("image_id", flat=True)[:most])
+
+
 def queries(encoder: Encoder, image_ids: Several[UUID]) -> dict[UUID, QueryVector]:
     """Read the vectors of those pictures that have one, as they are searched with."""
     rows = Embedding.objects.filter(encoder=encoder, image_id__in=image_ids)

@@ -18,7 +18,7 @@ from retrieval import conf
 from retrieval.errors import RetrievalError
 from retrieval.models import EmbeddingJob, Encoder, Image, JobEvent, JobEventKind, JobState
 from retrieval.search import Vector, stored
-from retrieval.work import leases
+from retrieval.work import leases, watching
 
 EXHAUSTED = RetrievalError(
     "Embedding this picture ended the worker every time it was tried.", code="attempts_exhausted"
@@ -143,6 +143,7 @@ def finish(claim: Claim, found: Mapping[uuid.UUID, Vector]) -> int:
             state=JobState.DONE, lease_until=None, finished_at=timezone.now(), error_code="", error_text=""
         )
         JobEvent.objects.bulk_create([_event(job, JobEventKind.DONE) for job in jobs])
+        watching.fire(claim.encoder, {pk: found[pk] for pk in scope}, places=scope)
     return len(jobs)
 
 

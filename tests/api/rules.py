@@ -172,6 +172,21 @@ API: dict[str, list[Rule]] = {
     "api/v1/concepts/<concept_id>/examples/": [Rule("post", owners(201), {"yes": ["IMAGE"]})],
     "api/v1/concepts/<concept_id>/next/": [Rule("get", owners(409))],
     "api/v1/concepts/<concept_id>/suggestions/": [Rule("get", owners(409))],
+    # A watch is its person's alone; the world's is its owner's, for its picture, and fired for it. No webhook is set.
+    "api/v1/watches/": [
+        Rule("get", signed_in(200)),
+        Rule("post", (401, 404, 201, 201, 201, 201, 404), {"name": "Like it", "image": "IMAGE", "min_score": 0.9}),
+    ],
+    "api/v1/watches/<watch_id>/": [
+        Rule("get", owners(200)),
+        Rule("patch", owners(200), {"active": False}),
+        Rule("delete", owners(204)),
+    ],
+    "api/v1/watches/<watch_id>/try/": [Rule("post", owners(200), {})],
+    "api/v1/watches/<watch_id>/backfill/": [Rule("post", owners(202))],
+    "api/v1/watches/<watch_id>/test/": [Rule("post", owners(400))],
+    "api/v1/alerts/": [Rule("get", signed_in(200))],
+    "api/v1/alerts/<alert_id>/": [Rule("get", owners(200)), Rule("patch", owners(200), {"verdict": "wrong"})],
     "api/v1/encoders/": [Rule("get", signed_in(200))],
     "api/v1/encoders/<encoder_id>/": [Rule("get", signed_in(200)), Rule("delete", admins(409))],
     "api/v1/encoders/<encoder_id>/build/": [Rule("post", admins(409))],

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from django.contrib.auth.models import Permission
@@ -14,11 +15,13 @@ from django.db import transaction
 from django.http import HttpResponseBase
 from rest_framework.test import APIClient
 
-from retrieval.models import ArchiveImport, Concept, Heartbeat, Membership
+from retrieval.models import Alert, ArchiveImport, Concept, Heartbeat, Membership
 from retrieval.services.images import images
 from retrieval.services.people import accounts
 from retrieval.services.searching import receipts
 from retrieval.services.searching.search import SearchRequest
+from retrieval.services.watching import watches
+from retrieval.services.watching.watches import Least, WatchRequest
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
 
@@ -49,6 +52,11 @@ class World:
         Heartbeat.objects.create(name="scheduler", kind="scheduler")
         _, self.receipt = receipts.searched(SearchRequest(text="anything"), user=self.people["owner"])
         self.concept = Concept.objects.create(user=self.people["owner"], name="Hat")
+        search = SearchRequest(images=(self.image.pk,))
+        self.watch = watches.create(WatchRequest("Like it", search, Least(score=0.9)), user=self.people["owner"])
+        self.alert = Alert.objects.create(
+            id=uuid4(), watch=self.watch, image=self.image, score=1.0, threshold=0.9, encoder=self.encoder.name
+        )
         self.archive = ArchiveImport.objects.create(
             user=self.people["owner"], collection=self.collection, name="birds.zip"
         )
@@ -95,6 +103,8 @@ class World:
             "kind": "imports",
             "receipt_id": self.receipt.pk,
             "concept_id": self.concept.pk,
+            "watch_id": self.watch.pk,
+            "alert_id": self.alert.pk,
             "username": "viewer",
             "size": 320,
             "n": 1,

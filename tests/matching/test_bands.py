@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.matching import Band, Match, band, match
+from retrieval.matching import Band, Match, band, band_begins, match
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,10 @@ def test_bands_follow_the_probability(probability, expected):
 )
 def test_the_best_hits_say_what_the_answer_amounts_to(bands, nothing, expected):
     assert match(bands, nothing=nothing) == expected
+
+
+@pytest.mark.parametrize("wanted", [Band.VERY_ALIKE, Band.ALIKE, Band.WEAK])
+def test_a_band_begins_where_a_hit_falls_into_it(wanted):
+    begins = band_begins(wanted)
+    assert band(begins) == wanted
+    assert begins == 0 or band(begins - 1e-9) != wanted

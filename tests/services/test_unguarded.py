@@ -21,7 +21,7 @@ from retrieval.ingest import files
 from retrieval.models import Collection, EmbeddingJob, Encoder, EncoderState, Image, JobState
 from retrieval.services.images import collections, images, purging
 from retrieval.services.operations import audit, backup
-from retrieval.services.searching import search
+from retrieval.services.searching import reading, search
 from retrieval.services.searching.search import SearchRequest
 from retrieval.work import jobs, ledger, pipeline
 from tests.factories import EncoderFactory, ImageFactory, job
@@ -166,15 +166,15 @@ def test_without_the_pause_a_purge_takes_files_out_of_a_backup(live, tmp_path, m
 def test_where_the_encoder_is_read_twice_an_answer_mixes_two(live, monkeypatch):
     put_in(2)
     jobs.embed()
-    owner, real = Collection.objects.get().owner, search._vector
+    owner, real = Collection.objects.get().owner, reading._vector
 
     def switched(request, pictures, *, encoder, watch):
         Encoder.objects.filter(pk=live.pk).update(state=EncoderState.RETIRED)
         EncoderFactory(dimension=5, name="next")
         monkeypatch.setattr(live_encoders, "for_row", lambda row: Wider())
-        return real(request, pictures, encoder=search._active_encoder(), watch=watch)
+        return real(request, pictures, encoder=Encoder.objects.active(), watch=watch)
 
-    monkeypatch.setattr(search, "_vector", switched)
+    monkeypatch.setattr(reading, "_vector", switched)
     with pytest.raises(DataError), transaction.atomic():
         search.run(SearchRequest(file=png((1, 2, 3))), user=owner)
 

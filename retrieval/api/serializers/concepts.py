@@ -39,7 +39,7 @@ class ConceptName(Input):
     name = serializers.CharField(max_length=TAG_LENGTH)
 
 
-class ConceptSerializer(serializers.ModelSerializer[Concept]):
+class TaughtConceptSerializer(serializers.ModelSerializer[Concept]):
     """One of the caller's concepts; ``yes`` and ``no`` count its examples."""
 
     yes = serializers.IntegerField()

@@ -27,6 +27,7 @@ from retrieval.services.searching.search_request import (
 K = 24
 
 BANDS = list(Band)
+VERDICTS = [each.value for each in Verdict]
 
 
 class RegionSerializer(Input):
@@ -161,9 +162,7 @@ class FoundSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Pictures of its group, itself included; with ``group`` only."
     )
     image = FoundImageSerializer()
-    verdict = serializers.ChoiceField(
-        [each.value for each in Verdict], source="judgement.verdict", default=None, allow_null=True
-    )
+    verdict = serializers.ChoiceField(VERDICTS, source="judgement.verdict", default=None, allow_null=True)
     edit = Edit(source="judgement.edit", default=None, allow_null=True, help_text="What made the query of the result.")
     outline = Outline(source="judgement.outline", default=None, allow_null=True, help_text="On the result.")
     query_outline = Outline(source="judgement.query_outline", default=None, allow_null=True, help_text="On the query.")

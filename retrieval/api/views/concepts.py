@@ -13,11 +13,11 @@ from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.concepts import (
     ConceptInput,
     ConceptName,
-    ConceptSerializer,
     ExamplesInput,
     LikelyListSerializer,
     NextQuery,
     SuggestionsQuery,
+    TaughtConceptSerializer,
 )
 from retrieval.services.people import limits
 from retrieval.services.searching import concepts, teaching
@@ -30,17 +30,17 @@ class ConceptsView(ApiView):
     lists = True
     more_failures = frozenset({404})
 
-    @extend_schema(operation_id="concepts_list", responses=ConceptSerializer(many=True))
+    @extend_schema(operation_id="concepts_list", responses=TaughtConceptSerializer(many=True))
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """List them, newest first."""
-        return self.page(concepts.listing(self.person), ConceptSerializer)
+        return self.page(concepts.listing(self.person), TaughtConceptSerializer)
 
-    @extend_schema(request=ConceptInput, responses={201: ConceptSerializer})
+    @extend_schema(request=ConceptInput, responses={201: TaughtConceptSerializer})
     def post(self, request: Request) -> Response:
         """Make one, with examples or without."""
         said = checked(ConceptInput, request.data)
         made = concepts.create(said["name"], Clicks(said["yes"], said["no"]), user=self.person)
-        return Response(self.shown(ConceptSerializer, made), status=201)
+        return Response(self.shown(TaughtConceptSerializer, made), status=201)
 
 
 class ConceptView(ApiView):
@@ -48,16 +48,16 @@ class ConceptView(ApiView):
 
     more_failures = frozenset({404})
 
-    @extend_schema(responses=ConceptSerializer)
+    @extend_schema(responses=TaughtConceptSerializer)
     def get(self, request: Request, concept_id: UUID) -> Response:  # noqa: ARG002
         """Show one."""
-        return Response(self.shown(ConceptSerializer, concepts.get(concept_id, user=self.person)))
+        return Response(self.shown(TaughtConceptSerializer, concepts.get(concept_id, user=self.person)))
 
-    @extend_schema(request=ConceptName, responses=ConceptSerializer)
+    @extend_schema(request=ConceptName, responses=TaughtConceptSerializer)
     def patch(self, request: Request, concept_id: UUID) -> Response:
         """Give it another name."""
         name = checked(ConceptName, request.data)["name"]
-        return Response(self.shown(ConceptSerializer, concepts.rename(concept_id, name, user=self.person)))
+        return Response(self.shown(TaughtConceptSerializer, concepts.rename(concept_id, name, user=self.person)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, concept_id: UUID) -> Response:  # noqa: ARG002
@@ -71,11 +71,11 @@ class ExamplesView(ApiView):
 
     more_failures = frozenset({404})
 
-    @extend_schema(request=ExamplesInput, responses={201: ConceptSerializer})
+    @extend_schema(request=ExamplesInput, responses={201: TaughtConceptSerializer})
     def post(self, request: Request, concept_id: UUID) -> Response:
         """Teach it: pictures that are it, that are not, and of which nothing is said any more."""
         row = concepts.teach(concept_id, Clicks(**checked(ExamplesInput, request.data)), user=self.person)
-        return Response(self.shown(ConceptSerializer, row), status=201)
+        return Response(self.shown(TaughtConceptSerializer, row), status=201)
 
 
 class NextView(ApiView):

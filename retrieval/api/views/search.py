@@ -83,7 +83,7 @@ def request_of(said: dict[str, Any], fetched: tuple[bytes, ...]) -> SearchReques
     image, region = said.get("image"), said.get("region")
     files = (*(query_pictures.sent(file) for file in said.get("file", ())), *fetched)
     avoided = {text: _id_in(text) for text in said["negatives"]}
-    as_said: dict[str, Any] = {name: said.get(name) for name in AS_SAID}
+    as_said: dict[str, Any] = {name: said[name] for name in AS_SAID if name in said}
     return SearchRequest(
         file=next(iter(files), None),
         more_files=files[1:],

@@ -48,19 +48,21 @@ def fetched(url: str, *, user: Viewer) -> fetch.Fetched:
     """
     if not user.is_authenticated:
         raise Forbidden("Sign in to have a picture fetched from an address.")
-    _check(url)
+    check(url)
     limits.fetch(user)
     with _place():
         return fetch.fetch(url, rules())
 
 
-def rules() -> fetch.FetchRules:
-    """The bounds of one fetch; which addresses may be connected is left as strict as it is."""
+def rules(*, seconds: float | None = None) -> fetch.FetchRules:
+    """The bounds of one call, else in so many seconds; which addresses may be connected is left as strict as it is."""
     bounds = conf.get().limits
-    return fetch.FetchRules(most_bytes=bounds.image_bytes, seconds=bounds.fetch_seconds, own_names=conf.get().own_names)
+    seconds = bounds.fetch_seconds if seconds is None else seconds
+    return fetch.FetchRules(most_bytes=bounds.image_bytes, seconds=seconds, own_names=conf.get().own_names)
 
 
-def _check(url: str) -> None:
+def check(url: str) -> None:
+    """Raise InvalidInput (url) for what is no address, and Forbidden where the operator has switched calls off."""
     if not conf.get().fetch:
         raise Forbidden("Fetching from addresses is switched off here.", code="fetching_off")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from retrieval.errors import Conflict, InvalidInput, NotFound
-from retrieval.ingest import Region, fingerprint
+from retrieval.ingest import fingerprint
 from retrieval.models import Encoder, Image, Receipt
 from retrieval.services.people import accounts
 from retrieval.services.searching import search
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 FORMAT = "imagesearch receipt 1"
 PURPOSE = "retrieval.receipts"
-IDS = ("images", "positives", "negatives", "collections", "exclude")
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,9 @@ def repeat(receipt_id: UUID, *, user: User, files: Sequence[bytes] = (), address
         raise Conflict("This receipt was altered.", code="receipt_altered")
     if [fingerprint.sha256(each) for each in files] != row.document["query"]["files"]:
         raise InvalidInput.of("file", "Send the very files that were searched with; they were not kept.")
-    request = replace(_request(row.document["asked"]), file=next(iter(files), None), more_files=tuple(files[1:]))
+    request = replace(
+        SearchRequest.from_json(row.document["asked"]), file=next(iter(files), None), more_files=tuple(files[1:])
+    )
     now = _document(request, search.run(request, user=user, address=address), person=row.document["person"])
     return _changes(row.document, now)
 
@@ -130,7 +131,7 @@ def _document(request: SearchRequest, answer: SearchAnswer, *, person: str) -> d
         "at": timezone.now().isoformat(),
         "person": person,
         "query": {"kind": answer.query_kind, "files": files, "images": stored},
-        "asked": _asked(request),
+        "asked": request.to_json(),
         "encoder": {"name": encoder.name, "weights_sha256": encoder.weights_sha256},
         "calibration": digest(encoder.calibration) if answer.calibrated else None,
         "measure": answer.measure,
@@ -146,25 +147,6 @@ def _document(request: SearchRequest, answer: SearchAnswer, *, person: str) -> d
             for hit in answer.hits
         ],
     }  # fmt: skip
-
-
-def _asked(request: SearchRequest) -> dict[str, Any]:
-    """What was asked but for the files, as JSON values."""
-    said = asdict(replace(request, file=None, more_files=()))
-    for name in ("file", "more_files"):
-        del said[name]
-    said["concept"] = None if request.concept is None else str(request.concept)
-    return {**said, **{name: None if said[name] is None else [str(pk) for pk in said[name]] for name in IDS}}
-
-
-def _request(said: Mapping[str, Any]) -> SearchRequest:
-    """Back from ``_asked``; what a later version asks besides is left at what it is by itself."""
-    known = {field.name: said[field.name] for field in fields(SearchRequest) if field.name in said}
-    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-    ids = {name: None if known[name] is None else tuple(UUID(pk) for pk in known[name]) for name in IDS}
-    region = Region(**known["region"]) if known["region"] else None
-    concept = UUID(known["concept"]) if known.get("concept") else None
-    return SearchRequest(**{**known, **lists, **ids, "region": region, "concept": concept})
 
 
 def _canonical(document: Mapping[str, Any]) -> str:

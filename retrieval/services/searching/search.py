@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 
 from retrieval import telemetry
 from retrieval.embedding import word_query
-from retrieval.errors import InvalidInput, NotFound, Unavailable
-from retrieval.ingest import Asker, Decoded, Region, sandbox
+from retrieval.ingest import Decoded, Region
 from retrieval.matching import Band, Judgement, Match, likely_parts
-from retrieval.models import Collection, Encoder, Image, Measure
-from retrieval.search import Filters, IndexUse, QueryVector, Question, Ranked, fusion, group_sizes, nearest, vectors
-from retrieval.services.people import askers
-from retrieval.services.searching import concepts, further, meaning, same, variety, verdicts
+from retrieval.models import Image
+from retrieval.search import IndexUse, QueryVector, Question, Ranked, fusion, group_sizes, nearest
+from retrieval.services.searching import further, reading, same, variety, verdicts
 from retrieval.services.searching.meaning import Meaning
-from retrieval.services.searching.query_pictures import encoded, original, vectors_of
+from retrieval.services.searching.query_pictures import encoded
 from retrieval.services.searching.search_request import SearchRequest
 from retrieval.services.searching.timing import Stopwatch, Took
 from retrieval.services.searching.variety import Shares
@@ -93,26 +91,22 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     NotFound for a picture or collection that is not there or not visible; Conflict (image_pending, image_failed) for a
     stored picture without a vector; Unavailable without an encoder or in time; what decoding and the encoder raise.
     """
-    watch, encoder = Stopwatch(), _encoder_for(request)
-    said = meaning.of(request.text or "", request.negative_words, encoder=encoder)
-    pictures = _visible_pictures(request, user)
-    filters = _filters(request, pictures, user=user, said=said)
-    fresh = _decoded(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
-    shown = _vector(request, [each.pixels for each in fresh], encoder=encoder, watch=watch)
-    look = concepts.beside(shown, request.concept, user=user, encoder=encoder)
-    question = _question(request, encoder, look=look, filters=filters, said=said)
-    judge = verdicts.judge_of(question, request, pictures=pictures, fresh=fresh, said=said)
-    asked = _in_detail(request, question=question, fresh=fresh, watch=watch)
+    watch = Stopwatch()
+    read = reading.read(request, user=user, address=address, watch=watch)
+    question, said = read.question, read.said
+    judge = verdicts.judge_of(question, request, pictures=read.pictures, fresh=read.fresh, said=said)
+    asked = _in_detail(request, question=question, fresh=read.fresh, watch=watch)
     with watch.part("search"):
-        ask = _ranker(request, look=look, said=said, user=user)
+        ask = _ranker(request, look=read.look, said=said, user=user)
         ranked, found_by = variety.varied(asked.shortlist if asked else question, ask, diversity=request.diversity)
         details = same.verified(asked, ranked.hits, user=user) if asked else same.Details(ranked.hits[: request.k])
         found = _with_group_sizes(_rows(details, found_by, user=user, first=request.offset + 1), question, user=user)
         hits, match = _judged(found, ranked, judge=judge, request=request)
     telemetry.searched(request.kind, seconds=watch.took().total / 1000)
     return SearchAnswer(
-        request.kind, request.region, encoder.name, encoder.trained, question.measure.value, index=ranked.index,
-        exact=ranked.exact, candidates=ranked.candidates, hits=hits, shares=variety.shares([hit.image for hit in hits]),
+        request.kind, request.region, question.encoder.name, question.encoder.trained, question.measure.value,
+        index=ranked.index, exact=ranked.exact, candidates=ranked.candidates, hits=hits,
+        shares=variety.shares([hit.image for hit in hits]),
         calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared, expand=request.expand,
         concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.known, took=watch.took(),
     )  # fmt: skip
@@ -129,26 +123,6 @@ def similar(
     """Return the pictures most similar to a stored one, without itself. Raises what ``run`` raises."""
     request = SearchRequest(images=(image_id,), k=k, measure=measure, collections=collections, exclude=(image_id,))
     return run(request, user=user)
-
-
-def _question(
-    request: SearchRequest, encoder: Encoder, *, look: QueryVector | None, filters: Filters, said: Meaning
-) -> Question:
-    """What the search room is asked: a few more than wanted where so few are, as the nearest decide on the match.
-
-    Words that are understood steer the vector; others beside pictures narrow the search.
-    """
-    vector = meaning.steered(look, said, weight=request.text_weight)
-    if vector is None and filters.words is None:
-        raise InvalidInput.of("text", "Write at least one word to look for.")
-    if look is not None and said.understood.wanted is not None:
-        filters = replace(filters, words=None)
-    by_meaning = (look is None and vector is not None) or request.concept is not None
-    return Question(
-        encoder, vector, measure=Measure.COSINE if by_meaning else Measure(request.measure or encoder.measure),
-        filters=filters, k=max(request.k, verdicts.NEIGHBOURS), offset=request.offset, group=request.group,
-        exact=request.exact, min_score=request.min_score,
-    )  # fmt: skip
 
 
 def _ranked(question: Question, *, look: QueryVector | None, said: Meaning, user: Viewer) -> tuple[Ranked, FoundBy]:
@@ -171,53 +145,6 @@ def _ranker(
     return functools.partial(_ranked, look=look, said=said, user=user)
 
 
-def _encoder_for(request: SearchRequest) -> Encoder:
-    """Check the request, and read the encoder once, so that an answer never mixes two."""
-    request.check()
-    encoder = Encoder.objects.active()
-    if encoder is None:
-        raise Unavailable("No encoder is active yet.", code="no_encoder")
-    return encoder
-
-
-def _visible_pictures(request: SearchRequest, user: Viewer) -> dict[UUID, Image]:
-    """The stored pictures of the query. Hidden and absent ones are refused in the same way."""
-    ids = {*request.wanted, *request.negatives}
-    found = Image.objects.visible_to(user).in_bulk(ids) if ids else {}
-    if len(found) < len(ids):
-        raise NotFound("There is no such picture.")
-    return found
-
-
-def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewer, said: Meaning) -> Filters:
-    """What narrows the search. Raises NotFound for a collection that is hidden or absent."""
-    asked = set(request.collections or ())
-    if asked and Collection.objects.visible_to(user).filter(pk__in=asked).count() < len(asked):
-        raise NotFound("There is no such collection.")
-    groups = {pictures[pk].group_key for pk in request.wanted} - {""} if request.exclude_group else set()
-    return Filters(
-        collections=request.collections,
-        tags=request.tags,
-        words=said.words,
-        exclude=request.exclude,
-        exclude_groups=tuple(groups),
-        groups=None if request.group_key is None else (request.group_key,),
-        without=said.without,
-    )
-
-
-def _vector(
-    request: SearchRequest, fresh: Sequence[Pixels], *, encoder: Encoder, watch: Stopwatch
-) -> QueryVector | None:
-    """The query of all pictures together, the decoded ones among them; None when none was given."""
-    cut = request.region is not None and request.file is None
-    wanted = vectors_of([] if cut else request.wanted, encoder=encoder)
-    if fresh and (cut or request.files):
-        with watch.part("encode"):
-            wanted += encoded(fresh, encoder=encoder)
-    return vectors.combine(wanted, negatives=vectors_of(request.negatives, encoder=encoder)) if wanted else None
-
-
 def _in_detail(
     request: SearchRequest, *, question: Question, fresh: Sequence[Decoded], watch: Stopwatch
 ) -> same.Asked | None:
@@ -228,19 +155,6 @@ def _in_detail(
     with watch.part("encode"):
         parts = encoded([box.cut(only.pixels) for box in likely_parts(only.pixels)], encoder=question.encoder)
     return same.Asked(request, question, parts, only)
-
-
-def _decoded(
-    request: SearchRequest, pictures: dict[UUID, Image], *, asker: Callable[[], Asker], watch: Stopwatch
-) -> list[Decoded]:
-    """The pictures that came along, or the stored one where its pixels are asked for; empty when there is neither."""
-    if not request.files and request.region is None and request.mode != "same":
-        return []
-    with watch.part("decode"):
-        if request.files:
-            return [sandbox.query(each, region=request.region, asker=asker()) for each in request.files]
-        image = pictures[request.wanted[0]]
-        return [sandbox.query(original(image), region=request.region, page=image.page, asker=asker())]
 
 
 def _judged(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sized
-from dataclasses import dataclass
+from collections.abc import Mapping, Sized
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 from uuid import UUID
 
 from retrieval.errors import InvalidInput
@@ -14,6 +15,7 @@ from retrieval.models import Measure
 from retrieval.models.bounds import GROUP_LENGTH
 
 MODES = ("alike", "same")
+IDS = ("images", "positives", "negatives", "collections", "exclude")
 MOST_AT_ONCE = 200
 FARTHEST = 10_000
 MOST_PICTURES = 100
@@ -68,6 +70,24 @@ class SearchRequest:
     exclude: tuple[UUID, ...] = ()
     mode: str = "alike"
     expand: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the files, as JSON values."""
+        said = asdict(replace(self, file=None, more_files=()))
+        for name in ("file", "more_files"):
+            del said[name]
+        said["concept"] = None if self.concept is None else str(self.concept)
+        return {**said, **{name: None if said[name] is None else [str(pk) for pk in said[name]] for name in IDS}}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> SearchRequest:
+        """Back from ``to_json``; what a later version asks besides is left at what it is by itself."""
+        known = {field.name: said[field.name] for field in fields(cls) if field.name in said}
+        lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        ids = {name: None if known[name] is None else tuple(UUID(pk) for pk in known[name]) for name in IDS}
+        region = Region(**known["region"]) if known["region"] else None
+        concept = UUID(known["concept"]) if known.get("concept") else None
+        return cls(**{**known, **lists, **ids, "region": region, "concept": concept})
 
     @property
     def wanted(self) -> tuple[UUID, ...]:

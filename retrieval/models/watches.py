@@ -1,0 +1,130 @@
+"""Watches: searches that are kept and see each picture as it becomes ready; their alerts, and how these are sent."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from datetime import timedelta
+
+import uuid6
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from retrieval.models.bounds import COLLECTION_NAME_LENGTH, ENCODER_NAME_LENGTH, URL_LENGTH
+from retrieval.models.encoders import Encoder
+from retrieval.models.images import Image
+
+VERSIONS = 2**31
+
+
+def version() -> int:
+    """Return a number that no earlier version of the row is likely to have had."""
+    return random.randrange(VERSIONS)
+
+
+class Watch(models.Model):
+    """A search of one person that goes on by itself.
+
+    ``asked`` is what a search takes, as JSON. ``direction`` (D,) is its query by ``encoder``, a unit vector as float32
+    of the little end first, and ``least`` the cosine from which on it fires; both are empty before they are known.
+    ``min_probability`` and ``min_score`` are what the person set, one of them. ``calibration`` is the SHA-256 of what
+    made ``least`` of a probability. ``version`` changes with each change that the workers have to know.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="watches", db_constraint=False)
+    name = models.CharField(max_length=COLLECTION_NAME_LENGTH)
+    asked = models.JSONField()
+    min_probability = models.FloatField(null=True)
+    min_score = models.FloatField(null=True)
+    active = models.BooleanField(default=True)
+    gather = models.DurationField(default=timedelta(0), help_text="Repeats within so long are gathered in one alert.")
+    encoder = models.ForeignKey(Encoder, models.SET_NULL, null=True, related_name="+")
+    direction = models.BinaryField(null=True)
+    least = models.FloatField(null=True)
+    calibration = models.CharField(max_length=64, blank=True)
+    candidates = models.PositiveIntegerField(default=0, help_text="Among how many ``least`` was told.")
+    trouble = models.CharField(max_length=60, blank=True, help_text="Code of why it could not be fitted.")
+    fitted_at = models.DateTimeField(null=True)
+    version = models.BigIntegerField(default=version)
+    webhook = models.URLField(max_length=URL_LENGTH, blank=True)
+    secret = models.CharField(max_length=64, blank=True, help_text="Signs what is sent to the webhook.")
+    most_an_hour = models.PositiveIntegerField(null=True)
+    quiet_from = models.TimeField(null=True, help_text="UTC")
+    quiet_until = models.TimeField(null=True, help_text="UTC")
+    backfill_from = models.UUIDField(null=True, help_text="Older pictures up to this one are still to be looked at.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AlertVerdict(models.TextChoices):
+    """What its person says of an alert."""
+
+    RIGHT = "right", "Right"
+    WRONG = "wrong", "Wrong"
+
+
+class Alert(models.Model):
+    """One picture that a watch fired for, with what it fired by; its id follows from both, so that there is no second.
+
+    ``threshold`` is the least probability, where there is one, else the least score. ``gathered_into`` is an earlier
+    alert of the watch, of which this one is a repeat.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    watch = models.ForeignKey(Watch, models.CASCADE, related_name="alerts")
+    image = models.ForeignKey(Image, models.CASCADE, related_name="+")
+    gathered_into = models.UUIDField(null=True, db_index=True)
+    score = models.FloatField(help_text="The cosine with the watch's query.")
+    probability = models.FloatField(null=True)
+    threshold = models.FloatField()
+    encoder = models.CharField(max_length=ENCODER_NAME_LENGTH)
+    calibration = models.CharField(max_length=64, blank=True)
+    fired_at = models.DateTimeField(auto_now_add=True)
+    seen = models.BooleanField(default=False)
+    verdict = models.CharField(max_length=5, blank=True, choices=AlertVerdict.choices)
+
+    class Meta:
+        ordering = ["-fired_at", "-id"]
+        indexes = [models.Index(fields=["watch", "-fired_at"], name="alert_newest_of_watch")]
+
+    def __str__(self) -> str:
+        return f"{self.image_id} for {self.watch_id}"
+
+
+class DeliveryState(models.TextChoices):
+    """Waiting -> sent, or dead after too many tries."""
+
+    WAITING = "waiting", "Waiting"
+    SENT = "sent", "Sent"
+    DEAD = "dead", "Dead"
+
+
+class Delivery(models.Model):
+    """An alert on its way to the webhook of its watch; it has the alert's id, so that there is no second."""
+
+    alert = models.OneToOneField(Alert, models.CASCADE, primary_key=True, related_name="delivery")
+    state = models.CharField(max_length=7, choices=DeliveryState.choices, default=DeliveryState.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(state=DeliveryState.WAITING), name="delivery_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id}: {self.state}"
+
+
+def alert_id(watch_id: uuid.UUID, image_id: uuid.UUID) -> uuid.UUID:
+    """Return the id of the one alert of this watch for this picture."""
+    return uuid.uuid5(watch_id, image_id.bytes.hex())

@@ -1,0 +1,1 @@
+"""Watches: searches that go on by themselves, their alerts, and how these reach people."""

@@ -1,0 +1,84 @@
+"""Alerts: what watches fired for, read by their person while they may see the picture, and marked as right or wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from retrieval.errors import InvalidInput, NotFound
+from retrieval.models import Alert, AlertVerdict, Image
+
+if TYPE_CHECKING:
+    from retrieval.models.collections import Viewer
+
+
+@dataclass(frozen=True)
+class AlertFilters:
+    """What to keep of the list; None keeps all."""
+
+    watch: UUID | None = None
+    seen: bool | None = None
+
+
+def listing(user: Viewer, *, filters: AlertFilters = AlertFilters()) -> QuerySet[Alert]:
+    """Return the person's alerts of pictures that they see now, newest first, with how many ``repeats`` each gathered.
+
+    A repeat is no alert of its own in the list.
+    """
+    mine = Alert.objects.filter(watch__user_id=user.pk or 0, image__in=Image.objects.visible_to(user))
+    repeated = mine.filter(gathered_into=OuterRef("pk")).order_by().values("gathered_into")
+    count = Subquery(repeated.annotate(n=Count("*")).values("n"))
+    rows = mine.filter(gathered_into=None).annotate(repeats=Coalesce(count, 0)).select_related("watch", "image")
+    given = {"watch_id": filters.watch, "seen": filters.seen}
+    return rows.filter(**{name: value for name, value in given.items() if value is not None})
+
+
+def unseen(user: Viewer) -> int:
+    """Count the alerts that wait for the person."""
+    return listing(user, filters=AlertFilters(seen=False)).count()
+
+
+def get(alert_id: UUID, *, user: Viewer) -> Alert:
+    """Return one of the person's alerts, whose picture they see. Raises NotFound."""
+    found = listing(user).filter(pk=alert_id).first()
+    if found is None:
+        raise NotFound("There is no such alert.")
+    return found
+
+
+def mark(alert_id: UUID, *, user: Viewer, seen: bool | None = None, verdict: str | None = None) -> Alert:
+    """Say that an alert was seen, and whether it was right (``""`` takes that back). Raises NotFound, InvalidInput."""
+    row = get(alert_id, user=user)
+    if verdict is not None and verdict not in {"", *AlertVerdict.values}:
+        raise InvalidInput.of("verdict", f"The verdict is one of {', '.join(AlertVerdict.values)}.")
+    row.seen = row.seen if seen is None else seen
+    row.verdict = row.verdict if verdict is None else verdict
+    row.save(update_fields=["seen", "verdict"])
+    return row
+
+
+def told(row: Alert) -> dict[str, Any]:
+    """What a webhook is sent of an alert, as JSON values: the fields that the API gives, without addresses."""
+    return {
+        "id": str(row.pk),
+        "watch": str(row.watch_id),
+        "image": str(row.image_id),
+        "score": row.score,
+        "probability": row.probability,
+        "threshold": row.threshold,
+        "encoder": row.encoder,
+        "calibration": row.calibration,
+        "repeats": repeats(row),
+        "fired_at": row.fired_at.isoformat(),
+        "seen": row.seen,
+        "verdict": row.verdict or None,
+    }
+
+
+def repeats(row: Alert) -> int:
+    """How many repeats an alert of ``listing`` has gathered."""
+    return int(getattr(row, "repeats", 0))
