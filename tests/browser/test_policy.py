@@ -33,6 +33,7 @@ def pages(library, birds):
         address.replace("<image_id>", str(library["green"].pk)).replace("<collection_id>", str(birds.pk))
         for address in found
     ]
+    filled = [f"{one}?query={library['blue'].pk}" if one.endswith("/why/") else one for one in filled]
     return [f"/{address}" for address in filled if "<" not in address] + ["/nowhere", "/?q=red", "/api/v1/docs/"]
 
 

@@ -124,6 +124,7 @@ def twenty(crowd):
     lent = crowd.session.post(crowd.url("collections/"), json=body, timeout=60).json()["id"]
     members, viewer = crowd.url(f"collections/{lent}/members/"), {"username": "twenty", "role": "viewer"}
     assert crowd.session.post(members, json=viewer, timeout=60).status_code == 201
+    assert session.post(crowd.url(f"invitations/{lent}/"), timeout=60).status_code == 200
     images = [row[0] for row in crowd.query(f"SELECT id::text FROM retrieval_image ORDER BY sha256 LIMIT {SEEN}")]
     move(crowd, images[:LENT], lent)
     move(crowd, images[LENT:], own)
