@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from PIL import Image as Pictures
 
 from retrieval import conf, live_encoders
-from retrieval.errors import InvalidInput, NotFound
+from retrieval.errors import InvalidInput, NotFound, RetrievalError
+from retrieval.ingest import sandbox
 from retrieval.models import BatchRow, Encoder
 from retrieval.search import nearest_to_each
 from retrieval.services.copies import batch_export, batch_queries, batches
@@ -87,6 +89,21 @@ def test_files_are_asked_and_only_vectors_and_small_pictures_remain(catalogue, p
     assert "green" not in said.values()
     left = {path.name for path in batches.KIND.folder_of(row).iterdir()} - {batch_queries.ARCHIVE}
     assert left == {"1.jpg", "3.jpg"}
+
+
+def test_a_query_that_ends_its_decoder_costs_the_others_nothing(catalogue, monkeypatch):
+    real = sandbox.begin_query
+
+    def begin(data, **options):
+        if data != b"bomb":
+            return real(data, **options)
+        future = Future()
+        future.set_exception(RetrievalError("It ended.", code="decoder_crashed"))
+        return future
+
+    monkeypatch.setattr(sandbox, "begin_query", begin)
+    row = asked(catalogue, files=(Sent("bomb", b"bomb"), file("red")))
+    assert (row.state, found(row)) == ("done", {"bomb": "decoder_crashed", "red.png": "red"})
 
 
 def test_a_collection_asks_with_its_vectors_and_finds_no_picture_by_itself(catalogue, encoder):

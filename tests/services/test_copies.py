@@ -235,6 +235,17 @@ def test_a_decision_outlives_searches_moves_and_the_trash(pair, collection):  # 
     assert len(found(user)) == 1
 
 
+def test_what_comes_back_from_the_trash_has_the_copies_that_came_meanwhile(collection, encoder):  # noqa: F811
+    whole = put(collection, encoder, scene(50), title="whole")
+    look()
+    images.delete(whole, user=collection.owner)
+    put(collection, encoder, crop(scene(50)), title="cropped")
+    look()
+    assert found(collection.owner) == []
+    images.restore(whole.pk, user=collection.owner)
+    assert len(found(collection.owner)) == 1
+
+
 def test_what_people_call_copies_is_a_group_also_where_nothing_was_found(collection, encoder):  # noqa: F811
     two = put(collection, encoder, scene(50)), put(collection, encoder, scene(51))
     look()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from retrieval import conf
-from retrieval.errors import InvalidInput, RetrievalError
+from retrieval.errors import InvalidInput, RetrievalError, Unavailable
 from retrieval.ingest import Asker, archive, fetch, fingerprint, sandbox
 from retrieval.models import Batch, BatchRow, BatchSource, Encoder, Image
 from retrieval.models.bounds import TITLE_LENGTH
@@ -72,7 +72,10 @@ def blocks(batch: Batch, folder: Path, *, after: int) -> Iterator[list[Query]]:
 
 
 def encoded(batch: Batch, queries: Sequence[Query], *, encoder: Encoder, folder: Path) -> list[BatchRow]:
-    """Decode and encode queries; of each its vector, digest, print and a small picture are kept."""
+    """Decode and encode queries; of each its vector, digest, print and a small picture are kept.
+
+    One that cannot be decoded, or ends its decoder, has that said on its row. Raises Unavailable.
+    """
     asker = Asker.behind(batch.user_id)
     futures = {query.n: sandbox.begin_query(query.data, asker=asker) for query in queries if query.error is None}
     rows = {query.n: _row(batch, query) for query in queries}
@@ -80,9 +83,9 @@ def encoded(batch: Batch, queries: Sequence[Query], *, encoder: Encoder, folder:
     for n, future in futures.items():
         try:
             pictures[n] = future.result().pixels
+        except Unavailable:
+            raise  # no decoder had time for it
         except RetrievalError as error:
-            if error.code in sandbox.PASSING:
-                raise
             rows[n].error_code, rows[n].error_text = error.code, error.message
     found = query_pictures.encoded(list(pictures.values()), encoder=encoder) if pictures else []
     for (n, pixels), query in zip(pictures.items(), found, strict=True):

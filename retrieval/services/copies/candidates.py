@@ -22,13 +22,13 @@ BY_PRINT = """
 SELECT id FROM (
     SELECT image.id, (SELECT min(bit_count(image.pdq # turned::bit(256))) FROM unnest(%s::text[]) AS turned) AS apart
     FROM retrieval_copykeys keys JOIN retrieval_image image ON image.id = keys.image_id
-    WHERE keys.prints && %s::int[] AND image.pdq IS NOT NULL AND image.deleted_at IS NULL AND image.id <> %s
+    WHERE keys.prints && %s::int[] AND image.pdq IS NOT NULL AND image.id <> %s
 ) near WHERE apart <= %s ORDER BY apart, id LIMIT %s"""
 BY_CORNERS = """
 SELECT id FROM (
     SELECT image.id, (SELECT count(*) FROM unnest(keys.corners) AS corner WHERE corner = ANY(%s::bigint[])) AS shared
     FROM retrieval_copykeys keys JOIN retrieval_image image ON image.id = keys.image_id
-    WHERE keys.corners && %s::bigint[] AND image.deleted_at IS NULL AND image.id <> %s
+    WHERE keys.corners && %s::bigint[] AND image.id <> %s
 ) near WHERE shared >= %s ORDER BY shared DESC, id LIMIT %s"""
 
 
@@ -55,11 +55,12 @@ def known_already(image: Image, *, user: Viewer) -> list[tuple[Image, bool]]:
 
 
 def candidates(image: Image, seen: QueryPicture | None) -> list[UUID]:
-    """Return the living pictures, whoever may see them, that are worth comparing in detail, the likeliest first.
+    """Return the pictures that are worth comparing in detail, whoever may see them, the likeliest first.
 
-    Pages of one document are no copies of each other, however alike they are.
+    Those in the trash too, apart from what only their vector would tell: what is brought back has its pairs. Pages of
+    one document are no copies of each other, however alike they are.
     """
-    same = Image.objects.alive().filter(sha256=image.sha256, page=image.page).exclude(pk=image.pk).order_by("pk")
+    same = Image.objects.filter(sha256=image.sha256, page=image.page).exclude(pk=image.pk).order_by("pk")
     found: Iterable[UUID] = (
         *same.values_list("pk", flat=True),
         *_by_print(image),

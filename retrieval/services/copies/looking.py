@@ -63,7 +63,7 @@ def look(image: Image, details: Details) -> bool:
     """Find and write down the pairs of one picture; False where that has to wait for a decoder."""
     own = details.kept(image)
     keep_keys(image, own)
-    others = Image.objects.alive().select_related("collection").in_bulk(candidates(image, own))
+    others = Image.objects.select_related("collection").in_bulk(candidates(image, own))
     judged: dict[UUID, Judgement] = {}
     for other in others.values():
         try:
