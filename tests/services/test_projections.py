@@ -22,6 +22,7 @@ from retrieval.ingest import sandbox, store
 from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState, Judgement
 from retrieval.models import Encoder as Row
 from retrieval.search import vectors
+from retrieval.services.copies import looking
 from retrieval.services.encoders import encoders, projections, weights
 from retrieval.services.encoders.projections import ProjectionRequest
 from retrieval.services.evaluation import evaluation
@@ -280,6 +281,7 @@ def test_an_active_encoder_is_left_to_ordinary_jobs(collection, source, admin):
 def test_the_reconciler_sends_for_it_and_it_sends_for_itself(collection, source, admin, monkeypatch):
     sent = []
     monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append(task.name))
+    monkeypatch.setattr(looking, "lacking", Image.objects.none)
     row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
     tasks.reconcile()
     assert sent == []
