@@ -12,7 +12,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import Field, GeneratedField, Model, Q, QuerySet
 from django.utils.timezone import is_naive
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -177,7 +177,8 @@ def _field(model: type[Model], path: str) -> Field[Any, Any]:
     *way, name = path.split("__")
     for step in way:
         model = cast("type[Model]", model._meta.get_field(step).related_model)
-    return cast("Field[Any, Any]", model._meta.get_field(name))
+    found = model._meta.get_field(name)
+    return cast("Field[Any, Any]", found.output_field if isinstance(found, GeneratedField) else found)
 
 
 def _page_size(request: Request) -> int:

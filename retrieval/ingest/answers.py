@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator, Mapping
 
 from retrieval.ingest import wire
+from retrieval.ingest.facts import NOTHING
 from retrieval.ingest.picture import DIVISIBLE, FORMATS, Decoded, DecodeRequest
 from retrieval.ingest.sniff import SENTENCES
 
@@ -64,7 +65,10 @@ def check(decoded: Decoded, request: DecodeRequest) -> None:
     _require(len(decoded.subject) in {0, SUBJECT_BYTES}, "whose it is, of a wrong length")
     _check_pixels(decoded, request)
     if not request.thumbnail_sizes:
-        _require(not (decoded.thumbnails or decoded.placeholder or decoded.pdq), "more than was asked for")
+        _require(
+            not (decoded.thumbnails or decoded.placeholder or decoded.pdq or decoded.facts != NOTHING),
+            "more than was asked for",
+        )
         return
     _require(set(decoded.thumbnails) == set(request.thumbnail_sizes), "other thumbnails than asked for")
     for side, data in decoded.thumbnails.items():

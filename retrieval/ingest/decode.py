@@ -22,7 +22,7 @@ from PIL import (
 )
 
 from retrieval.errors import TooLarge, UnsupportedPicture
-from retrieval.ingest import deep, profiles, reading
+from retrieval.ingest import deep, metadata, profiles, reading
 from retrieval.ingest.colour import to_rgb
 from retrieval.ingest.fingerprint import pdq
 from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits
@@ -75,10 +75,11 @@ def decode(data: bytes, request: DecodeRequest) -> Decoded:
     opened = _opened(data, request)
     try:
         _check_header(opened, request.limits)
-        return _answer(_upright(opened, request), request, opened=opened)
+        answer = _answer(_upright(opened, request), request, opened=opened)
     except DAMAGE as error:
         message = f"The {opened.kind} file is damaged or cut off."
         raise UnsupportedPicture(message, code="picture_damaged") from error
+    return replace(answer, facts=metadata.read(data)) if request.thumbnail_sizes else answer
 
 
 def too_large(message: str) -> TooLarge:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.ingest.facts import NOTHING, Facts
+
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "HEIF", "RAW", "PDF", "DICOM")
 DIVISIBLE = ("JPEG", "RAW", "PDF")
 """What is decoded at a part of its size when it is large."""
@@ -69,8 +71,9 @@ class Decoded:
 
     ``width`` and ``height`` are those of the upright original. ``pixels``: uint8 (H, W, 3), (0, 0, 3) when not asked
     for. ``thumbnails``: long side -> JPEG bytes without metadata. ``pdq``: 32 bytes, empty when there is too little in
-    the picture. ``placeholder``: a ``data:`` address. These three are empty when no thumbnails were asked for.
-    ``pages``: how many the file has. ``subject``: 32 bytes that tell the patient of a medical picture from others.
+    the picture. ``placeholder``: a ``data:`` address. ``facts``: what the file says of itself. These four are empty
+    when no thumbnails were asked for. ``pages``: how many the file has. ``subject``: 32 bytes that tell the patient of
+    a medical picture from others.
     """
 
     pixels: NDArray[np.uint8]
@@ -82,3 +85,4 @@ class Decoded:
     pdq: bytes = b""
     pages: int = 1
     subject: bytes = b""
+    facts: Facts = NOTHING

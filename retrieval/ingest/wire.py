@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
+from retrieval.ingest import facts
 from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits, Region
 
 PREFIX = struct.Struct("!I")
-MOST_HEADER, MOST_PARTS, MOST_IN_COUNT = 64 * 1024, 128 * 1024 * 1024, 16
+MOST_HEADER, MOST_PARTS, MOST_IN_COUNT = 256 * 1024, 128 * 1024 * 1024, 16
 # What reading a made-up header can raise: endless nesting and numbers too large for an int among it.
 UNREADABLE = (ValueError, LookupError, TypeError, OverflowError, RecursionError)
 REFUSALS: Mapping[str, type[RetrievalError]] = {"too_large": TooLarge, "unsupported": UnsupportedPicture}
@@ -104,6 +105,7 @@ def decoded_message(decoded: Decoded) -> Message:
         "pages": decoded.pages,
         "subject": decoded.subject.hex(),
         "sizes": list(decoded.thumbnails),
+        "facts": asdict(decoded.facts),
     }
     pixels = np.ascontiguousarray(decoded.pixels)
     return Message(header, [pixels.data, decoded.pdq, *decoded.thumbnails.values()])
@@ -133,6 +135,7 @@ def read_answer(message: Message) -> Decoded:
             pdq=bytes(parts[1]),
             pages=int(header["pages"]),
             subject=bytes.fromhex(header["subject"]),
+            facts=facts.read(header["facts"]),
             thumbnails={int(size): bytes(part) for size, part in zip(header["sizes"], parts[2:], strict=True)},
         )
     except UNREADABLE as error:

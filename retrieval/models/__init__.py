@@ -11,7 +11,7 @@ from retrieval.models.copies import CopyDecision, CopyKeys, CopyPair, CopyVerdic
 from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest
 from retrieval.models.encoders import Encoder, EncoderState, IndexKind, Measure
 from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, GroupRule, Labels
-from retrieval.models.images import Image, ImageDigest, ImageFeatures, Status
+from retrieval.models.images import Favourite, Image, ImageDigest, ImageFeatures, Status
 from retrieval.models.imports import ArchiveImport, ImportIssue
 from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverview, JobState
 from retrieval.models.judgements import Grade, Judgement, Pool
@@ -55,6 +55,7 @@ __all__ = [
     "Encoder",
     "EncoderState",
     "Evaluation",
+    "Favourite",
     "FirstLink",
     "Grade",
     "GroupRule",

@@ -76,6 +76,11 @@ class Collection(models.Model):
     local_features = models.BooleanField(
         default=False, db_default=False, help_text="Keep what is needed to tell edited copies, about 10 kB a picture."
     )
+    drop_place = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Do not keep where new pictures were taken; their files stay as sent.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)

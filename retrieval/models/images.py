@@ -11,9 +11,18 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Case, Exists, F, Func, OuterRef, Value, When
+from django.db.models.functions import Coalesce
 from pgvector.django import BitField
 
-from retrieval.models.bounds import CAPTION_LENGTH, GROUP_LENGTH, TAG_LENGTH, TITLE_LENGTH, URL_LENGTH
+from retrieval.models.bounds import (
+    CAMERA_LENGTH,
+    CAPTION_LENGTH,
+    GROUP_LENGTH,
+    PATH_LENGTH,
+    TAG_LENGTH,
+    TITLE_LENGTH,
+    URL_LENGTH,
+)
 from retrieval.models.collections import Collection
 from retrieval.models.embeddings import Embedding
 from retrieval.models.encoders import Encoder
@@ -41,6 +50,11 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def visible_to(self, user: Viewer) -> ImageQuerySet:
         """Keep the living pictures of the collections that this person may see."""
         return self.alive().filter(collection__in=Collection.objects.visible_to(user))
+
+    def with_favourite(self, user: Viewer) -> ImageQuerySet:
+        """Add ``favourite``: whether this person marked it."""
+        marked = Favourite.objects.filter(image_id=OuterRef("pk"), user_id=user.pk or 0)
+        return self.annotate(favourite=Exists(marked))
 
     def with_status(self) -> ImageQuerySet:
         """Add ``status``, ``error_code`` and ``error_text`` with regard to the active encoder."""
@@ -94,9 +108,21 @@ class Image(models.Model):
     document = models.UUIDField(null=True, editable=False, help_text="What its pages have in common: the first's id.")
     page = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     pages = models.PositiveIntegerField(default=1, db_default=1, editable=False)
+    taken_at = models.DateTimeField(null=True, blank=True, help_text="In UTC where its offset is not known.")
+    taken_offset = models.SmallIntegerField(null=True, blank=True, help_text="Minutes east of UTC.")
+    camera = models.CharField(max_length=CAMERA_LENGTH, blank=True, default="", db_default="")
+    latitude = models.FloatField(null=True, blank=True)
+    longitude = models.FloatField(null=True, blank=True)
+    path = models.CharField(
+        max_length=PATH_LENGTH, blank=True, default="", db_default="", help_text="As the file came."
+    )
+    rating = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="0 to 5.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    moment = models.GeneratedField(
+        expression=Coalesce("taken_at", "created_at"), output_field=models.DateTimeField(), db_persist=True
+    )
     words = models.GeneratedField(
         expression=Func(F("title"), F("caption"), F("tags"), function="public.retrieval_words"),
         output_field=SearchVectorField(),
@@ -110,6 +136,8 @@ class Image(models.Model):
         indexes = [
             models.Index(fields=["collection", "-created_at", "-id"], name="image_newest_first"),
             models.Index(fields=["-created_at", "-id"], name="image_newest_of_all"),
+            models.Index(fields=["collection", "-moment", "-id"], name="image_by_moment"),
+            models.Index(fields=["collection", "camera"], name="image_by_camera"),
             models.Index(
                 fields=["id"],
                 condition=models.Q(thumbnail_digests__isnull=True),
@@ -127,6 +155,18 @@ class Image(models.Model):
     def content(self) -> str:
         """What it shows: the digest of its file, and the page of a document beyond the first."""
         return content(self.sha256, self.page)
+
+
+class Favourite(models.Model):
+    """A picture that one person marked for themselves."""
+
+    pk = models.CompositePrimaryKey("user_id", "image_id")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)
+    image = models.ForeignKey(Image, models.CASCADE, related_name="favourites", db_constraint=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.image_id} of {self.user_id}"
 
 
 class ImageFeatures(models.Model):

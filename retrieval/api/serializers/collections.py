@@ -18,6 +18,7 @@ class CollectionInput(Input):
     description = serializers.CharField(max_length=DESCRIPTION_LENGTH, allow_blank=True, required=False)
     visibility = serializers.ChoiceField(Visibility.choices, required=False)
     local_features = serializers.BooleanField(required=False, help_text="Keep what ``mode=same`` needs.")
+    drop_place = serializers.BooleanField(required=False, help_text="Keep no place of new pictures.")
 
 
 class CollectionSerializer(serializers.ModelSerializer[Collection]):
@@ -36,6 +37,7 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
             "description",
             "visibility",
             "local_features",
+            "drop_place",
             "owner",
             "role",
             "image_count",

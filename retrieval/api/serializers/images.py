@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,10 +12,20 @@ from rest_framework.reverse import reverse
 from retrieval.api.serializers.fields import Input, JsonObject, Many, ProblemSerializer
 from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.models import ArchiveImport, Image, ImportIssue, Status
-from retrieval.models.bounds import CAPTION_LENGTH, GROUP_LENGTH, MOST_TAGS, TAG_LENGTH, TITLE_LENGTH, URL_LENGTH
+from retrieval.models.bounds import (
+    CAMERA_LENGTH,
+    CAPTION_LENGTH,
+    GROUP_LENGTH,
+    MOST_STARS,
+    MOST_TAGS,
+    PATH_LENGTH,
+    TAG_LENGTH,
+    TITLE_LENGTH,
+    URL_LENGTH,
+)
 
 URL = {"type": "string", "format": "uri"}
-ORDERINGS = ("-created_at", "created_at", "title", "-title")
+ORDERINGS = ("-created_at", "created_at", "title", "-title", "-taken_at", "taken_at", "-bytes", "bytes")
 
 
 class Url(serializers.Field[Any, Any, str, Any]):
@@ -32,6 +43,21 @@ class Url(serializers.Field[Any, Any, str, Any]):
 ThumbnailUrl = extend_schema_field(URL)(Url)
 
 
+class TakenAt(serializers.DateTimeField):
+    """A moment with the offset that it has; one without is kept as if in UTC."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Leave it as it is."""
+        return value
+
+
+class PlaceSerializer(serializers.Serializer[Any]):
+    """Where a picture was taken, in degrees."""
+
+    latitude = serializers.FloatField(min_value=-90, max_value=90)
+    longitude = serializers.FloatField(min_value=-180, max_value=180)
+
+
 class ImageTexts(Input):
     """What a person says about a picture."""
 
@@ -41,10 +67,16 @@ class ImageTexts(Input):
     group_key = serializers.CharField(max_length=GROUP_LENGTH, allow_blank=True, required=False)
     source_url = serializers.URLField(max_length=URL_LENGTH, allow_blank=True, required=False)
     metadata = extend_schema_field({"type": "object", "additionalProperties": True})(JsonObject)(required=False)
+    taken_at = TakenAt(required=False)
+    rating = serializers.IntegerField(min_value=0, max_value=MOST_STARS, required=False)
 
 
 class ImageAddress(ImageTexts):
     """A picture to be fetched and added."""
+
+    path = serializers.CharField(
+        max_length=PATH_LENGTH, allow_blank=True, required=False, help_text="Where the file lay."
+    )
 
     url = serializers.URLField(max_length=URL_LENGTH, help_text="The picture's address, on the open internet.")
     collection = serializers.UUIDField()
@@ -73,6 +105,7 @@ class ImageEdit(ImageTexts):
     """What to change; a field that is not named stays as it is. ``collection`` moves the picture."""
 
     collection = serializers.UUIDField(required=False)
+    favourite = serializers.BooleanField(required=False, help_text="The caller's own mark; who sees a picture may.")
 
 
 class ImageFilter(Input):
@@ -86,6 +119,11 @@ class ImageFilter(Input):
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
     document = serializers.UUIDField(required=False, help_text="The pages of one document.")
+    taken_after = serializers.DateTimeField(required=False)
+    taken_before = serializers.DateTimeField(required=False)
+    camera = serializers.CharField(max_length=CAMERA_LENGTH, required=False)
+    favourite = serializers.BooleanField(required=False, allow_null=True, default=None)
+    path = serializers.CharField(max_length=PATH_LENGTH, required=False, help_text="With what the path begins.")
 
 
 class ImageQuery(ImageFilter):
@@ -114,6 +152,9 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
     document = serializers.SerializerMethodField()
     thumbnail_url = ThumbnailUrl("thumbnail")
     file_url = ThumbnailUrl("file")
+    taken_at = serializers.SerializerMethodField()
+    place = serializers.SerializerMethodField()
+    favourite = serializers.BooleanField()
 
     class Meta:
         model = Image
@@ -136,6 +177,12 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
             "error",
             "thumbnail_url",
             "file_url",
+            "taken_at",
+            "camera",
+            "place",
+            "path",
+            "favourite",
+            "rating",
             "created_at",
         ]
         read_only_fields = fields
@@ -144,6 +191,20 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
     def get_document(self, image: Image) -> dict[str, Any] | None:
         """Return the document and the page; null for a picture by itself."""
         return {"id": image.document, "page": image.page, "pages": image.pages} if image.document else None
+
+    @extend_schema_field({"type": ["string", "null"], "format": "date-time"})
+    def get_taken_at(self, image: Image) -> str | None:
+        """Return the moment with its offset; as if in UTC where that is not known."""
+        if image.taken_at is None:
+            return None
+        return image.taken_at.astimezone(timezone(timedelta(minutes=image.taken_offset or 0))).isoformat()
+
+    @extend_schema_field(PlaceSerializer(allow_null=True))
+    def get_place(self, image: Image) -> dict[str, float] | None:
+        """Return latitude and longitude where both are known."""
+        if image.latitude is None or image.longitude is None:
+            return None
+        return {"latitude": image.latitude, "longitude": image.longitude}
 
     @extend_schema_field(ProblemSerializer(allow_null=True))
     def get_error(self, image: Any) -> dict[str, str] | None:

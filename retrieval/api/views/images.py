@@ -29,7 +29,7 @@ from retrieval.api.serializers.images import (
 )
 from retrieval.errors import Conflict, NotFound
 from retrieval.services.copies import candidates
-from retrieval.services.images import addresses, collections, idempotency, images
+from retrieval.services.images import addresses, collections, favourites, idempotency, images
 from retrieval.services.images.idempotency import Key
 from retrieval.services.images.images import Added, ImageChanges, ImageFilters, Upload
 
@@ -63,7 +63,7 @@ class ImagesView(ApiView):
         wanted = self.asked(request)
         ordering = wanted.pop("ordering")
         rows = images.listing(self.person, filters=ImageFilters(**wanted))
-        return self.page(rows.order_by(ordering), ImageSerializer)
+        return self.page(rows.order_by(ordering.replace("taken_at", "moment")), ImageSerializer)
 
     @extend_schema(
         parameters=[IDEMPOTENCY_KEY],
@@ -127,10 +127,12 @@ class ImageView(ApiView):
         """Change what is named and leave the rest; another ``collection`` moves the picture. All of it or nothing."""
         image = images.get(image_id, user=self.person)
         changes = checked(ImageEdit, request.data, partial=True)
-        target = changes.pop("collection", None)
+        target, favourite = changes.pop("collection", None), changes.pop("favourite", None)
         with transaction.atomic():
             if target:
                 image = images.move(image, user=self.person, collection=collections.find(target, user=self.person))
+            if favourite is not None:
+                favourites.mark(image, user=self.person, wanted=favourite)
             if changes:
                 images.edit(image, user=self.person, changes=ImageChanges(**changes))
         return self.get(request, image_id)

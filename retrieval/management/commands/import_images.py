@@ -18,6 +18,7 @@ from retrieval.errors import InvalidInput, RetrievalError, TooLarge
 from retrieval.ingest import is_clutter, store
 from retrieval.management.bars import Bars
 from retrieval.models import Collection, Role
+from retrieval.models.bounds import PATH_LENGTH
 from retrieval.services.images import collections, imports, tables
 from retrieval.services.images.image_fields import ImageChanges
 from retrieval.services.images.imports import Outcome, Source
@@ -68,6 +69,7 @@ class _Sources:
         """What a new picture of this file gets."""
         inside = path.relative_to(self.folder)
         said = self.texts.get(tables.path_of(inside.as_posix()), ImageChanges())
+        said = replace(said, path=inside.as_posix()[:PATH_LENGTH].encode(errors="replace").decode())
         if self.tagged:
             said = replace(said, tags=(*inside.parts[:-1], *(said.tags or ())))
         if self.grouped and said.group_key is None and inside.parts[:-1]:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +20,7 @@ from retrieval import conf
 from retrieval.errors import NotFound, StorageFull, TooLarge, Unavailable
 from retrieval.ingest import Asker, archive, files, store
 from retrieval.models import GOING, ArchiveImport, Collection, ImportIssue, LongJobState, Role
+from retrieval.models.bounds import PATH_LENGTH
 from retrieval.services.images import collections, documents, imports, tables
 from retrieval.services.images.image_fields import ImageChanges, shown_name
 from retrieval.services.images.imports import Batch, Outcome, Source
@@ -92,7 +93,7 @@ def _opened(job: ArchiveImport) -> Iterator[tuple[int, Iterator[Source]]]:
     with archive.PictureArchive(path, _limits()) as opened:
         texts = _texts(opened)
         sources = (
-            Source(member.name, member.data, member.error, texts.get(tables.path_of(member.name), ImageChanges()))
+            Source(member.name, member.data, member.error, _said(member.name, texts))
             for member in opened.members(start=job.position)
         )
         yield len(opened) - job.position, sources
@@ -102,6 +103,12 @@ def _texts(opened: archive.PictureArchive) -> tables.Texts:
     """What the archive's table says of its members. Raises InvalidInput."""
     found = opened.table()
     return tables.read(found[1], folder=found[0]) if found else {}
+
+
+def _said(name: str, texts: tables.Texts) -> ImageChanges:
+    """What the table says of a member, and where it lay."""
+    path = tables.path_of(name)
+    return replace(texts.get(path, ImageChanges()), path=path[:PATH_LENGTH])
 
 
 def _put_in(batch: Batch, *, place: store.Place, turn: Turn, progress: ProgressWriter[ArchiveImport]) -> int:

@@ -35,6 +35,11 @@ class ImageFilters:
     created_after: datetime | None = None
     created_before: datetime | None = None
     document: UUID | None = None
+    taken_after: datetime | None = None
+    taken_before: datetime | None = None
+    camera: str | None = None
+    favourite: bool | None = None
+    path: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -60,10 +65,16 @@ def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
         "document": filters.document,
         "created_at__gt": filters.created_after,
         "created_at__lt": filters.created_before,
+        "taken_at__gt": filters.taken_after,
+        "taken_at__lt": filters.taken_before,
+        "camera": filters.camera,
+        "favourite": filters.favourite,
+        "path__startswith": filters.path,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     told = words.listed(filters.q) if filters.q else Q()
-    return Image.objects.visible_to(user).with_status().filter(told, **given).order_by("-created_at", "-id")
+    seen = Image.objects.visible_to(user).with_status().with_favourite(user)
+    return seen.filter(told, **given).order_by("-created_at", "-id")
 
 
 def chosen(choice: Choice, *, user: Viewer) -> ImageQuerySet:

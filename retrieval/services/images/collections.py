@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -43,20 +43,17 @@ class CollectionChanges:
     description: str | None = None
     visibility: str | None = None
     local_features: bool | None = None
+    drop_place: bool | None = None
 
 
-def create(
-    *,
-    owner: User,
-    name: str,
-    description: str = "",
-    visibility: str = Visibility.PRIVATE,
-    local_features: bool = False,
-) -> Collection:
-    """Make a collection that belongs to ``owner``. Raises InvalidInput naming the field."""
+def create(*, owner: User, name: str, **more: Any) -> Collection:
+    """Make a collection of ``owner``, private unless ``more`` (fields of CollectionChanges) says otherwise.
+
+    Raises InvalidInput naming the field.
+    """
     if not owner.is_authenticated:
         raise Forbidden("Sign in to make a collection.")
-    wanted = _checked(CollectionChanges(name, description, visibility, local_features))
+    wanted = _checked(CollectionChanges(name, **more))
     return Collection.objects.create(owner=owner, **wanted)
 
 
@@ -231,8 +228,9 @@ def _checked(changes: CollectionChanges) -> dict[str, str | bool]:
         if changes.visibility not in Visibility.values:
             raise InvalidInput.of("visibility", f"The visibility is one of {', '.join(Visibility.values)}.")
         wanted["visibility"] = changes.visibility
-    if changes.local_features is not None:
-        wanted["local_features"] = changes.local_features
+    for name in ("local_features", "drop_place"):
+        if (value := getattr(changes, name)) is not None:
+            wanted[name] = value
     return wanted
 
 

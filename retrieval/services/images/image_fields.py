@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,9 +14,19 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
 from retrieval.errors import InvalidInput
-from retrieval.models.bounds import CAPTION_LENGTH, GROUP_LENGTH, MOST_TAGS, TAG_LENGTH, TITLE_LENGTH, URL_LENGTH
+from retrieval.models.bounds import (
+    CAPTION_LENGTH,
+    GROUP_LENGTH,
+    MOST_STARS,
+    MOST_TAGS,
+    PATH_LENGTH,
+    TAG_LENGTH,
+    TITLE_LENGTH,
+    URL_LENGTH,
+)
 
-LENGTHS = {"title": TITLE_LENGTH, "caption": CAPTION_LENGTH, "group_key": GROUP_LENGTH, "source_url": URL_LENGTH}
+LENGTHS = {"title": TITLE_LENGTH, "caption": CAPTION_LENGTH, "group_key": GROUP_LENGTH, "source_url": URL_LENGTH,
+           "path": PATH_LENGTH}  # fmt: skip
 # What pictures' names end with, read here or not.
 ENDINGS = {f".{ending}" for ending in (
     "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif", "heic", "heif",
@@ -37,6 +48,9 @@ class ImageChanges:
     group_key: str | None = None
     source_url: str | None = None
     metadata: Mapping[str, Any] | None = None
+    path: str | None = None
+    taken_at: datetime | None = None
+    rating: int | None = None
 
 
 def checked(changes: ImageChanges) -> dict[str, Any]:
@@ -49,7 +63,25 @@ def checked(changes: ImageChanges) -> dict[str, Any]:
         columns["tags"] = _tags(changes.tags)
     if changes.metadata is not None:
         columns["metadata"] = _metadata(changes.metadata)
+    if changes.taken_at is not None:
+        columns |= taken(changes.taken_at)
+    if changes.rating is not None:
+        columns["rating"] = _rating(changes.rating)
     return columns
+
+
+def taken(moment: datetime) -> dict[str, Any]:
+    """Return the columns of the moment when a picture was taken; without an offset it is kept as if in UTC."""
+    offset = moment.utcoffset()
+    if offset is None:
+        return {"taken_at": moment.replace(tzinfo=UTC), "taken_offset": None}
+    return {"taken_at": moment.astimezone(UTC), "taken_offset": round(offset.total_seconds() / 60)}
+
+
+def _rating(value: int) -> int:
+    if not 0 <= value <= MOST_STARS:
+        raise InvalidInput.of("rating", f"A whole number from 0 to {MOST_STARS}.")
+    return value
 
 
 def shown_name(name: str) -> str:

@@ -16,9 +16,9 @@ from retrieval.errors import Conflict, NotFound
 from retrieval.ingest import fingerprint, sandbox, store
 from retrieval.models import Collection, Image, ImageDigest, Role, Status
 from retrieval.search import stored
-from retrieval.services.images import choice, collections, purging
+from retrieval.services.images import choice, collections, file_facts, purging
 from retrieval.services.images.choice import ImageFilters
-from retrieval.services.images.image_fields import ImageChanges, checked, title_of
+from retrieval.services.images.image_fields import ImageChanges, checked
 from retrieval.services.people import accounts, askers, rights
 from retrieval.work import jobs
 
@@ -67,13 +67,15 @@ def add(upload: Upload, *, user: User, collection: Collection) -> Added:
     Unavailable (``decoders_busy``) and StorageFull; nothing is kept then. The edge wakes a worker after the commit.
     """
     rights.require_role(collection, user=user, role=Role.CONTRIBUTOR)
-    columns = {"title": title_of(upload.name), **checked(upload.texts)}
+    checked(upload.texts)
     data = upload.file.read(conf.get().limits.image_bytes + 1)
     digest = fingerprint.sha256(data)
     known = store.known(collection, [digest])
     if digest in known:
         return Added(get(known[digest].pk, user=user), created=False)
-    picture = store.NewPicture(data, digest, sandbox.upload(data, asker=askers.waiting(user)), columns)
+    decoded = sandbox.upload(data, asker=askers.waiting(user))
+    columns = file_facts.columns(decoded, name=upload.name, said=upload.texts, collection=collection)
+    picture = store.NewPicture(data, digest, decoded, columns)
     still = partial(collections.acting, collection.pk, user=user)  # decoding took a while
     (saved,) = store.save([picture], place=store.Place(collection, user), check=still)
     return Added(_as_made(saved.image), True) if saved.created else Added(get(saved.image.pk, user=user), False)
@@ -81,7 +83,14 @@ def add(upload: Upload, *, user: User, collection: Collection) -> Added:
 
 def get(image_id: UUID | str, *, user: Viewer) -> Image:
     """Return the picture with its status and collection, or raise NotFound, be it hidden or absent."""
-    found = Image.objects.visible_to(user).with_status().select_related("collection").filter(pk=image_id).first()
+    found = (
+        Image.objects.visible_to(user)
+        .with_status()
+        .with_favourite(user)
+        .select_related("collection")
+        .filter(pk=image_id)
+        .first()
+    )
     if found is None:
         raise NotFound("There is no such picture.")
     return found
@@ -193,8 +202,9 @@ def file_path(image: Image) -> Path:
 
 
 def _as_made(image: Image) -> Image:
-    """Give a picture that was just made the status that ``get`` would read: no worker can have failed it yet."""
-    for name, value in (("status", Status.PENDING.value), ("error_code", None), ("error_text", None)):
+    """Give a picture that was just made what ``get`` would read: no worker can have failed it, nobody marked it yet."""
+    pending = {"status": Status.PENDING.value, "error_code": None, "error_text": None, "favourite": False}
+    for name, value in pending.items():
         setattr(image, name, value)
     return image
 

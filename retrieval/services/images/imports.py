@@ -10,9 +10,10 @@ from uuid import UUID
 
 from retrieval.errors import RetrievalError, StorageFull, TooMany, Unavailable
 from retrieval.ingest import Asker, Decoded, fingerprint, sandbox, store
-from retrieval.models import Image
+from retrieval.models import Collection, Image
 from retrieval.models.images import content
-from retrieval.services.images.image_fields import ImageChanges, checked, title_of
+from retrieval.services.images import file_facts
+from retrieval.services.images.image_fields import ImageChanges
 
 __all__ = ["PRIORITY_BULK", "Batch", "Intake", "Outcome", "Source", "batches", "finish"]
 
@@ -134,7 +135,7 @@ def finish(batch: Batch, *, place: store.Place) -> list[Outcome]:
     Of a batch that was cut only the files before the cut are finished. Raises Unavailable, StorageFull and TooMany
     (quota): then nothing of the batch is kept.
     """
-    pictures, errors = _decoded(batch)
+    pictures, errors = _decoded(batch, collection=place.collection)
     saved = {row.image.content: row for row in store.save(list(pictures.values()), place=place)}
     created = {digest for digest, row in saved.items() if row.created}
     images = {**batch.known, **{digest: row.image for digest, row in saved.items()}}
@@ -170,7 +171,7 @@ def _begin(sources: Sequence[Source], *, place: store.Place, asker: Asker) -> Ba
     return Batch(sources, digests, known, decoding)
 
 
-def _decoded(batch: Batch) -> tuple[dict[str, store.NewPicture], dict[str, RetrievalError]]:
+def _decoded(batch: Batch, *, collection: Collection) -> tuple[dict[str, store.NewPicture], dict[str, RetrievalError]]:
     """Return, by digest, the pictures that passed and the reasons of those that did not."""
     pictures: dict[str, store.NewPicture] = {}
     errors: dict[str, RetrievalError] = {}
@@ -178,10 +179,10 @@ def _decoded(batch: Batch) -> tuple[dict[str, store.NewPicture], dict[str, Retri
         if digest not in batch.decoding or digest in pictures:
             continue
         try:
-            words = {"title": title_of(source.name), **checked(source.texts)}
             decoded, sha256 = batch.decoding[digest].result(), digest.partition("#")[0]
+            said = file_facts.columns(decoded, name=source.name, said=source.texts, collection=collection)
             pictures[digest] = store.NewPicture(
-                source.data, sha256, decoded, words, page=source.page, document=source.document
+                source.data, sha256, decoded, said, page=source.page, document=source.document
             )
         except STOPS:
             raise
