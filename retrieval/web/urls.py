@@ -24,6 +24,7 @@ from retrieval.web.views import (
     search,
     selection,
     training,
+    trash,
     uploads,
     why,
 )
@@ -90,6 +91,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("collections/<uuid:collection_id>/delete/", collections.delete, name="collection_delete"),
     path("invitations/<uuid:collection_id>/accept/", collections.accept, name="invitation_accept"),
     path("invitations/<uuid:collection_id>/decline/", collections.decline, name="invitation_decline"),
+    path("trash/", trash.page, name="trash"),
+    path("trash/act/", trash.act, name="trash_act"),
+    path("trash/<uuid:image_id>/thumbnail/", trash.thumbnail, name="trash_thumbnail"),
     path("activity/", activity.page, name="activity"),
     path("activity/now/", activity.now, name="activity_now"),
     path("activity/count/", activity.count, name="activity_count"),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from retrieval.errors import SENTENCES
 from retrieval.models import Measure, Role, Visibility
+
+if TYPE_CHECKING:
+    from retrieval.services.images.bulk import Outcome
 
 MEASURES = [
     (Measure.COSINE, gettext_lazy("Cosine"), gettext_lazy("The angle between two vectors: the usual choice.")),
@@ -104,6 +109,8 @@ ACTS = {
     "embed": gettext_lazy("Read again: {n}."),
     "delete": gettext_lazy("Deleted: {n}."),
     "undo": gettext_lazy("Taken back: {n}."),
+    "restore": gettext_lazy("Brought back: {n}."),
+    "remove": gettext_lazy("Removed for good: {n}."),
 }
 
 NAMES = {
@@ -160,9 +167,13 @@ def stage(text: str) -> str:
     return str(said).format(name=name) if said else ""
 
 
-def act(kind: str, count: int) -> str:
-    """Return what was done to how many pictures at once."""
-    return str(ACTS[kind]).format(n=count)
+def outcome(act: str, done: Outcome) -> str:
+    """Return what was done to how many pictures at once, and why others were left as they are."""
+    said = str(ACTS[act]).format(n=done.done)
+    if not done.refused:
+        return said
+    why = reason(done.refused[0][1], "")
+    return f"{said} {_('{n} left as they were: {why}').format(n=done.refused_count, why=why)}"
 
 
 def edit(text: str) -> str:

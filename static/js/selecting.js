@@ -201,7 +201,7 @@ const onSubmit = async (event) => {
   const answer = await post(bar().action, body)
   if (!answer) return
   const left = new Set(answer.refused)
-  const gone = act === "delete" || (act === "move" && bar().dataset.total) ? cards : []
+  const gone = ["delete", "restore", "remove"].includes(act) || (act === "move" && bar().dataset.total) ? cards : []
   const hidden = gone.filter((card) => !left.has(one("[data-card]", card).dataset.card))
   for (const card of hidden) card.hidden = true
   if (act === "tag" || act === "untag") retag(cards, { act, tags: body.get("tags"), left })

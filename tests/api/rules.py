@@ -291,6 +291,10 @@ WEB: dict[str, list[Rule]] = {
     "collections/<collection_id>/delete/": [Rule("post", page_from_role("owner", 302), {"name": "NAME"})],
     "invitations/<collection_id>/accept/": [Rule("post", pages(404), {})],
     "invitations/<collection_id>/decline/": [Rule("post", pages(404), {})],
+    "trash/": [Rule("get", pages(200))],
+    "trash/act/": [Rule("post", pages(302), {"id": NOBODYS, "act": "restore"})],
+    # The world's picture is not in the trash.
+    "trash/<image_id>/thumbnail/": [Rule("get", pages(404))],
     "activity/": [Rule("get", pages(200))],
     "activity/now/": [Rule("get", pages(200))],
     "activity/count/": [Rule("get", pages(200))],

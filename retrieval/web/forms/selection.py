@@ -16,7 +16,7 @@ from retrieval.services.images.image_fields import ImageChanges
 from retrieval.web.forms import refusal
 from retrieval.web.forms.searching import Words
 
-Kind = TypeVar("Kind", bound="ChoiceForm")
+Kind = TypeVar("Kind", bound=forms.Form)
 ACTS = ("tag", "untag", "group", "title", "move", "embed", "delete")
 
 
@@ -79,9 +79,18 @@ class SelectionForm(ChoiceForm):
         return made[said["act"]]
 
 
+class TrashForm(forms.Form):
+    """Some of what is in the trash, and whether it comes back or goes for good."""
+
+    id = Ids(required=False)
+    collections = Ids(required=False)
+    act = forms.ChoiceField(choices=[("restore", "restore"), ("remove", "remove")])
+
+
 def selected(kind: type[Kind], data: QueryDict) -> Kind:
     """Read what was sent. Raises InvalidInput naming the field at fault."""
-    form = kind({**data.dict(), "id": data.getlist("id"), "tags": data.getlist("tags")})
+    lists = {name: data.getlist(name) for name in ("id", "tags", "collections")}
+    form = kind({**data.dict(), **lists})
     if not form.is_valid():
         raise refusal(form)
     return form

@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from retrieval import downloads, tasks
@@ -28,7 +27,7 @@ def act(request: HttpRequest) -> HttpResponse:
     kind = str(form.cleaned_data["act"])
     if kind == "embed":
         tasks.wake_for("failed")
-    return _told(request, done, said=words.act(kind, done.done))
+    return _told(request, done, said=words.outcome(kind, done))
 
 
 @require_POST
@@ -45,15 +44,11 @@ def undo(request: HttpRequest, act_id: UUID) -> HttpResponse:
     """Take an act back."""
     done = bulk_undo.undo(act_id, user=person(request))
     tasks.wake_for("images")
-    return _told(request, done, said=words.act("undo", done.done))
+    return _told(request, done, said=words.outcome("undo", done))
 
 
 def _told(request: HttpRequest, done: Outcome, *, said: str) -> HttpResponse:
     """Say it to the script, or on the page that one came from."""
-    refused = [code for _image, code in done.refused]
-    if refused:
-        why = words.reason(refused[0], "")
-        said = f"{said} {_('{n} left as they were: {why}').format(n=done.refused_count, why=why)}"
     if wants_json(request):
         ids = [str(image) for image, _code in done.refused]
         return JsonResponse({"message": said, "undo": done.undo, "done": done.done, "refused": ids})
