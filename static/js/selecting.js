@@ -2,6 +2,8 @@
 import { all, notify, one, plainKey, say, token, typing } from "./dom.js"
 
 const LONG = 450
+const AT_ONCE = 200
+const MOST_LOADED = 1000
 const MOVED = 6
 const NO_ID = "00000000-0000-0000-0000-000000000000"
 
@@ -55,7 +57,7 @@ const show = () => {
   bar().classList.toggle("on", some.length > 0)
   document.body.classList.toggle("selecting", some.length > 0)
   one("[data-count]", bar()).textContent = say("selected", { n: some.length })
-  const total = Number(bar().dataset.total ?? picks().length)
+  const total = allOf()
   const more = one("[data-select-all]", bar())
   more.hidden = total <= some.length
   more.textContent = say("select_all", { n: total })
@@ -86,7 +88,25 @@ const carriedTag = (tag, count) => {
   return item
 }
 
-const selectAll = () => {
+// How many "all" are: of a collection, of a search that is not too long, else what is loaded.
+const allOf = () => {
+  if (bar().dataset.total) return Number(bar().dataset.total)
+  const found = Number(one("#line")?.dataset.total ?? 0)
+  return one(".more [hx-vals]") && found <= MOST_LOADED ? found : picks().length
+}
+
+// The rest of a search comes into the grid before it is selected.
+const loadRest = async () => {
+  for (let more = one(".more [hx-vals]"); more && picks().length < MOST_LOADED; more = one(".more [hx-vals]")) {
+    const values = { ...JSON.parse(more.getAttribute("hx-vals")), k: AT_ONCE }
+    const before = picks().length
+    await htmx.ajax("POST", "/", { source: more, target: more.closest(".more"), swap: "outerHTML", values })
+    if (picks().length === before) return
+  }
+}
+
+const selectAll = async () => {
+  if (allOf() > picks().length) await loadRest()
   for (const pick of picks()) pick.checked = true
   show()
   const everything = one("[data-everything]", bar())
