@@ -1,6 +1,7 @@
 """Edited copies among strangers: how often the original comes first, by vector and by ``mode=same``.
 
 Usage: python -m bench.copies --pictures FOLDER --cache FOLDER [--originals 200] [--others 5000] [--json FILE]
+    [--edits NAME ...] [--strangers 1000]
 
 Of each of the originals (all are among the others in the gallery) ten edited copies are made and searched with.
 ``vector`` is the plain search by the bundled encoder; ``same`` verifies the first of it, and the first for parts of the
@@ -241,15 +242,17 @@ def another(outside: Sequence[Path], draw: random.Random) -> Image.Image:
     return Image.open(draw.choice(outside)).convert("RGB")
 
 
-def edited(gallery: Gallery, outside: Sequence[Path], *, originals: int, seed: int) -> dict[str, Tally]:
-    """Search with each edit of each original; prints a line an edit."""
+def edited(
+    gallery: Gallery, outside: Sequence[Path], *, originals: int, seed: int, names: Sequence[str]
+) -> dict[str, Tally]:
+    """Search with these edits of each original; prints a line an edit."""
     tallies = {}
     print(f"{'edit':12}{'vector':>14}{'shortlisted':>14}{'same':>14}{'said same':>14}{'cpu ms':>10}")
-    for name, edit in EDITS.items():
+    for name in names:
         draw, tally = random.Random(seed), Tally()
         for place in range(originals):
             picture = Image.open(gallery.files[place]).convert("RGB")
-            copy = edit(picture, draw, functools.partial(another, outside, draw))
+            copy = EDITS[name](picture, draw, functools.partial(another, outside, draw))
             began = time.process_time()
             found = ranked(gallery, decoded(copy), size=copy.size)
             tally.add(found, place, seconds=time.process_time() - began)
@@ -280,6 +283,7 @@ def main() -> None:
     parser.add_argument("--originals", type=int, default=200)
     parser.add_argument("--others", type=int, default=5_000)
     parser.add_argument("--strangers", type=int, default=1_000)
+    parser.add_argument("--edits", nargs="+", choices=list(EDITS), default=list(EDITS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--json", type=Path)
@@ -288,7 +292,7 @@ def main() -> None:
     stored = options.originals + options.others
     files = chosen(options.pictures, count=stored + 300, seed=options.seed)
     gallery = Gallery(files[:stored], cache=options.cache)
-    tallies = edited(gallery, files[stored:], originals=options.originals, seed=options.seed)
+    tallies = edited(gallery, files[stored:], originals=options.originals, seed=options.seed, names=options.edits)
     found: dict[str, Any] = {"edits": {name: asdict(tally) for name, tally in tallies.items()}}
     found["strangers"] = strangers(gallery, count=options.strangers, listed=options.list)
     if options.json:

@@ -26,7 +26,7 @@ from retrieval.services.images import bulk_undo, idempotency, images, leftovers,
 from retrieval.services.operations import clocks, long_work, status
 from retrieval.services.people import accounts, sessions
 from retrieval.services.watching import deliveries, trying, watches
-from retrieval.work import derived, ending, features, jobs, leases, long_jobs
+from retrieval.work import derived, ending, features, jobs, leases, long_jobs, regions
 from retrieval.worker_start import require_originals, require_weights
 
 log = structlog.get_logger(__name__)
@@ -141,7 +141,7 @@ def reconcile() -> None:
     _beat()
     for image_id in jobs.reconcile():
         _publish(embed, (image_id,))
-    if features.lacking().exists() or looking.lacking().exists():
+    if features.lacking().exists() or regions.lacking().exists() or looking.lacking().exists():
         _publish(find_copies, ())
     if derived.waiting():
         _publish(derive, ())
@@ -155,12 +155,12 @@ def reconcile() -> None:
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
 def find_copies() -> None:
-    """Find local features for the collections that keep them, then copies of the pictures that came in."""
+    """Find local features and regions for the collections that keep them, then copies of the pictures that came in."""
     _beat()
     try:
-        if features.work() or looking.work():
+        if features.work() or regions.work() or looking.work():
             _publish(find_copies, ())
-    except Unavailable as error:
+    except (Unavailable, WeightsError) as error:
         log.error("copies_put_off", code=error.code, reason=error.message)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.errors import InvalidInput
+
 Scores = NDArray[np.float64]
 
 CHUNK_CELLS = 4_000_000
@@ -41,10 +43,11 @@ def intervals(
     Queries are drawn with replacement; with ``units`` (Q,) whole units are drawn instead (patients, products), since
     pictures of one unit do not vary freely (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8
     and 13). Queries share one gallery, so the interval speaks of other queries like these, not of another gallery.
+    Raises InvalidInput without a query.
     """
     how = how or Bootstrap()
     if not len(scores):
-        return [Interval(float("nan"), float("nan"), float("nan"))] * scores.shape[1]
+        raise InvalidInput.of("labels", "No query could be judged; there is nothing to average.")
     sums, sizes = _by_unit(scores, units)
     edge = 100 * (1 - how.confidence) / 2
     low, high = np.percentile(_draws(sums, sizes, how), [edge, 100 - edge], axis=0)

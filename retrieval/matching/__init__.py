@@ -12,7 +12,8 @@ from retrieval.matching.local_features import LocalFeatures
 from retrieval.matching.logistic import Examples, Grasp
 from retrieval.matching.open_set import NEIGHBOURS, Refusals, closeness
 from retrieval.matching.overlay import Overlay, explain
-from retrieval.matching.parts import likely_parts
+from retrieval.matching.parts import Box, likely_parts
+from retrieval.matching.regions import boxes
 from retrieval.matching.verdict import Judgement, Side, Verdict, same_file
 from retrieval.matching.word_calibration import WORDS, AskedWord, fit_words, nearness, of_words
 
@@ -23,6 +24,7 @@ __all__ = [
     "WORDS",
     "AskedWord",
     "Band",
+    "Box",
     "Calibration",
     "Examples",
     "Exemplar",
@@ -41,6 +43,7 @@ __all__ = [
     "Verdict",
     "band",
     "band_begins",
+    "boxes",
     "closeness",
     "compare",
     "compare_stored",

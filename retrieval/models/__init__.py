@@ -8,7 +8,7 @@ from retrieval.models.collections import Collection, Membership, Role, Visibilit
 from retrieval.models.compressions import Compression
 from retrieval.models.concepts import Concept, ConceptExample
 from retrieval.models.copies import CopyDecision, CopyKeys, CopyPair, CopyVerdict, Decided
-from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest
+from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest, RegionEmbedding
 from retrieval.models.encoders import Encoder, EncoderState, IndexKind, Measure
 from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, GroupRule, Labels
 from retrieval.models.images import Favourite, Image, ImageDigest, ImageFeatures, Status
@@ -79,6 +79,7 @@ __all__ = [
     "Pool",
     "RecallFigure",
     "Receipt",
+    "RegionEmbedding",
     "Role",
     "SearchRecord",
     "Session",

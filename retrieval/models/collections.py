@@ -81,6 +81,9 @@ class Collection(models.Model):
         db_default=False,
         help_text="Do not keep where new pictures were taken; their files stay as sent.",
     )
+    regions = models.BooleanField(
+        default=False, db_default=False, help_text="Keep vectors of parts of the pictures, some 10 kB a picture."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)

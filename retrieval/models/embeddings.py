@@ -35,6 +35,25 @@ class Embedding(models.Model):
         return f"{self.image_id} by {self.encoder_id}"
 
 
+class RegionEmbedding(models.Model):
+    """The same of one region of a picture, of those that ``matching.regions`` lays over it, by its place from 1.
+
+    Place 0 has the whole picture's own numbers, and tells that all were made. They count where the picture's own row
+    is, in that one's collection, while it keeps regions.
+    """
+
+    pk = models.CompositePrimaryKey("image_id", "encoder_id", "place")
+    image = models.ForeignKey("retrieval.Image", models.CASCADE, related_name="region_embeddings", db_index=False)
+    encoder = models.ForeignKey(Encoder, models.CASCADE, related_name="+")
+    place = models.PositiveSmallIntegerField()
+    vector = HalfVectorField()
+    length = models.FloatField()
+    centred_length = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.place} of {self.image_id} by {self.encoder_id}"
+
+
 class EmbeddingDigest(models.Model):
     """The SHA-256 of one stored vector with its lengths, its picture and its encoder, written in the same commit.
 

@@ -44,7 +44,10 @@ MOST_VISITED = 40_000
 
 @dataclass(frozen=True)
 class Question:
-    """One search. Without a vector the pictures are ranked by the words of the filters."""
+    """One search. Without a vector the pictures are ranked by the words of the filters.
+
+    ``regions``: by the best of each picture's regions, where there are some (``regions.nearest_by_regions``).
+    """
 
     encoder: Encoder
     vector: QueryVector | None
@@ -55,6 +58,7 @@ class Question:
     group: bool = False
     exact: bool = False
     min_score: float | None = None
+    regions: bool = False
 
     @property
     def distance(self) -> Sql:
@@ -82,11 +86,12 @@ class IndexUse:
 
 @dataclass(frozen=True)
 class Hit:
-    """One picture found; ``distance`` is the measure's own."""
+    """One picture found; ``distance`` is the measure's own, by the whole or by the region of this place from 1."""
 
     image_id: UUID
     distance: float
     score: float
+    region: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Avg, Exists, OuterRef, QuerySet, TextField
+from django.db.models import Avg, Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import MD5, Cast
 from django.utils import timezone
 from pgvector import HalfVector
 
-from retrieval.models import Collection, Embedding, EmbeddingDigest, Encoder, Image
+from retrieval.models import Collection, Embedding, EmbeddingDigest, Encoder, Image, RegionEmbedding
 from retrieval.search.vectors import Floats, QueryVector, Vector, raw
 
 READ_AT_ONCE = 1_000
@@ -53,6 +53,32 @@ def put(encoder: Encoder, found: Mapping[UUID, Vector], *, places: Mapping[UUID,
         )
 
 
+def put_regions(encoder: Encoder, image_id: UUID, found: Sequence[Vector]) -> None:
+    """Store the vectors of a picture's regions, those of before gone; the first is the whole one's."""
+    rows = [
+        RegionEmbedding(
+            image_id=image_id, encoder_id=encoder.pk, place=place,
+            vector=each.unit, length=each.length, centred_length=each.centred_length,
+        )
+        for place, each in enumerate(found)
+    ]  # fmt: skip
+    with transaction.atomic():
+        RegionEmbedding.objects.filter(image=image_id, encoder=encoder).delete()
+        RegionEmbedding.objects.bulk_create(rows)
+
+
+def lacks_regions(encoder: Encoder) -> Q:
+    """Return the condition on pictures that they have a vector by this encoder, and none of their regions."""
+    made = RegionEmbedding.objects.filter(encoder=encoder, image_id=OuterRef("pk"), place=0)
+    return Q(has_vector(encoder)) & ~Q(Exists(made))
+
+
+def one(encoder: Encoder, image_id: UUID) -> Vector | None:
+    """Read a picture's own row as it is stored; None where there is none."""
+    row = Embedding.objects.filter(encoder=encoder, image=image_id).first()
+    return None if row is None else Vector(np.array(row.vector, np.float32), row.length, row.centred_length)
+
+
 def digest(row: Embedding) -> bytes:
     """SHA-256 (32 bytes) of both ids, the vector in half precision and both lengths, as PostgreSQL sends them.
 
@@ -81,6 +107,7 @@ def hide_collection(collection_id: UUID) -> None:
 def remove(encoder_id: UUID, image_ids: Several[UUID]) -> None:
     """Take away what the encoder gave for these pictures."""
     Embedding.objects.filter(encoder=encoder_id, image_id__in=image_ids).delete()
+    RegionEmbedding.objects.filter(encoder=encoder_id, image_id__in=image_ids).delete()
 
 
 def has_vector(encoder: Encoder | None) -> Exists:

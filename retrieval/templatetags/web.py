@@ -190,6 +190,12 @@ def number(value: float) -> str:
 
 
 @register.filter
+def times(share: float, side: int) -> str:
+    """Write a share of a side as drawings take it, in any language."""
+    return number(share * side)
+
+
+@register.filter
 def thirds(place: tuple[int, int]) -> str:
     """Return in words where in a picture something lies."""
     return words.third(*place)

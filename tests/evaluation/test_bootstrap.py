@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from retrieval.errors import InvalidInput
 from retrieval.evaluation import bootstrap
 from retrieval.evaluation.bootstrap import Bootstrap, Interval, intervals
 
@@ -52,9 +53,10 @@ def test_the_seed_decides():
     assert intervals(scores) != intervals(scores, how=Bootstrap(seed=1))
 
 
-def test_no_query_has_no_figure():
-    (found,) = intervals(np.zeros((0, 1)))
-    assert np.isnan([found.mean, found.low, found.high]).all()
+def test_without_a_query_there_is_no_figure():
+    with pytest.raises(InvalidInput) as raised:
+        intervals(np.zeros((0, 1)))
+    assert "labels" in raised.value.fields
 
 
 def test_an_interval_reads_in_percent():

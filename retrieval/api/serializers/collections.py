@@ -19,6 +19,7 @@ class CollectionInput(Input):
     visibility = serializers.ChoiceField(Visibility.choices, required=False)
     local_features = serializers.BooleanField(required=False, help_text="Keep what ``mode=same`` needs.")
     drop_place = serializers.BooleanField(required=False, help_text="Keep no place of new pictures.")
+    regions = serializers.BooleanField(required=False, help_text="Keep vectors of parts of the pictures.")
 
 
 class CollectionSerializer(serializers.ModelSerializer[Collection]):
@@ -38,6 +39,7 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
             "visibility",
             "local_features",
             "drop_place",
+            "regions",
             "owner",
             "role",
             "image_count",

@@ -89,6 +89,10 @@ class SearchInput(Input):
     receipt = serializers.BooleanField(default=False, help_text="Keep a receipt; for people with an account.")
     mode = serializers.ChoiceField(MODES, default=MODES[0], help_text="``same``: verified by details, those first.")
     expand = serializers.BooleanField(default=False, help_text="Look further: by one picture and cosine.")
+    regions = serializers.BooleanField(
+        required=False, allow_null=True, default=None,
+        help_text="Compare with parts of pictures, where collections keep these; left out: where ``region`` is given.",
+    )  # fmt: skip
 
 
 class SearchForm(SearchInput):
@@ -157,6 +161,7 @@ class FoundSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="How many unrelated pictures would score as high.",
     )
+    region = RegionSerializer(allow_null=True, help_text="The part that was found; null for the whole picture.")
     found_by = serializers.ListField(child=serializers.ChoiceField(["look", "meaning", "words"]))
     group_size = serializers.IntegerField(
         allow_null=True, help_text="Pictures of its group, itself included; with ``group`` only."
@@ -227,6 +232,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     knows_words = serializers.BooleanField(help_text="Whether the encoder has a word table.")
     mode = serializers.ChoiceField(MODES)
     expand = serializers.BooleanField(help_text="Whether it looked further; results are then not sorted by score.")
+    regions = serializers.BooleanField(help_text="Whether it compared with parts of pictures.")
     compared = serializers.IntegerField(allow_null=True, help_text="How many could be compared in detail.")
     shares = SharesSerializer()
     results = FoundSerializer(source="hits", many=True)

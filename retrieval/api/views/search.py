@@ -21,7 +21,7 @@ from retrieval.services.searching.search import Region, SearchRequest
 
 AS_SAID = (
     "concept", "diversity", "exact", "exclude_group", "expand", "group", "group_key", "k", "measure", "min_band",
-    "min_score", "mode", "offset", "text_weight",
+    "min_score", "mode", "offset", "regions", "text_weight",
 )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ class CollectionChanges:
     visibility: str | None = None
     local_features: bool | None = None
     drop_place: bool | None = None
+    regions: bool | None = None
 
 
 def create(*, owner: User, name: str, **more: Any) -> Collection:
@@ -228,7 +229,7 @@ def _checked(changes: CollectionChanges) -> dict[str, str | bool]:
         if changes.visibility not in Visibility.values:
             raise InvalidInput.of("visibility", f"The visibility is one of {', '.join(Visibility.values)}.")
         wanted["visibility"] = changes.visibility
-    for name in ("local_features", "drop_place"):
+    for name in ("local_features", "drop_place", "regions"):
         if (value := getattr(changes, name)) is not None:
             wanted[name] = value
     return wanted

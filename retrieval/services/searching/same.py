@@ -98,10 +98,12 @@ def band_of(judgement: Judgement | None, verdict: ByScore) -> ByScore:
     return replace(verdict, band=Band(judgement.verdict.value))
 
 
-def match_of(match: Match, *, details: Iterable[Verified]) -> Match:
-    """What the answer amounts to, which is never nothing where details agree."""
+def match_of(match: Match, *, details: Iterable[Verified], written: bool) -> Match:
+    """What the answer amounts to: never nothing where details agree, or where the words asked for are ``written``."""
     agree = any(hit.judgement for hit in details)
-    return Match.LIKELY if agree and match == Match.NONE else match
+    if match != Match.NONE:
+        return match
+    return Match.LIKELY if agree else Match.POSSIBLE if written else match
 
 
 def _by_parts(asked: Asked, known: set[UUID], *, user: Viewer) -> list[Hit]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from retrieval import telemetry
 from retrieval.embedding import word_query
 from retrieval.ingest import Decoded, Region
-from retrieval.matching import Band, Judgement, Match, likely_parts
+from retrieval.matching import Band, Box, Judgement, Match, likely_parts
 from retrieval.models import Image
-from retrieval.search import IndexUse, QueryVector, Question, Ranked, fusion, group_sizes, nearest
-from retrieval.services.searching import further, reading, same, variety, verdicts
+from retrieval.search import IndexUse, QueryVector, Question, Ranked, fusion, group_sizes
+from retrieval.services.searching import by_regions, further, reading, same, variety, verdicts
 from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.query_pictures import encoded
 from retrieval.services.searching.search_request import SearchRequest
@@ -39,7 +39,7 @@ class Found:
     """One picture found; ``rank`` counts from 1, ``distance`` is the measure's own, ``score`` is for people.
 
     ``found_by``: by its ``look``, by the ``meaning`` of words, by the ``words`` written about it. ``verdict`` is None
-    where nothing tells what such a score means.
+    where nothing tells what such a score means. ``region`` is the part that was found, None for the whole.
     """
 
     rank: int
@@ -50,6 +50,7 @@ class Found:
     verdict: Verdict | None = None
     judgement: Judgement | None = None
     group_size: int | None = None
+    region: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class SearchAnswer:
 
     ``candidates`` is exact unless a filter on the pictures leaves more than an exact search takes; then it is one more
     than that, and means "at least". ``calibrated``: the hits have verdicts. ``match`` is there with them, but for what
-    comes after an offset. ``concepts`` is what the words were taken for, ``unknown`` the words whose meaning is not
-    known; ``knows_words`` tells whether the encoder has a word table at all.
+    comes after an offset. ``regions``: parts of the pictures were compared, too. ``concepts`` is what the words were
+    taken for, ``unknown`` those whose meaning is not known; ``knows_words``: the encoder has a word table.
     """
 
     query_kind: str
@@ -78,10 +79,15 @@ class SearchAnswer:
     knows_words: bool = False
     mode: str = "alike"
     compared: int | None = None
-    shares: Shares = field(default_factory=Shares)
     expand: bool = False
+    regions: bool = False
     index: IndexUse | None = None
     receipt: UUID | None = None
+
+    @property
+    def shares(self) -> Shares:
+        """The most frequent tags and groups among them."""
+        return variety.shares([hit.image for hit in self.hits])
 
 
 def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAnswer:
@@ -93,7 +99,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     """
     watch = Stopwatch()
     read = reading.read(request, user=user, address=address, watch=watch)
-    question, said = read.question, read.said
+    question, said = by_regions.asked(read.question, request, user=user), read.said
     judge = verdicts.judge_of(question, request, pictures=read.pictures, fresh=read.fresh, said=said)
     asked = _in_detail(request, question=question, fresh=read.fresh, watch=watch)
     with watch.part("search"):
@@ -106,9 +112,9 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     return SearchAnswer(
         request.kind, request.region, question.encoder.name, question.encoder.trained, question.measure.value,
         index=ranked.index, exact=ranked.exact, candidates=ranked.candidates, hits=hits,
-        shares=variety.shares([hit.image for hit in hits]),
+        regions=question.regions, took=watch.took(),
         calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared, expand=request.expand,
-        concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.known, took=watch.took(),
+        concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.known,
     )  # fmt: skip
 
 
@@ -131,7 +137,7 @@ def _ranked(question: Question, *, look: QueryVector | None, said: Meaning, user
         return fusion.fused(question, user=user)
     steered = said.understood.wanted is not None or said.understood.avoided is not None
     kinds = {"look": look is not None, fusion.MEANING: steered, fusion.WORDS: question.filters.words is not None}
-    ranked = nearest(question, user=user)
+    ranked = by_regions.ranked(question, user=user)
     found_by = tuple(kind for kind, held in kinds.items() if held)
     return ranked, {hit.image_id: found_by for hit in ranked.hits}
 
@@ -165,16 +171,11 @@ def _judged(
         return found, None
     said = judge.verdicts([(hit.score, hit.image) for hit in found], candidates=ranked.candidates)
     said = [same.band_of(hit.judgement, verdict) for hit, verdict in zip(found, said, strict=True)]
-    match = None if request.offset else _amounts_to(judge.match(said, ranked.first), found, request=request)
+    written = request.kind == "text" and any(fusion.WORDS in hit.found_by for hit in found)
+    match = None if request.offset else same.match_of(judge.match(said, ranked.first), details=found, written=written)
     judged = [replace(hit, verdict=verdict) for hit, verdict in zip(found, said, strict=True)]
     least = Band(request.min_band or Band.WEAK)
     return [hit for hit, verdict in zip(judged, said, strict=True) if verdict.band.place <= least.place], match
-
-
-def _amounts_to(match: Match, found: Sequence[Found], *, request: SearchRequest) -> Match:
-    """What the answer amounts to, which is never nothing where details agree or what was asked for is written."""
-    written = request.kind == "text" and any(fusion.WORDS in hit.found_by for hit in found)
-    return Match.POSSIBLE if written and match == Match.NONE else same.match_of(match, details=found)
 
 
 def _with_group_sizes(found: list[Found], question: Question, *, user: Viewer) -> list[Found]:
@@ -192,7 +193,7 @@ def _rows(details: same.Details, found_by: FoundBy, *, user: Viewer, first: int)
     return [
         Found(
             rank, hit.distance, hit.score, images[hit.image_id], found_by.get(hit.image_id, ("look",)),
-            judgement=details.judgements.get(hit.image_id),
+            judgement=details.judgements.get(hit.image_id), region=by_regions.box(hit, images[hit.image_id]),
         )
         for rank, hit in enumerate(details.hits, first)
         if hit.image_id in images

@@ -42,7 +42,8 @@ class SearchRequest:
     ``text_weight`` (0..1) is the words' part of a query beside pictures; ``-word`` in the text and ``negative_words``
     are to be avoided. ``exclude_group`` leaves out the groups of the stored pictures asked with; ``group`` gives the
     best of each group; ``group_key`` keeps one group alone. ``diversity`` (0..1) puts the first of the answer in an
-    order that varies.
+    order that varies. ``regions`` compares with parts of the pictures, where collections keep these; None does where
+    what is asked with is a part itself.
     """
 
     file: bytes | None = None
@@ -70,6 +71,7 @@ class SearchRequest:
     exclude: tuple[UUID, ...] = ()
     mode: str = "alike"
     expand: bool = False
+    regions: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the files, as JSON values."""
@@ -155,6 +157,8 @@ class SearchRequest:
         beside = bool(self.text or self.negative_words) or self.kind not in {"file", "image"} or self.mode != MODES[0]
         if self.expand and beside:
             raise InvalidInput.of("expand", "Looking further takes exactly one picture, and nothing beside it.")
+        if self.regions and (self.expand or self.kind == "text"):
+            raise InvalidInput.of("regions", "Parts are found by a picture, and without looking further.")
 
     def _check_sizes(self) -> None:
         if not 1 <= self.k <= MOST_AT_ONCE:

@@ -64,12 +64,13 @@ class PictureJudge:
     ) -> PictureJudge | None:
         """Return the judge of a search by one picture; None where nothing tells what its scores mean.
 
-        A calibration is for cosine and one picture, not steered by words.
+        A calibration is for cosine and one picture, not steered by words, and for whole pictures: the best of many
+        parts scores higher.
         """
         calibration = calibration_of(question.encoder)
         one_picture = request.kind in {"file", "image"} and question.measure == Measure.COSINE
         steered = question.filters.words is None and bool(request.text or request.negative_words)
-        if calibration is None or not one_picture or steered:
+        if calibration is None or not one_picture or steered or question.regions:
             return None
         if request.region is not None:
             return cls(question, calibration)
@@ -121,8 +122,8 @@ class WordJudge:
         A calibration is for the word table that it was fitted with, and for words none of which is to be avoided.
         """
         calibration = word_calibration_of(question.encoder, table=said.table)
-        by_meaning = request.kind == "text" and request.concept is None and said.understood.wanted is not None
-        by_meaning = by_meaning and said.understood.avoided is None
+        understood = said.understood
+        by_meaning = request.kind == "text" and understood.wanted is not None and understood.avoided is None
         return cls(question, calibration) if calibration and by_meaning else None
 
     def verdicts(self, hits: Sequence[tuple[float, Image]], *, candidates: int) -> list[Verdict]:
@@ -154,9 +155,8 @@ def judge_of(
     Raises InvalidInput (min_band) when there is none to band by.
     """
     pixels = fresh[0].pixels if fresh else None
-    judge = WordJudge.of(question, request, said=said) or PictureJudge.of(
-        question, request, pictures=pictures, pixels=pixels
-    )
+    by_words = WordJudge.of(question, request, said=said)
+    judge = by_words or PictureJudge.of(question, request, pictures=pictures, pixels=pixels)
     if judge is None and request.min_band is not None:
         raise InvalidInput.of("min_band", "Nothing tells what the scores of this search mean.")
     return judge

@@ -50,6 +50,7 @@ class SettingsForm(CollectionForm):
     """The same of a collection that is there; the page sends along what it showed, so that only changes are written."""
 
     local_features = forms.BooleanField(required=False)
+    regions = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

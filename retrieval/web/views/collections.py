@@ -194,4 +194,6 @@ def _may(collection: Collection, request: HttpRequest) -> dict[str, bool]:
 
 
 def _words_of(collection: Collection) -> dict[str, Any]:
-    return {name: getattr(collection, name) for name in ("name", "description", "visibility", "local_features")}
+    return {
+        name: getattr(collection, name) for name in ("name", "description", "visibility", "local_features", "regions")
+    }
