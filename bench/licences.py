@@ -26,6 +26,7 @@ The one file of others that is kept here is Alpine.js 3.17.4 (MIT), in `static/u
 * pi-heif 1.4.0 reads HEIC. BSD-3-Clause; its wheel holds libheif and libde265 (LGPL-3.0), no encoder.
 * pypdfium2 5.15.2 draws the pages of PDF documents. BSD-3-Clause, Apache-2.0; so is its PDFium.
 * pydicom 3.0.2 reads medical pictures (DICOM). MIT.
+* imagecodecs 2026.3.6 reads JPEG XL. BSD-3-Clause; its wheel holds many codecs, named in its folder `licenses`.
 
 Known flaws: `make audit-dependencies` asks for them, pin by pin, and fails when it knows one or cannot ask. It needs
 the internet, and makes an environment of its own for the tool.

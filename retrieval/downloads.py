@@ -25,7 +25,7 @@ RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 THUMBNAIL_TYPE = "image/jpeg"
-EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "HEIF": "heic", "DICOM": "dcm"}
+EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "HEIF": "heic", "JXL": "jxl", "DICOM": "dcm"}
 # Where the name of a format is not that of its type.
 TYPES = {
     "JPEG2000": "image/jp2",

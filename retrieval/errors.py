@@ -184,7 +184,9 @@ SENTENCES = {
     "invalid_credentials": gettext_noop("Name and password do not fit together."),
     "invalid_input": gettext_noop("Something in this request is out of bounds."),
     "invalid_token": gettext_noop("This token opens nothing."),
-    "jpeg_xl_not_read": gettext_noop("JPEG XL pictures are not read here. Send it as JPEG or PNG."),
+    "jpeg_xl_not_read": gettext_noop(
+        "JPEG XL pictures are not read here. Send it as JPEG or PNG; or the operator runs `make extras`."
+    ),
     "length_required": gettext_noop("The request does not say how long it is."),
     "link_used": gettext_noop("This link was used already, or it is too old."),
     "long_job_going": gettext_noop("Stop it first; only one that is over can be removed."),

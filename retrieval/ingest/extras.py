@@ -7,7 +7,7 @@ import importlib.util
 from types import ModuleType
 
 # What people call the files -> the package that reads them.
-PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2", "DICOM": "pydicom"}
+PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2", "DICOM": "pydicom", "JPEG XL": "imagecodecs"}
 
 
 def load(package: str) -> ModuleType | None:

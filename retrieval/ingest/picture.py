@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from retrieval.ingest.facts import NOTHING, Facts
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "HEIF", "RAW", "PDF", "DICOM")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "HEIF", "RAW", "PDF", "DICOM", "JXL")
 DIVISIBLE = ("JPEG", "RAW", "PDF")
 """What is decoded at a part of its size when it is large."""
 

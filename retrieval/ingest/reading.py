@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImagePalette, TiffImagePlugin, UnidentifiedImageError
 
 from retrieval.errors import UnsupportedPicture
-from retrieval.ingest import dicom, heif, jpeg, pdf, png, raw, samples, tiff
+from retrieval.ingest import dicom, heif, jpeg, jxl, pdf, png, raw, samples, tiff
 from retrieval.ingest.colour import Raster
 from retrieval.ingest.sniff import refusal
 from retrieval.ingest.structure import require_quick
@@ -91,6 +91,8 @@ def _picture(data: bytes) -> Opened:
     if heif.pi_heif and heif.is_heif(data):
         picture = heif.Picture(data)
         return Opened("HEIF", picture.size, UPRIGHT, lambda _: picture.raster())
+    if jxl.codec and jxl.is_jxl(data):
+        return Opened("JXL", jxl.size(data), UPRIGHT, lambda _: jxl.raster(data))
     image = _pillow(data)
     if image.format in {"JPEG", "MPO"}:
         return _jpeg("JPEG", data, image)

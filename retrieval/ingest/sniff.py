@@ -14,7 +14,7 @@ LOOKED_AT = 4096
 SENTENCES: Mapping[str, str] = {
     "file_empty": "The file is empty.",
     "heic_not_read": f"This is a HEIC picture, as iPhones take them. Send it as JPEG; {OPERATOR}.",
-    "jpeg_xl_not_read": "This is a JPEG XL picture; it is not read here. Send it as JPEG or PNG.",
+    "jpeg_xl_not_read": f"This is a JPEG XL picture. Send it as JPEG or PNG; {OPERATOR}.",
     "raw_not_read": "This is a camera's raw file without a picture in it that is read here. Send it as JPEG.",
     "drawing_not_read": "This is a drawing (SVG, EPS or the like), not pixels; it is not read here. Send it as PNG.",
     "pdf_not_read": f"This is a PDF document. Send its pages as pictures; {OPERATOR}.",

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from retrieval.errors import TooLarge, UnsupportedPicture
-from retrieval.ingest import dicom, heif, jpeg, pdf
+from retrieval.ingest import dicom, heif, jpeg, jxl, pdf
 from retrieval.ingest.decode import decode
 from retrieval.ingest.picture import DecodeRequest, PictureLimits, Region
 from retrieval.ingest.sniff import SENTENCES
@@ -158,7 +158,7 @@ NAMED = {
     "code", sorted(set(SENTENCES) - {"tiff_kind_not_read", "pdf_encrypted", "dicom_kind_not_read"})
 )
 def test_what_is_not_read_is_called_by_its_name(code, monkeypatch):
-    for room, package in ((heif, "pi_heif"), (pdf, "pdfium"), (dicom, "pydicom")):
+    for room, package in ((heif, "pi_heif"), (pdf, "pdfium"), (dicom, "pydicom"), (jxl, "codec")):
         monkeypatch.setattr(room, package, None)
     with pytest.raises(UnsupportedPicture) as caught:
         decode(NAMED[code], WANTED)
