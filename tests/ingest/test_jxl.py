@@ -52,9 +52,7 @@ def test_too_many_pixels_are_refused_from_the_header(monkeypatch):
             decode(packed(), DecodeRequest(512, limits=limits))
 
 
-@pytest.mark.parametrize(
-    "data", [packed()[:n] for n in (2, 3, 12, 500, -100)] + [jxl.CONTAINER]
-)
+@pytest.mark.parametrize("data", [packed()[:n] for n in (2, 3, 12, 500, -100)] + [jxl.CONTAINER])
 def test_damaged_files_are_refused(data):
     with pytest.raises(UnsupportedPicture) as caught:
         decode(data, WANTED)
