@@ -24,7 +24,7 @@ class ZipStream:
     """The bytes of an archive whose members are stored as they are, read once, from its beginning to its end.
 
     Nothing is done before it is read, and reading needs no database: who sends it may keep it when the request is over
-    (``detach``), and a slow client then holds no thread of those that answer.
+    (``hand_over``), and a slow client then holds no thread of those that answer.
     """
 
     def __init__(self, members: Iterable[ZipMember]) -> None:
@@ -44,7 +44,7 @@ class ZipStream:
         self._rest = data[size:]
         return data[:size]
 
-    def detach(self) -> ZipStream:
+    def hand_over(self) -> ZipStream:
         """Hand over what is left to be read; this one has nothing more, and to close it closes nothing."""
         other = ZipStream(())
         other._parts, other._rest = self._parts, self._rest

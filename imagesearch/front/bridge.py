@@ -120,9 +120,9 @@ def _put(found: Environment, name: str, value: str) -> None:
 
 
 def _take(answer: Answer, file: Any) -> bool:
-    """Take a file over by a descriptor of our own, or what can be detached; False where it is neither."""
-    if hasattr(file, "detach"):
-        answer.reader = file.detach()
+    """Take a file over by a descriptor of our own, or what can be handed over; False where it is neither."""
+    if hasattr(file, "hand_over"):
+        answer.reader = file.hand_over()
         return True
     try:
         number, offset = file.fileno(), file.tell()

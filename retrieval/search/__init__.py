@@ -1,7 +1,7 @@
 """Vector to ranked hits: the only door to stored vectors and to pgvector. What others may use of it is named here."""
 
 from retrieval.search import counts, fusion, indexes, integrity, moments, recall, stored, vectors, words
-from retrieval.search.many import Nearest, nearest_to_each
+from retrieval.search.many import nearest_to_each
 from retrieval.search.query import Hit, IndexUse, Question, Ranked, group_sizes, nearest, neighbours
 from retrieval.search.regions import nearest_by_regions
 from retrieval.search.scope import Filters
@@ -9,7 +9,7 @@ from retrieval.search.vectors import Floats, QueryVector, Vector
 from retrieval.search.words import Words
 
 __all__ = [
-    "Filters", "Floats", "Hit", "IndexUse", "Nearest", "QueryVector", "Question", "Ranked", "Vector", "Words",
+    "Filters", "Floats", "Hit", "IndexUse", "QueryVector", "Question", "Ranked", "Vector", "Words",
     "counts", "fusion", "group_sizes", "indexes", "integrity", "moments", "nearest", "nearest_by_regions",
     "nearest_to_each", "neighbours", "recall", "stored", "vectors", "words",
 ]  # fmt: skip

@@ -42,7 +42,7 @@ def test_what_is_made_while_it_is_sent_holds_no_thread_and_is_closed():
             sizes.append(size if len(sizes) < 3 else 0)
             return b"x" * sizes[-1]
 
-        def detach(self):
+        def hand_over(self):
             return self
 
         def close(self):

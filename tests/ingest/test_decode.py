@@ -96,7 +96,6 @@ FOREIGN = {
     "raw without a picture": raw(),
     "sgi": encoded(scene(), "SGI"),
     "eps": encoded(scene(), "EPS"),
-    "pdf": encoded(scene(), "PDF"),
     "dds": encoded(scene(), "DDS"),
     "icns": encoded(scene(128, 128), "ICNS"),
     "im": encoded(scene(), "IM"),

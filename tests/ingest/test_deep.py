@@ -197,7 +197,7 @@ def test_a_child_without_files_reads_them_too():
 
 def test_a_sound_tiff_of_another_kind_is_called_that():
     with pytest.raises(UnsupportedPicture) as caught:
-        decode(tiff(np.dstack([GREY] * 2), photometric=32_803), WANTED)
+        decode(tiff(np.dstack([GREY] * 2), photometric=32_845), WANTED)
     assert caught.value.code == "tiff_kind_not_read"
 
 

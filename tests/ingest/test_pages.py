@@ -71,8 +71,9 @@ def test_each_page_of_a_pdf_is_drawn_with_200_dots_per_inch():
     data = paged("PDF", resolution=100.0)
     for number in (1, 2, 3):
         found = page(data, number)
-        assert (found.pages, found.format, found.width, found.height) == (3, "PDF", 180, 120)
-        small = found.pixels[::2, ::2].astype(int)
+        assert (found.pages, found.format) == (3, "PDF")
+        assert (found.width, found.height) == pytest.approx((180, 120), abs=1)
+        small = found.pixels[:120:2, :180:2].astype(int)  # a fraction of a point may round up to one more
         assert np.abs(small - np.asarray(scene(90, 60, seed=number - 1)).astype(int)).mean() < 25
     assert not np.array_equal(page(data, 1).pixels, page(data, 2).pixels)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from retrieval.errors import TooLarge, UnsupportedPicture
 from retrieval.ingest import wire
+from retrieval.ingest.facts import NOTHING
 from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits, Region
 
 
@@ -75,6 +77,7 @@ def answer(**changes):
         "sizes": [320],
         "pages": 1,
         "subject": "",
+        "facts": asdict(NOTHING),
     }
     return wire.Message({**header, **changes}, [b"123456", b"", b"small"])
 

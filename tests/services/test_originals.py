@@ -92,7 +92,7 @@ def test_no_more_than_a_block_is_read_before_it_is_asked_for():
     assert asked == []
     first = stream.read(500)
     assert asked == [0]
-    rest = stream.detach()
+    rest = stream.hand_over()
     stream.close()
     assert stream.read(1) in {b"", b"P"}  # an empty archive at most: the other has what is left
     data = first + b"".join(iter(lambda: rest.read(700), b""))

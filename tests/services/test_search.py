@@ -16,7 +16,7 @@ from retrieval.errors import Conflict, InvalidInput, NotFound, Unavailable, Unsu
 from retrieval.ingest import files
 from retrieval.models import Embedding, Encoder, EncoderState, Image, JobState
 from retrieval.search import vectors
-from retrieval.services.searching import search
+from retrieval.services.searching import by_regions, search
 from retrieval.services.searching.search import Region, SearchRequest
 from tests import factories
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
@@ -228,14 +228,14 @@ def test_strangers_and_visitors_find_nothing(images):
 
 
 def test_a_picture_hidden_between_search_and_loading_is_left_out(images, collection, monkeypatch):
-    nearest = search.nearest
+    nearest = by_regions.nearest
 
     def hide_then_answer(question, user):
         ranked = nearest(question, user=user)
         Image.objects.filter(pk=images["red"].pk).update(deleted_at="2026-01-01T00:00Z")
         return ranked
 
-    monkeypatch.setattr(search, "nearest", hide_then_answer)
+    monkeypatch.setattr(by_regions, "nearest", hide_then_answer)
     assert titles(ask(collection.owner, file=picture("red")))[0] == "pink"
 
 

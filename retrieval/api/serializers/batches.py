@@ -18,6 +18,8 @@ MATCHES = [each.value for each in Match]
 ORDERINGS = ("n", "-doubt")
 FORMATS = ("csv", "json")
 
+STANDS = [*BatchDecision.values, "open"]
+
 
 class BatchInput(Input):
     """What asks: a ``collection``; and against which collections."""
@@ -46,7 +48,7 @@ class RowsQuery(Input):
     """Which rows, in which order."""
 
     match = serializers.ChoiceField(MATCHES, required=False)
-    decision = serializers.ChoiceField([*BatchDecision.values, "open"], required=False)
+    decision = serializers.ChoiceField(STANDS, required=False)
     ordering = serializers.ChoiceField(ORDERINGS, default=ORDERINGS[0], help_text="-doubt: the doubtful first.")
 
 
