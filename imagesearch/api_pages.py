@@ -21,7 +21,7 @@ SETTINGS: dict[str, Any] = {
         "WatchBandEnum": "retrieval.api.serializers.watches.BANDS",
         "CopyDecisionEnum": "retrieval.models.Decided",
         "BatchStandEnum": "retrieval.api.serializers.batches.STANDS",
-        "BatchDecisionEnum": "retrieval.models.BatchDecision",
+        "BatchDecisionEnum": "retrieval.api.serializers.batches.DECISIONS",
         "BandEnum": "retrieval.api.serializers.search.BANDS",
         "RoleEnum": "retrieval.models.Role",
         "MemberRoleEnum": "retrieval.api.serializers.collections.ROLES",

@@ -83,9 +83,11 @@ def numbers_listed(schema):
 def test_the_description_of_the_api_knows_no_list_of_numbers(client, db):
     schema = json.loads(client.get("/api/v1/schema/", {"format": "json"}, HTTP_ACCEPT="application/json").content)
     points = {f"/{part}/properties/{name}/items" for part in ("Found", "Why") for name in ("query_outline", "outline")}
+    points |= {f"/Copy/properties/{name}/items" for name in ("keep_outline", "outline")}
+    pairs = {"/DecisionsInputRequest/properties/pairs"}  # of ids
     # What a place of the picture adds to a cosine is a sum over all numbers of the vector.
     places = {f"/Why/properties/{name}{level}" for name in ("query", "result") for level in ("", "/items")}
-    assert set(numbers_listed(schema.get("components", {}).get("schemas", {}))) == points | places
+    assert set(numbers_listed(schema.get("components", {}).get("schemas", {}))) == points | places | pairs
     planted = {"Image": {"properties": {"vector": {"type": "array", "items": {"type": "number"}}}}}
     assert numbers_listed(planted) == ["/Image/properties/vector"]
 

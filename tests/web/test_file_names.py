@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from retrieval import conf, downloads, tasks
 from retrieval.models import Image
-from retrieval.services.images import image_fields, images
+from retrieval.services.images import file_facts, image_fields, images
 from retrieval.services.people import accounts
 from tests.web.library import png
 
@@ -90,7 +90,7 @@ def test_so_it_is_whichever_edge_it_came_by(page, calls, collection, tmp_path, k
 
 
 def test_without_the_cleaning_a_name_keeps_its_signs(page, calls, collection, tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "title_of", lambda name: name[:300])
+    monkeypatch.setattr(file_facts, "title_of", lambda name: name[:300])
     monkeypatch.setattr(image_fields, "shown_name", lambda name: name)
     image = kept(NAMES["right to left"], collection, mark=1)
     assert "title" in harm(image, page, calls, tmp_path)

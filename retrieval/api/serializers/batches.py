@@ -18,7 +18,8 @@ MATCHES = [each.value for each in Match]
 ORDERINGS = ("n", "-doubt")
 FORMATS = ("csv", "json")
 
-STANDS = [*BatchDecision.values, "open"]
+DECISIONS = BatchDecision.values
+STANDS = [*DECISIONS, "open"]
 
 
 class BatchInput(Input):
@@ -69,7 +70,7 @@ class RowSerializer(serializers.Serializer[Any]):
     image = serializers.UUIDField(allow_null=True, help_text="The stored picture that asked; null for a file.")
     match = serializers.ChoiceField(MATCHES, allow_null=True, help_text="Null: not compared, or not calibrated.")
     results = HitSerializer(many=True)
-    decision = serializers.ChoiceField(BatchDecision.values, allow_null=True)
+    decision = serializers.ChoiceField(DECISIONS, allow_null=True)
     decided_by = serializers.CharField(allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)
     error = ProblemSerializer(allow_null=True)
@@ -78,7 +79,7 @@ class RowSerializer(serializers.Serializer[Any]):
 class DecisionInput(Input):
     """What is decided of a query's hits; null takes it back."""
 
-    decision = serializers.ChoiceField(BatchDecision.values, allow_null=True)
+    decision = serializers.ChoiceField(DECISIONS, allow_null=True)
 
 
 class ExportQuery(Input):
