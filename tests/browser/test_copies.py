@@ -31,7 +31,7 @@ def test_a_pair_is_decided_by_keys_and_taken_back(opens, owner, pair, width):
     window = opens(owner, viewport={"width": width, "height": 860})
     window.goto("/copies/")
     assert window.locator(".line b").inner_text() == "The same picture: cropped"
-    assert window.evaluate(WIDER) == 0
+    assert window.evaluate(WIDER) <= 0
     window.keyboard.press("Space")
     assert window.locator(".side.behind").count() == 1
     window.keyboard.press("1")

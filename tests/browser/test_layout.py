@@ -68,7 +68,7 @@ def test_words_typed_on_the_front_page_bring_the_panel_along(opens, owner, libra
     with window.expect_response("**/"):
         choose(window, "green")
     window.wait_for_selector(".options .switch")
-    window.goto("/")
+    window = opens(owner)  # the same address in the same window would bring the last search back
     window.focus("#words-field")
     with window.expect_response("**/"):
         window.keyboard.press("Enter")
