@@ -107,6 +107,7 @@ class World:
             "alert_id": self.alert.pk,
             "username": "viewer",
             "size": 320,
+            "seed": 1,
             "n": 1,
         }
         filled = re.sub(r"<(\w+)>", lambda found: str(known.get(found[1], NOT_THERE)), address)
