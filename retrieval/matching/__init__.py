@@ -4,7 +4,7 @@ from retrieval.matching import copy_keys, expansion, local_features, logistic, o
 from retrieval.matching.bands import Band, Match, band, band_begins, match
 from retrieval.matching.calibration import Calibration, Reliability, Sample, fit, reliability
 from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare, unpacked_parts
-from retrieval.matching.copying import compare_stored, likelihood, other_way, undone
+from retrieval.matching.copying import compare_stored, other_way, undone
 from retrieval.matching.diversity import varied
 from retrieval.matching.exemplar import Exemplar, Moments
 from retrieval.matching.expansion import Further
@@ -52,7 +52,6 @@ __all__ = [
     "explain",
     "fit",
     "fit_words",
-    "likelihood",
     "likely_parts",
     "local_features",
     "logistic",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from retrieval.matching.comparing import QueryPicture, compare
-from retrieval.matching.verdict import Judgement, Side, Verdict
+from retrieval.matching.verdict import Judgement, Side
 
 OTHER_WAY = {"cropped": "pasted", "pasted": "cropped"}
 
@@ -37,20 +37,6 @@ def undone(edit: Sequence[str]) -> tuple[str, ...]:
     """What takes an edit back. What was turned is turned back; mirroring and then turning is its own way back."""
     mirrored = "mirrored" in edit
     return tuple(_undone(word, mirrored=mirrored) for word in edit)
-
-
-def likelihood(judgement: Judgement) -> float:
-    """How likely such a judgement is right, 0 to 1: certain for the same bytes, else by how many details agree."""
-    if judgement.verdict == Verdict.SAME_FILE:
-        return 1.0
-    return 1 - ERRORS[judgement.verdict] * HALVED ** max(0, judgement.matches - FEWEST_MATCHES)
-
-
-# A cautious guess, not a fit: of pairs with the fewest matches so many are wrong, and fewer by a factor for each
-# further one. bench/copies_scan.py found no wrong pair of the same picture among 360 copies beside 5,200 photographs.
-FEWEST_MATCHES = 8
-ERRORS = {Verdict.SAME_IMAGE: 0.1, Verdict.SAME_THING: 0.5}
-HALVED = 0.8
 
 
 def _undone(word: str, *, mirrored: bool) -> str:

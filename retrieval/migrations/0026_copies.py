@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 ("outline", models.JSONField(default=list)),
                 ("other_outline", models.JSONField(default=list)),
                 ("matches", models.PositiveIntegerField(default=0)),
-                ("probability", models.FloatField()),
+                ("probability", models.FloatField(null=True)),
                 ("found_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={

@@ -56,7 +56,7 @@ class CopyPair(models.Model):
     outline = models.JSONField(default=list)
     other_outline = models.JSONField(default=list)
     matches = models.PositiveIntegerField(default=0)
-    probability = models.FloatField()
+    probability = models.FloatField(null=True)  # of what nobody measured it is not known
     found_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -18,13 +19,14 @@ from retrieval.models import (
     CopyDecision,
     CopyKeys,
     CopyPair,
+    CopyVerdict,
     Decided,
     Image,
     ImageFeatures,
     Membership,
 )
 from retrieval.services.copies import candidates, decisions, groups, looking, resolving
-from retrieval.services.copies.groups import CopyScope
+from retrieval.services.copies.groups import Copy, CopyScope, Group
 from retrieval.services.copies.resolving import Wish
 from retrieval.services.images import bulk_undo, collections, images
 from retrieval.services.images.collections import CollectionChanges
@@ -73,6 +75,15 @@ def found(user, **scope):
         (group.keep.title, str(group.verdict), {copy.image.title: set(copy.edit) for copy in group.others})
         for group in groups.find(CopyScope(**scope), user=user)
     ]
+
+
+def test_a_group_is_as_certain_as_its_weakest_pair_and_unknown_where_one_is():
+    def group(*known):
+        others = [Copy(Image(), CopyVerdict.SAME_FILE, (), one, 9, [], []) for one in known]
+        return Group(uuid4(), CopyVerdict.SAME_FILE, Image(), others)
+
+    assert group(1.0, 0.5).probability == 0.5
+    assert group(1.0, None).probability is None
 
 
 def test_copies_are_found_with_what_was_done_to_the_one_to_keep(collection, encoder):  # noqa: F811

@@ -41,7 +41,8 @@ class CopySerializer(serializers.Serializer[Any]):
     image = ImageSerializer()
     verdict = serializers.ChoiceField(VERDICTS)
     edit = Edit(help_text="What was done to the picture to keep to make this one.")
-    probability = serializers.FloatField(help_text="That the verdict is right.")
+    probability = serializers.FloatField(allow_null=True, help_text="That it is right; null where nobody measured it.")
+    matches = serializers.IntegerField(min_value=0, help_text="How many details of the two agree.")
     outline = Outline(allow_null=True, help_text="Where the shared part is on this picture; null for the same bytes.")
     keep_outline = Outline(allow_null=True, help_text="The same on the picture to keep.")
 
@@ -51,7 +52,7 @@ class GroupSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     verdict = serializers.ChoiceField(VERDICTS)
-    probability = serializers.FloatField(help_text="That of the weakest pair.")
+    probability = serializers.FloatField(allow_null=True, help_text="That of the weakest pair; null where one is.")
     keep = ImageSerializer()
     others = CopySerializer(many=True)
 

@@ -37,13 +37,15 @@ class CopyScope:
 class Copy:
     """One picture of a group beside the one to keep: what was done to that one to make it, and where they meet.
 
+    ``probability`` is known for the same bytes and for what a person decided; ``matches`` are the details that agree.
     ``outline`` is the shared part on this picture, ``keep_outline`` on the one to keep; empty where none is known.
     """
 
     image: Image
     verdict: CopyVerdict
     edit: Sequence[str]
-    probability: float
+    probability: float | None
+    matches: int
     outline: Sequence[Any]
     keep_outline: Sequence[Any]
 
@@ -58,9 +60,10 @@ class Group:
     others: Sequence[Copy]
 
     @property
-    def probability(self) -> float:
-        """The weakest pair's."""
-        return min(copy.probability for copy in self.others)
+    def probability(self) -> float | None:
+        """The weakest pair's; None where one is not known."""
+        known = [copy.probability for copy in self.others if copy.probability is not None]
+        return min(known) if len(known) == len(self.others) else None
 
     @property
     def images(self) -> list[Image]:
@@ -211,5 +214,5 @@ def _copy(image: Image, pair: CopyPair) -> Copy:
     """A pair as it is seen from the picture to keep."""
     verdict = CopyVerdict(pair.verdict)
     if image.pk == pair.other_id:
-        return Copy(image, verdict, pair.edit, pair.probability, pair.other_outline, pair.outline)
-    return Copy(image, verdict, undone(pair.edit), pair.probability, pair.outline, pair.other_outline)
+        return Copy(image, verdict, pair.edit, pair.probability, pair.matches, pair.other_outline, pair.outline)
+    return Copy(image, verdict, undone(pair.edit), pair.probability, pair.matches, pair.outline, pair.other_outline)

@@ -15,8 +15,8 @@ from django.utils import timezone
 from retrieval.matching import (
     Judgement,
     QueryPicture,
+    Verdict,
     compare_stored,
-    likelihood,
     local_features,
     other_way,
     same_file,
@@ -157,5 +157,5 @@ def _pair(image_id: UUID, other_id: UUID, found: Judgement) -> CopyPair:
         outline=list(found.outline),
         other_outline=list(found.query_outline),
         matches=found.matches,
-        probability=likelihood(found),
+        probability=1.0 if found.verdict == Verdict.SAME_FILE else None,
     )
