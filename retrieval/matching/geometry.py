@@ -71,6 +71,11 @@ def project(homography: Doubles, points: Floats | Doubles) -> Doubles:
     return projected
 
 
+def within(points: Doubles, picture: LocalFeatures) -> NDArray[np.bool_]:
+    """Which of the points (N, 2) lie within a picture's frame (N,)."""
+    return np.asarray(((points >= 0) & (points <= [picture.width, picture.height])).all(axis=1), bool)
+
+
 def inverse(homography: Doubles) -> Doubles:
     """The way back."""
     return np.asarray(np.linalg.inv(homography), np.float64)
@@ -118,7 +123,7 @@ def _aligned(query: LocalFeatures, result: LocalFeatures) -> Alignment | None:
     kept = _distinct(pairs[inside], query, result)
     if len(kept) < FEWEST:
         return None
-    visible = _within(project(homography, result.points), query)
+    visible = within(project(homography, result.points), query)
     return Alignment(
         homography=homography,
         mirrored=False,
@@ -182,10 +187,6 @@ def _is_plausible(homography: Doubles, result: LocalFeatures) -> bool:
     lengths = np.linalg.norm(sides, axis=1)
     across = np.maximum(lengths, lengths[[2, 3, 0, 1]]) / np.minimum(lengths, lengths[[2, 3, 0, 1]])
     return bool((turns > 0).all() and across.max() < MOST_FOCUS)
-
-
-def _within(points: Doubles, picture: LocalFeatures) -> NDArray[np.bool_]:
-    return np.asarray(((points >= 0) & (points <= [picture.width, picture.height])).all(axis=1), bool)
 
 
 def _unmirrored(alignment: Alignment, result: LocalFeatures) -> Alignment:

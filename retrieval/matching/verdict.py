@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from retrieval.matching.geometry import Alignment, Doubles, corners, inverse, project
+from retrieval.matching.geometry import Alignment, Doubles, corners, inverse, project, within
 from retrieval.matching.local_features import LocalFeatures
 
 Point = tuple[float, float]
@@ -24,6 +24,12 @@ CONTRASTS, VIVIDNESS = 2.0, 1.6  # times as much, or as little
 FLAT = 0.004
 LIGHTNESS = 0.6
 SUPPORT = 0.06
+# A copy is one in all of the part that they share: there the affine map and the homography, which few matches in one
+# corner leave free elsewhere, differ by this much of the long side at most; and the fewer matches there are, the larger
+# a share of what could have matched they have to be. Of 298 edited copies of 30 photographs the worst had 0.006 and
+# 1.7; pictures that were drawn with the same boat or flower had 0.05 to 0.2, or 0.6. Both limits come from these.
+AGREED = 0.02
+EVIDENCE = 1.0  # matches times their share
 
 
 class Verdict(StrEnum):
@@ -62,7 +68,8 @@ def judge(alignment: Alignment, *, query: Side, result: Side) -> Judgement:
     affine, residual = _affine(alignment)
     same = (
         residual < FLAT
-        and alignment.support > SUPPORT
+        and alignment.support > max(SUPPORT, EVIDENCE / alignment.matches)
+        and _disagreement(affine, alignment, query=query.features, result=result.features) < AGREED
         and _lightness(alignment, query=query.features, result=result.features) > LIGHTNESS
     )
     ahead, back = alignment.homography, inverse(alignment.homography)
@@ -83,10 +90,14 @@ def same_file() -> Judgement:
 
 def share_within(homography: Doubles, picture: LocalFeatures, *, of: LocalFeatures) -> float:
     """The share 0 to 1 of a picture's area that the homography puts within the frame of another."""
+    return float(within(project(homography, _grid(picture)), of).mean())
+
+
+def _grid(picture: LocalFeatures) -> Doubles:
+    """Points (N, 2) evenly over a picture, in units of its long side."""
     places = (np.arange(GRID) + 0.5) / GRID
-    grid = np.stack(np.meshgrid(places * picture.width, places * picture.height), axis=-1).reshape(-1, 2)
-    there = project(homography, grid)
-    return float(((there >= 0) & (there <= [of.width, of.height])).all(axis=1).mean())
+    axes = np.meshgrid(places * picture.width, places * picture.height)
+    return np.asarray(np.stack(axes, axis=-1).reshape(-1, 2), np.float64)
 
 
 def _affine(alignment: Alignment) -> tuple[Doubles, float]:
@@ -96,6 +107,18 @@ def _affine(alignment: Alignment) -> tuple[Doubles, float]:
     found: Doubles = np.asarray(np.linalg.lstsq(ahead, here, rcond=None)[0].T, np.float64)
     off = np.square(ahead @ found.T - here).sum(axis=1).mean()
     return found, float(np.sqrt(off) / max(1.0, np.sqrt(abs(np.linalg.det(found[:, :2])))))
+
+
+def _disagreement(affine: Doubles, alignment: Alignment, *, query: LocalFeatures, result: LocalFeatures) -> float:
+    """How far apart the affine map and the homography put what is shared, at most, by the result's long side."""
+    grid = _grid(result)
+    exactly = project(alignment.homography, grid)
+    flatly = np.column_stack([grid, np.ones(len(grid))]) @ affine.T
+    shared = within(exactly, query)
+    if not shared.any():
+        return np.inf
+    scale = max(1e-9, float(np.sqrt(abs(np.linalg.det(affine[:, :2])))))
+    return float(np.linalg.norm(exactly - flatly, axis=1)[shared].max()) / scale
 
 
 def _lightness(alignment: Alignment, *, query: LocalFeatures, result: LocalFeatures) -> float:

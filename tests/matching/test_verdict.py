@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from retrieval.matching import local_features
+from retrieval.management import scenes
+from retrieval.matching import QueryPicture, compare_stored, local_features, verdict
 from retrieval.matching.geometry import align, project
 from retrieval.matching.verdict import Side, Verdict, judge, same_file, share_within
 from tests.matching.conftest import pixels, scene
@@ -76,6 +77,26 @@ def test_seen_from_the_side_it_is_the_same_thing_and_no_copy():
     )
     found = compared(slanted, ORIGINAL)
     assert (found.verdict, found.edit) == (Verdict.SAME_THING, ())
+
+
+# Of the demonstration's drawings: boats and flowers of one kind, which a few details near each other seem to join.
+DRAWN_ALIKE = [(scenes.sea, 9, 3), (scenes.flower, 11, 7), (scenes.flower, 19, 8)]
+
+
+def drawn(scene, one, other):
+    """The two compared as stored pictures are, the smaller as what was made of the larger."""
+    pictures = sorted((scenes.draw(scene, number) for number in (one, other)), key=lambda one: -one.width * one.height)
+    seen = [QueryPicture(picture.size, features(picture, stored=True), ()) for picture in pictures]
+    return compare_stored(*seen)
+
+
+@pytest.mark.parametrize(("scene", "one", "other"), DRAWN_ALIKE)
+def test_what_shows_the_same_thing_in_one_corner_is_no_copy(scene, one, other, monkeypatch):
+    found = drawn(scene, one, other)
+    assert found is None or found.verdict is Verdict.SAME_THING
+    monkeypatch.setattr(verdict, "AGREED", np.inf)
+    monkeypatch.setattr(verdict, "EVIDENCE", 0)
+    assert drawn(scene, one, other).verdict is Verdict.SAME_IMAGE
 
 
 def test_strangers_have_nothing_in_common():
