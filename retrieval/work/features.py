@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
-from uuid import UUID
 
-import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -14,12 +11,7 @@ from retrieval.errors import RetrievalError
 from retrieval.ingest import Asker, files, folder_mark, sandbox
 from retrieval.matching import QueryPicture, local_features
 from retrieval.models import Image, ImageFeatures
-from retrieval.work import ending
-
-log = structlog.get_logger(__name__)
-
-BATCH = 16
-WORK_SECONDS = 8.0  # of one task, so that uploads do not wait behind a large collection
+from retrieval.work import turns
 
 
 def lacking() -> QuerySet[Image]:
@@ -34,13 +26,7 @@ def work() -> bool:
     A picture that cannot be read gets none, for good; one that a decoder had no time for is left for the next turn.
     Two workers at once do some pictures twice, and nothing else.
     """
-    ends, after, done = time.monotonic() + WORK_SECONDS, UUID(int=0), 0
-    while time.monotonic() < ends and not ending.comes() and (due := list(lacking().filter(pk__gt=after)[:BATCH])):
-        done += sum(_put(image) for image in due if not ending.comes())
-        after = due[-1].pk
-    if done:
-        log.info("local_features_found", images=done)
-    return done > 0 and lacking().exists()
+    return turns.take(lacking, _put, event="local_features_found")
 
 
 @dataclass(frozen=True)

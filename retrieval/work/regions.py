@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from uuid import UUID
-
-import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -15,12 +11,7 @@ from retrieval.ingest import Asker, files, folder_mark, sandbox
 from retrieval.matching import boxes
 from retrieval.models import Encoder, Image
 from retrieval.search import Vector, stored, vectors
-from retrieval.work import ending
-
-log = structlog.get_logger(__name__)
-
-BATCH = 16
-WORK_SECONDS = 8.0  # of one task, so that uploads do not wait behind a large collection
+from retrieval.work import turns
 
 
 def lacking() -> QuerySet[Image]:
@@ -38,13 +29,7 @@ def work() -> bool:
     A picture that cannot be read any more keeps its whole one alone, for good; one that a decoder had no time for is
     left for the next turn. Two workers at once do some pictures twice, and nothing else. Raises WeightsError.
     """
-    ends, after, done = time.monotonic() + WORK_SECONDS, UUID(int=0), 0
-    while time.monotonic() < ends and not ending.comes() and (due := list(lacking().filter(pk__gt=after)[:BATCH])):
-        done += sum(_put(image) for image in due if not ending.comes())
-        after = due[-1].pk
-    if done:
-        log.info("regions_made", images=done)
-    return done > 0 and lacking().exists()
+    return turns.take(lacking, _put, event="regions_made")
 
 
 def _put(image: Image) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -25,12 +23,8 @@ from retrieval.matching import (
 from retrieval.models import CopyKeys, CopyPair, Encoder, Image, ImageFeatures
 from retrieval.search import stored
 from retrieval.services.copies.candidates import candidates, keep_keys
-from retrieval.work import ending, features
+from retrieval.work import features, turns
 
-log = structlog.get_logger(__name__)
-
-BATCH = 16
-WORK_SECONDS = 8.0  # of one task, so that pictures that wait to be embedded have their turn
 MOST_KEPT = 64  # pictures whose details are kept at hand
 
 
@@ -42,21 +36,14 @@ def lacking() -> QuerySet[Image]:
     ready = Image.objects.alive().filter(stored.has_vector(Encoder.objects.active()), collection__deleted_at=None)
     detailed = Q(collection__local_features=True)
     done = Q(copy_keys__looked_at__isnull=False) & (Q(copy_keys__with_details=True) | ~detailed)
-    return ready.filter(~detailed | Q(features__isnull=False)).exclude(done).order_by("pk")
+    due = ready.filter(~detailed | Q(features__isnull=False)).exclude(done)
+    return due.select_related("collection").order_by("pk")
 
 
 def work() -> bool:
     """Look for copies for some seconds, one commit a picture; return whether more is left."""
-    ends, after, done, details = time.monotonic() + WORK_SECONDS, UUID(int=0), 0, Details()
-    while time.monotonic() < ends and not ending.comes() and (due := _due(after)):
-        for image in due:
-            if ending.comes() or time.monotonic() >= ends:
-                break
-            done += look(image, details)
-            after = image.pk
-    if done:
-        log.info("copies_looked_for", images=done)
-    return done > 0 and lacking().exists()
+    details = Details()
+    return turns.take(lacking, lambda image: look(image, details), event="copies_looked_for")
 
 
 def look(image: Image, details: Details) -> bool:
@@ -110,10 +97,6 @@ class Details:
 
 def _picture(image: Image, packed: bytes, parts: Sequence[bytes]) -> QueryPicture:
     return QueryPicture((image.width, image.height), local_features.unpack(packed), unpacked_parts(parts))
-
-
-def _due(after: UUID) -> list[Image]:
-    return list(lacking().select_related("collection").filter(pk__gt=after)[:BATCH])
 
 
 def _compared(image: Image, other: Image, *, details: Details) -> Judgement | None:
