@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-import struct
 import warnings
-import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -21,11 +19,9 @@ from PIL import ExifTags, Image, ImageFile, IptcImagePlugin
 
 from retrieval.ingest import facts
 from retrieval.ingest.facts import Facts
+from retrieval.ingest.reading import DAMAGE
 
-DAMAGE = (
-    ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
-    struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
+UNREADABLE = (*DAMAGE, Image.DecompressionBombError)
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
 BASE, PHOTO, GPS = ExifTags.Base, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
 DATE = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)", re.ASCII)
@@ -43,15 +39,15 @@ def read(data: bytes) -> Facts:
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             exif = image.getexif()
-    except DAMAGE:
+    except UNREADABLE:
         return facts.NOTHING
     taken_at = camera = ""
     place = None
-    with suppress(*DAMAGE):
+    with suppress(*UNREADABLE):
         taken_at = _taken_at(exif)
-    with suppress(*DAMAGE):
+    with suppress(*UNREADABLE):
         camera = _camera(exif)
-    with suppress(*DAMAGE):
+    with suppress(*UNREADABLE):
         place = _place(exif.get_ifd(GPS))
     title, caption, keywords = _words(image)
     return _bounded(Facts(taken_at, camera, place, title, caption, keywords))
@@ -102,9 +98,9 @@ def _degrees(parts: Iterable[Any]) -> float:
 def _words(image: ImageFile.ImageFile) -> tuple[str, str, tuple[str, ...]]:
     title = caption = ""
     keywords: tuple[str, ...] = ()
-    with suppress(*DAMAGE):
+    with suppress(*UNREADABLE):
         title, caption, keywords = _iptc(image)
-    with suppress(*DAMAGE):
+    with suppress(*UNREADABLE):
         said = _xmp(image)
         title, caption, keywords = said[0] or title, said[1] or caption, said[2] or keywords
     words = dict.fromkeys(facts.cleaned(word, most=facts.MOST_KEYWORD) for word in keywords)

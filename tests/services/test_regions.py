@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image as Pictures
@@ -13,24 +11,18 @@ from retrieval.errors import InvalidInput, Unavailable
 from retrieval.ingest import files, sandbox
 from retrieval.matching import boxes
 from retrieval.models import Measure, RegionEmbedding
-from retrieval.search import stored, vectors
+from retrieval.search import stored
 from retrieval.services.images import collections
 from retrieval.services.images.collections import CollectionChanges
 from retrieval.services.searching import search
 from retrieval.services.searching.search import Region, SearchRequest
 from retrieval.work import regions
-from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
+from tests.factories import CollectionFactory, EncoderFactory, UserFactory
+from tests.services.test_same import Colours, data_of, kept
 
 pytestmark = pytest.mark.django_db
 
 RED, GREEN, BLUE = (230, 40, 10), (20, 220, 60), (30, 10, 240)
-
-
-class Colours:
-    """Encodes a picture as its mean colour."""
-
-    def encode(self, images):
-        return np.array([image.reshape(-1, 3).mean(axis=0) + 1 for image in images], dtype=np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -50,23 +42,6 @@ def picture(*colours):
     for place, colour in enumerate(colours):
         made.paste(colour, (place % 2 * 32, place // 2 * 32, place % 2 * 32 + 32, place // 2 * 32 + 32))
     return made
-
-
-def data_of(made):
-    data = io.BytesIO()
-    made.save(data, "PNG")
-    return data.getvalue()
-
-
-def kept(collection, encoder, made, **fields):
-    """A stored picture with its vector, its regions not yet made."""
-    image = ImageFactory(collection=collection, width=made.width, height=made.height, **fields)
-    path = files.original(image.sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data_of(made))
-    (vector,) = vectors.one_by_one(Colours().encode([np.asarray(made)]))
-    stored.put(encoder, {image.pk: vector}, places={image.pk: collection.pk})
-    return image
 
 
 @pytest.fixture
