@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from uuid import uuid4
 
@@ -311,6 +312,19 @@ def test_a_receiver_that_fails_is_tried_again_with_growing_gaps_then_given_up(fi
     assert len(got) == deliveries.MOST_ATTEMPTS
     assert gaps[0] < gaps[1] < gaps[2] <= deliveries.LONGEST_WAIT
     assert (row.state, row.error) == ("dead", f"http_{answer}" if isinstance(answer, int) else "url_unreachable")
+
+
+def test_while_fetching_is_off_nothing_is_sent_and_nothing_lost(fired, receiver, settings):
+    got, _ = receiver
+    usual = settings.IMAGESEARCH
+    settings.IMAGESEARCH = replace(usual, fetch=False)
+    deliveries.send_due()
+    row = Delivery.objects.get()
+    assert (got, row.state, row.error) == ([], "waiting", "fetching_off")
+    settings.IMAGESEARCH = usual
+    Delivery.objects.update(due_at=timezone.now())
+    deliveries.send_due()
+    assert (len(got), Delivery.objects.get().state) == (1, "sent")
 
 
 def test_one_that_fails_holds_nobody_elses_up(fired, library, encoder, receiver):

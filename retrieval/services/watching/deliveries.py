@@ -92,10 +92,10 @@ def _send(found: Delivery) -> None:
     try:
         alert = alerts.get(found.alert_id, user=watch.user)
         status = _post(watch, alerts.told(alert))
-    except (NotFound, Forbidden) as error:
+    except NotFound as error:
         _end(found, DeliveryState.DEAD, reason=error.code)
         return
-    except InvalidInput as error:
+    except (Forbidden, InvalidInput) as error:  # fetching that is switched off may be on again tomorrow
         _failed(found, reason=error.code)
         return
     if 200 <= status < 300:
