@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 import uritemplate
+from django.utils.translation import get_language
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiResponse
 from rest_framework import serializers
@@ -60,6 +63,20 @@ class Schema(AutoSchema):
         found |= {403} if self.method != "GET" or names_one else set()
         found |= {413, 415} if sends else set()
         return found | getattr(self.view, "more_failures", set())
+
+
+class Generator(SchemaGenerator):
+    """Describes all calls once for each language: it takes a second of processor, and is the same for everybody."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:  # noqa: ARG002
+        """Return the description as nested dictionaries, which nobody may change."""
+        return _described(get_language(), self.api_version)
+
+
+@lru_cache(maxsize=8)
+def _described(language: str | None, version: str | None) -> Any:  # noqa: ARG001  (translated texts are read in it)
+    generator = SchemaGenerator(api_version=version)  # type: ignore[no-untyped-call]
+    return generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

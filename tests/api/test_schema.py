@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.urls import get_resolver
 
 from imagesearch.security import policy_for
+from retrieval.api.schema import _described as described
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,13 @@ def test_every_failure_has_the_one_shape(schema):
             if int(status) >= 400:
                 content = answer["content"]["application/json"]["schema"]
                 assert content == {"$ref": "#/components/schemas/Error"}, path
+
+
+def test_the_description_is_made_once_for_each_language(client, db):
+    described.cache_clear()
+    for language in ("en", "en", "zh-hans"):
+        assert client.get("/api/v1/schema/", headers={"Accept-Language": language}).status_code == 200
+    assert described.cache_info().misses == 2
 
 
 def test_the_description_and_its_pages_are_served_to_everyone(client, db):
