@@ -28,6 +28,7 @@ class Limits:
     decode_seconds: int = 60
     archive_decode_seconds: int = 1_800
     json_bytes: int = 1 * MIB
+    table_bytes: int = 32 * MIB
     anonymous_searches: int = 30
     user_searches: int = 120
     upload_searches: int = 60

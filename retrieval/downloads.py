@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -25,6 +25,7 @@ RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 THUMBNAIL_TYPE = "image/jpeg"
+ZIP_TYPE = "application/zip"
 EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "HEIF": "heic", "JXL": "jxl", "DICOM": "dcm"}
 # Where the name of a format is not that of its type.
 TYPES = {
@@ -118,8 +119,14 @@ def content_type(image: Image) -> str:
 
 def zipped(archive: ZipStream, *, filename: str) -> StreamingHttpResponse:
     """Answer with an archive that is made while it is sent; nobody knows its length before."""
-    response = StreamingHttpResponse(archive, content_type="application/zip")
+    response = written(archive, content_type=ZIP_TYPE, filename=filename)
     response.file_to_stream, response.block_size = archive, BLOCK  # type: ignore[attr-defined]
+    return response
+
+
+def written(parts: Iterable[Any], *, content_type: str, filename: str) -> StreamingHttpResponse:
+    """Answer with a file that is written from the database: the server gathers it before a slow client takes it."""
+    response = StreamingHttpResponse(parts, content_type=content_type)
     response["Content-Security-Policy"] = SANDBOX
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=filename)

@@ -126,6 +126,7 @@ def gettext_noop(sentence: str) -> str:
 SENTENCES = {
     "account_closed": gettext_noop("The account is closed."),
     "adopted_already": gettext_noop("An encoder was made of this row already."),
+    "ambiguous_name": gettext_noop("Several pictures have this name; name the one by its id."),
     "archive_damaged": gettext_noop("The archive is damaged."),
     "archive_missing": gettext_noop("The file of the archive is gone."),
     "archive_not_read": gettext_noop("An archive or an office document is not read as a picture."),
@@ -196,6 +197,7 @@ SENTENCES = {
     "memory_full": gettext_noop("There was too little memory for this."),
     "method_not_allowed": gettext_noop("This address does not take such a request."),
     "name_taken": gettext_noop("There is an encoder of this name already."),
+    "named_twice": gettext_noop("A row before this one is about the same picture."),
     "nested_archive": gettext_noop("An archive inside an archive is not opened."),
     "no_encoder": gettext_noop("No encoder is active yet."),
     "no_places": gettext_noop("This encoder ends in layers that know no places."),

@@ -20,9 +20,11 @@ FRAMEWORK = {
                  exceptions.UnsupportedMediaType)
 }  # fmt: skip
 ROWS = {
+    "ambiguous_name",
     "diverged",
     "image_changed",
     "malformed",
+    "named_twice",
     "too_many_tags",
 }  # taken from a table, or by a default, and not where an error is raised
 NO_CODES = {"code", "error_code"}  # names of columns and of parameters

@@ -92,6 +92,10 @@ API: dict[str, list[Rule]] = {
         Rule("patch", from_role("manager", 200), {"role": "contributor"}),
         Rule("delete", (401, 404, 204, 403, 204, 204, 404)),  # the member named is the viewer, who may leave
     ],
+    "api/v1/collections/<collection_id>/metadata/": [
+        Rule("get", from_role("viewer", 200)),
+        Rule("post", from_role("contributor", 200), {"rows": [{"id": "IMAGE", "title": "Changed"}]}),
+    ],
     "api/v1/invitations/": [Rule("get", signed_in(200))],
     # Nobody of the world is asked into its collection.
     "api/v1/invitations/<collection_id>/": [Rule("post", signed_in(404)), Rule("delete", signed_in(404))],

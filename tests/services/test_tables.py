@@ -11,7 +11,7 @@ from retrieval.services.images.image_fields import ImageChanges
 WRONG = {
     "": "file_name",
     "title\nx": "file_name",
-    "file_name,group\na.jpg,1": "'group'",
+    "file_name,colour\na.jpg,1": "'colour'",
     "file_name,title,title\na.jpg,1,2": "file_name",
     "file_name,title\na.jpg": "line 2",
     "file_name,title\na.jpg,b,c": "line 2",

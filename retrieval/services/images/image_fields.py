@@ -71,11 +71,17 @@ def checked(changes: ImageChanges) -> dict[str, Any]:
 
 
 def taken(moment: datetime) -> dict[str, Any]:
-    """Return the columns of the moment when a picture was taken; without an offset it is kept as if in UTC."""
+    """Return the columns of the moment when a picture was taken; without an offset it is kept as if in UTC.
+
+    Raises InvalidInput for one that no calendar here holds.
+    """
     offset = moment.utcoffset()
     if offset is None:
         return {"taken_at": moment.replace(tzinfo=UTC), "taken_offset": None}
-    return {"taken_at": moment.astimezone(UTC), "taken_offset": round(offset.total_seconds() / 60)}
+    try:
+        return {"taken_at": moment.astimezone(UTC), "taken_offset": round(offset.total_seconds() / 60)}
+    except OverflowError:
+        raise InvalidInput.of("taken_at", "In UTC this is before the year 1 or after 9999.") from None
 
 
 def _rating(value: int) -> int:

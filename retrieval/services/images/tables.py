@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import csv
-import io
-import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from retrieval.errors import InvalidInput
 from retrieval.models import Image
+from retrieval.services.images import table_cells
 from retrieval.services.images.image_fields import ImageChanges, checked
+from retrieval.services.images.metadata_table import SAID, changes_of
+from retrieval.services.images.picture_cells import cells_of
+from retrieval.services.images.table_cells import path_of
 
 __all__ = ["Texts", "path_of", "read", "require_files", "written"]
 
 FILE = "file_name"
-COLUMNS = ("title", "caption", "tags", "group_key", "source_url", "metadata")
-DELIMITERS = ",;\t"
+PASSED_OVER = ("id", "sha256")
 
 Texts = Mapping[str, ImageChanges]
 
 
 def read(data: bytes, *, folder: str = "") -> Texts:
-    """Read a table in UTF-8; its files are named from ``folder`` on, in the manner of paths with ``/``.
+    """Read a table as spreadsheets save it; its files are named from ``folder`` on, in the manner of paths with ``/``.
 
-    The first row names the columns: ``file_name`` and some of COLUMNS; tags have commas between them or are a
+    The first row names the columns: ``file_name`` and some of SAID; tags have commas between them or are a
     JSON list, ``metadata`` is a JSON object, and an empty cell says nothing. Commas, semicolons or tabs divide cells.
     Raises InvalidInput (table) with the row at fault.
     """
     found: dict[str, ImageChanges] = {}
     for number, row in enumerate(_rows(data), 2):
-        name = folder + path_of(row.pop(FILE))
+        name = folder + path_of(table_cells.unguarded(row.pop(FILE)))
         if name in found:
             raise _wrong(f"row {number} names {name} a second time.")
         try:
@@ -42,20 +41,9 @@ def read(data: bytes, *, folder: str = "") -> Texts:
 
 
 def written(images: Iterable[tuple[Image, str]]) -> bytes:
-    """Write the table that ``read`` reads: a row for each picture and the name of its file."""
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow((FILE, *COLUMNS))
-    for image, name in images:
-        rows.writerow((name, *(_cell(getattr(image, column)) for column in COLUMNS)))
-    return text.getvalue().encode("utf-8-sig")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    words = isinstance(value, list) and not any("," in word or word.startswith("[") for word in value)
-    return ",".join(value) if words else json.dumps(value, ensure_ascii=False) if value else ""
+    """Write the table that ``read`` reads: a row for each picture, its id and the name of its file."""
+    rows = [(str(image.pk), name, *cells_of(image, SAID)) for image, name in images]
+    return table_cells.lines([("id", FILE, *SAID), *rows]).encode("utf-8-sig")
 
 
 def require_files(texts: Texts, names: Iterable[str]) -> None:
@@ -67,63 +55,34 @@ def require_files(texts: Texts, names: Iterable[str]) -> None:
         raise _wrong(f"there is no file {missing[0]}{more}.")
 
 
-def path_of(name: str) -> str:
-    """Return a file's path as tables are asked for it."""
-    path = unicodedata.normalize("NFC", name.strip()).replace("\\", "/")
-    return path.removeprefix("./")
-
-
 def _rows(data: bytes) -> Iterator[dict[str, str]]:
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
+        rows = table_cells.table(table_cells.decoded(data))
+        names = [table_cells.header(name) for name in next(rows, [])]
+        _check_columns(names)
+        for number, cells in enumerate(rows, 2):
+            if cells and len(cells) != len(names):
+                raise _wrong(f"line {number} has not as many cells as the first row.")
+            if cells:
+                yield dict(zip(names, cells, strict=True))
+    except ValueError:
         raise _wrong("it is not in UTF-8.") from None
-    head = text.partition("\n")[0]
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count), strict=True)
-    try:
-        _check_columns([name.strip() for name in rows.fieldnames or ()])
-        for row in rows:
-            if None in row or None in row.values():
-                raise _wrong(f"line {rows.line_num} has not as many cells as the first row.")
-            yield {str(name).strip(): value for name, value in row.items()}
     except csv.Error as error:
-        raise _wrong(f"line {rows.line_num}: {error}.") from None
+        raise _wrong(f"a line cannot be read: {error}.") from None
 
 
 def _check_columns(names: list[str]) -> None:
-    unknown = [name for name in names if name not in (FILE, *COLUMNS)]
+    unknown = [name for name in names if name not in (FILE, *PASSED_OVER, *SAID)]
     if FILE not in names or unknown or len(set(names)) < len(names):
         problem = f"there is no column {unknown[0][:60]!r} here" if unknown else f"it needs one column {FILE}"
-        raise _wrong(f"{problem}; the others are {', '.join(COLUMNS)}.")
+        raise _wrong(f"{problem}; the others are {', '.join(SAID)}.")
 
 
 def _said(row: Mapping[str, str]) -> ImageChanges:
     """What a row says, within the bounds of a picture's fields."""
-    cells: dict[str, Any] = {name: value.strip() for name, value in row.items() if value.strip()}
-    if "tags" in cells:
-        listed = cells["tags"].startswith("[")
-        cells["tags"] = _json("tags", cells["tags"]) if listed else tuple(cells["tags"].split(","))
-    if "metadata" in cells:
-        cells["metadata"] = _json("metadata", cells["metadata"])
-    changes = ImageChanges(**cells)
+    changes = changes_of({name: cell.strip() for name, cell in row.items()})
     checked(changes)
     return changes
-
-
-def _json(name: str, text: str) -> Any:
-    """Read a list of words, or an object; a cell that holds anything else is refused by its column's name."""
-    try:
-        value = json.loads(text)
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # what the database does not keep
-    except (ValueError, RecursionError):
-        raise InvalidInput.of(name, "This is not valid JSON.") from None
-    if name == "tags":
-        fits = isinstance(value, list) and all(isinstance(word, str) for word in value)
-    else:
-        fits = isinstance(value, dict)
-    if not fits:
-        raise InvalidInput.of(name, "A list of words." if name == "tags" else "A JSON object.")
-    return value
 
 
 def _wrong(what: str) -> InvalidInput:
