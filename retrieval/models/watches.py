@@ -92,7 +92,10 @@ class Alert(models.Model):
 
     class Meta:
         ordering = ["-fired_at", "-id"]
-        indexes = [models.Index(fields=["watch", "-fired_at"], name="alert_newest_of_watch")]
+        indexes = [
+            models.Index(fields=["watch", "-fired_at"], name="alert_newest_of_watch"),
+            models.Index(fields=["watch"], condition=models.Q(seen=False, gathered_into=None), name="alert_waiting"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.image_id} for {self.watch_id}"

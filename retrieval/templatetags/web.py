@@ -41,6 +41,8 @@ ICONS = {
     "trash": '<path d="M4.5 6.5h15M9.5 6V4.5h5V6M6.5 6.5l.8 13h9.4l.8-13M10 10.5v5.5m4-5.5v5.5"/>',
     "settings": '<path d="M4 7h9m5 0h2M4 17h2m5 0h9"/><circle cx="15.5" cy="7" r="2.5"/><circle cx="8.5" cy="17" '
     'r="2.5"/>',
+    "review": '<path d="M3.5 13h5l1.5 2.5h4l1.5-2.5h5"/><path d="M6.5 4.5h11l3 8.5v5a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 '
+    '0 0 1 3.5 18v-5Z"/>',
     "left": '<path d="m14.5 5-7 7 7 7"/>',
     "right": '<path d="m9.5 5 7 7-7 7"/>',
     "check": '<path d="m5 12.5 4.5 4.5L19 7.5"/>',
@@ -57,6 +59,13 @@ ICONS = {
     "help": '<circle cx="12" cy="12" r="8.5"/><path d="M9.5 9.5a2.5 2.5 0 1 1 3.6 2.3c-.8.4-1.1.9-1.1 1.7m0 2.7v.2"/>',
 }
 VISIBILITY_ICONS = {"private": "lock", "shared": "people", "public": "globe"}
+# Which place of the bar a page belongs to, by the name of its address.
+PLACES = {
+    "search": "search", "collections": "collections", "collection": "collections", "collection_settings": "collections",
+    "upload": "upload", "activity": "activity", "account": "account", "concepts": "account", "concept": "account",
+    "watches": "account", "watch": "account",
+    "copies": "review", "alerts": "review", "batches": "review", "batch": "review",
+}  # fmt: skip
 NARROWEST, WIDEST, STEP = 40, 300, 5
 
 
@@ -65,6 +74,13 @@ def theme(request: Any) -> str:
     """Return the theme that a person chose: light, dark, or as the system has it. A refusal may have no request."""
     cookies = request.COOKIES if request else {}
     return str(cookies.get(settings.THEME_COOKIE_NAME, "system"))
+
+
+@register.filter
+def place(request: Any) -> str:
+    """Return which place of the bar the page of a request belongs to; empty for none, as of a refusal."""
+    found = getattr(request, "resolver_match", None)
+    return PLACES.get(found.url_name, "") if found else ""
 
 
 @register.simple_tag

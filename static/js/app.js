@@ -1,4 +1,5 @@
 // The entry of every page: each module attaches itself to the elements it knows, now and after htmx has put new ones in.
+import * as asking from "./asking.js"
 import * as crop from "./crop.js"
 import * as frame from "./frame.js"
 import * as grid from "./grid.js"
@@ -10,7 +11,7 @@ import * as stays from "./stays.js"
 import * as upload from "./upload.js"
 import * as why from "./why.js"
 
-for (const part of [frame, grid, crop, judging, search, selecting, stage, stays, upload, why]) part.start()
+for (const part of [frame, asking, grid, crop, judging, search, selecting, stage, stays, upload, why]) part.start()
 
 // htmx says so once for the whole body and again for whatever it puts in.
 document.addEventListener("htmx:load", (event) => {

@@ -29,3 +29,13 @@ export const notify = (text, { bad = false, keep = false } = {}) => {
   setTimeout(() => line.remove(), keep ? 10000 : bad ? 8000 : 4000)
   return line
 }
+
+// Post to a page that answers a script in JSON; null, and a notice that says why, where it refuses.
+export const post = async (url, body, options = {}) => {
+  const headers = { Accept: "application/json", "X-CSRFToken": token() }
+  const response = await fetch(url, { method: "POST", body, headers, ...options }).catch(() => null)
+  const answer = await response?.json().catch(() => null)
+  if (response?.ok) return answer
+  notify(answer?.error?.message ?? say("broken"), { bad: true })
+  return null
+}

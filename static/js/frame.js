@@ -5,6 +5,7 @@ const UNDO = 10000
 const READ = 5000
 const POLL = 10000
 const POLL_BUSY = 3000
+const SELDOM = 60000
 
 export const start = () => {
   document.addEventListener("keydown", onKey)
@@ -67,12 +68,15 @@ const onChange = (event) => {
   fetch(form.action, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } })
 }
 
-let timer
-const poll = async () => {
-  clearTimeout(timer)
-  const counter = one("[data-poll]")
-  if (!counter || document.hidden) return
+// Each number of the bar is asked for again: soon while something goes on, seldom where it says so.
+const timers = new Map()
+const poll = () => all("[data-poll]").forEach(count)
+
+const count = async (counter) => {
+  clearTimeout(timers.get(counter))
+  if (document.hidden) return
   const response = await fetch(counter.dataset.poll, { headers: { "HX-Request": "true" } }).catch(() => null)
   if (response?.ok && !response.headers.has("HX-Redirect")) counter.textContent = (await response.text()).trim()
-  timer = setTimeout(poll, counter.textContent ? POLL_BUSY : POLL)
+  const wait = "seldom" in counter.dataset ? SELDOM : counter.textContent ? POLL_BUSY : POLL
+  timers.set(counter, setTimeout(() => count(counter), wait))
 }

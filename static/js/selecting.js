@@ -1,5 +1,5 @@
 // Selecting many pictures of a grid: by click, shift, keys, a drawn frame or a long press; and what is done to them.
-import { all, notify, one, plainKey, say, token, typing } from "./dom.js"
+import { all, notify, one, plainKey, post, say, typing } from "./dom.js"
 
 const LONG = 450
 const AT_ONCE = 200
@@ -262,13 +262,4 @@ const told = ({ message, undo }, hidden) => {
     notify(answer.message)
   })
   line.append(button)
-}
-
-const post = async (url, body) => {
-  const headers = { Accept: "application/json", "X-CSRFToken": token() }
-  const response = await fetch(url, { method: "POST", body, headers }).catch(() => null)
-  const answer = await response?.json().catch(() => null)
-  if (response?.ok) return answer
-  notify(answer?.error?.message ?? say("broken"), { bad: true })
-  return null
 }

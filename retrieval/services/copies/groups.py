@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from retrieval.errors import NotFound
 from retrieval.matching import undone
-from retrieval.models import Collection, CopyDecision, CopyPair, CopyVerdict, Decided, Image
+from retrieval.models import Collection, CopyDecision, CopyPair, CopyVerdict, Decided, Image, Role
 from retrieval.services.copies import rules
 from retrieval.services.images import collections
+from retrieval.services.people import rights
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
@@ -80,6 +81,15 @@ def find(scope: CopyScope, *, user: Viewer, rule: Sequence[str] = rules.DEFAULT)
     rules.require(rule)
     pairs = _pairs(scope, user=user)
     return _of_verdict(grouped(pairs, _images(pairs), rule=rule), scope)
+
+
+def undecided(user: Viewer, *, most: int) -> int:
+    """Count the pairs that nobody decided on, of pictures that this person may change, up to ``most``."""
+    homes = list(rights.held(user, role=Role.CONTRIBUTOR).values_list("pk", flat=True))
+    within = Q(one__collection__in=homes, other__collection__in=homes)
+    decided = CopyDecision.objects.filter(one=OuterRef("one"), other=OuterRef("other"))
+    alive = Q(one__deleted_at=None, other__deleted_at=None)
+    return CopyPair.objects.filter(alive & within).exclude(Exists(decided)).order_by()[:most].count()
 
 
 def chosen(

@@ -87,6 +87,12 @@ def create(name: str, clicks: Clicks, *, user: User) -> Concept:
     return get(row.pk, user=user)
 
 
+def teach_by_name(name: str, clicks: Clicks, *, user: User) -> Concept:
+    """Teach the latest concept of this name, or a new one where there is none. Raises as ``create`` and ``teach``."""
+    known = listing(user).filter(name=name.strip()).first()
+    return teach(known.pk, clicks, user=user) if known else create(name, clicks, user=user)
+
+
 def rename(concept_id: UUID, name: str, *, user: User) -> Concept:
     """Give a concept another name. Raises NotFound, InvalidInput."""
     row = get(concept_id, user=user)

@@ -113,6 +113,11 @@ class SearchRequest:
             return "file"
         return "image" if pictures else "text"
 
+    @property
+    def is_one_image(self) -> bool:
+        """Whether exactly one stored picture is asked with, and nothing beside it."""
+        return self.kind == "image" and not (self.text or self.negative_words)
+
     def check(self) -> None:
         """Raise InvalidInput naming the first field that is out of bounds."""
         self._check_query()

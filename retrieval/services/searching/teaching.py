@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from retrieval.errors import InvalidInput, Unavailable
+from retrieval.errors import Conflict, InvalidInput, Unavailable
 from retrieval.matching import logistic
 from retrieval.models import Concept, ConceptExample, Encoder, Image
 from retrieval.search import Filters, Question, nearest
@@ -29,6 +30,37 @@ class Likely:
     score: float
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What to ask next, and what looks like it by what it was taught so far, the likeliest first."""
+
+    asked: Sequence[Likely] = ()
+    likely: Sequence[Likely] = ()
+
+
+def lesson(concept_id: UUID, *, user: User, passed: Collection[UUID] = ()) -> Lesson:
+    """Return both of one ranking; ``passed`` are not asked about. Empty as long as nothing can be fitted.
+
+    Raises NotFound, and what a search raises.
+    """
+    row = concepts.get(concept_id, user=user)
+    try:
+        ranked = _ranked(row, user=user, most=MOST)
+    except Conflict:
+        return Lesson()
+    open_ones = [each for each in ranked if each[0] not in passed]
+    places = logistic.to_ask([margin for _, margin in open_ones], most=TEACHES)
+    asked = _shown([open_ones[place] for place in places], user=user)
+    return Lesson(asked, _untagged(row, ranked, user=user))
+
+
+def told(concept_id: UUID, *, user: User, most: int = MOST) -> list[tuple[Image, bool]]:
+    """Return the latest examples that the person sees, and whether each is it. Raises NotFound."""
+    row = concepts.get(concept_id, user=user)
+    said = ConceptExample.objects.filter(concept=row, image__in=Image.objects.visible_to(user))
+    return [(each.image, each.right) for each in said.select_related("image").order_by("-clicked_at", "image")[:most]]
+
+
 def to_ask(concept_id: UUID, *, user: User, most: int = TEACHES) -> list[Likely]:
     """Return the pictures whose clicks would teach the most, half of them likely and half doubtful, none clicked yet.
 
@@ -45,8 +77,7 @@ def suggestions(concept_id: UUID, *, user: User, most: int = MOST) -> list[Likel
     Raises as ``to_ask``.
     """
     row = concepts.get(concept_id, user=user)
-    likely = [(pk, margin) for pk, margin in _ranked(row, user=user, most=most) if margin > 0]
-    return [each for each in _shown(likely, user=user) if row.name not in each.image.tags][:most]
+    return _untagged(row, _ranked(row, user=user, most=most), user=user)[:most]
 
 
 def _ranked(row: Concept, *, user: User, most: int) -> list[tuple[UUID, float]]:
@@ -60,6 +91,12 @@ def _ranked(row: Concept, *, user: User, most: int) -> list[tuple[UUID, float]]:
     clicked = tuple(ConceptExample.objects.filter(concept=row).values_list("image_id", flat=True))
     question = Question(encoder, direction.query, filters=Filters(exclude=clicked), k=LOOKED_AT)
     return [(hit.image_id, direction.margin(hit.score)) for hit in nearest(question, user=user).hits]
+
+
+def _untagged(row: Concept, ranked: Sequence[tuple[UUID, float]], *, user: User) -> list[Likely]:
+    """Those more like it than not that are not tagged with its name yet."""
+    likely = [(pk, margin) for pk, margin in ranked if margin > 0]
+    return [each for each in _shown(likely, user=user) if row.name not in each.image.tags]
 
 
 def _shown(ranked: list[tuple[UUID, float]], *, user: User) -> list[Likely]:

@@ -37,9 +37,10 @@ def listing(user: Viewer, *, filters: AlertFilters = AlertFilters()) -> QuerySet
     return rows.filter(**{name: value for name, value in given.items() if value is not None})
 
 
-def unseen(user: Viewer) -> int:
-    """Count the alerts that wait for the person."""
-    return listing(user, filters=AlertFilters(seen=False)).count()
+def unseen(user: Viewer, *, most: int | None = None) -> int:
+    """Count the alerts that wait for the person, up to ``most``."""
+    waiting = Alert.objects.filter(watch__user_id=user.pk or 0, seen=False, gathered_into=None)
+    return waiting.filter(image__in=Image.objects.visible_to(user)).order_by()[:most].count()
 
 
 def get(alert_id: UUID, *, user: Viewer) -> Alert:
@@ -59,6 +60,12 @@ def mark(alert_id: UUID, *, user: Viewer, seen: bool | None = None, verdict: str
     row.verdict = row.verdict if verdict is None else verdict
     row.save(update_fields=["seen", "verdict"])
     return row
+
+
+def see(user: Viewer, *, watch: UUID | None = None) -> int:
+    """Say of all that wait, or of one watch's, that they were seen; return how many."""
+    waiting = listing(user, filters=AlertFilters(watch=watch, seen=False))
+    return Alert.objects.filter(pk__in=waiting.values("pk")).update(seen=True)
 
 
 def told(row: Alert) -> dict[str, Any]:

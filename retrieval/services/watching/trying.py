@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,10 +16,11 @@ from django.utils import timezone
 
 from retrieval.matching import Calibration
 from retrieval.models import Encoder, Image, Watch
-from retrieval.search import Hit, nearest, stored
+from retrieval.search import Hit, Question, nearest, stored
 from retrieval.services.people import accounts
-from retrieval.services.searching import verdicts
+from retrieval.services.searching import reading, verdicts
 from retrieval.services.watching import watches
+from retrieval.services.watching.watches import Least, WatchRequest
 from retrieval.work import watching
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ PAST = timedelta(days=30)
 A_PAGE, MOST_TRIED = 200, 1_000
 TENTHS = 10
 SHOWN = 50
+TENTH, UNKNOWN_LEAST = 10, 0.5
 BATCH = 1_000
 WORK_SECONDS = 8.0  # of one task
 
@@ -62,6 +65,18 @@ class Trial:
     threshold: float
     steps: Sequence[Step]
     results: Sequence[Found]
+
+
+def begin(request: WatchRequest, *, user: User) -> Watch:
+    """Keep a watch that is off, so that it can be tried first. Raises as ``watches.create``.
+
+    Where nothing tells what its scores mean, it fires from the score of the TENTH nearest picture on.
+    """
+    question = reading.question_of(request.search, user=user)
+    told = request.search.is_one_image and verdicts.calibration_of(question.encoder) is not None
+    if request.least == Least() and question.vector and not told and request.search.kind != "concept":
+        request = replace(request, least=Least(score=_tenth(question, user=user)))
+    return watches.create(replace(request, active=False), user=user)
 
 
 def tried(watch_id: UUID, *, user: User, since: datetime | None = None) -> Trial:
@@ -125,6 +140,12 @@ def _batch(row: Watch, encoder: Encoder) -> None:
         Watch.objects.filter(pk=row.pk, backfill_from=row.backfill_from).update(
             backfill_from=ids[-1] if len(ids) == BATCH else None
         )
+
+
+def _tenth(question: Question, *, user: User) -> float:
+    """Rounded down, so that this one fires."""
+    hits = nearest(replace(question, k=TENTH, offset=0, group=False), user=user).hits
+    return max(-1.0, math.floor(100 * hits[-1].score) / 100) if hits else UNKNOWN_LEAST
 
 
 def _added_since(since: datetime, hits: Sequence[Hit], *, user: User) -> dict[UUID, Image]:

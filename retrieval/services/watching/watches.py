@@ -224,7 +224,7 @@ def _write_fit(row: Watch, fit: Fit) -> None:
 
 def _by_probability(row: Watch, found: Fit, request: SearchRequest) -> Fit:
     calibration = verdicts.calibration_of(found.question.encoder)
-    if calibration is None or request.kind != "image" or request.text or request.negative_words:
+    if calibration is None or not request.is_one_image:
         raise InvalidInput.of("min_score", "Nothing tells what the scores of this search mean; give the least score.")
     if row.min_probability is None:
         row.min_probability = band_begins(Band.ALIKE)

@@ -25,9 +25,13 @@ from retrieval.work import Kind
 
 SHOWN = 20
 # Where a kind's list stands, and the page of one of it.
-LISTS = {"imports": "web:activity", "batches": "web:activity", "calibrations": "web:activity"}
-PAGES = {"evaluations": "web:evaluation", "compressions": "web:compression", "training": "web:training_run"}
+LISTS = {"imports": "web:activity", "calibrations": "web:activity"}
+PAGES = {
+    "batches": "web:batch", "evaluations": "web:evaluation", "compressions": "web:compression",
+    "training": "web:training_run",
+}  # fmt: skip
 EMPTY = {
+    "batches": gettext_lazy("No batch yet. Many queries at once are sent by the API (batches/) for now."),
     "evaluations": gettext_lazy(
         "Nothing was measured here yet. Tag some pictures, or say what they belong to, then start below."
     ),
