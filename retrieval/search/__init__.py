@@ -4,12 +4,12 @@ from retrieval.search import counts, fusion, indexes, integrity, moments, recall
 from retrieval.search.many import nearest_to_each
 from retrieval.search.query import Hit, IndexUse, Question, Ranked, group_sizes, nearest, neighbours
 from retrieval.search.regions import nearest_by_regions
-from retrieval.search.scope import Filters
+from retrieval.search.scope import Filters, Near
 from retrieval.search.vectors import Floats, QueryVector, Vector
 from retrieval.search.words import Words
 
 __all__ = [
-    "Filters", "Floats", "Hit", "IndexUse", "QueryVector", "Question", "Ranked", "Vector", "Words",
+    "Filters", "Floats", "Hit", "IndexUse", "Near", "QueryVector", "Question", "Ranked", "Vector", "Words",
     "counts", "fusion", "group_sizes", "indexes", "integrity", "moments", "nearest", "nearest_by_regions",
     "nearest_to_each", "neighbours", "recall", "stored", "vectors", "words",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,11 @@ def nearest_by_regions(question: Question, *, user: Viewer) -> Ranked:
     Always exact; ``candidates`` are the pictures. Raises Unavailable (code search_timeout) when it takes the database
     longer than 5 s.
     """
+    filters = question.filters
+    if filters.near:
+        filters = replace(filters, near=replace(filters.near, apart=True))
     with bounded() as asking:
-        sought = scope.resolve(question.filters, encoder=question.encoder, user=user, asking=asking)
+        sought = scope.resolve(filters, encoder=question.encoder, user=user, asking=asking)
         rows = asking.rows(_best(question, where=sought.where, of_pictures=sought.of_pictures or question.group))
     hits = [Hit(image_id, distance, question.score(distance), region=place) for image_id, distance, place in rows]
     first = () if question.offset else tuple(hit.image_id for hit in hits[:FIRST])

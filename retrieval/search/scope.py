@@ -16,7 +16,9 @@ from django.db.models import Q
 from retrieval import conf
 from retrieval.models import Collection, Encoder, Image, IndexKind
 from retrieval.search import counts, indexes, sql
+from retrieval.search.metrics import cosine_distance
 from retrieval.search.sql import Asking, Sql, joined
+from retrieval.search.vectors import QueryVector
 from retrieval.search.words import Words
 
 if TYPE_CHECKING:
@@ -29,10 +31,34 @@ SOMEBODY = -987_654_321
 
 
 @dataclass(frozen=True)
+class Near:
+    """Only pictures whose cosine with a direction is at least so much, by this encoder.
+
+    ``apart`` reads it from the pictures' own rows, where those that are searched are of their regions.
+    """
+
+    encoder_id: UUID
+    query: QueryVector
+    least: float
+    apart: bool = False
+
+    @property
+    def condition(self) -> Sql:
+        """Of a row of ``retrieval_embedding``, or of its picture."""
+        near = cosine_distance(self.query) + Sql(" <= %s", (1 - self.least,))
+        if not self.apart:
+            return near
+        own = Sql(
+            "image_id IN (SELECT image_id FROM retrieval_embedding WHERE encoder_id = %s AND ", (self.encoder_id,)
+        )
+        return own + near + Sql(")")
+
+
+@dataclass(frozen=True)
 class Filters:
     """What narrows a search; ``collections`` None means all that the person may see.
 
-    ``without``: pictures with all words of one of these are left out.
+    ``without``: pictures with all words of one of these are left out. ``near``: others than these are.
     """
 
     collections: tuple[UUID, ...] | None = None
@@ -43,6 +69,7 @@ class Filters:
     groups: tuple[str, ...] | None = None
     without: tuple[Words, ...] = ()
     only: tuple[UUID, ...] | None = None
+    near: Near | None = None
 
     @property
     def by_picture(self) -> Sql | None:
@@ -52,6 +79,7 @@ class Filters:
         parts = [sql.condition(Image, condition)] if condition else []
         parts += [Sql("image_id = ANY(%s)", (list(self.only),))] if self.only is not None else []
         parts += [Sql("group_key = ANY(%s)", (list(self.groups),))] if self.groups is not None else []
+        parts += [self.near.condition] if self.near else []
         return joined(" AND ", parts) if parts else None
 
     @property

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from retrieval.models import SearchRecord
 
-ONE_TO_ONE = {"measure": "measure", "group_key": "of", "k": "k"}
+ONE_TO_ONE = {"measure": "measure", "group_key": "of", "k": "k", "concept": "concept"}
 SWITCHES = {"group": "group", "exclude_group": "apart", "diversity": "varied"}
 LISTS = {"positives": "image", "collections": "collection", "tags": "tag"}
 ID_LENGTH = 36
@@ -37,6 +37,8 @@ def _words(record: SearchRecord) -> str:
     parts = [record.url or str(said.get("text", ""))]
     if pictures and not record.url:
         parts.append(ngettext("{n} picture", "{n} pictures", pictures).format(n=pictures))
+    if said.get("concept"):
+        parts.append(_("Concept"))
     if said.get("tags"):
         parts.append(", ".join(said["tags"]))
     if said.get("mode") == "same":

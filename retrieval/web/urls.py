@@ -92,6 +92,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("concepts/", concepts.page, name="concepts"),
     path("concepts/<uuid:concept_id>/", concepts.show, name="concept"),
     path("concepts/<uuid:concept_id>/teach/", concepts.teach, name="concept_teach"),
+    path("concepts/<uuid:concept_id>/suggested/", concepts.suggested, name="concept_suggested"),
     path("concepts/<uuid:concept_id>/rename/", concepts.rename, name="concept_rename"),
     path("concepts/<uuid:concept_id>/remove/", concepts.remove, name="concept_remove"),
     path("watches/", watches.page, name="watches"),

@@ -3,12 +3,13 @@ import { all, one, plainKey, post, typing } from "./dom.js"
 
 const waiting = new Map()
 let hand = null
+let last = null
 let busy = false
 
 export const start = () => {
   document.addEventListener("keydown", onKey)
   document.addEventListener("change", (event) => event.target.closest("[data-asking]") && event.target.name && answered(event.target))
-  addEventListener("pagehide", () => waiting.size && post(asking().action, taken(), { keepalive: true }))
+  addEventListener("pagehide", () => waiting.size && post(last.action, taken(), { keepalive: true }))
   show()
 }
 
@@ -21,10 +22,10 @@ const isOpen = (item) => !one(":checked", item)
 
 const atHand = () => (hand?.isConnected ? hand : items().find(isOpen))
 
-const show = () => {
+const show = ({ moved = false } = {}) => {
   const item = atHand()
-  for (const each of items()) each.toggleAttribute("aria-current", each === item)
-  item?.scrollIntoView({ block: "nearest" })
+  for (const each of items()) each === item ? each.setAttribute("aria-current", "true") : each.removeAttribute("aria-current")
+  if (moved) item?.scrollIntoView({ block: "nearest" })
 }
 
 const onKey = (event) => {
@@ -43,7 +44,7 @@ const onKey = (event) => {
 const back = (item) => {
   const list = items()
   hand = list[(item ? list.indexOf(item) : list.length) - 1] ?? item
-  show()
+  show({ moved: true })
 }
 
 const answered = (input) => {
@@ -51,8 +52,9 @@ const answered = (input) => {
   const at = list.indexOf(input.closest("[data-item]"))
   if (at >= 0) hand = list.slice(at + 1).find(isOpen) ?? list.find(isOpen) ?? null
   waiting.set(input.name, input.value)
-  show()
-  keep(input.form)
+  last = input.form
+  show({ moved: at >= 0 })
+  keep()
 }
 
 const taken = () => {
@@ -63,10 +65,10 @@ const taken = () => {
 }
 
 // One request at a time: what is answered meanwhile goes with the next.
-const keep = async (form) => {
+const keep = async () => {
   if (busy) return
   busy = true
-  while (waiting.size) await send(form)
+  while (waiting.size) await send(last)
   busy = false
 }
 
@@ -95,6 +97,6 @@ const renew = (form, html) => {
   const within = form.contains(document.activeElement)
   form.outerHTML = html
   hand = null
-  show()
+  show({ moved: true })
   if (within) one("input:not([type=hidden])", asking())?.focus({ preventScroll: true })
 }

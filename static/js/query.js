@@ -20,11 +20,11 @@ export const isTooLarge = (files) => {
   return isIt
 }
 
-// Others than before: what was drawn on them, and who stood beside them, is over.
+// Others than before: what was drawn on them, and who stood beside them, is over; a concept goes on narrowing.
 export const show = (files) => {
   whole(form())
   for (const input of all("[data-side]", form())) input.value = ""
-  for (const chip of all("[data-chips] .chip", form())) chip.remove()
+  for (const chip of all("[data-chips] .chip:not(.concept)", form())) chip.remove()
   draw(files)
 }
 

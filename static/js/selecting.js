@@ -149,7 +149,7 @@ const enter = (event) => {
   const pop = event.target.closest?.(".pop")
   if (!pop || !bar()) return
   if (event.key === "Escape") pop.closest("details").open = false
-  else if (event.key === "Enter") one("button[name=act]", pop).click()
+  else if (event.key === "Enter") one("button[type=submit]", pop).click()
   else return
   event.preventDefault()
 }
@@ -215,7 +215,7 @@ const onSubmit = async (event) => {
   event.preventDefault()
   const body = new FormData(bar(), event.submitter)
   body.set("id", body.getAll("id").join(","))
-  if (event.submitter?.hasAttribute("formaction")) return download(event.submitter.formAction, body)
+  if (event.submitter?.hasAttribute("formaction")) return send(event.submitter.formAction, body)
   const act = event.submitter?.value
   const cards = chosen().map((pick) => pick.closest(".card"))
   const answer = await post(bar().action, body)
@@ -233,7 +233,7 @@ const onSubmit = async (event) => {
 }
 
 // Sent as a form, as the browser itself writes down what comes; all ids in one field, of which there may be thousands.
-const download = (url, body) => {
+const send = (url, body) => {
   const form = Object.assign(document.createElement("form"), { method: "post", action: url, hidden: true })
   for (const [name, value] of body) form.append(Object.assign(document.createElement("input"), { name, value }))
   document.body.append(form)

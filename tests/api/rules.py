@@ -350,6 +350,7 @@ WEB: dict[str, list[Rule]] = {
     ],
     "concepts/<concept_id>/": [Rule("get", page_for_owner(200))],
     "concepts/<concept_id>/teach/": [Rule("post", page_for_owner(302), {})],
+    "concepts/<concept_id>/suggested/": [Rule("post", page_for_owner(302), {"act": "all", "id": "IMAGE"})],
     "concepts/<concept_id>/rename/": [Rule("post", page_for_owner(302), {"name": "Cap"})],
     "concepts/<concept_id>/remove/": [Rule("post", page_for_owner(302), {})],
     "watches/": [

@@ -64,7 +64,7 @@ def test_words_are_edited_in_place(opens, owner, library):
 def test_on_a_phone(opens, owner, library):
     window = opens(owner, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     places = window.locator(".places .place:visible")
-    assert places.count() == 4
+    assert places.count() == 5
     assert all(box["y"] > 760 for box in (place.bounding_box() for place in places.all()))
     choose(window, "green")
     assert shown(window)[0] == "green"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from retrieval.errors import Conflict, InvalidInput, NotFound
-from retrieval.models import AuditEvent, Concept, ConceptExample, Embedding
+from retrieval.models import AuditEvent, Collection, Concept, ConceptExample, Embedding, Measure, RegionEmbedding
+from retrieval.search import stored
 from retrieval.services.images import images as pictures
 from retrieval.services.searching import concepts, receipts, search, teaching
 from retrieval.services.searching.concepts import Clicks
@@ -59,12 +62,30 @@ def test_it_ranks_what_is_it_before_what_is_not(library, taught):
     assert taught.knows > 0.9
 
 
-def test_beside_a_picture_it_is_one_more_picture(library, taught):
+@pytest.mark.parametrize("measure", list(Measure))
+def test_beside_a_picture_it_leaves_only_what_it_says_yes_to(library, taught, encoder, measure):
     person, images = library
-    both = search.run(SearchRequest(concept=taught.pk, images=(images[-1].pk,), k=40), user=person)
-    alone = search.run(SearchRequest(concept=taught.pk, k=40), user=person)
-    assert both.query_kind == "several"
-    assert found(both) != found(alone)
+    request = SearchRequest(images=(images[-1].pk,), k=40, measure=measure)
+    both, alone = (search.run(each, user=person) for each in (replace(request, concept=taught.pk), request))
+    direction = concepts.direction(taught, user=person, encoder=encoder)
+    units = stored.queries(encoder, [image.pk for image in images])
+    cosines = {pk: float(each.unit @ direction.query.unit) for pk, each in units.items()}
+    yes = {pk for pk, cosine in cosines.items() if direction.steepness * cosine + direction.offset >= 0}
+    assert 0 < len(yes) < len(images)
+    assert (both.query_kind, both.candidates, both.measure) == ("image", len(yes), measure)
+    assert found(both) == [pk for pk in found(alone) if pk in yes]
+
+
+def test_it_asks_the_whole_picture_where_parts_are_searched(library, taught, encoder):
+    person, images = library
+    direction = concepts.direction(taught, user=person, encoder=encoder).query
+    part = {"vector": direction.unit, "length": 1, "centred_length": 1}
+    Collection.objects.update(regions=True)
+    RegionEmbedding.objects.create(image=images[-1], encoder=encoder, place=1, **part)
+    request = SearchRequest(images=(images[0].pk,), k=40, regions=True)
+    assert images[-1].pk in found(search.run(request, user=person))
+    narrowed = search.run(replace(request, concept=taught.pk), user=person)
+    assert (narrowed.regions, images[-1].pk in found(narrowed), narrowed.candidates > 0) == (True, False, True)
 
 
 def test_a_receipt_of_it_can_be_asked_again(library, taught):

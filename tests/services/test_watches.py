@@ -223,6 +223,15 @@ def test_another_encoder_is_fitted_by_itself_and_what_cannot_be_says_why(library
     assert {alert.image for alert in Alert.objects.all()} == {early, near}
 
 
+def test_a_watch_is_for_a_concept_or_for_something_else(library):
+    collection, images = library
+    taught = concepts.create("Hat", Clicks([images[0].pk], [images[1].pk]), user=collection.owner)
+    asked = SearchRequest(images=(images[2].pk,), concept=taught.pk)
+    with pytest.raises(InvalidInput) as caught:
+        watches.create(WatchRequest("Both", asked, Least(score=0.5)), user=collection.owner)
+    assert "concept" in caught.value.fields
+
+
 def test_a_concept_that_is_taught_more_is_watched_for_as_it_is_now(library, encoder):
     collection, images = library
     taught = concepts.create("Hat", Clicks([images[0].pk], [images[1].pk]), user=collection.owner)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from retrieval.models import Concept, ConceptExample
+from retrieval.models import Concept, ConceptExample, Image
 from tests.factories import CollectionFactory, EncoderFactory
 from tests.search.rows import put
 
@@ -86,3 +86,30 @@ def test_what_is_no_answer_is_refused(client, library, said):
     url = begun(client, library[1])
     assert client.post(f"{url}teach/", said).status_code == 400
     assert client.post("/concepts/", {"name": "Hat", "id": "x"}).status_code == 400
+
+
+def test_all_that_look_like_it_are_tagged_and_taken_back_or_said_to_be_none(client, library):
+    url = begun(client, library[1])
+    page = client.get(url).content.decode()
+    assert "look like “Hat”" in page
+    suggested = re.search(r'name="id" value="([0-9a-f,-]{36,})"><button', page)[1]
+    page = client.post(f"{url}suggested/", {"id": suggested, "act": "all"}, follow=True).content.decode()
+    tagged = Image.objects.filter(tags=["Hat"])
+    assert tagged.count() == len(suggested.split(",")) > 1
+    assert "look like “Hat”" not in page
+    client.post(re.search(r'action="(/selection/[0-9a-f-]+/undo/)"', page)[1])
+    assert not tagged.exists()
+    client.post(f"{url}suggested/", {"id": suggested, "act": "none"})
+    assert ConceptExample.objects.filter(right=False).count() == len(suggested.split(","))
+
+
+def test_a_search_is_narrowed_by_a_concept_and_kept_as_a_watch(client, library):
+    _, images = library
+    concept = Concept.objects.get(pk=begun(client, images).split("/")[-2])
+    for query in ({}, {"image": str(images[1].pk)}):
+        page = client.get("/", {"concept": str(concept.pk), **query}).content.decode()
+        assert f'name="concept" value="{concept.pk}"' in page
+        assert ("Keep as a watch" in page) == (not query)
+    assert "Keep as a watch" in client.get("/", {"image": str(images[1].pk)}).content.decode()
+    assert "Keep as a watch" not in client.get("/", {"image": str(images[1].pk), "varied": "on"}).content.decode()
+    assert client.post("/concepts/", {"name": "Hat", "all": "on"}).status_code == 400

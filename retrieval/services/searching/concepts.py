@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 from uuid import UUID
 
 import numpy as np
@@ -16,7 +17,7 @@ from retrieval.errors import Conflict, InvalidInput, NotFound
 from retrieval.matching import Examples, Grasp, logistic
 from retrieval.models import Concept, ConceptExample, Encoder, Image
 from retrieval.models.bounds import TAG_LENGTH
-from retrieval.search import Floats, QueryVector, moments, stored, vectors
+from retrieval.search import Floats, Near, QueryVector, moments, stored
 from retrieval.services.people import accounts
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Direction:
         """Positive where a picture of this cosine is more like the right examples than like the others."""
         return self.steepness * cosine + self.offset
 
+    @property
+    def least(self) -> float:
+        """The cosine from which on it says yes: the margin is 0, which is a chance of one half."""
+        return -self.offset / self.steepness if self.steepness else 1.0
+
 
 def listing(user: Viewer) -> QuerySet[Concept]:
     """Return a person's concepts, newest first, with how many examples are right (``yes``) and wrong (``no``)."""
@@ -89,7 +95,7 @@ def create(name: str, clicks: Clicks, *, user: User) -> Concept:
 
 def teach_by_name(name: str, clicks: Clicks, *, user: User) -> Concept:
     """Teach the latest concept of this name, or a new one where there is none. Raises as ``create`` and ``teach``."""
-    known = listing(user).filter(name=name.strip()).first()
+    known = listing(user).filter(name=normalize("NFC", name.strip())).first()
     return teach(known.pk, clicks, user=user) if known else create(name, clicks, user=user)
 
 
@@ -123,12 +129,12 @@ def teach(concept_id: UUID, clicks: Clicks, *, user: User) -> Concept:
     return get(concept_id, user=user)
 
 
-def beside(look: QueryVector | None, concept_id: UUID | None, *, user: Viewer, encoder: Encoder) -> QueryVector | None:
-    """The query of pictures, if any, with the concept, if any, as half of it. Raises NotFound, and as ``direction``."""
+def narrowing(concept_id: UUID | None, *, user: Viewer, encoder: Encoder) -> Near | None:
+    """Only pictures that the concept, if any, says yes to. Raises NotFound, and as ``direction``."""
     if concept_id is None:
-        return look
-    taught = direction(get(concept_id, user=user), user=user, encoder=encoder).query
-    return taught if look is None else vectors.combine([look, taught])
+        return None
+    taught = direction(get(concept_id, user=user), user=user, encoder=encoder)
+    return Near(encoder.pk, taught.query, taught.least)
 
 
 def direction(row: Concept, *, user: Viewer, encoder: Encoder) -> Direction:
@@ -208,7 +214,7 @@ def _rows(units: Sequence[Floats], encoder: Encoder) -> Floats:
 
 
 def _name(text: str) -> str:
-    name = text.strip()
+    name = normalize("NFC", text.strip())  # as tags are
     if not 1 <= len(name) <= TAG_LENGTH or "\x00" in name:
         raise InvalidInput.of("name", f"A name has 1 to {TAG_LENGTH} characters, without null characters.")
     return name

@@ -44,10 +44,15 @@ def read(request: SearchRequest, *, user: Viewer, address: str, watch: Stopwatch
     encoder = _encoder_for(request)
     said = meaning.of(request.text or "", request.negative_words, encoder=encoder)
     pictures = _visible_pictures(request, user)
-    filters = _filters(request, pictures, user=user, said=said)
+    beside = None if request.kind == "concept" else request.concept
+    near = concepts.narrowing(beside, user=user, encoder=encoder)
+    filters = replace(_filters(request, pictures, user=user, said=said), near=near)
     fresh = _decoded(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
     shown = _vector(request, [each.pixels for each in fresh], encoder=encoder, watch=watch)
-    look = concepts.beside(shown, request.concept, user=user, encoder=encoder)
+    look = shown
+    if request.concept is not None and request.kind == "concept":
+        taught = concepts.get(request.concept, user=user)
+        look = concepts.direction(taught, user=user, encoder=encoder).query
     return Read(_question(request, encoder, look=look, filters=filters, said=said), said, look, pictures, fresh)
 
 
@@ -68,7 +73,7 @@ def _question(
         raise InvalidInput.of("text", "Write at least one word to look for.")
     if look is not None and said.understood.wanted is not None:
         filters = replace(filters, words=None)
-    by_meaning = (look is None and vector is not None) or request.concept is not None
+    by_meaning = (look is None and vector is not None) or request.kind == "concept"
     return Question(
         encoder, vector, measure=Measure.COSINE if by_meaning else Measure(request.measure or encoder.measure),
         filters=filters, k=max(request.k, verdicts.NEIGHBOURS), offset=request.offset, group=request.group,

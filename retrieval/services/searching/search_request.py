@@ -33,8 +33,8 @@ ROUNDING = 1e-6
 class SearchRequest:
     """One search. ``measure`` None is the encoder's own.
 
-    ``file``, ``more_files``, ``images`` and ``positives`` are looked for together; beside them ``concept`` is half of
-    the query. It is by cosine.
+    ``file``, ``more_files``, ``images`` and ``positives`` are looked for together. ``concept`` alone is the query, by
+    cosine; beside pictures or a text it leaves only what it says yes to.
 
     ``region`` cuts the uploaded picture, else the only stored one. ``collections`` None means all that are visible.
     ``mode`` same verifies the first of the answer by details: of one picture, without anything to avoid.
@@ -105,13 +105,13 @@ class SearchRequest:
     def kind(self) -> str:
         """What the query is made of: ``file``, ``image``, ``concept``, ``several`` or ``text``."""
         pictures = len(self.wanted) + len(set(self.negatives)) + len(self.files)
-        if pictures + (self.concept is not None) > 1:
+        if pictures > 1:
             return "several"
-        if self.concept is not None:
-            return "concept"
         if self.file is not None:
             return "file"
-        return "image" if pictures else "text"
+        if pictures:
+            return "image"
+        return "text" if self.text or self.concept is None else "concept"
 
     @property
     def is_one_image(self) -> bool:
@@ -148,7 +148,7 @@ class SearchRequest:
             raise InvalidInput.of("file", "Give a picture or words to look for.")
         if self.region:
             _check_region(self.region)
-            if self.more_files or self.concept or (self.file is None and len(self.wanted) != 1):
+            if self.more_files or (self.file is None and len(self.wanted) != 1):
                 raise InvalidInput.of("region", "A region needs exactly one picture, uploaded or stored.")
 
     def _check_mode(self) -> None:

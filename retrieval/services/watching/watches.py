@@ -158,12 +158,14 @@ def fitted(row: Watch, *, user: Viewer) -> Fit:
         raise InvalidInput.of("text", "These words mean nothing to the encoder; watch for a picture or other words.")
     if question.filters.without:
         raise InvalidInput.of("negatives", "A watch avoids what is like a picture, no words.")
+    if question.filters.near:
+        raise InvalidInput.of("concept", "A watch is for a concept, or for something else; not for both.")
     found = Fit(question, -1.0, _candidates(question, user=user))
     if row.min_score is not None:
         return replace(found, least=row.min_score)
     if request.kind == "concept" and request.concept and row.min_probability is None:
         taught = concepts.direction(concepts.get(request.concept, user=user), user=user, encoder=question.encoder)
-        return replace(found, least=-taught.offset / taught.steepness if taught.steepness else 1.0)
+        return replace(found, least=taught.least)
     return _by_probability(row, found, request)
 
 

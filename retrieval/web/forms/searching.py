@@ -69,6 +69,7 @@ class SearchForm(forms.Form):
     apart = forms.BooleanField(required=False)
     varied = forms.BooleanField(required=False)
     of = forms.CharField(required=False, max_length=GROUP_LENGTH)
+    concept = forms.UUIDField(required=False)
     k = forms.IntegerField(required=False, min_value=1, max_value=200)
     offset = forms.IntegerField(required=False, min_value=0, max_value=10_000)
     band = forms.ChoiceField(required=False, choices=[(heading, heading) for heading in HEADINGS])
@@ -119,7 +120,8 @@ class Asked:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to search by, so that the newest pictures are shown."""
-        return not (self.file or self.values["image"] or self.values["no"] or self.values["q"])
+        asked = [self.file, *(self.values[name] for name in ("image", "no", "q", "concept"))]
+        return not any(asked)
 
     @property
     def measure(self) -> str:
@@ -155,14 +157,17 @@ class Asked:
     @property
     def is_narrowed(self) -> bool:
         """Whether collections, tags, or words beside a picture leave some out."""
-        beside = self.text and (self.file or self.values["image"])
+        pictures = self.file or self.values["image"]
+        beside = (self.text and pictures) or (self.values["concept"] and (pictures or self.values["q"]))
         return bool(self.values["collection"] or self.values["tag"] or self.values["of"] or beside)
 
     @property
     def widened(self) -> str:
         """The address of the same search without what narrows it."""
         words = "" if self.values["image"] else self.values["q"]
-        return Asked({**self.values, "collection": (), "tag": (), "of": "", "q": words}).address()
+        concept = None if words or self.values["image"] else self.values["concept"]
+        wide = {"collection": (), "tag": (), "of": "", "q": words, "concept": concept}
+        return Asked({**self.values, **wide}).address()
 
     @property
     def region(self) -> Region | None:
@@ -194,6 +199,7 @@ class Asked:
             group=self.values["group"],
             exclude_group=self.values["apart"],
             group_key=self.values["of"] or None,
+            concept=self.values["concept"],
             diversity=VARIED if self.values["varied"] else 0.0,
         )
 
@@ -216,10 +222,25 @@ class Asked:
     def _sides(self) -> list[tuple[str, str]]:
         return [(side, f"{self.values[side] or 0:.4f}") for side in "xywh"] if self.region else []
 
+    @property
+    def can_be_watched(self) -> bool:
+        """Whether it can go on by itself: without files, and without what is told only of many pictures together."""
+        values = self.values
+        together = self.mode != MODES[0] or values["group"] or values["apart"] or values["varied"]
+        several = values["concept"] and (values["q"] or values["image"])
+        measured = values["measure"] not in ("", Measure.COSINE)
+        return not (self.is_empty or self.file or self.url or together or several or measured)
+
     def address(self) -> str:
         """Return the address that asks the same again, offset left out; a file cannot be part of it."""
+        pairs = self.pairs
+        return f"/?{urlencode(pairs)}" if pairs else "/"
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """What its address says."""
         pairs: list[tuple[str, str]] = []
-        for name in ("q", "image", "no", "collection", "tag", "measure", "of"):
+        for name in ("q", "image", "no", "concept", "collection", "tag", "measure", "of"):
             value = self.values[name]
             pairs += [(name, str(item)) for item in (value if isinstance(value, tuple) else [value]) if item]
         if self.mode != MODES[0]:
@@ -227,8 +248,7 @@ class Asked:
         pairs += [(name, "on") for name in ("group", "apart", "varied") if self.values[name]]
         if self.k != SIZES[0]:
             pairs.append(("k", str(self.k)))
-        pairs += self._sides()
-        return f"/?{urlencode(pairs)}" if pairs else "/"
+        return pairs + self._sides()
 
 
 def asked(data: QueryDict, files: Any) -> Asked:

@@ -13,14 +13,19 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from retrieval.errors import InvalidInput
 from retrieval.models import Concept
+from retrieval.services.images import bulk, collections
+from retrieval.services.images.bulk import Acts
+from retrieval.services.images.choice import Choice
 from retrieval.services.people import limits
 from retrieval.services.searching import concepts, teaching
 from retrieval.services.searching.concepts import Clicks
+from retrieval.web import words
 from retrieval.web.forms.teaching import answers, ids
-from retrieval.web.pages import address, for_people, person, wants_json
+from retrieval.web.pages import address, for_people, may_add, person, wants_json
 
-SHOWN = 24
+SHOWN = 100
 GRASP, ASKED = "web/parts/concept_grasp.html", "web/parts/concept_asked.html"
 
 
@@ -29,6 +34,8 @@ GRASP, ASKED = "web/parts/concept_grasp.html", "web/parts/concept_asked.html"
 def page(request: HttpRequest) -> HttpResponse:
     """List one's own; posted, teach the one of this name these pictures, a new one where there is none."""
     if request.method == "POST":
+        if request.POST.get("all"):
+            raise InvalidInput.of("id", _("A concept is taught by the pictures that you see: select at most 200."))
         clicks = Clicks(yes=ids(request.POST, "id"))
         row = concepts.teach_by_name(request.POST.get("name", ""), clicks, user=person(request))
         return redirect("web:concept", row.pk)
@@ -42,7 +49,8 @@ def show(request: HttpRequest, concept_id: UUID) -> HttpResponse:
     """Show how well it is known, what it asks next, what looks like it, and what it was taught."""
     row = concepts.get(concept_id, user=person(request))
     told = teaching.told(row.pk, user=person(request))
-    return render(request, "web/concept.html", {**_lesson(request, row), "told": told})
+    homes = [home for home in collections.listing(person(request)) if may_add(home)]
+    return render(request, "web/concept.html", {**_lesson(request, row), "told": told, "homes": homes})
 
 
 @require_POST
@@ -60,6 +68,21 @@ def teach(request: HttpRequest, concept_id: UUID) -> HttpResponse:
         "said": render_to_string(GRASP, _known(row)),
         "next": render_to_string(ASKED, more, request=request) if more else "",
     })  # fmt: skip
+
+
+@require_POST
+@for_people
+def suggested(request: HttpRequest, concept_id: UUID) -> HttpResponse:
+    """Put its name as a tag on what was suggested, all of it; or say that none of it is it."""
+    row, shown = concepts.get(concept_id, user=person(request)), ids(request.POST, "id")
+    if request.POST.get("act") == "none":
+        concepts.teach(row.pk, Clicks(no=shown), user=person(request))
+        messages.success(request, _("None of them is it: {n} kept as examples.").format(n=len(shown)))
+    else:
+        done = bulk.run(Choice(ids=shown), user=person(request), acts=Acts(add_tags=(row.name,)))
+        undo = f"undo_act {done.undo}" if done.undo else ""
+        messages.success(request, words.outcome("tag", done), extra_tags=undo)
+    return redirect("web:concept", concept_id)
 
 
 @require_POST
@@ -89,5 +112,5 @@ def _lesson(request: HttpRequest, row: Concept, *, passed: Collection[UUID] = ()
     limits.search(person(request), address=address(request), uploaded=False)
     found = teaching.lesson(row.pk, user=person(request), passed=passed)
     passes = ",".join(str(pk) for pk in passed)
-    likely = found.likely[:SHOWN]
+    likely = [each.image for each in found.likely[:SHOWN]]
     return {**_known(row), "asked": found.asked, "likely": likely, "total": len(found.likely), "passed": passes}

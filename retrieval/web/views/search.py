@@ -15,7 +15,7 @@ from retrieval.models import Image
 from retrieval.services.images import addresses, browse, collections, images
 from retrieval.services.images.images import ImageFilters
 from retrieval.services.people import limits
-from retrieval.services.searching import history, search
+from retrieval.services.searching import concepts, history, search
 from retrieval.services.searching.search_request import MOST_FILES
 from retrieval.web import bands, paging, words
 from retrieval.web.forms.searching import FURTHER, SIZES, Asked, asked
@@ -109,6 +109,7 @@ def _panel(request: HttpRequest, question: Asked) -> dict[str, Any]:
     return {
         "question": question,
         "liked": [chosen[key] for key in values["image"] if key in chosen],
+        "concept": concepts.listing(request.user).filter(pk=values["concept"]).first() if values["concept"] else None,
         "disliked": [chosen[key] for key in values["no"] if key in chosen],
         "collections": everywhere,
         "homes": [row for row in everywhere if may_add(row)],
@@ -131,6 +132,9 @@ def _selects(request: HttpRequest) -> bool:
 
 def _title(request: HttpRequest, question: Asked) -> str:
     """Return what was asked in few words, for the tab of the browser: the words, the file, or the first picture."""
+    if question.values["concept"] and not question.name:
+        row = concepts.listing(request.user).filter(pk=question.values["concept"]).first()
+        return row.name if row else ""
     if question.name or not question.values["image"]:
         return question.name
     wanted = question.values["image"][0]
