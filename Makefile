@@ -18,7 +18,7 @@ help:  ## say what there is
 run: .venv/run  ## install into .venv, start everything, print the address
 	@exec $(PY) manage.py up
 
-extras: .venv/extras  ## install what reads more formats (HEIC, JPEG XL, PDF, DICOM)
+extras: .venv/extras  ## install what reads more (HEIC, JPEG XL, PDF, DICOM, words in pictures)
 
 test: .venv/test  ## run the tests (PYTEST_ARGS=...)
 	$(PY) -m pytest $(PYTEST_ARGS)

@@ -27,6 +27,8 @@ The one file of others that is kept here is Alpine.js 3.17.4 (MIT), in `static/u
 * pypdfium2 5.15.2 draws the pages of PDF documents. BSD-3-Clause, Apache-2.0; so is its PDFium.
 * pydicom 3.0.2 reads medical pictures (DICOM). MIT.
 * imagecodecs 2026.3.6 reads JPEG XL. BSD-3-Clause; its wheel holds many codecs, named in its folder `licenses`.
+* rapidocr 3.10.0 brings the weights that read words in pictures (PP-OCRv6 small, of PaddlePaddle). Apache-2.0, the
+  weights too (`MODEL_LICENSES.md` in it). Nothing of its code is run, and what that would need is not installed.
 
 Known flaws: `make audit-dependencies` asks for them, pin by pin, and fails when it knows one or cannot ask. It needs
 the internet, and makes an environment of its own for the tool.

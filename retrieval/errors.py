@@ -222,6 +222,7 @@ SENTENCES = {
     "range_not_satisfiable": gettext_noop("The file has no such part."),
     "rate_limited": gettext_noop("That was a lot in a short time. Please wait a moment."),
     "raw_not_read": gettext_noop("This raw file of a camera holds no picture that is read here. Send it as JPEG."),
+    "reading_missing": gettext_noop("Words in pictures are not read here. The operator runs `make extras`."),
     "receipt_altered": gettext_noop("This receipt was altered."),
     "run_named_so": gettext_noop("A run of this name is in line or going on already."),
     "same_picture": gettext_noop("The collection has this very picture already."),

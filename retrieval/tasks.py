@@ -26,7 +26,7 @@ from retrieval.services.images import bulk_undo, idempotency, images, leftovers,
 from retrieval.services.operations import clocks, long_work, status
 from retrieval.services.people import accounts, sessions
 from retrieval.services.watching import deliveries, trying, watches
-from retrieval.work import derived, ending, features, jobs, leases, long_jobs, regions
+from retrieval.work import derived, ending, features, jobs, leases, long_jobs, regions, texts
 from retrieval.worker_start import require_originals, require_weights
 
 log = structlog.get_logger(__name__)
@@ -143,6 +143,8 @@ def reconcile() -> None:
         _publish(embed, (image_id,))
     if features.lacking().exists() or regions.lacking().exists() or looking.lacking().exists():
         _publish(find_copies, ())
+    if texts.waiting():
+        _publish(read_words, ())
     if derived.waiting():
         _publish(derive, ())
     for name, pk in long_work.next_up():
@@ -160,8 +162,18 @@ def find_copies() -> None:
     try:
         if features.work() or regions.work() or looking.work():
             _publish(find_copies, ())
+        elif texts.waiting():
+            _publish(read_words, ())
     except (Unavailable, WeightsError) as error:
         log.error("copies_put_off", code=error.code, reason=error.message)
+
+
+@shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
+def read_words() -> None:
+    """Read the words on pictures for the collections that have them read."""
+    _beat()
+    if texts.work():
+        _publish(read_words, ())
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)

@@ -12,7 +12,7 @@ from bench import __main__ as bench
 from bench import site
 
 ROOT = Path(__file__).resolve().parent.parent
-BY_HAND = {"copies", "copies_scan", "evaluate", "letterheads", "licences", "sbom"}
+BY_HAND = {"copies", "copies_scan", "evaluate", "letterheads", "licences", "reading", "sbom"}
 
 
 def test_make_bench_runs_all_parts():

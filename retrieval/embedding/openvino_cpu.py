@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import logging
 import queue
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -20,21 +18,11 @@ from torch.jit._trace import TracerWarning
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.preprocessing import STEP, Pixels
 from retrieval.embedding.runtime import Vectors, from_bytes
-
-# Its package reports every import and conversion to its maker. With the reporter marked as absent, OpenVINO uses the
-# empty stand-in it ships for that case. This has to come before the first import of openvino in the process.
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-import openvino as ov  # noqa: E402
+from retrieval.openvino_core import core, ov
 
 logger = logging.getLogger(__name__)
 
 PRECISIONS = {"bf16": "bf16", "fp32": "f32"}  # our word -> OpenVINO's
-
-
-@functools.cache
-def _core() -> ov.Core:
-    """The one core of the process; made late, as its threads do not survive a fork."""
-    return ov.Core()
 
 
 class OpenVINORuntime:
@@ -45,7 +33,7 @@ class OpenVINORuntime:
     def __init__(self, model: ov.Model, *, precision: str) -> None:
         self._precision = precision
         hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": PRECISIONS[precision]}
-        self._compiled = _core().compile_model(model, "CPU", hints)
+        self._compiled = core().compile_model(model, "CPU", hints)
         self._idle: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
 
     @property
@@ -72,7 +60,7 @@ class OpenVINORuntime:
 
 def precisions() -> list[str]:
     """The precisions worth trying on this CPU, quickest first: bf16 only where the hardware has it."""
-    capable = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capable = "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ["bf16", "fp32"] if capable else ["fp32"]
 
 
@@ -87,7 +75,7 @@ def graph(encoder: Encoder, *, cache: Path) -> ov.Model:
     folder = cache / _key(encoder)
     if not folder.exists():
         _keep(_convert(encoder), folder)
-    return _core().read_model(folder / "graph.xml")
+    return core().read_model(folder / "graph.xml")
 
 
 def _key(encoder: Encoder) -> str:

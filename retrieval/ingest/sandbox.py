@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -215,9 +215,14 @@ def query(data: bytes, *, region: Region | None = None, page: int = 1, asker: As
     return shared().decode(data, _query_request(region, page=page), asker=asker)
 
 
-def pixels(original: Path, *, page: int = 1, asker: Asker = SITE) -> NDArray[np.uint8]:
-    """Decode the pixels (H, W, 3) of a kept file. Raises FileNotFoundError, and what ``decode`` raises."""
-    return shared().decode(original, _query_request(page=page), asker=asker).pixels
+def pixels(original: Path, *, page: int = 1, asker: Asker = SITE, short_side: int | None = None) -> NDArray[np.uint8]:
+    """Decode the pixels (H, W, 3) of a kept file, the short side at most so many, or as many as an encoder takes.
+
+    Raises FileNotFoundError, and what ``decode`` raises.
+    """
+    request = _query_request(page=page)
+    wanted = request if short_side is None else replace(request, working_side=short_side)
+    return shared().decode(original, wanted, asker=asker).pixels
 
 
 def begin_upload(data: bytes, *, page: int = 1, asker: Asker) -> Future[Decoded]:

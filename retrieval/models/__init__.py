@@ -19,6 +19,7 @@ from retrieval.models.long_jobs import GOING, LongJob, LongJobState
 from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.receipts import Receipt
 from retrieval.models.searches import SearchRecord
+from retrieval.models.texts import ImageText
 from retrieval.models.training import TrainingRun
 from retrieval.models.watches import Alert, AlertVerdict, Delivery, DeliveryState, Watch
 
@@ -64,6 +65,7 @@ __all__ = [
     "Image",
     "ImageDigest",
     "ImageFeatures",
+    "ImageText",
     "ImportIssue",
     "IndexKind",
     "JobEvent",

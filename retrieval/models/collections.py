@@ -84,6 +84,11 @@ class Collection(models.Model):
     regions = models.BooleanField(
         default=False, db_default=False, help_text="Keep vectors of parts of the pictures, some 10 kB a picture."
     )
+    read_text = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Read the words on the pictures, a second or so of a processor for each.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -56,6 +56,10 @@ class ImageQuerySet(models.QuerySet["Image"]):
         marked = Favourite.objects.filter(image_id=OuterRef("pk"), user_id=user.pk or 0)
         return self.annotate(favourite=Exists(marked))
 
+    def with_text(self) -> ImageQuerySet:
+        """Add ``text``, what was read from each; None where its collection has nothing read, or it waits for that."""
+        return self.annotate(text=Case(When(collection__read_text=True, then=F("read__text"))))
+
     def with_status(self) -> ImageQuerySet:
         """Add ``status``, ``error_code`` and ``error_text`` with regard to the active encoder."""
         encoder = Encoder.objects.active()

@@ -5,34 +5,47 @@ from __future__ import annotations
 import functools
 import operator
 import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
-from django.contrib.postgres.search import SearchQuery, SearchQueryCombinable, SearchRank
-from django.db.models import Case, Expression, F, FloatField, Func, Q, TextField, Value, When
+from django.contrib.postgres.search import SearchQuery, SearchRank
+from django.db.models import (
+    BooleanField,
+    Case,
+    Expression,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Func,
+    Q,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.functions import Least
 from django.db.models.lookups import IContains
 
 from retrieval.errors import InvalidInput
 from retrieval.models import Image
-from retrieval.search import sql
+from retrieval.search import read_words, sql
+from retrieval.search.spelling import BETWEEN_LETTERS, UNSPACED, composed, divided
 from retrieval.search.sql import Sql
 
-# Thai to Khmer, kana, Han and Hangul: PostgreSQL's parser takes a whole run of them for one word.
-UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
-# How much a substring counts by where it is; PostgreSQL's own weights of the classes A, B and C.
+# How much a substring counts by where it is; PostgreSQL's own weights of the classes A, B and C, and D for a word that
+# was read from the picture, which counts once, however often it stands there.
 PLACES = (("title", 1.0), ("tags", 0.4), ("caption", 0.2))
+READ = 0.1
 # Each word without spaces costs six comparisons of text for each candidate.
 MOST_WORDS = 50
 # PostgreSQL keeps 32 signs of "not" at most that wait for a word; more of them in a row say no more than one.
-# What divides words in file names, as ``retrieval_words`` has it; between letters they do so in a query as well.
-DIVIDERS, BETWEEN_LETTERS = re.compile(r"[./\\_-]+"), re.compile(r"(?<=\w)[./\\_-]+(?=\w)|_+")
-JOINERS = dict.fromkeys((0x200C, 0x200D))
 # A word, or words in quotes, that a picture must not have; and what stands between words of which one is enough.
 MINUS = re.compile(r'(?<!\S)-(?:"([^"]*\w[^"]*)"|(?=\w)(\S+))')
 OR = re.compile(r"(?<!\S)or(?!\S)", re.IGNORECASE)
 NOTHING_BETWEEN = re.compile(r"-(?:[\W_]*-)+")
+
+
+FLAG = BooleanField()
 
 
 class Sum(Func):
@@ -49,16 +62,11 @@ def forgiving(text: str) -> SearchQuery:
     return SearchQuery(text, config="simple", search_type="websearch")
 
 
-def composed(text: str) -> str:
-    """Return the text as words are kept: composed (NFC), without joiners."""
-    return unicodedata.normalize("NFC", text).translate(JOINERS)
-
-
 def listed(text: str) -> Q:
     """Return the condition on ``Image`` rows to have these words, as in a search; in quotes they are phrases."""
     positive, avoided = signed(text)
     if '"' in text or not 0 < len(_words(text)) <= MOST_WORDS:
-        return Q(words=forgiving(text))
+        return read_words.either(Q(words=forgiving(text)), read_words.having(forgiving(text)))
     condition = Words.of(positive).condition() if _words(positive) else Q()
     for each in avoided:
         condition &= ~Words.of(each).condition()
@@ -72,7 +80,7 @@ def signed(text: str) -> tuple[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Words:
-    """All must be in a picture's title, tags or caption; or else all of one of the ``others``.
+    """All must be in a picture's title, tags or caption, or read from it; or else all of one of the ``others``.
 
     ``prefixes`` begin a word there or have the English stem of one; ``parts`` are anywhere.
     """
@@ -109,14 +117,26 @@ class Words:
         sides = [side._distance() for side in (self, *self.others)]
         return sql.expression(Image, Least(*sides) if self.others else sides[0])
 
+    def places(self, image_ids: Sequence[UUID]) -> dict[UUID, tuple[bool, bool]]:
+        """Tell of each of these pictures whether any of the words is written about it, and any was read from it."""
+        sides = (self, *self.others)
+        written = functools.reduce(operator.or_, (each for side in sides for each, _ in side._each()))
+        read = functools.reduce(operator.or_, (Q(pk__in=rows) for side in sides for _, rows in side._each()))
+        rows = Image.objects.filter(pk__in=image_ids).order_by()
+        found = rows.values_list("pk", ExpressionWrapper(written, FLAG), ExpressionWrapper(read, FLAG))
+        return {image_id: (bool(one), bool(other)) for image_id, one, other in found}
+
     def _condition(self) -> Q:
-        condition = Q(words=self._query()) if self.prefixes else Q()
+        return functools.reduce(operator.and_, (read_words.either(*each) for each in self._each()))
+
+    def _each(self) -> Iterator[tuple[Q, read_words.Rows]]:
+        """For each word the condition to have it written, and the ids of pictures from which it was read."""
+        for word in self.prefixes:
+            query = _begun(word) | _inflected(word)
+            yield Q(words=query), read_words.having(query)
         for part in self.parts:
-            anywhere = Q()
-            for place, _ in PLACES:
-                anywhere |= Q(_contains(place, part))
-            condition &= anywhere
-        return condition
+            anywhere = functools.reduce(operator.or_, (Q(_contains(place, part)) for place, _ in PLACES))
+            yield anywhere, read_words.containing(part)
 
     def _distance(self) -> Expression:
         terms: list[Expression] = [Value(1.0, FloatField())]
@@ -125,19 +145,18 @@ class Words:
             queries = _begun(*self.prefixes), _inflected(*self.prefixes)
             terms += [SearchRank(F("words"), query) for query in queries]
         for part in self.parts:
-            for place, weight in PLACES:
-                found = When(_contains(place, part), then=Value(weight))
-                terms.append(Case(found, default=Value(0.0), output_field=FloatField()))
+            terms += [_worth(Q(_contains(place, part)), weight) for place, weight in PLACES]
+        terms += [_worth(Q(pk__in=rows), READ) for _, rows in self._each()]
         return Value(1.0, FloatField()) / Sum(*terms)
 
-    def _query(self) -> SearchQueryCombinable:
-        return functools.reduce(operator.and_, (_begun(word) | _inflected(word) for word in self.prefixes))
+
+def _worth(condition: Q, weight: float) -> Case:
+    return Case(When(condition, then=Value(weight)), default=Value(0.0), output_field=FloatField())
 
 
 def _words(text: str) -> list[str]:
     """The different words of a text that have a letter or a digit."""
-    divided = DIVIDERS.sub(" ", composed(text)).split()
-    return list(dict.fromkeys(word for word in divided if re.search(r"\w", word)))
+    return list(dict.fromkeys(word for word in divided(text).split() if re.search(r"\w", word)))
 
 
 def _begun(*words: str) -> SearchQuery:

@@ -117,6 +117,7 @@ API: dict[str, list[Rule]] = {
     "api/v1/images/<image_id>/file/": [Rule("get", from_role("viewer", 200))],
     "api/v1/images/<image_id>/restore/": [Rule("post", signed_in(404))],
     "api/v1/images/<image_id>/retry/": [Rule("post", from_role("contributor", 202))],
+    "api/v1/images/<image_id>/text/": [Rule("get", from_role("viewer", 200))],
     "api/v1/images/<image_id>/similar/": [Rule("get", from_role("viewer", 200))],
     # The world's picture has a file that is none.
     "api/v1/images/<image_id>/why/": [

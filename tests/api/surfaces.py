@@ -123,6 +123,7 @@ SHOWS: dict[str, Callable[[Eyes, Library], set[UUID]]] = {
     "search by a hidden picture": by_hidden,
     "one by one": opened("/api/v1/images/{}/"),
     "thumbnails of the API": opened("/api/v1/images/{}/thumbnail/"),
+    "texts of the API": opened("/api/v1/images/{}/text/"),
     "files of the API": opened("/api/v1/images/{}/file/"),
     "front page": lambda eyes, _: ids(eyes.page("/", PICTURE)),
     "search page": lambda eyes, _: ids(eyes.page(f"/?q={WORD}&k=200", PICTURE)),

@@ -20,6 +20,7 @@ class CollectionInput(Input):
     local_features = serializers.BooleanField(required=False, help_text="Keep what ``mode=same`` needs.")
     drop_place = serializers.BooleanField(required=False, help_text="Keep no place of new pictures.")
     regions = serializers.BooleanField(required=False, help_text="Keep vectors of parts of the pictures.")
+    read_text = serializers.BooleanField(required=False, help_text="Read the words on the pictures.")
 
 
 class CollectionSerializer(serializers.ModelSerializer[Collection]):
@@ -40,6 +41,7 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
             "local_features",
             "drop_place",
             "regions",
+            "read_text",
             "owner",
             "role",
             "image_count",

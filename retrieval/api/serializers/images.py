@@ -115,7 +115,9 @@ class ImageFilter(Input):
     status = serializers.ChoiceField(Status.choices, required=False)
     tag = serializers.CharField(max_length=TAG_LENGTH, required=False)
     group_key = serializers.CharField(max_length=GROUP_LENGTH, required=False)
-    q = serializers.CharField(max_length=500, required=False, help_text="Words in title, caption and tags.")
+    q = serializers.CharField(
+        max_length=500, required=False, help_text="Words in title, caption and tags, and read from it."
+    )
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
     document = serializers.UUIDField(required=False, help_text="The pages of one document.")
@@ -155,6 +157,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
     taken_at = serializers.SerializerMethodField()
     place = serializers.SerializerMethodField()
     favourite = serializers.BooleanField()
+    text = serializers.CharField(allow_null=True, help_text="Words read from the picture; null where that is off.")
 
     class Meta:
         model = Image
@@ -183,6 +186,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
             "path",
             "favourite",
             "rating",
+            "text",
             "created_at",
         ]
         read_only_fields = fields

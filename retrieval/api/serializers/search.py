@@ -162,7 +162,7 @@ class FoundSerializer(serializers.Serializer[Any]):
         help_text="How many unrelated pictures would score as high.",
     )
     region = RegionSerializer(allow_null=True, help_text="The part that was found; null for the whole picture.")
-    found_by = serializers.ListField(child=serializers.ChoiceField(["look", "meaning", "words"]))
+    found_by = serializers.ListField(child=serializers.ChoiceField(["look", "meaning", "words", "ocr"]))
     group_size = serializers.IntegerField(
         allow_null=True, help_text="Pictures of its group, itself included; with ``group`` only."
     )

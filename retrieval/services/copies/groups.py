@@ -118,7 +118,14 @@ def chosen(
 def with_status(groups: Sequence[Group], *, user: Viewer) -> list[Group]:
     """Return the same groups with all that is shown of their pictures; one that became invisible leaves them."""
     ids = {image.pk for group in groups for image in group.images}
-    images = Image.objects.visible_to(user).with_status().with_favourite(user).select_related("collection").in_bulk(ids)
+    images = (
+        Image.objects.visible_to(user)
+        .with_status()
+        .with_favourite(user)
+        .with_text()
+        .select_related("collection")
+        .in_bulk(ids)
+    )
     found = []
     for group in groups:
         others = [replace(copy, image=images[copy.image.pk]) for copy in group.others if copy.image.pk in images]

@@ -73,7 +73,7 @@ def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     told = words.listed(filters.q) if filters.q else Q()
-    seen = Image.objects.visible_to(user).with_status().with_favourite(user)
+    seen = Image.objects.visible_to(user).with_status().with_favourite(user).with_text()
     return seen.filter(told, **given).order_by("-created_at", "-id")
 
 

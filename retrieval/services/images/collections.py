@@ -11,6 +11,7 @@ from django.db.models import Case, CharField, Count, IntegerField, OuterRef, Que
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from retrieval import reading
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.models import (
     Collection,
@@ -45,6 +46,7 @@ class CollectionChanges:
     local_features: bool | None = None
     drop_place: bool | None = None
     regions: bool | None = None
+    read_text: bool | None = None
 
 
 def create(*, owner: User, name: str, **more: Any) -> Collection:
@@ -229,7 +231,10 @@ def _checked(changes: CollectionChanges) -> dict[str, str | bool]:
         if changes.visibility not in Visibility.values:
             raise InvalidInput.of("visibility", f"The visibility is one of {', '.join(Visibility.values)}.")
         wanted["visibility"] = changes.visibility
-    for name in ("local_features", "drop_place", "regions"):
+    if changes.read_text and not reading.is_installed():
+        text = "Words in pictures are not read here. The operator runs `make extras`."
+        raise InvalidInput.of("read_text", text, code="reading_missing")
+    for name in ("local_features", "drop_place", "regions", "read_text"):
         if (value := getattr(changes, name)) is not None:
             wanted[name] = value
     return wanted

@@ -87,6 +87,7 @@ def get(image_id: UUID | str, *, user: Viewer) -> Image:
         Image.objects.visible_to(user)
         .with_status()
         .with_favourite(user)
+        .with_text()
         .select_related("collection")
         .filter(pk=image_id)
         .first()
@@ -203,7 +204,7 @@ def file_path(image: Image) -> Path:
 
 def _as_made(image: Image) -> Image:
     """Give a picture that was just made what ``get`` would read: no worker can have failed it, nobody marked it yet."""
-    pending = {"status": Status.PENDING.value, "error_code": None, "error_text": None, "favourite": False}
+    pending = {"status": Status.PENDING.value, "error_code": None, "error_text": None, "favourite": False, "text": None}
     for name, value in pending.items():
         setattr(image, name, value)
     return image

@@ -17,7 +17,7 @@ from retrieval.ingest import Decoded, Region
 from retrieval.matching import Band, Box, Judgement, Match, likely_parts
 from retrieval.models import Image
 from retrieval.search import IndexUse, QueryVector, Question, Ranked, fusion, group_sizes
-from retrieval.services.searching import by_regions, further, reading, same, variety, verdicts
+from retrieval.services.searching import by_regions, further, reading, same, variety, verdicts, written
 from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.query_pictures import encoded
 from retrieval.services.searching.search_request import SearchRequest
@@ -38,8 +38,9 @@ FoundBy = Mapping[UUID, tuple[str, ...]]
 class Found:
     """One picture found; ``rank`` counts from 1, ``distance`` is the measure's own, ``score`` is for people.
 
-    ``found_by``: by its ``look``, by the ``meaning`` of words, by the ``words`` written about it. ``verdict`` is None
-    where nothing tells what such a score means. ``region`` is the part that was found, None for the whole.
+    ``found_by``: by its ``look``, by the ``meaning`` of words, by the ``words`` written about it, or read from it
+    (``ocr``). ``verdict`` is None where nothing tells what such a score means. ``region`` is the part that was found,
+    None for the whole.
     """
 
     rank: int
@@ -106,6 +107,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
         ask = _ranker(request, look=read.look, said=said, user=user)
         ranked, found_by = variety.varied(asked.shortlist if asked else question, ask, diversity=request.diversity)
         details = same.verified(asked, ranked.hits, user=user) if asked else same.Details(ranked.hits[: request.k])
+        found_by = written.told(found_by, details.hits, words=question.filters.words)
         found = _with_group_sizes(_rows(details, found_by, user=user, first=request.offset + 1), question, user=user)
         hits, match = _judged(found, ranked, judge=judge, request=request)
     telemetry.searched(request.kind, seconds=watch.took().total / 1000)
@@ -171,8 +173,8 @@ def _judged(
         return found, None
     said = judge.verdicts([(hit.score, hit.image) for hit in found], candidates=ranked.candidates)
     said = [same.band_of(hit.judgement, verdict) for hit, verdict in zip(found, said, strict=True)]
-    written = request.kind == "text" and any(fusion.WORDS in hit.found_by for hit in found)
-    match = None if request.offset else same.match_of(judge.match(said, ranked.first), details=found, written=written)
+    told = request.kind == "text" and any({fusion.WORDS, written.OCR} & {*hit.found_by} for hit in found)
+    match = None if request.offset else same.match_of(judge.match(said, ranked.first), details=found, written=told)
     judged = [replace(hit, verdict=verdict) for hit, verdict in zip(found, said, strict=True)]
     least = Band(request.min_band or Band.WEAK)
     return [hit for hit, verdict in zip(judged, said, strict=True) if verdict.band.place <= least.place], match
