@@ -35,6 +35,7 @@ ICONS = {
     "alike": '<rect x="3.5" y="3.5" width="11" height="11" rx="2"/><path d="M18 9.5h.5a2 2 0 0 1 2 2v7a2 2 0 0 1-2 '
     '2h-7a2 2 0 0 1-2-2V18"/>',
     "plus": '<path d="M12 5v14M5 12h14"/>',
+    "words": '<path d="M4 7V4.5h16V7M12 4.5v15m-3 0h6"/>',
     "minus": '<path d="M5 12h14"/>',
     "close": '<path d="m6 6 12 12M18 6 6 18"/>',
     "download": '<path d="M12 4.5v11m0 0L7.5 11m4.5 4.5 4.5-4.5M5 20h14"/>',

@@ -54,7 +54,7 @@ const onClick = (event) => {
 const copy = async (button) => {
   if (navigator.clipboard) await navigator.clipboard.writeText(button.dataset.copy)
   else {
-    getSelection().selectAllChildren(one("code", button.parentElement))
+    getSelection().selectAllChildren(one("code, .lines", button.closest(".secret, .read")))
     document.execCommand("copy")
   }
   notify(say("copied"))

@@ -11,7 +11,7 @@ export const start = () => document.addEventListener("keydown", onKey)
 export const enliven = (root) => {
   const stage = all("[data-stage]", root)[0]
   if (!stage) return
-  view = { stage, image: one("[data-zoom]", stage), scale: 1, x: 0, y: 0, pointers: new Map(), moved: false }
+  view = { stage, images: all("[data-zoom]", stage), scale: 1, x: 0, y: 0, pointers: new Map(), moved: false }
   stage.addEventListener("wheel", onWheel, { passive: false })
   stage.addEventListener("pointerdown", onDown)
   stage.addEventListener("pointermove", onMove)
@@ -41,12 +41,13 @@ const zoom = (scale, [x, y] = [0, 0]) => {
 }
 
 const show = () => {
-  const { image, stage, scale } = view
+  const { images, stage, scale } = view
+  const [image] = images
   const reach = (side, outer) => Math.max(0, (side * scale - outer) / 2)
   const [right, down] = [reach(image.offsetWidth, stage.clientWidth), reach(image.offsetHeight, stage.clientHeight)]
   view.x = Math.min(right, Math.max(-right, view.x))
   view.y = Math.min(down, Math.max(-down, view.y))
-  image.style.transform = scale === 1 ? "" : `translate(${view.x}px, ${view.y}px) scale(${scale})`
+  for (const each of images) each.style.transform = scale === 1 ? "" : `translate(${view.x}px, ${view.y}px) scale(${scale})`
   stage.classList.toggle("zoomed", scale > 1)
 }
 
@@ -90,10 +91,19 @@ const onMove = (event) => {
 const onUp = (event) => view.pointers.delete(event.pointerId)
 
 const onClick = (event) => {
+  const marks = event.target.closest("[data-marks]")
+  if (marks) return mark(marks)
   const button = event.target.closest("[data-scale]")
   if (button) return zoom(button.dataset.scale === "in" ? view.scale * STEP : view.scale / STEP)
   if (event.target.closest("a") || view.moved) return
   zoom(view.scale > 1 ? 1 : 2.5, fromMiddle(event))
+}
+
+// Shows or hides where words stand.
+const mark = (button) => {
+  const drawing = document.getElementById(button.getAttribute("aria-controls"))
+  drawing.hidden = !drawing.hidden
+  button.setAttribute("aria-pressed", String(!drawing.hidden))
 }
 
 const onKey = (event) => {

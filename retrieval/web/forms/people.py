@@ -51,6 +51,7 @@ class SettingsForm(CollectionForm):
 
     local_features = forms.BooleanField(required=False)
     regions = forms.BooleanField(required=False)
+    read_text = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

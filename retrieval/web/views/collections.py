@@ -77,8 +77,7 @@ def settings(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     collection = collections.get(collection_id, user=request.user)
     rights.require_role(collection, user=request.user, role=Role.MANAGER)
     form = SettingsForm(request.POST or None, initial=_words_of(collection))
-    if request.method == "POST" and form.is_valid():
-        collections.edit(collection, user=person(request), changes=form.changes())
+    if request.method == "POST" and form.is_valid() and _saved(collection, form, request):
         messages.success(request, _("Saved."))
         return redirect("web:collection_settings", collection.pk)
     context = {
@@ -193,7 +192,16 @@ def _may(collection: Collection, request: HttpRequest) -> dict[str, bool]:
     }
 
 
+def _saved(collection: Collection, form: SettingsForm, request: HttpRequest) -> bool:
+    """Write the changes; False where something of them is refused, which the form then says at its field."""
+    try:
+        collections.edit(collection, user=person(request), changes=form.changes())
+    except InvalidInput as error:
+        for field in error.fields:
+            form.add_error(field, words.reason(error.code, error.message))
+    return not form.errors
+
+
 def _words_of(collection: Collection) -> dict[str, Any]:
-    return {
-        name: getattr(collection, name) for name in ("name", "description", "visibility", "local_features", "regions")
-    }
+    names = "name", "description", "visibility", "local_features", "regions", "read_text"
+    return {name: getattr(collection, name) for name in names}

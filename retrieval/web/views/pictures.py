@@ -13,11 +13,11 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import tasks
 from retrieval.errors import Conflict, NotFound
 from retrieval.models import Image, Measure, Role
-from retrieval.services.images import collections, documents, images
+from retrieval.services.images import collections, documents, images, texts
 from retrieval.services.people import limits, rights
 from retrieval.services.searching import search
 from retrieval.services.searching.search import SearchAnswer
-from retrieval.web import comparing
+from retrieval.web import comparing, reading
 from retrieval.web.forms import refusal
 from retrieval.web.forms.pictures import PictureForm
 from retrieval.web.pages import address, for_people, for_readers, may_add, person
@@ -38,6 +38,9 @@ def show(request: HttpRequest, image_id: UUID) -> HttpResponse:
         "form": PictureForm.of(image),
         "may_edit": may_edit,
         "homes": homes if may_edit else [],
+        "read": reading.page_of(
+            image, texts.read_from(image_id, user=request.user), wanted=request.GET.get("text", "")
+        ),
     }
     return render(request, "web/picture.html", context)
 
