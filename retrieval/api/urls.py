@@ -32,6 +32,7 @@ from retrieval.api.views import (
     status,
     texts,
     trash,
+    vectors,
     watches,
     why,
 )
@@ -77,6 +78,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="member",
     ),
     path("collections/<uuid:collection_id>/metadata/", metadata.MetadataView.as_view(), name="metadata"),
+    path("collections/<uuid:collection_id>/vectors/", vectors.VectorsView.as_view(), name="vectors"),
+    path("collections/<uuid:collection_id>/facets/", collections.FacetsView.as_view(), name="facets"),
     path("invitations/", collections.InvitationsView.as_view(), name="invitations"),
     path("invitations/<uuid:collection_id>/", collections.InvitationView.as_view(), name="invitation"),
     path("images/", images.ImagesView.as_view(), name="images"),

@@ -10,11 +10,13 @@ from django.db.models import Q, QuerySet
 from retrieval.models import Image
 
 PAGE = 60
-NEWEST = "newest"
+NEWEST, TAKEN = "newest", "taken"
 # By which column, and whether the largest comes first; the id decides between equals.
 ORDERS = {
     NEWEST: ("created_at", True),
     "oldest": ("created_at", False),
+    TAKEN: ("moment", True),
+    "taken_first": ("moment", False),
     "name": ("title", False),
     "largest": ("bytes", True),
     "smallest": ("bytes", False),

@@ -95,6 +95,8 @@ JOBS = {
 ORDERS = {
     "newest": gettext_lazy("Newest first"),
     "oldest": gettext_lazy("Oldest first"),
+    "taken": gettext_lazy("Last taken first"),
+    "taken_first": gettext_lazy("First taken first"),
     "name": gettext_lazy("By name"),
     "largest": gettext_lazy("Largest file first"),
     "smallest": gettext_lazy("Smallest file first"),

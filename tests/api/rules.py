@@ -96,6 +96,8 @@ API: dict[str, list[Rule]] = {
         Rule("get", from_role("viewer", 200)),
         Rule("post", from_role("contributor", 200), {"rows": [{"id": "IMAGE", "title": "Changed"}]}),
     ],
+    "api/v1/collections/<collection_id>/vectors/": [Rule("get", from_role("viewer", 200))],
+    "api/v1/collections/<collection_id>/facets/": [Rule("get", from_role("viewer", 200))],
     "api/v1/invitations/": [Rule("get", signed_in(200))],
     # Nobody of the world is asked into its collection.
     "api/v1/invitations/<collection_id>/": [Rule("post", signed_in(404)), Rule("delete", signed_in(404))],
@@ -294,6 +296,12 @@ WEB: dict[str, list[Rule]] = {
         Rule("post", (302, 404, 302, 403, 302, 302, 404), {"username": "viewer"})  # the viewer may leave
     ],
     "collections/<collection_id>/delete/": [Rule("post", page_from_role("owner", 302), {"name": "NAME"})],
+    # What is sent is no table: who may take one in is told so.
+    "collections/<collection_id>/metadata/try/": [Rule("post", page_from_role("contributor", 400), {"file": "FILE"})],
+    "collections/<collection_id>/metadata/take/": [Rule("post", (302, 404, *[404] * 4, 404), {"table": NOBODYS})],
+    "collections/<collection_id>/metadata.csv": [Rule("get", page_from_role("viewer", 200))],
+    "collections/<collection_id>/metadata.json": [Rule("get", page_from_role("viewer", 200))],
+    "collections/<collection_id>/vectors.npz": [Rule("get", page_from_role("viewer", 200))],
     "invitations/<collection_id>/accept/": [Rule("post", pages(404), {})],
     "invitations/<collection_id>/decline/": [Rule("post", pages(404), {})],
     "trash/": [Rule("get", pages(200))],

@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -15,7 +16,8 @@ from retrieval import conf
 from retrieval.models import Image
 from retrieval.services.images import originals, tables
 from retrieval.services.images.choice import Choice, ImageFilters
-from tests.factories import ImageFactory
+from tests.factories import EncoderFactory, ImageFactory
+from tests.search.rows import embed
 
 pytestmark = pytest.mark.django_db
 SAID = {"title": "=1+1", "caption": 'A "long",\r\none', "tags": ["a, b", "-c"], "group_key": "'@g",
@@ -117,3 +119,17 @@ def test_a_table_is_bounded(client, address, settings):
     assert client.post(address, said, format="multipart").json()["error"]["code"] == "file_too_large"
     long = client.post(address, "x" * (conf.get().limits.json_bytes + 21), content_type="text/csv")
     assert long.json()["error"]["code"] == "body_too_large"
+
+
+def test_vectors_and_facets_of_a_collection(client, collection, rows):
+    encoder = EncoderFactory(dimension=3)
+    (image,) = Image.objects.filter(pk=rows[0]["id"])
+    embed([image], encoder=encoder, raw=np.ones((1, 3), np.float32))
+    answer = client.get(f"/api/v1/collections/{collection.pk}/vectors/")
+    found = np.load(io.BytesIO(body(answer)))
+    assert (list(found["ids"]), found["vectors"].tolist()) == ([str(image.pk)], [[1, 1, 1]])
+    assert f'filename="vectors-{collection.pk}.npz"' in answer["Content-Disposition"]
+    counted = client.get(f"/api/v1/collections/{collection.pk}/facets/").json()
+    assert counted["cameras"] == [{"name": "=cmd()", "count": 1}]
+    assert {"name": "2019-07", "count": 2} in counted["months"]
+    assert sorted(counted) == ["cameras", "groups", "months", "tags"]

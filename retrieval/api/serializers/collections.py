@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from retrieval.api.serializers.fields import Input
@@ -89,3 +91,19 @@ class InvitationSerializer(serializers.ModelSerializer[Membership]):
         model = Membership
         fields = ["collection", "name", "role", "invited_by", "created_at"]
         read_only_fields = fields
+
+
+class CountedSerializer(serializers.Serializer[Any]):
+    """A value, and how many pictures have it."""
+
+    name = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class FacetsSerializer(serializers.Serializer[Any]):
+    """The most frequent first, 24 of each at most; of months all, the newest first."""
+
+    tags = CountedSerializer(many=True)
+    groups = CountedSerializer(many=True)
+    cameras = CountedSerializer(many=True)
+    months = CountedSerializer(many=True, help_text="As 2019-07, in UTC: when taken, or came where that is not known.")

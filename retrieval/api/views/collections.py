@@ -12,12 +12,13 @@ from retrieval.api.base import ApiView, checked
 from retrieval.api.serializers.collections import (
     CollectionInput,
     CollectionSerializer,
+    FacetsSerializer,
     InvitationSerializer,
     MemberInput,
     MemberSerializer,
     RoleInput,
 )
-from retrieval.services.images import collections, members
+from retrieval.services.images import collections, facets, members
 from retrieval.services.images.collections import CollectionChanges
 from retrieval.services.images.members import Member
 
@@ -64,6 +65,18 @@ class CollectionView(ApiView):
         """Delete a collection with all its pictures; only its owner may."""
         collections.delete(collections.get(collection_id, user=self.person), user=self.person)
         return Response(status=204)
+
+
+class FacetsView(ApiView):
+    """By what a collection can be narrowed."""
+
+    visitors = True
+
+    @extend_schema(responses=FacetsSerializer)
+    def get(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
+        """Count the most used tags, groups and cameras of the newest 20,000 pictures, and all months."""
+        collection = collections.find(collection_id, user=self.person)
+        return Response(self.shown(FacetsSerializer, facets.of_collection(collection, user=self.person)))
 
 
 class MembersView(ApiView):

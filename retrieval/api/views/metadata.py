@@ -59,7 +59,7 @@ class MetadataView(ApiView):
         found = metadata.take_in(rows, collection=collection, user=self.person, dry_run=dry_run)
         return Response(self.shown(ImportedSerializer, found))
 
-    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR, (200, "application/json"): OpenApiTypes.STR})
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR, (200, "application/json"): OpenApiTypes.ANY})
     def get(self, request: Request, collection_id: UUID) -> StreamingHttpResponse:
         """Send what is said of all pictures of the collection, as CSV or as a JSON list; ``POST`` reads it back."""
         collection = collections.find(collection_id, user=self.person)

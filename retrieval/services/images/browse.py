@@ -56,7 +56,16 @@ def tags(user: Viewer, *, keep: Iterable[str] = (), within: Collection | None = 
 
 def groups(user: Viewer, *, within: Collection) -> list[Tag]:
     """Return the largest groups of the newest 20,000 pictures of a collection, with how many are in each."""
-    counts = _counted(user, F("group_key"), within=within)
+    return _largest(user, "group_key", within=within)
+
+
+def cameras(user: Viewer, *, within: Collection) -> list[Tag]:
+    """Return the cameras that took most of the newest 20,000 pictures of a collection, with how many each."""
+    return _largest(user, "camera", within=within)
+
+
+def _largest(user: Viewer, column: str, *, within: Collection) -> list[Tag]:
+    counts = _counted(user, F(column), within=within)
     return [Tag(name, count) for name, count in counts.items() if name][:TAGS]
 
 

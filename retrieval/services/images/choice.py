@@ -40,6 +40,7 @@ class ImageFilters:
     camera: str | None = None
     favourite: bool | None = None
     path: str | None = None
+    until: datetime | None = None  # taken before it, or come where that is not known
 
     @property
     def empty(self) -> bool:
@@ -70,6 +71,7 @@ def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
         "camera": filters.camera,
         "favourite": filters.favourite,
         "path__startswith": filters.path,
+        "moment__lt": filters.until,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     told = words.listed(filters.q) if filters.q else Q()

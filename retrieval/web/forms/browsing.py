@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
+from django.core.validators import MaxValueValidator
 from django.http import QueryDict
 
-from retrieval.models.bounds import GROUP_LENGTH, TAG_LENGTH
+from retrieval.models.bounds import CAMERA_LENGTH, GROUP_LENGTH, TAG_LENGTH
 from retrieval.services.images.images import ImageFilters
 from retrieval.web.forms import refusal
-from retrieval.web.paging import NEWEST, ORDERS
+from retrieval.web.paging import NEWEST, ORDERS, TAKEN
 
-KEPT = ("q", "tag", "group", "sort", "status")
+KEPT = ("q", "tag", "group", "camera", "month", "sort", "status")
+MONTH = "%Y-%m"
+DECEMBER = 12
+LAST = date(9999, 11, 1)  # whose end is a moment
+
+
+def end_of(month: date | None) -> datetime | None:
+    """Return the moment, in UTC, when the month is over; where a list by moments that begins with it begins."""
+    if month is None:
+        return None
+    year, next_month = divmod(month.month, DECEMBER)
+    return datetime(month.year + year, next_month + 1, 1, tzinfo=UTC)
 
 
 class BrowseForm(forms.Form):
@@ -23,6 +36,8 @@ class BrowseForm(forms.Form):
     q = forms.CharField(required=False, max_length=500)
     tag = forms.CharField(required=False, max_length=TAG_LENGTH)
     group = forms.CharField(required=False, max_length=GROUP_LENGTH)
+    camera = forms.CharField(required=False, max_length=CAMERA_LENGTH)
+    month = forms.DateField(required=False, input_formats=[MONTH], validators=[MaxValueValidator(LAST)])
     sort = forms.ChoiceField(required=False, choices=[(order, order) for order in ORDERS])
     status = forms.ChoiceField(required=False, choices=[("failed", "failed")])
     after = forms.UUIDField(required=False)
@@ -37,7 +52,7 @@ class Browsing:
     @property
     def order(self) -> str:
         """A key of ``paging.ORDERS``."""
-        return str(self.values["sort"] or NEWEST)
+        return TAKEN if self.values["month"] else str(self.values["sort"] or NEWEST)
 
     @property
     def after(self) -> UUID | None:
@@ -48,18 +63,18 @@ class Browsing:
     @property
     def is_narrowed(self) -> bool:
         """Whether some pictures are left out."""
-        return any(self.values[name] for name in ("q", "tag", "group", "status"))
+        return any(self.values[name] for name in ("q", "tag", "group", "camera", "month", "status"))
 
     def filters(self, collection: UUID) -> ImageFilters:
         """Return what to keep of the collection."""
         said = {name: self.values[name] or None for name in KEPT}
-        return ImageFilters(
-            collection=collection, status=said["status"], tag=said["tag"], group_key=said["group"], q=said["q"]
-        )
+        named = {name: said[name] for name in ("status", "tag", "camera", "q")}
+        return ImageFilters(collection=collection, group_key=said["group"], until=end_of(said["month"]), **named)
 
     def kept(self, **other: str) -> str:
         """Return the query of the same address with other values, an empty one left out; it ends with ``&``."""
-        pairs = {name: self.values[name] for name in KEPT} | other
+        month = self.values["month"]
+        pairs = {name: self.values[name] for name in KEPT} | {"month": month and f"{month:{MONTH}}"} | other
         said = urlencode([(name, value) for name, value in pairs.items() if value])
         return f"{said}&" if said else ""
 

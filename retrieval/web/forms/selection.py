@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django import forms
+from django.core.validators import MaxValueValidator
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +15,7 @@ from retrieval.services.images.bulk import Acts
 from retrieval.services.images.choice import Choice, ImageFilters
 from retrieval.services.images.image_fields import ImageChanges
 from retrieval.web.forms import refusal
+from retrieval.web.forms.browsing import LAST, MONTH, end_of
 from retrieval.web.forms.searching import Words
 
 Kind = TypeVar("Kind", bound=forms.Form)
@@ -35,7 +37,7 @@ class Ids(forms.Field):
 
 
 class ChoiceForm(forms.Form):
-    """Some pictures, or ``all`` of a collection that are narrowed to a status, tag, group or words."""
+    """Some pictures, or ``all`` of a collection that are narrowed to a status, tag, group, camera, month or words."""
 
     id = Ids(required=False)
     all = forms.BooleanField(required=False)
@@ -44,14 +46,18 @@ class ChoiceForm(forms.Form):
     in_tag = forms.CharField(required=False)
     in_group = forms.CharField(required=False)
     in_words = forms.CharField(required=False)
+    in_camera = forms.CharField(required=False)
+    in_month = forms.DateField(required=False, input_formats=[MONTH], validators=[MaxValueValidator(LAST)])
 
     def choice(self) -> Choice:
         """Return which pictures are meant; call after ``is_valid``."""
         said = self.cleaned_data
         if said["all"]:
-            names = {"status": "status", "tag": "in_tag", "group_key": "in_group", "q": "in_words"}
+            names = {"status": "status", "tag": "in_tag", "group_key": "in_group", "q": "in_words",
+                     "camera": "in_camera"}  # fmt: skip
             narrowed = {name: said[field] or None for name, field in names.items()}
-            return Choice(filters=ImageFilters(collection=said["collection"], **narrowed))
+            until = end_of(said["in_month"])
+            return Choice(filters=ImageFilters(collection=said["collection"], until=until, **narrowed))
         return Choice(ids=said["id"])
 
 

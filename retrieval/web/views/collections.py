@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from retrieval.errors import InvalidInput
 from retrieval.models import Collection, Role
-from retrieval.services.images import browse, collections, images, members
+from retrieval.services.images import browse, collections, facets, images, members, originals
+from retrieval.services.images.browse import Tag
 from retrieval.services.images.members import Member
 from retrieval.services.people import rights
 from retrieval.web import paging, words
@@ -161,15 +165,38 @@ def _around(collection: Collection, browsing: Browsing, request: HttpRequest) ->
         "may": may,
         "homes": [row for row in collections.listing(request.user) if may_add(row)] if may["add"] else [],
         "total": found.count() if browsing.is_narrowed else getattr(collection, "image_count", 0),
-        "tags": _links(browsing, browse.tags(request.user, within=collection), name="tag"),
-        "groups": _links(browsing, browse.groups(request.user, within=collection), name="group"),
+        **_facets(collection, browsing, request),
+        "most_zipped": originals.MOST,
         "orders": [(order, words.ORDERS[order]) for order in paging.ORDERS],
     }
 
 
-def _links(browsing: Browsing, counted: list[browse.Tag], *, name: str) -> list[dict[str, Any]]:
+def _facets(collection: Collection, browsing: Browsing, request: HttpRequest) -> dict[str, Any]:
+    found = facets.of_collection(collection, user=request.user)
+    return {
+        "tags": _links(browsing, found.tags, name="tag"),
+        "groups": _links(browsing, found.groups, name="group"),
+        "cameras": _links(browsing, found.cameras, name="camera"),
+        "years": _years(browsing, found.months),
+    }
+
+
+def _years(browsing: Browsing, months: Sequence[Tag]) -> list[dict[str, Any]]:
+    """Return the years with their months, newest first; each month's link leads to where it begins in the list."""
+    links = [{**link, "month": date.fromisoformat(f"{link['name']}-01")}
+             for link in _links(browsing, months, name="month")]  # fmt: skip
+    by_year = [(year, list(group)) for year, group in groupby(links, key=lambda link: link["month"].year)]
+    return [
+        {"year": year, "count": sum(link["count"] for link in group), "months": group,
+         "on": any(link["on"] for link in group)}
+        for year, group in by_year
+    ]  # fmt: skip
+
+
+def _links(browsing: Browsing, counted: Sequence[Tag], *, name: str) -> list[dict[str, Any]]:
     """Return a link for each, which narrows to it, or takes that away where it is narrowed to already."""
     chosen = browsing.values[name]
+    chosen = f"{chosen:%Y-%m}" if isinstance(chosen, date) else chosen
     return [
         {
             "name": one.name,
