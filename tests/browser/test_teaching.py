@@ -38,6 +38,8 @@ def test_a_concept_is_taught_by_keys_and_the_next_dozen_comes(opens, owner, libr
     for key in "nnnn":
         window.keyboard.press(key)
     until(window, 12)
+    window.reload(wait_until="networkidle")
+    until(window, 12)
     assert ConceptExample.objects.count() == 13
 
 
@@ -53,4 +55,5 @@ def test_alerts_are_judged_by_keys_until_nothing_waits(opens, owner, library):
     for key in "rws":
         window.keyboard.press(key)
     window.wait_for_selector("h2:has-text('Nothing waits for you.')")
+    window.reload(wait_until="networkidle")
     assert sorted(Alert.objects.values_list("seen", "verdict")) == [(True, ""), (True, "right"), (True, "wrong")]
