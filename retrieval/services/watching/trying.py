@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 PAST = timedelta(days=30)
 A_PAGE, MOST_TRIED = 200, 1_000
-TENTHS = 10
+# Thresholds that are told of; the last ones, as probabilities and cosines both crowd near 1.
+MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 SHOWN = 50
 TENTH, UNKNOWN_LEAST = 10, 0.5
 BATCH = 1_000
@@ -158,7 +159,6 @@ def _probability(score: float, calibration: Calibration | None, candidates: int)
 
 
 def _steps(scored: Sequence[tuple[Hit, float | None]]) -> list[Step]:
-    """By tenths of the probability, or of the cosine where there is none."""
+    """By the probability, or by the cosine where there is none."""
     values = [hit.score if told is None else told for hit, told in scored]
-    marks = [number / TENTHS for number in range(1, TENTHS)]
-    return [Step(mark, sum(value >= mark for value in values)) for mark in marks]
+    return [Step(mark, sum(value >= mark for value in values)) for mark in MARKS]
