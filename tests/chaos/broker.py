@@ -21,7 +21,7 @@ LIMIT = "8mb"
 def unread(site: Site) -> Iterator[None]:
     """The workers stand still, and what they had asked the broker for before that is over."""
     with site.frozen("worker"), site.frozen("long-worker"):
-        seconds_until(lambda: site.broker().info("clients")["blocked_clients"] == 0, most=20)
+        seconds_until(lambda: site.broker().info("clients")["blocked_clients"] == 0, most=600)
         yield
 
 
@@ -29,7 +29,7 @@ def unread(site: Site) -> Iterator[None]:
 def full(site: Site) -> Iterator[None]:
     """More than its limit is in the broker, and it refuses whatever would add to that."""
     broker = site.broker()
-    seconds_until(lambda: _answers(broker), most=90)  # one that was frozen for long has been started anew
+    seconds_until(lambda: _answers(broker), most=600)  # one that was frozen for long has been started anew
     broker.set("junk", bytes(8 * 2**20))
     broker.config_set("maxmemory", LIMIT)
     try:
@@ -62,7 +62,7 @@ def lose(site: Site, pictures: Pictures, *, popped: int, unsent: int) -> None:
     broker = site.broker()
     site.wait_ready(site.kept(), hurry=True)
     broker.delete("unacked", "unacked_index")  # what workers had in hand that were killed before; it is all done by now
-    seconds_until(lambda: not broker.llen(WAKING) and not broker.hlen("unacked"), most=60)
+    seconds_until(lambda: not broker.llen(WAKING) and not broker.hlen("unacked"), most=600)
     with unread(site):
         for _ in range(popped):
             site.upload_all([pictures.next()])
@@ -73,5 +73,5 @@ def lose(site: Site, pictures: Pictures, *, popped: int, unsent: int) -> None:
         with hooks.switched_on(site.folder, Fault.UNSENT):
             for number in range(1, unsent + 1):
                 site.upload_all([pictures.next()])
-                seconds_until(lambda: hooks.times(site.folder, Fault.UNSENT) == already + number, most=10)  # noqa: B023
+                seconds_until(lambda: hooks.times(site.folder, Fault.UNSENT) == already + number, most=600)  # noqa: B023
         assert broker.llen(WAKING) == 0

@@ -40,6 +40,7 @@ def held_and_asked(site, pictures, kind, count):
     return alive, found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_hundred_held_connections_keep_nobody_from_an_answer(site, pictures, kind):
     assert held_and_asked(site, pictures, kind, 100) == ([200] * ASKED, [200] * ASKED)

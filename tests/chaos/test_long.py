@@ -87,7 +87,7 @@ def kill_before_commit(site):
     """Have the child killed when it has vectors and has not stored them; return the seconds until there is another."""
     child, already = working_child(site), hooks.times(site.folder, Fault.KILLED)
     with hooks.switched_on(site.folder, Fault.KILLED):
-        seconds_until(lambda: not child.is_running() or child.status() == "zombie", most=30)
+        seconds_until(lambda: not child.is_running() or child.status() == "zombie", most=600)
     back = another_child(site, child.pid)
     assert hooks.times(site.folder, Fault.KILLED) == already + 1
     assert cut_short(site, child.pid) > 0
@@ -180,7 +180,7 @@ def test_the_database_is_restarted_while_people_search(site, pictures, dice, fig
     with Searches(site) as searches:
         with Filled(site, pictures) as filled:
             for number in range(1, 6):
-                seconds_until(lambda enough=40 * number: len(filled.answered) >= enough, most=120)
+                seconds_until(lambda enough=40 * number: len(filled.answered) >= enough, most=600)
                 working_child(site)
                 time.sleep(dice.uniform(0, 0.5))
                 restart_database(site)
@@ -240,7 +240,7 @@ def test_the_same_task_is_delivered_five_times(site, pictures, figure):
     with unread(site):
         for number in range(8):
             site.upload_all([pictures.next() for _ in range(5)])
-            seconds_until(lambda sent=number: broker.llen(WAKING) > sent, most=10)
+            seconds_until(lambda sent=number: broker.llen(WAKING) > sent, most=600)
         messages = [message for message in broker.lrange(WAKING, 0, -1) if b"retrieval.tasks.embed" in message]
         for message in messages * 4:
             broker.lpush(WAKING, message)
@@ -249,7 +249,7 @@ def test_the_same_task_is_delivered_five_times(site, pictures, figure):
     log = site.folder / "log" / "worker.log"
     for message in messages:
         received = f"retrieval.tasks.embed[{json.loads(message)['headers']['id']}] received"
-        seconds_until(lambda line=received: log.read_text().count(line) == 5, most=60)
+        seconds_until(lambda line=received: log.read_text().count(line) == 5, most=600)
     assert site.committed_twice() == 0
     figure(f"{5 * len(messages)} deliveries of {len(messages)} messages, none committed twice")
 
@@ -265,7 +265,8 @@ def test_the_worker_is_asked_to_stop(site, pictures, dice, figure):
             hit += working_child(site).pid == child.pid
             began = time.monotonic()
             worker.terminate()
-            stops.append(seconds_until(lambda gone=worker: not gone.is_running() or gone.status() == "zombie", most=30))
+            ended = lambda gone=worker: not gone.is_running() or gone.status() == "zombie"  # noqa: E731
+            stops.append(seconds_until(ended, most=600))
             meanwhile += sum(time >= began for time in filled.answered)
             site.child()
     assert (hit, filled.refusals) == (5, [])

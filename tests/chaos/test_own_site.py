@@ -104,7 +104,7 @@ def take_apart(site, data):
     """Put an archive in and wait until it is taken apart; return how it ended."""
     fields, files = {"collection": site.collection}, {"file": ("some.zip", data, "application/zip")}
     address = f"imports/{site.session.post(site.url('archives/'), data=fields, files=files, timeout=60).json()['id']}/"
-    seconds_until(lambda: site.session.get(site.url(address)).json()["state"] in {"done", "failed"}, most=60)
+    seconds_until(lambda: site.session.get(site.url(address)).json()["state"] in {"done", "failed"}, most=600)
     return site.session.get(site.url(address)).json()
 
 
@@ -149,7 +149,7 @@ def test_the_weights_go_bad(weighty, folder, pictures, figure, damage):
     assert said.startswith(f"The worker does not start: The weights file {'' if damage is Path.unlink else folder}")
     assert WEIGHTS in said
 
-    seconds_until(lambda: len(refusals(folder)) >= 3, most=120)
+    seconds_until(lambda: len(refusals(folder)) >= 3, most=600)
     assert list(broken(site)) == ["encoder"]
     assert WEIGHTS in broken(site)["encoder"]
     first = site.session.get(site.url("images/"), params={"ordering": "created_at"}).json()["results"][0]
@@ -184,7 +184,7 @@ def two_workers(folder):
     words = [sys.executable, str(ROOT / "manage.py"), "program", "worker"]
     with logs[1].open("w") as out:
         another = subprocess.Popen(words, env=site.environment(), stdout=out, stderr=out)
-    seconds_until(lambda: both_work(site, logs), most=180)
+    seconds_until(lambda: both_work(site, logs), most=600)
     yield site, logs
     another.terminate()
     another.wait(60)
@@ -211,7 +211,7 @@ def test_a_message_is_delivered_again_while_its_task_works(two_workers, pictures
     began = time.monotonic()
     with held_up(site, pictures) as message:
         received, ended = (f"retrieval.tasks.embed[{message}] {what}" for what in ("received", "succeeded"))
-        seconds_until(lambda: any(ended in log.read_text() for log in logs), most=60)
+        seconds_until(lambda: any(ended in log.read_text() for log in logs), most=600)
         assert all(received in log.read_text() for log in logs)
         assert site.jobs() == {"running": AT_ONCE}
         held = time.monotonic() - began
@@ -226,6 +226,6 @@ def test_a_message_is_delivered_again_while_its_task_works(two_workers, pictures
 def test_without_the_lease_the_next_to_get_the_message_does_the_work_again(two_workers, pictures):
     site, _ = two_workers
     with hooks.switched_on(site.folder, Fault.TAKEN_AGAIN), held_up(site, pictures):
-        seconds_until(lambda: site.query(BY_TWO)[0][0] > 0, most=60)
+        seconds_until(lambda: site.query(BY_TWO)[0][0] > 0, most=600)
     site.wait_ready(AT_ONCE)
     site.audit()

@@ -89,7 +89,7 @@ def test_a_killed_web_server_leaves_nothing_on_its_port(site, pictures):
     workers = before.children()
     before.kill()
     site.upload_stubbornly(pictures.next())
-    psutil.wait_procs(workers, timeout=30)
+    psutil.wait_procs(workers, timeout=600)
     assert not any(worker.is_running() for worker in workers)
 
 

@@ -78,7 +78,7 @@ def kill_a_build(site):
     """End the backend that builds the index, in the middle; until then nobody calls what it builds broken."""
     words, quiet = [sys.executable, str(ROOT / "manage.py"), "build_index"], subprocess.DEVNULL
     with subprocess.Popen(words, env=site.environment(), stdout=quiet, stderr=quiet) as build:
-        seconds_until(lambda: site.query(BUILDING), most=120)
+        seconds_until(lambda: site.query(BUILDING), most=600)
         assert (site.query(INVALID), site.query(HALF_BUILT)) == ([(1,)], [])
         assert site.query(f"SELECT pg_terminate_backend(pid) FROM ({BUILDING}) AS builder") == [(True,)]
         assert build.wait(60) != 0
@@ -214,7 +214,7 @@ def test_a_backup_is_made_during_uploads(pictures, tmp_path, figure):
     with running() as site:
         site.upload_all([pictures.next() for _ in range(100)])
         with Uploads(site, pictures) as uploads:
-            seconds_until(lambda: uploads.times, most=60)
+            seconds_until(lambda: uploads.times, most=600)
             before, began = digests(site), time.monotonic()
             made = site.manage("backup", str(file))
             ended = time.monotonic()

@@ -56,7 +56,7 @@ def build_with_faults(site, key):
     """Build the encoder; kill the worker and flush the broker in the middle. Return how many were built then."""
     count = f"SELECT count(*) FROM retrieval_embedding WHERE encoder_id = '{key}'"
     assert call(site, "POST", f"encoders/{key}/build/").status_code == 202
-    seconds_until(lambda: site.query(count)[0][0] > SWITCHED / 10, most=300)
+    seconds_until(lambda: site.query(count)[0][0] > SWITCHED / 10, most=1_200)
     site.kill_group("worker")
     flush(site)
     built = site.query(count)[0][0]

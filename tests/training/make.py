@@ -53,3 +53,16 @@ def config(recipe: str, *, options: dict | None = None, **tables) -> RunConfig:
     table = {**base, **tables}
     table["optimiser"] = {"precision": "float32", **table["optimiser"]}  # as measured, it could differ from run to run
     return RunConfig.from_dict(table)
+
+
+class TorchStem:
+    """As the stem, but run by torch: converting a graph takes longer than all these pictures."""
+
+    precision = "torch"
+
+    def __init__(self, encoder, layers):
+        self.encoder, self.layers = encoder, torch.nn.Sequential(*layers)
+
+    def __call__(self, images):
+        with torch.inference_mode():
+            return self.layers((images - self.encoder.mean) / self.encoder.std)

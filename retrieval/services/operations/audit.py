@@ -27,7 +27,7 @@ from retrieval.search import integrity
 from retrieval.services.encoders import indexes
 from retrieval.services.encoders.indexes import IndexState
 from retrieval.services.images import purging, thumbnails
-from retrieval.services.operations import audit_files, audit_rows, audit_vectors, clocks
+from retrieval.services.operations import audit_files, audit_references, audit_rows, audit_vectors, clocks
 from retrieval.services.operations.findings import SHOWN, Finding
 
 KNOWN_GOOD_EXTENSION = (0, 8, 0)
@@ -74,7 +74,7 @@ def repair(findings: list[Finding]) -> list[str]:
 
 
 def _rows() -> Iterator[Finding]:
-    yield from audit_rows.references()
+    yield from audit_references.references()
     yield from audit_rows.digests()
     yield from audit_rows.times()
     yield from audit_rows.archives()

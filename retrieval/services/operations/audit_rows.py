@@ -1,13 +1,11 @@
-"""The audit of rows: what names something that is not there, waits for a day that never comes, or is overdue."""
+"""The audit of rows: digests of pictures, what waits for a day that never comes or is overdue, lost archives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps
 from django.db import connection, transaction
-from django.db.models import Exists, Field, ForeignKey, Model, OuterRef
 from django.utils import timezone
 
 from retrieval.ingest import store
@@ -17,11 +15,6 @@ from retrieval.services.images.archives import is_there
 from retrieval.services.operations import clocks
 from retrieval.services.operations.findings import SHOWN, Finding
 
-# Names of those who are gone may stay on the trail; a picture's digest is looked at by itself, and the database sees to
-# that of a vector.
-LOOSE = {
-    ("auditevent", "actor"), ("imagedigest", "image"), ("embeddingdigest", "image"), ("embeddingdigest", "encoder"),
-}  # fmt: skip
 WITHOUT_DIGEST = """SELECT i.id, i.sha256, i.collection_id FROM retrieval_image i
     JOIN retrieval_collection c ON c.id = i.collection_id
     LEFT JOIN retrieval_imagedigest d ON d.collection_id = i.collection_id AND d.sha256 = i.sha256
@@ -31,14 +24,6 @@ WRONG_DIGEST = """SELECT d.image_id, i.id IS NULL OR i.deleted_at IS NOT NULL FR
     OR i.sha256 <> d.sha256 OR i.page > 1 OR i.collection_id <> d.collection_id LIMIT %s"""
 DIGEST_CODES = frozenset({"digest_missing", "digest_dangling", "digest_wrong"})
 AHEAD_CODES = frozenset({"job_far_ahead", "work_far_ahead", "deleted_far_ahead"})
-
-
-def references() -> Iterator[Finding]:
-    """No row names a row that is not there, where the database itself does not see to that; every state is known."""
-    for model in apps.get_app_config("retrieval").get_models():
-        for field in model._meta.concrete_fields if model._meta.managed else ():
-            yield from _named_in_vain(model, field)
-            yield from _unknown(model, field)
 
 
 def digests() -> Iterator[Finding]:
@@ -110,27 +95,6 @@ def _without_archive() -> list[ArchiveImport]:
 
 def _has_file(row: ArchiveImport) -> bool:
     return is_there(row)
-
-
-def _named_in_vain(model: type[Model], field: Field[Any, Any]) -> Iterator[Finding]:
-    sure = getattr(field, "db_constraint", True) or (model._meta.model_name, field.name) in LOOSE
-    if sure or not isinstance(field, ForeignKey):
-        return
-    named = field.related_model._default_manager.filter(pk=OuterRef(field.attname))
-    rows = model._default_manager.exclude(**{field.attname: None}).filter(~Exists(named))
-    for pk, name in rows.values_list("pk", field.attname)[:SHOWN]:
-        text = f"It names {name} as its {field.name}, which is not there."
-        yield Finding("reference_dangling", f"{model._meta.model_name} {_name(pk)}", text)
-
-
-def _unknown(model: type[Model], field: Field[Any, Any]) -> Iterator[Finding]:
-    if not field.choices:
-        return
-    known = [value for value, _ in field.flatchoices]
-    rows = model._default_manager.exclude(**{f"{field.name}__in": known})
-    for pk, value in rows.values_list("pk", field.name)[:SHOWN]:
-        text = f"{value!r} is no {field.name} that anything here knows."
-        yield Finding("value_unknown", f"{model._meta.model_name} {_name(pk)}", text)
 
 
 def _name(pk: Any) -> str:
