@@ -9,6 +9,8 @@ import psycopg
 import redis
 from django.conf import settings
 from django.db import connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from imagesearch import servers
 from imagesearch.env import BadVariable
@@ -47,8 +49,9 @@ def broker_problem() -> Problem:
     if not settings.REDIS_URL:
         return None
     limits = {"socket_timeout": TRY_SECONDS, "socket_connect_timeout": TRY_SECONDS}
+    once = Retry(NoBackoff(), 0)  # whoever asks tries again
     try:
-        with redis.Redis.from_url(servers.client(settings.REDIS_URL), **limits) as client:
+        with redis.Redis.from_url(servers.client(settings.REDIS_URL), **limits, retry=once) as client:
             client.ping()
     except (redis.RedisError, ValueError, TypeError) as error:  # the last two of options that do not fit
         return f"names a broker that cannot be used: {_reason(error)}."

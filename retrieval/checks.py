@@ -12,6 +12,8 @@ from typing import Any
 import redis
 from django.core import checks
 from django.db import DatabaseError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from retrieval import conf, weight_files
 from retrieval.errors import WeightsError
@@ -46,7 +48,7 @@ def database() -> Problem:
 def broker() -> Problem:
     """Say what is wrong with the broker, or None: it must answer within two seconds."""
     limits = {"socket_timeout": BROKER_SECONDS, "socket_connect_timeout": BROKER_SECONDS}
-    client = redis.Redis.from_url(conf.get().broker, **limits)
+    client = redis.Redis.from_url(conf.get().broker, **limits, retry=Retry(NoBackoff(), 0))
     try:
         client.ping()
     except redis.RedisError as error:

@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from imagesearch.embedded.process import Service, StartError
 from retrieval import whole_files
@@ -71,7 +73,8 @@ class Valkey:
             return False
 
     def _client(self, password: str | None) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), password=password, socket_timeout=2)
+        once = Retry(NoBackoff(), 0)  # by default a server that is not there yet is tried for four seconds
+        return redis.Redis(unix_socket_path=str(self.socket), password=password, socket_timeout=2, retry=once)
 
 
 def binary() -> Path:

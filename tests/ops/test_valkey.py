@@ -11,11 +11,16 @@ import pytest
 import redis
 from kombu import Connection
 from kombu.utils.url import url_to_parts
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from imagesearch import servers
+from imagesearch import external, servers
 from imagesearch.embedded.process import launch
 from imagesearch.embedded.supervisor import Supervisor
 from imagesearch.embedded.valkey import Valkey
+from retrieval import checks
+
+ONCE = Retry(NoBackoff(), 0)
 
 
 @pytest.fixture
@@ -32,9 +37,15 @@ def supervisor():
     found.stop()
 
 
+@pytest.fixture
+def no_second_try(monkeypatch):
+    """A client that would wait to try again fails."""
+    monkeypatch.setattr("redis.retry.sleep", lambda _: pytest.fail("waited to try again"))
+
+
 def client(broker):
     """A client of the broker."""
-    return redis.Redis.from_url(broker.url())
+    return redis.Redis.from_url(broker.url(), retry=ONCE)
 
 
 @pytest.mark.parametrize("sign", " #%+&?\\;,:@'\"\u00e9")
@@ -44,6 +55,13 @@ def test_the_socket_is_found_whatever_signs_its_folder_has(tmp_path, sign):
     theirs = url_to_parts(Connection(servers.broker(broker.url())).hostname)
     assert (ours["path"], ours["password"]) == (str(broker.socket), "p")
     assert (f"/{theirs.path}", theirs.password) == (str(broker.socket), "p")
+
+
+def test_whoever_asks_for_a_broker_that_is_not_there_is_told_at_once(broker, no_second_try, settings):
+    assert not broker.answers()
+    settings.REDIS_URL, settings.IMAGESEARCH = broker.url(), replace(settings.IMAGESEARCH, broker=broker.url())
+    assert external.broker_problem().startswith("names a broker that cannot be used")
+    assert checks.broker().startswith("The broker does not answer")
 
 
 def test_messages_survive_a_kill(broker, supervisor):
@@ -80,16 +98,16 @@ def test_it_never_throws_messages_away_and_has_no_port(broker, supervisor):
 def test_nobody_comes_in_without_the_password(broker, supervisor):
     supervisor.start(broker.service())
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(unix_socket_path=str(broker.socket)).ping()
+        redis.Redis(unix_socket_path=str(broker.socket), retry=ONCE).ping()
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(unix_socket_path=str(broker.socket), password="guessed").ping()
+        redis.Redis(unix_socket_path=str(broker.socket), password="guessed", retry=ONCE).ping()
 
 
 def test_without_its_private_file_anybody_at_the_socket_may_empty_it(broker, supervisor):
     service = broker.service()
     words = [word for word in service.argv if not word.endswith("valkey.conf")]
     supervisor.start(replace(service, argv=words, answers=broker.socket.exists))
-    assert redis.Redis(unix_socket_path=str(broker.socket)).flushall()
+    assert redis.Redis(unix_socket_path=str(broker.socket), retry=ONCE).flushall()
 
 
 def test_the_password_is_in_private_files_alone(broker, supervisor):
