@@ -11,6 +11,7 @@ from django.conf import settings
 from django.test import Client
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+PATIENCE = 120_000  # milliseconds: a slow machine is no fault
 WATCH = """addEventListener("securitypolicyviolation", (event) =>
   console.error("CSP", event.violatedDirective, event.blockedURI))"""
 
@@ -28,8 +29,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def chromium():
     """The browser, started once. Its event loop runs in this thread, which Django would take for a mistake."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -66,12 +68,13 @@ def opens(chromium, site, troubles):
         usual = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "reduced_motion": "reduce"}
         context = chromium.new_context(base_url=site.url, **usual | options)
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         context.add_init_script(WATCH)
         window = context.new_page()
         _watch(window, site.url, troubles)
         if person:
             sign_in(context, site.url, person)
+            window.goto("/")
         return window
 
     yield open_window
