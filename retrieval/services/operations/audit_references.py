@@ -64,7 +64,7 @@ def _names_nothing(model: type[Model], field: Field[Any, Any]) -> sql.Composed |
     if sure or not isinstance(field, ForeignKey):
         return None
     named, target = field.related_model._meta.db_table, field.target_field.column
-    parts = {"column": _column(field), "named": sql.Identifier(named), "target": sql.Identifier(target)}
+    parts = {"column": _column(field), "named": sql.Identifier(named), "target": sql.Identifier(str(target))}
     return sql.SQL(NAMES_NOTHING).format(**parts)
 
 
