@@ -9,16 +9,20 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
+from retrieval.errors import Forbidden
 from retrieval.models import ApiToken, AuditEvent
 from retrieval.services.images import moderation
-from retrieval.services.people import rights
+from retrieval.services.people import rights, sign_in_link
 
+MOST_LINKS = 100  # at once: a page that a person can hand out from
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister(User)
@@ -33,6 +37,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "is_active", "is_staff", "pictures", "last_login")
+    actions = ("make_links",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Let others than superusers read powers, and give none."""
@@ -54,10 +59,27 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         """Bring the use along."""
         return super().get_queryset(request).select_related("usage")
 
+    @admin.action(description=_("Make sign-in links"), permissions=["change"])
+    def make_links(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
+        """Show a link for each person, this once; it is in no redirect, so that no cookie, address or log holds it."""
+        rows = [_link_for(person, request) for person in queryset.order_by("username")[:MOST_LINKS]]
+        context = {**self.admin_site.each_context(request), "title": _("Sign-in links"), "rows": rows}
+        context["hours"] = int(sign_in_link.GOOD_FOR.total_seconds() // 3600)
+        return TemplateResponse(request, "admin/sign_in_links.html", context)
+
     @admin.display(description=_("Pictures"), ordering="usage__images")
     def pictures(self, user: Any) -> int:
         """Living pictures that the person put in."""
         return int(user.usage.images) if hasattr(user, "usage") else 0
+
+
+def _link_for(person: User, request: HttpRequest) -> dict[str, str]:
+    """Whom it is for, and the whole address or why there is none."""
+    try:
+        token = sign_in_link.issue_for(person, actor=actor(request))
+    except Forbidden as error:
+        return {"name": person.username, "error": error.message}
+    return {"name": person.username, "address": request.build_absolute_uri(reverse("web:first", args=[token]))}
 
 
 @admin.register(Group)

@@ -41,6 +41,7 @@ OPENED_BY: dict[tuple[str, str], set[str]] = {
     ("image", "move"): {"change_image"},
     ("joboverview", "try_again"): {"change_embeddingjob"},
     ("user", "delete_selected"): {"delete_user"},
+    ("user", "make_links"): {"change_user"},
 } | {
     (kind.model._meta.model_name, action): {"change_encoder"}
     for kind in long_work.KINDS.values()

@@ -8,9 +8,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from retrieval.models import FirstLink
+from retrieval.errors import Forbidden
+from retrieval.models import AuditEvent, FirstLink
 from retrieval.services.people import sign_in_link
 from retrieval.services.people.accounts import digest
+from tests.factories import UserFactory
 from tests.racing import at_once, in_turn
 
 ROUNDS = 3
@@ -119,3 +121,26 @@ def test_programs_that_start_at_once_make_one_administrator():
     made = at_once(lambda number: sign_in_link.prepare_admin(f"a good password {number}"), 8)
     assert {str(user) for user in made} == {"admin"}
     assert get_user_model().objects.count() == 1
+
+
+def test_an_administrator_makes_one_for_somebody_else_on_the_trail(admin):
+    person = UserFactory()
+    token = sign_in_link.issue_for(person, actor=admin)
+    line = AuditEvent.objects.get(action="first_link.issued")
+    assert (line.actor, line.object_id) == (admin, str(person.pk))
+    assert token not in str(line.detail)
+    assert sign_in_link.redeem(token) == person
+
+
+@pytest.mark.parametrize("power", ["is_staff", "is_superuser"])
+def test_staff_make_none_for_accounts_with_powers(db, power):
+    with pytest.raises(Forbidden):
+        sign_in_link.issue_for(UserFactory(**{power: True}), actor=UserFactory(is_staff=True))
+    assert not FirstLink.objects.exists()
+
+
+def test_a_closed_account_gets_none(admin):
+    with pytest.raises(Forbidden) as refused:
+        sign_in_link.issue_for(UserFactory(is_active=False), actor=admin)
+    assert refused.value.code == "account_closed"
+    assert not FirstLink.objects.exists()

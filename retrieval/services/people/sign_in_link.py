@@ -1,4 +1,4 @@
-"""The one-time sign-in link for the person who runs the site: issued on the terminal, good for one use."""
+"""One-time sign-in links: on the terminal for the person who runs the site, by administrators for others."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from retrieval import caller
-from retrieval.errors import InvalidInput
+from retrieval.errors import Forbidden, InvalidInput
 from retrieval.models import FirstLink
+from retrieval.services.people import rights
 from retrieval.services.people.accounts import digest, note, record
 
 if TYPE_CHECKING:
@@ -61,6 +62,21 @@ def issue(user: User) -> str:
         FirstLink.objects.create(
             user=user, digest=digest(token), password=digest(user.password), expires_at=timezone.now() + GOOD_FOR
         )
+    return token
+
+
+def issue_for(person: User, *, actor: User) -> str:
+    """Make a link for somebody who is new or has lost the password, on the trail; as ``issue``.
+
+    Raises Forbidden for an account that is out of the actor's reach, or closed.
+    """
+    if not rights.may_change_person(actor, person):
+        raise Forbidden("Only a superuser makes links for accounts with powers of their own.")
+    if not person.is_active:
+        raise Forbidden("The account is closed.", code="account_closed")
+    with transaction.atomic():
+        token = issue(person)
+        record(actor, "first_link.issued", person)
     return token
 
 
