@@ -58,7 +58,9 @@ class ImageQuerySet(models.QuerySet["Image"]):
 
     def with_text(self) -> ImageQuerySet:
         """Add ``text``, what was read from each; None where its collection has nothing read, or it waits for that."""
-        return self.annotate(text=Case(When(collection__read_text=True, then=F("read__text"))))
+        texts = self.model._meta.get_field("read").related_model._default_manager  # it comes after this module
+        read = texts.filter(image_id=OuterRef("pk"))  # no join: rows of an outer join cannot be locked
+        return self.annotate(text=Case(When(collection__read_text=True, then=models.Subquery(read.values("text")[:1]))))
 
     def with_status(self) -> ImageQuerySet:
         """Add ``status``, ``error_code`` and ``error_text`` with regard to the active encoder."""
