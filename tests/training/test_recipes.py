@@ -33,8 +33,8 @@ OPTIONS = {
 }
 
 
-@pytest.fixture
-def by_torch(monkeypatch):
+@pytest.fixture(autouse=True)
+def _by_torch(monkeypatch):
     """Teachers run by torch: converting a graph takes longer than all these pictures."""
     monkeypatch.setattr(views, "Stem", make.TorchStem)
 
@@ -155,7 +155,6 @@ def test_frozen_stages_are_converted_in_single_precision_whatever_the_rest_has(t
         assert torch.cosine_similarity(halved, recipe.embed(images)).min() > 0.99
 
 
-@pytest.mark.usefixtures("by_torch")
 def test_teacher_vectors_are_computed_once(tmp_path, monkeypatch):
     build_recipe(setup(tmp_path, "distill"))
     monkeypatch.setattr(Watcher, "_computed", None)
@@ -188,7 +187,6 @@ def ensemble(folder, *, whiten: bool, **options) -> Distill:
     return build_recipe(Setup(config, make.encoder(), ready.pictures, folder.joinpath, folder))
 
 
-@pytest.mark.usefixtures("by_torch")
 def test_several_teachers_have_one_target(tmp_path):
     recipe = ensemble(tmp_path, whiten=False, teacher_sizes=[32], teacher_mirrored=False)
     teachers = [checkpoint.load(tmp_path / name) for name in (TEACHER, SECOND)]
@@ -197,7 +195,6 @@ def test_several_teachers_have_one_target(tmp_path):
     torch.testing.assert_close(recipe.targets, torch.from_numpy(expected), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.usefixtures("by_torch")
 def test_a_student_of_several_teachers_starts_as_near_as_a_map_brings_it(tmp_path):
     pixels = torch.from_numpy(make.pictures().pixels).permute(0, 3, 1, 2) / 255
     found = {}
