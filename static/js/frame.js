@@ -68,15 +68,32 @@ const onChange = (event) => {
   fetch(form.action, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } })
 }
 
-// Each number of the bar is asked for again: soon while something goes on, seldom where it says so.
+// Each number of the bar is asked for again: soon while something goes on, seldom where it says so; what is asked for
+// seldom is remembered from page to page, but for pages where it may just have changed.
 const timers = new Map()
 const poll = () => all("[data-poll]").forEach(count)
 
 const count = async (counter) => {
   clearTimeout(timers.get(counter))
   if (document.hidden) return
+  const wait = remembered(counter) || (await ask(counter))
+  timers.set(counter, setTimeout(() => count(counter), wait))
+}
+
+const remembered = (counter) => {
+  if (!counter.dataset.seldom || "now" in counter.dataset) return 0
+  const { at, text } = JSON.parse(sessionStorage.getItem(counter.dataset.seldom) ?? '{"at":0}')
+  const left = at + SELDOM - Date.now()
+  if (left <= 0) return 0
+  counter.textContent = text
+  return left
+}
+
+const ask = async (counter) => {
   const response = await fetch(counter.dataset.poll, { headers: { "HX-Request": "true" } }).catch(() => null)
   if (response?.ok && !response.headers.has("HX-Redirect")) counter.textContent = (await response.text()).trim()
-  const wait = "seldom" in counter.dataset ? SELDOM : counter.textContent ? POLL_BUSY : POLL
-  timers.set(counter, setTimeout(() => count(counter), wait))
+  const { seldom } = counter.dataset
+  if (!seldom) return counter.textContent ? POLL_BUSY : POLL
+  sessionStorage.setItem(seldom, JSON.stringify({ at: Date.now(), text: counter.textContent }))
+  return SELDOM
 }
