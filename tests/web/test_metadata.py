@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,7 +14,7 @@ from retrieval.models import Image
 from tests.factories import UserFactory
 from tests.web.test_browsing import shown
 
-TABLE = "\ufeff文件名;标题\r\nred.jpg;Robin\r\nowl.jpg;Owl\r\nred.jpg;Again\r\n".encode()
+TABLE = "\ufeff文件名;标题;评分\r\nred.jpg;Robin;\r\nowl.jpg;Owl;\r\nred.jpg;Again;\r\nred.jpg;;9\r\n".encode()
 
 
 @pytest.fixture
@@ -32,12 +33,20 @@ def tried(page, path, data=TABLE):
     return page.post(f"{path}metadata/try/", {"file": SimpleUploadedFile("t.csv", data)})
 
 
+def kept():
+    """The tables that lie aside."""
+    return {path.name.partition("-")[0] for path in conf.get().incoming.glob("*.table")}
+
+
 def test_a_table_is_shown_before_it_is_done_and_taken_back(page, path, robin, encoder):
     assert f'action="{path}metadata/try/"' in page.get(path).content.decode()
     text = tried(page, path).content.decode()
     assert "1 picture would change" in text
     assert "owl.jpg" in text
     assert "Row 4" in text
+    chinese = page.post(f"{path}metadata/try/", {"file": SimpleUploadedFile("t.csv", TABLE)},
+                        headers={"Accept-Language": "zh-CN"}).content.decode()  # fmt: skip
+    assert "rating: 请求中有内容超出允许范围。" in chinese
     assert Image.objects.get().title == "red"
     token = re.search(r'name="table" value="([^"]+)"', text)[1]
     done = page.post(f"{path}metadata/take/", {"table": token}, follow=True).content.decode()
@@ -46,7 +55,7 @@ def test_a_table_is_shown_before_it_is_done_and_taken_back(page, path, robin, en
     page.post(re.search(r'action="(/selection/[^"]+/undo/)"', done)[1])
     assert Image.objects.get().title == "red"
     assert page.post(f"{path}metadata/take/", {"table": token}).status_code == 404  # kept no longer
-    assert not list(conf.get().incoming.glob("*.table"))
+    assert UUID(token).hex not in kept()
 
 
 def test_a_table_is_its_sender_s_and_one_that_cannot_be_used_is_not_kept(page, path, robin, sees, collection):
@@ -57,9 +66,11 @@ def test_a_table_is_its_sender_s_and_one_that_cannot_be_used_is_not_kept(page, p
     editor = UserFactory()
     collection.memberships.create(user=editor, role="contributor")
     assert sees(editor).post(f"{path}metadata/take/", {"table": token}).status_code == 404
+    before = kept()
+    assert UUID(token).hex in before
     assert tried(page, path, b"colour\nred").status_code == 400
     assert page.post(f"{path}metadata/try/").status_code == 400
-    assert len(list(conf.get().incoming.glob("*.table"))) == 1
+    assert kept() == before
 
 
 @pytest.mark.usefixtures("robin", "encoder")
@@ -83,7 +94,7 @@ def test_a_month_leads_to_where_it_begins_and_a_camera_narrows(page, path, colle
         taken = datetime(2019, month, 30, 23, tzinfo=UTC)
         ImageFactory(collection=collection, title=name, taken_at=taken, camera=camera)
     text = page.get(path).content.decode()
-    assert re.search(r"<summary[^>]*>2019 <small>4</small>", text)
+    assert re.search(r'href="\?month=2019-07"[^>]*>2019 <small>4</small>', text)
     assert re.search(r'href="\?month=2019-06">Jun\w* <small>2</small>', text)
     assert shown(page.get(f"{path}?month=2019-06")) == ["d", "b", "a"]
     assert shown(page.get(f"{path}?sort=taken_first")) == ["a", "b", "d", "c"]

@@ -48,11 +48,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that is left out, and why."""
+    """A row that is left out, why, and for which field."""
 
     row: int
     code: str
     message: str
+    field: str = ""
 
 
 Rows = Iterator[Row | Refusal]
@@ -222,7 +223,7 @@ def _refusing(n: int, make: Any, *told: Any) -> Row | Refusal:
         made: Row | Refusal = make(n, *told)
     except InvalidInput as error:
         name = next(iter(error.fields), "")
-        return Refusal(n, error.code, f"{name}: {error.message}" if name else error.message)
+        return Refusal(n, error.code, f"{name}: {error.message}" if name else error.message, name)
     return made
 
 

@@ -172,23 +172,26 @@ def _around(collection: Collection, browsing: Browsing, request: HttpRequest) ->
 
 
 def _facets(collection: Collection, browsing: Browsing, request: HttpRequest) -> dict[str, Any]:
+    """Return links by which to narrow; where all pictures are of one camera or month, those lead nowhere."""
     found = facets.of_collection(collection, user=request.user)
+    cameras = found.cameras if len(found.cameras) > 1 or browsing.values["camera"] else []
+    months = found.months if len(found.months) > 1 or browsing.values["month"] else []
     return {
         "tags": _links(browsing, found.tags, name="tag"),
         "groups": _links(browsing, found.groups, name="group"),
-        "cameras": _links(browsing, found.cameras, name="camera"),
-        "years": _years(browsing, found.months),
+        "cameras": _links(browsing, cameras, name="camera"),
+        "years": _years(browsing, months),
     }
 
 
 def _years(browsing: Browsing, months: Sequence[Tag]) -> list[dict[str, Any]]:
-    """Return the years with their months, newest first; each month's link leads to where it begins in the list."""
+    """Return the years with their months, newest first; a link leads to where that month, the year's last, begins."""
     links = [{**link, "month": date.fromisoformat(f"{link['name']}-01")}
              for link in _links(browsing, months, name="month")]  # fmt: skip
     by_year = [(year, list(group)) for year, group in groupby(links, key=lambda link: link["month"].year)]
     return [
         {"year": year, "count": sum(link["count"] for link in group), "months": group,
-         "on": any(link["on"] for link in group)}
+         "address": group[0]["address"], "on": any(link["on"] for link in group)}
         for year, group in by_year
     ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from retrieval import downloads
 from retrieval.errors import InvalidInput
 from retrieval.services.images import collections, metadata, metadata_drafts, metadata_export, metadata_table
 from retrieval.services.images import vectors_export as vectors_file
+from retrieval.services.images.metadata_table import Refusal
 from retrieval.web import words
 from retrieval.web.forms.metadata import TakingForm
 from retrieval.web.pages import for_people, person
@@ -58,10 +59,16 @@ def attempt(request: HttpRequest, collection_id: UUID) -> HttpResponse:
         rows = metadata_table.read(metadata_drafts.read(token, user=user))
         found = metadata.take_in(rows, collection=collection, user=user, dry_run=True)
         undo.pop_all()
-    refused = [(each.row, words.reason(each.code, each.message)) for each in found.refused[:SHOWN]]
+    refused = [(each.row, _why(each)) for each in found.refused[:SHOWN]]
     context = {"collection": collection, "found": found, "token": token, "name": file.name, "refused": refused}
     context["unknown"] = found.unknown_rows[:SHOWN]
     return render(request, "web/metadata.html", context)
+
+
+def _why(refused: Refusal) -> str:
+    """Return why a row is left out, beginning with the field at fault."""
+    said = words.reason(refused.code, refused.message)
+    return said if said.startswith(refused.field) else f"{refused.field}: {said}"
 
 
 @require_POST
