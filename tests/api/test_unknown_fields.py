@@ -130,7 +130,9 @@ def test_every_body_is_described_as_closed(schema):
     bodies = 0
     for path, operations in schema["paths"].items():
         for call in operations.values():
-            for content in call.get("requestBody", {}).get("content", {}).values():
+            for kind, content in call.get("requestBody", {}).get("content", {}).items():
+                if kind == "text/csv":  # a table has columns, of which its own answer tells
+                    continue
                 name = content["schema"]["$ref"].rpartition("/")[2]
                 assert schema["components"]["schemas"][name]["additionalProperties"] is False, path
                 bodies += 1
