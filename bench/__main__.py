@@ -14,6 +14,7 @@ PARTS = {
     "pipeline": [],
     "search-10k": ["--rows", "10000"],
     "search-100k": ["--rows", "100000"],
+    "library": [],
     "site": [],
     "held": [],
 }
