@@ -58,6 +58,10 @@ def pytest_configure() -> None:
     django.setup()
     # A parallel worker inherits this environment, and pytest-django would read the settings there before this function.
     del os.environ["DJANGO_SETTINGS_MODULE"]
+    # Tests that count files, or take all of them away, must not meet those of the workers beside them.
+    own = folder / f"worker-{_worker_number()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, data_dir=own)
     # Each test client makes the middleware anew, and that would look at every static file: it was most of a request.
     settings.WHITENOISE_AUTOREFRESH = True
     # The real hasher takes a fifth of a second by design; hundreds of test people need none of that.

@@ -36,8 +36,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sound(monkeypatch):
-    """Three ready pictures."""
+def sound(monkeypatch, settings, tmp_path):
+    """Three ready pictures in a folder of their own: what other tests left is none of this audit's."""
+    settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path / "data")
     EncoderFactory(dimension=3)
     monkeypatch.setattr(live_encoders, "for_row", lambda row: ColourEncoder())
     collection = CollectionFactory()
