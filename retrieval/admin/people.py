@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
@@ -60,9 +60,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         return super().get_queryset(request).select_related("usage")
 
     @admin.action(description=_("Make sign-in links"), permissions=["change"])
-    def make_links(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
+    def make_links(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """Show a link for each person, this once; it is in no redirect, so that no cookie, address or log holds it."""
-        rows = [_link_for(person, request) for person in queryset.order_by("username")[:MOST_LINKS]]
+        if queryset.count() > MOST_LINKS:
+            self.message_user(request, _("Choose at most %d people at once.") % MOST_LINKS, messages.ERROR)
+            return None
+        rows = [_link_for(person, request) for person in queryset.order_by("username")]
         context = {**self.admin_site.each_context(request), "title": _("Sign-in links"), "rows": rows}
         context["hours"] = int(sign_in_link.GOOD_FOR.total_seconds() // 3600)
         return TemplateResponse(request, "admin/sign_in_links.html", context)

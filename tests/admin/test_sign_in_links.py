@@ -40,3 +40,12 @@ def test_staff_get_none_for_those_with_powers(client, admin_user):
     assert answer.status_code == 200
     assert "/first/" not in answer.text
     assert not FirstLink.objects.exists()
+
+
+def test_more_people_than_a_page_can_show_are_refused_and_get_none(client, admin_user, monkeypatch):
+    monkeypatch.setattr("retrieval.admin.people.MOST_LINKS", 1)
+    client.force_login(admin_user)
+    answer = asked(client, UserFactory(), UserFactory())
+    assert answer.status_code == 302
+    assert "Choose at most 1 people at once." in client.get(answer.url).text
+    assert not FirstLink.objects.exists()

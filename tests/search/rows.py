@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from retrieval.models import Collection, Embedding, Encoder, Image
 from retrieval.search import indexes, vectors
 from retrieval.search.vectors import QueryVector
-from tests.factories import ImageFactory
+from tests.factories import CollectionFactory, EncoderFactory, ImageFactory
 
 DIMENSION = 8
 
@@ -29,6 +29,13 @@ def put(
     Image.objects.bulk_create(images)
     embed(images, encoder=encoder, raw=raw)
     return images
+
+
+def thirty() -> tuple[Any, list[Image]]:
+    """The owner of a new collection, and its thirty pictures with vectors of eight numbers that mean nothing."""
+    collection = CollectionFactory()
+    raw = np.random.default_rng(3).normal(0, 1, (30, 8)).astype(np.float32)
+    return collection.owner, put(collection, raw, encoder=EncoderFactory(dimension=8))
 
 
 def embed(images: Sequence[Image], *, encoder: Encoder, raw: NDArray[np.float32]) -> None:

@@ -222,9 +222,10 @@ def test_signs_that_say_something_still_do(find, text):
     assert set(listed(text)) == set(Image.objects.filter(words=asked))
 
 
-def test_no_text_is_an_error_of_ours(find):
+@pytest.mark.parametrize("texts", [50, pytest.param(150, marks=pytest.mark.long)])
+def test_no_text_is_an_error_of_ours(find, texts):
     dice = random.Random(9)
-    for _ in range(50):
+    for _ in range(texts):
         text = "".join(dice.choice(PIECES) for _ in range(dice.randint(1, 120)))[:500]
         listed(text)
         try:

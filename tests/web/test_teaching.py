@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
 import pytest
 
 from retrieval.models import Concept, ConceptExample, Image
-from tests.factories import CollectionFactory, EncoderFactory
-from tests.search.rows import put
+from tests.search.rows import thirty
 
 pytestmark = pytest.mark.django_db
 
@@ -19,9 +17,7 @@ JSON = {"HTTP_ACCEPT": "application/json"}
 
 @pytest.fixture
 def library(db):
-    collection = CollectionFactory()
-    raw = np.random.default_rng(3).normal(0, 1, (30, 8)).astype(np.float32)
-    return collection.owner, put(collection, raw, encoder=EncoderFactory(dimension=8))
+    return thirty()
 
 
 @pytest.fixture

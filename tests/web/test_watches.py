@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import numpy as np
 import pytest
 
 from retrieval.models import Alert, Watch
 from retrieval.services.searching.search import SearchRequest
 from retrieval.services.watching import watches
 from retrieval.services.watching.watches import Least, WatchRequest
-from tests.factories import CollectionFactory, EncoderFactory
-from tests.search.rows import put
+from tests.search.rows import thirty
 
 pytestmark = pytest.mark.django_db
 JSON = {"HTTP_ACCEPT": "application/json"}
@@ -20,9 +18,7 @@ JSON = {"HTTP_ACCEPT": "application/json"}
 
 @pytest.fixture
 def library(db):
-    collection = CollectionFactory()
-    raw = np.random.default_rng(3).normal(0, 1, (30, 8)).astype(np.float32)
-    return collection.owner, put(collection, raw, encoder=EncoderFactory(dimension=8))
+    return thirty()
 
 
 @pytest.fixture

@@ -28,5 +28,5 @@ class Waiting:
 
 
 def waiting(user: User) -> Waiting:
-    """Count them; cheap enough to be asked again and again by every open page."""
+    """Count them. No count goes beyond MOST, but all pictures of somebody without copies are looked at for that."""
     return Waiting(groups.undecided(user, most=MOST), alerts.unseen(user, most=MOST))
