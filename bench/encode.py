@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from retrieval.embedding import Encoder, EncoderSpec, openvino_cpu, preprocessing
+from retrieval.embedding import Encoder, EncoderSpec, conversion, openvino_cpu, preprocessing
 from retrieval.embedding.choice import least_cosine
 from retrieval.embedding.preprocessing import Pixels
-from retrieval.embedding.runtime import Runtime, TorchRuntime
+from retrieval.embedding.runtime import Runtime
+from retrieval.embedding.torch_runtime import TorchRuntime
 
 BATCH = 16
 ROUNDS = 5
@@ -62,7 +63,7 @@ def rates(ways: dict[str, Callable[[], object]], count: int) -> dict[str, float]
 def runtimes(encoder: Encoder) -> list[Runtime]:
     """Torch, and OpenVINO in each precision this CPU has."""
     with tempfile.TemporaryDirectory() as folder:
-        model = openvino_cpu.graph(encoder, cache=Path(folder))
+        model = conversion.graph(encoder, cache=Path(folder))
         quick = [openvino_cpu.OpenVINORuntime(model, precision=one) for one in openvino_cpu.precisions()]
     return [TorchRuntime(encoder), *quick]
 

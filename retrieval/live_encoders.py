@@ -5,23 +5,27 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from functools import lru_cache
+from pathlib import Path
 
 from retrieval import conf, embedding
 from retrieval.embedding import word_table
 from retrieval.errors import Unavailable, WeightsError
 from retrieval.models import Encoder
 from retrieval.weight_files import find as weights_path
-from retrieval.weight_files import require_known
+from retrieval.weight_files import require, require_known
 
-__all__ = ["active", "for_row", "load", "plain", "runtime_name", "weights_path", "words", "words_name", "words_of_file"]
+__all__ = [
+    "active", "chosen", "for_row", "graphs", "load", "network", "plain", "runtime_name", "weights_path", "words",
+    "words_name", "words_of_file",
+]  # fmt: skip
 
 KEPT = 2  # the active encoder, and one that is being built beside it
 
 _lock = threading.Lock()
-_live: OrderedDict[tuple[str, str], embedding.Encoder] = OrderedDict()
+_live: OrderedDict[tuple[str, str], embedding.LiveEncoder] = OrderedDict()
 
 
-def active() -> embedding.Encoder:
+def active() -> embedding.LiveEncoder:
     """The live encoder of the active row; another one as soon as the row changes. Raises Unavailable, WeightsError."""
     row = Encoder.objects.active()
     if row is None:
@@ -29,7 +33,7 @@ def active() -> embedding.Encoder:
     return for_row(row)
 
 
-def for_row(row: Encoder) -> embedding.Encoder:
+def for_row(row: Encoder) -> embedding.LiveEncoder:
     """The live encoder of a row, loaded at the first call. Raises WeightsError when its file is missing or altered."""
     key = (str(row.pk), row.weights_sha256)
     with _lock:
@@ -41,9 +45,25 @@ def for_row(row: Encoder) -> embedding.Encoder:
         return _live[key]
 
 
-def load(row: Encoder) -> embedding.Encoder:
-    """A fresh live encoder of a row, with the quickest runtime here."""
-    return embedding.use_quickest(plain(row), cache=conf.get().data_dir / "cache" / "graphs")
+def load(row: Encoder) -> embedding.LiveEncoder:
+    """A fresh live encoder of a row, with the quickest runtime here: its graph alone where that was chosen before."""
+    spec = embedding.EncoderSpec.from_dict(row.spec)
+    require(row.weights_name, sha256=row.weights_sha256)
+    runtime = embedding.kept_choice.runtime(spec, weights_sha256=row.weights_sha256, cache=graphs())
+    if runtime is None:
+        return network(row)
+    return embedding.GraphEncoder(spec, runtime, network=lambda: plain(row))
+
+
+def chosen(row: Encoder) -> bool:
+    """Tell whether it is known which graph runs an encoder best here."""
+    spec = embedding.EncoderSpec.from_dict(row.spec)
+    return embedding.kept_choice.known(spec, weights_sha256=row.weights_sha256, cache=graphs())
+
+
+def network(row: Encoder) -> embedding.Encoder:
+    """A fresh encoder of a row in torch, with the quickest runtime here."""
+    return embedding.use_quickest(plain(row), cache=graphs(), weights_sha256=row.weights_sha256)
 
 
 def plain(row: Encoder) -> embedding.Encoder:
@@ -52,6 +72,11 @@ def plain(row: Encoder) -> embedding.Encoder:
     if row.weights_name:
         return embedding.checkpoint.load(weights_path(row.weights_name), spec=spec, sha256=row.weights_sha256)
     return embedding.Encoder(spec)
+
+
+def graphs() -> Path:
+    """The folder of graphs that were made of networks, and of what was chosen by measurement."""
+    return conf.get().data_dir / "cache" / "graphs"
 
 
 def words_name(weights_name: str) -> str:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from retrieval import embedding
 from retrieval.compression import codes, storing
-from retrieval.compression.storing import FULL, Coder
-from retrieval.compression.table import Row
+from retrieval.compression.storing import Coder
+from retrieval.compression.table import FULL, Row, slug
 from retrieval.embedding import Encoder, Pixels, checkpoint, preprocessing
 from retrieval.evaluation import LabelledSet, Match, Plan, Subject, Trial, report
 from retrieval.progress import Progress, silent
@@ -50,11 +50,6 @@ class Workshop:
 def weights_file(folder: Path, name: str) -> Path:
     """Where the weights of a row lie in the folder of a workshop."""
     return folder / f"{slug(name)}.safetensors"
-
-
-def slug(name: str) -> str:
-    """A row's name as encoders may be named."""
-    return name.replace("%", "")
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from retrieval.compression import codes
 from retrieval.compression.codes import Codes
+from retrieval.compression.table import BITS, FULL, STORED
 from retrieval.evaluation import ranking
 
 Floats = NDArray[np.float32]
 Coder = Callable[[Floats], Codes]
 
-# The encoder as it is; what search stores of it; and what it may search by instead (``search.indexes``, kind "bits").
-FULL, STORED, BITS = "full", "half", "bits"
 CANDIDATES = 800  # that signs hand over for re-ranking, as many as ``search.query`` takes
 SEARCHED = 20_000  # rows, the set's own repeated: the time of a scan does not depend on what they say
 ANSWERS, QUERIES = 24, 20

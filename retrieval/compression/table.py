@@ -10,8 +10,15 @@ from cattrs import structure
 
 from retrieval.evaluation import Interval, Report
 
+# The encoder as it is; what search stores of it; and what it may search by instead (``search.indexes``, kind "bits").
+FULL, STORED, BITS = "full", "half", "bits"
 CAUTIONS = ("slower", "other_runtime")
 SLOWER = 0.9  # of the first row's pictures a second: less than that is no accident of measuring
+
+
+def slug(name: str) -> str:
+    """A row's name as encoders may be named."""
+    return name.replace("%", "")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from retrieval.compression import smaller
-from retrieval.embedding import Encoder, EncoderSpec, Pixels, preprocessing
+from retrieval.compression.wanted import BATCH, FEWEST_TO_TUNE, Variants, pruned, shorter
+from retrieval.embedding import Encoder, Pixels, preprocessing
 from retrieval.errors import InvalidInput
 from retrieval.progress import Progress, silent
 from retrieval.training import (
@@ -33,32 +34,7 @@ from retrieval.training import (
 )
 
 RANGES = 128  # pictures that the ranges of activations, and the worth of channels, are read from
-BATCH = 16
-FEWEST_TO_TUNE = BATCH
 TUNED = AugmentConfig(smallest_crop=0.5, flip=0.5, brightness=0.1)
-
-
-@dataclass(frozen=True)
-class Variants:
-    """Which variants: numbers of dimensions, whole numbers, and the share of hidden channels that pruning leaves.
-
-    ``keep`` 1 means no pruning; ``steps`` is the length of the fine-tune after it, in batches of 16 pictures.
-    """
-
-    dimensions: tuple[int, ...] = (512, 256, 128)
-    int8: bool = True
-    keep: float = 1.0
-    steps: int = 100
-
-    def names(self, spec: EncoderSpec) -> list[str]:
-        """What ``build`` makes of an encoder of this spec."""
-        names = ["int8"] if self.int8 and spec.precision != "int8" else []
-        names += [_shorter(dimension) for dimension in self.fewer(spec.dimension)]
-        return names + ([_pruned(self.keep)] if self.keep < 1 else [])
-
-    def fewer(self, than: int) -> list[int]:
-        """The numbers of dimensions that make vectors shorter."""
-        return [dimension for dimension in self.dimensions if dimension < than]
 
 
 def build(
@@ -78,24 +54,16 @@ def build(
     fewer = wanted.fewer(full.spec.dimension)
     vectors = full.encode(pictures) if fewer else np.empty((0, 0), np.float32)
     for dimension in fewer:
-        name = _shorter(dimension)
+        name = shorter(dimension)
         progress(f"building {name}", 0, 1)
         made[name] = smaller.in_fewer_dimensions(full, vectors=vectors, dimension=dimension)
     if wanted.keep < 1:
-        name = _pruned(wanted.keep)
+        name = pruned(wanted.keep)
         progress(f"building {name}", 0, wanted.steps)
         narrow = prune(full, keep=wanted.keep, pictures=some)
         hooks = _told(lambda step: progress(f"building {name}", step, wanted.steps))
         made[name] = _tuned(_Pair(narrow, full), pictures=pictures, steps=wanted.steps, hooks=hooks)
     return made
-
-
-def _shorter(dimension: int) -> str:
-    return f"pca-{dimension}"
-
-
-def _pruned(keep: float) -> str:
-    return f"pruned-{keep:.0%}"
 
 
 def _batches(encoder: Encoder, pictures: Sequence[Pixels]) -> list[Tensor]:

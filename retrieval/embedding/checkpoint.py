@@ -19,14 +19,13 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 from retrieval import whole_files
+from retrieval.embedding import header
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.spec import EncoderSpec
-from retrieval.errors import InvalidInput, WeightsError
+from retrieval.errors import WeightsError
 
-SPEC_KEY = "imagesearch.spec"
 COUNTER = ".num_batches_tracked"
 _SHOWN = 3
-MOST_BYTES = 4 * 1024**3  # the largest backbone has half a gigabyte
 MOST_ENTRIES = 10_000
 # What the parsers raise about files that are none, hostile ones included.
 BROKEN = (
@@ -37,7 +36,9 @@ BROKEN = (
 
 def save(encoder: Encoder, path: Path) -> str:
     """Write the weights and their spec as one safetensors file, whole or not at all; returns its SHA-256."""
-    return write(encoder.state_dict(), path, about={SPEC_KEY: json.dumps(encoder.spec.to_dict(), sort_keys=True)})
+    return write(
+        encoder.state_dict(), path, about={header.SPEC_KEY: json.dumps(encoder.spec.to_dict(), sort_keys=True)}
+    )
 
 
 def write(tensors: Mapping[str, Tensor], path: Path, *, about: Mapping[str, str]) -> str:
@@ -64,7 +65,7 @@ def load(path: Path, *, spec: EncoderSpec | None = None, sha256: str | None = No
     are refused before anything looks inside. Raises WeightsError.
     """
     tensors, about = read(path, sha256=sha256)
-    spec = spec or _own_spec(about, path.name)
+    spec = spec or header.own_spec(about, path.name)
     if spec is None:
         raise WeightsError(f"{path.name} does not say which encoder it is for; give its spec.")
     encoder = Encoder(spec)
@@ -72,35 +73,15 @@ def load(path: Path, *, spec: EncoderSpec | None = None, sha256: str | None = No
     return encoder
 
 
-def read_spec(path: Path) -> EncoderSpec | None:
-    """The spec that a weights file carries, or None when it carries none; raises WeightsError when unreadable."""
-    return _own_spec(read(path)[1], path.name)
-
-
 def read(path: Path, *, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a weights file and the texts about them; raises WeightsError as ``load`` does."""
-    return _parse(_checked_bytes(path, sha256), path.name)
-
-
-def _checked_bytes(path: Path, sha256: str | None) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise WeightsError(f"{path.name} is not a weights file: it is a folder, a pipe or a device.")
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise WeightsError(f"{path.name} is not a weights file: {size} bytes are more than {MOST_BYTES}.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"The weights file {path.name} cannot be read: {error.strerror}.") from error
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 is not None and found != sha256:
-        raise WeightsError(f"The weights file {path.name} was altered: its SHA-256 is {found}, not {sha256}.")
-    return data
+    return _parse(header.checked_bytes(path, sha256), path.name)
 
 
 def _parse(data: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         if name.endswith(".safetensors"):
-            return parse_safetensors(data), _about(data)
+            return parse_safetensors(data), header.texts(data)
         _require_plain_zip(data)
         tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except BROKEN as error:
@@ -134,22 +115,6 @@ def _is_entry(entry: tuple[Any, Any]) -> bool:
     if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
         return False
     return not (value.is_quantized or value.is_complex() or value.is_meta)
-
-
-def _about(data: bytes) -> dict[str, str]:
-    length = int.from_bytes(data[:8], "little")
-    header: dict[str, Any] = json.loads(data[8 : 8 + length])
-    return dict(header.get("__metadata__") or {})
-
-
-def _own_spec(about: Mapping[str, str], name: str) -> EncoderSpec | None:
-    try:
-        said = json.loads(about[SPEC_KEY]) if SPEC_KEY in about else None
-        if said is not None and not isinstance(said, dict):
-            raise ValueError("its spec is no table")
-        return EncoderSpec.from_dict(said) if said is not None else None
-    except (ValueError, RecursionError, InvalidInput) as error:
-        raise WeightsError(f"{name} is not a weights file: {error}") from error
 
 
 def _fill(encoder: Encoder, tensors: Mapping[str, Tensor], name: str) -> None:

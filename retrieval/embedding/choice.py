@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from retrieval.embedding import openvino_cpu
+from retrieval.embedding import conversion, kept_choice, openvino_cpu
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.preprocessing import Pixels, resized
-from retrieval.embedding.runtime import Runtime, TorchRuntime, Vectors
+from retrieval.embedding.runtime import Runtime, Vectors
+from retrieval.embedding.torch_runtime import TorchRuntime
 
 logger = logging.getLogger(__name__)
 
@@ -24,16 +25,21 @@ ROUNDS = 5
 BY_FAR = 3.0
 
 
-def use_quickest(encoder: Encoder, *, cache: Path) -> Encoder:
+def use_quickest(encoder: Encoder, *, cache: Path, weights_sha256: str | None = None) -> Encoder:
     """Put the quickest runtime into the encoder and return it; ``cache`` keeps converted graphs between starts.
 
     On a GPU that is torch. On a CPU it is OpenVINO, in bf16 where the hardware has it and the vectors hold, unless
-    torch is quicker here. Every step back is logged with its reason.
+    torch is quicker here. Every step back is logged with its reason. With ``weights_sha256`` (empty for an encoder
+    without weights) the choice of a graph is kept, too; torch, which may be chosen only because the machine is busy, is
+    measured again at the next start.
     """
     device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     encoder.runtime = TorchRuntime(encoder.to(device))
     if device == "cpu":
         encoder.runtime = _quickest_on_cpu(encoder, cache)
+    if weights_sha256 is not None and isinstance(encoder.runtime, openvino_cpu.OpenVINORuntime):
+        chosen = kept_choice.Choice(conversion.key(encoder), encoder.runtime.precision)
+        kept_choice.keep(chosen, spec=encoder.spec, weights_sha256=weights_sha256, cache=cache)
     logger.info("The encoder %s runs by %s.", encoder.spec.backbone, encoder.runtime.name)
     return encoder
 
@@ -42,7 +48,7 @@ def _quickest_on_cpu(encoder: Encoder, cache: Path) -> Runtime:
     probes = probe_pictures(encoder.spec.image_size)
     expected = encoder.runtime.start(probes)()
     try:
-        model = openvino_cpu.graph(encoder, cache=cache)
+        model = conversion.graph(encoder, cache=cache)
         other = _first_that_holds(lambda precision: openvino_cpu.OpenVINORuntime(model, precision=precision),
                                   probes=probes, expected=expected)  # fmt: skip
     except (RuntimeError, OSError) as error:

@@ -4,32 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-STEM, HEAD = 32, 1280
+from retrieval.embedding.shapes import LITE_HEAD, LITE_STEM, LiteRow, lite_rows
+
 # Batch normalisation's smallest variance in TensorFlow's checkpoints; torch's own default is a hundredth of it.
 EPSILON = 1e-3
-
-
-@dataclass(frozen=True)
-class Row:
-    """Blocks of one kind, ``expansion`` times as wide inside and ``channels`` out; the first has the ``stride``."""
-
-    kernel: int
-    repeats: int
-    stride: int
-    expansion: int
-    channels: int
-
-
-# Table 1 of Tan, Le: EfficientNet (2019).
-ROWS = (
-    Row(3, 1, 1, 1, 16), Row(3, 2, 2, 6, 24), Row(5, 2, 2, 6, 40), Row(3, 3, 2, 6, 80),
-    Row(5, 3, 1, 6, 112), Row(5, 4, 2, 6, 192), Row(3, 1, 1, 6, 320),
-)  # fmt: skip
 
 
 class SamePadding(nn.Module):
@@ -55,7 +37,7 @@ class SamePadding(nn.Module):
 class Block(nn.Module):
     """Expand, filter each channel by itself, project; the input is added where the shape stays the same."""
 
-    def __init__(self, row: Row, channels: int, *, stride: int) -> None:
+    def __init__(self, row: LiteRow, channels: int, *, stride: int) -> None:
         super().__init__()
         hidden = channels * row.expansion
         self.expand = rectified(unit(channels, hidden)) if row.expansion > 1 else nn.Identity()
@@ -96,43 +78,18 @@ def rectified(layers: nn.Sequential) -> nn.Sequential:
     return layers
 
 
-def scaled(channels: int, width: float) -> int:
-    """Channels times ``width``, to the nearest 8, but no less than 90 % of it."""
-    rounded = max(8, int(channels * width + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels * width else rounded
-
-
-def block_rows(*, width: float, depth: float) -> list[tuple[Row, int]]:
-    """Each block's row, its channels multiplied by ``width`` and its repeats by ``depth``, and the block's stride.
-
-    The number of blocks in the first and the last row stays as it is.
-    """
-    found = []
-    for position, row in enumerate(ROWS):
-        fixed = position in (0, len(ROWS) - 1)
-        wide = Row(row.kernel, row.repeats, row.stride, row.expansion, scaled(row.channels, width))
-        repeats = row.repeats if fixed else math.ceil(row.repeats * depth)
-        found += [(wide, 1 if turn else row.stride) for turn in range(repeats)]
-    return found
-
-
-def stage_channels(*, width: float, depth: float) -> tuple[int, ...]:
-    """The channels behind the stem, each block and the head."""
-    return (STEM, *(row.channels for row, _ in block_rows(width=width, depth=depth)), HEAD)
-
-
 def efficientnet_lite(*, width: float, depth: float) -> nn.Sequential:
     """The network up to its last map: float (N, 3, H, W) -> (N, 1280, h, w); children ``stem``, ``blocks``, ``head``.
 
-    ``width`` and ``depth`` multiply the channels and the repeats of ROWS as ``block_rows`` says; stem and head stay as
-    they are. The EfficientNet-Lite checkpoints of the tensorflow/tpu repository, with
-    names as here, load as they are.
+    ``width`` and ``depth`` multiply the channels and the repeats of LITE_ROWS as ``lite_rows`` says; stem and head
+    stay as they are. The EfficientNet-Lite checkpoints of the tensorflow/tpu repository, with names as here, load as
+    they are.
     """
     blocks: list[nn.Module] = []
-    channels = STEM
-    for row, stride in block_rows(width=width, depth=depth):
+    channels = LITE_STEM
+    for row, stride in lite_rows(width=width, depth=depth):
         blocks.append(Block(row, channels, stride=stride))
         channels = row.channels
-    stem = rectified(normalised(nn.Conv2d(3, STEM, 3, 2, bias=False)))
-    head = rectified(unit(channels, HEAD))
+    stem = rectified(normalised(nn.Conv2d(3, LITE_STEM, 3, 2, bias=False)))
+    head = rectified(unit(channels, LITE_HEAD))
     return nn.Sequential(OrderedDict(stem=stem, blocks=nn.Sequential(*blocks), head=head))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from retrieval.embedding import backbones, places, preprocessing, quantization
+from retrieval.embedding import backbones, networks, places, preprocessing, quantization
 from retrieval.embedding.pooling import POOLINGS, AveragePool, QuarterPool
 from retrieval.embedding.preprocessing import Pixels
 from retrieval.embedding.projection import PROJECTIONS
-from retrieval.embedding.runtime import Runtime, TorchRuntime, Vectors, from_bytes
+from retrieval.embedding.runtime import Runtime, Vectors, encoded
 from retrieval.embedding.spec import EncoderSpec
+from retrieval.embedding.torch_runtime import TorchRuntime, from_bytes
 
 
 class Encoder(nn.Module):
@@ -29,10 +30,9 @@ class Encoder(nn.Module):
     def __init__(self, spec: EncoderSpec, *, seed: int = 0) -> None:
         super().__init__()
         self.spec = spec
-        entry = backbones.get(spec.backbone)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.backbone = entry.build(widths=spec.widths, fc=spec.pooling == "fc")
+            self.backbone = networks.build(backbones.get(spec.backbone), widths=spec.widths, fc=spec.pooling == "fc")
             self.pooling = POOLINGS[spec.pooling]()
             self.projection = PROJECTIONS[spec.projection](spec.channels, spec.dimension)
         if spec.precision == "int8":
@@ -58,17 +58,7 @@ class Encoder(nn.Module):
 
     def encode(self, images: Sequence[Pixels]) -> Vectors:
         """Pictures uint8 (H, W, 3) of any sizes -> raw, not normalised vectors float32 (N, D), in the same order."""
-        vectors = np.empty((len(images), self.spec.dimension), dtype=np.float32)
-        running: tuple[list[int], Callable[[], Vectors]] | None = None
-        side, resize = self.spec.image_size, self.spec.resize
-        for positions, size in preprocessing.batches(images, side=side, resize=resize, most=self.runtime.batch):
-            batch = np.stack([preprocessing.resized(images[position], size) for position in positions])
-            if running is not None:  # it ran while this batch was resized
-                vectors[running[0]] = running[1]()
-            running = positions, self.runtime.start(batch)
-        if running is not None:
-            vectors[running[0]] = running[1]()
-        return vectors
+        return encoded(images, spec=self.spec, runtime=self.runtime)
 
     def places(self, image: Pixels) -> Vectors:
         """A picture uint8 (H, W, 3) -> what each place adds to its raw vector, float32 (h, w, D); they sum to it.
@@ -77,7 +67,7 @@ class Encoder(nn.Module):
         """
         height, width = image.shape[:2]
         size = preprocessing.target_size(width, height, side=self.spec.image_size, resize=self.spec.resize)
-        batch = torch.from_numpy(preprocessing.resized(image, size)[None]).to(self.mean.device)
+        batch = torch.from_numpy(np.stack([preprocessing.resized(image, size)])).to(self.mean.device)
         with torch.no_grad():
             found = from_bytes(lambda pixels: self._pools((pixels - self.mean) / self.std), batch)
         return places.added(found, projection=self.projection).cpu().numpy()
@@ -88,7 +78,7 @@ class Encoder(nn.Module):
         if not (spec.levels or spec.quarters):
             return [(self.backbone(maps), self.pooling)]
         found: list[tuple[Tensor, nn.Module]] = []
-        for number, stage in enumerate(backbones.get(spec.backbone).stages(self.backbone)):
+        for number, stage in enumerate(networks.stages(backbones.get(spec.backbone), self.backbone)):
             maps = stage(maps)
             if number in spec.levels:
                 found.append((maps, AveragePool()))

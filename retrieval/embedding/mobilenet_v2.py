@@ -7,14 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-# Table 2 of Sandler et al., MobileNetV2 (2018), one row per block: output channels and stride.
-BLOCKS = (
-    (16, 1), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1), (64, 2), (64, 1), (64, 1),
-    (64, 1), (96, 1), (96, 1), (96, 1), (160, 2), (160, 1), (160, 1), (320, 1),
-)  # fmt: skip
-STEM, HEAD, EXPANSION = 32, 1280, 6
-# Hidden channels of each block, the first of which has no expansion, and the width of the last layer.
-WIDTHS = (STEM, *(EXPANSION * channels for channels, _ in ((16, 1), *BLOCKS[1:-1])), HEAD)
+from retrieval.embedding.shapes import MOBILENET_BLOCKS, MOBILENET_WIDTHS
 
 
 class Block(nn.Module):
@@ -36,7 +29,7 @@ class Block(nn.Module):
         return maps + made if self.added else made
 
 
-def mobilenet_v2(widths: Sequence[int] = WIDTHS) -> nn.Sequential:
+def mobilenet_v2(widths: Sequence[int] = MOBILENET_WIDTHS) -> nn.Sequential:
     """The network up to its last map, freshly initialised: float (N, 3, H, W) -> (N, widths[-1], H / 32, W / 32).
 
     ``widths``: 17 hidden widths, one per block, then the width of the last layer. The first block has no expansion, so
@@ -45,12 +38,12 @@ def mobilenet_v2(widths: Sequence[int] = WIDTHS) -> nn.Sequential:
     *hidden, last = widths
     channels = hidden[0]
     layers: list[nn.Module] = [_convolution(3, channels, kernel=3, stride=2)]
-    for position, (width, (output, stride)) in enumerate(zip(hidden, BLOCKS, strict=True)):
+    for position, (width, (output, stride)) in enumerate(zip(hidden, MOBILENET_BLOCKS, strict=True)):
         layers.append(Block(channels, width, output, stride=stride, expand=position > 0))
         channels = output
     layers.append(_convolution(channels, last))
     network = nn.Sequential(OrderedDict(features=nn.Sequential(*layers)))
-    if tuple(widths) == WIDTHS:  # as its authors begin; a narrowed one takes its weights from another
+    if tuple(widths) == MOBILENET_WIDTHS:  # as its authors begin; a narrowed one takes its weights from another
         network.apply(_initialise)
     return network
 

@@ -1,19 +1,18 @@
-"""What runs the network: the contract of a runtime, and torch, the reference that every other one is held against."""
+"""What runs a network: the contract of a runtime, and the way from pictures of any size through one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
+from retrieval.embedding import preprocessing
 from retrieval.embedding.preprocessing import Pixels
+from retrieval.embedding.spec import EncoderSpec
 
 Vectors = NDArray[np.float32]
-Found = TypeVar("Found")
 
 
 class Runtime(Protocol):
@@ -29,35 +28,15 @@ class Runtime(Protocol):
         """Begin with uint8 (N, H, W, 3); the returned function waits for the raw vectors float32 (N, D)."""
 
 
-def from_bytes(network: Callable[[Tensor], Found], batch: Tensor) -> Found:
-    """Run a network that takes float (N, 3, H, W) in 0..1 on uint8 (N, H, W, 3)."""
-    return network(batch.permute(0, 3, 1, 2).float() / 255)
-
-
-class TorchRuntime:
-    """The network as it is, on the device that its parameters are on."""
-
-    batch = 32
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
-
-    @property
-    def name(self) -> str:
-        """``torch-`` and the device."""
-        return f"torch-{self._device.type}"
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
-
-    def start(self, batch: Pixels) -> Callable[[], Vectors]:
-        """As the contract says; always as in evaluation, also while training."""
-        training = self.network.training
-        self.network.train(False)
-        try:
-            with torch.inference_mode():
-                vectors = from_bytes(self.network, torch.from_numpy(batch).to(self._device))
-        finally:
-            self.network.train(training)
-        return lambda: vectors.float().cpu().numpy()
+def encoded(images: Sequence[Pixels], *, spec: EncoderSpec, runtime: Runtime) -> Vectors:
+    """Pictures uint8 (H, W, 3) of any sizes -> raw, not normalised vectors float32 (N, D), in the same order."""
+    vectors = np.empty((len(images), spec.dimension), dtype=np.float32)
+    running: tuple[list[int], Callable[[], Vectors]] | None = None
+    for positions, size in preprocessing.batches(images, side=spec.image_size, resize=spec.resize, most=runtime.batch):
+        batch = np.stack([preprocessing.resized(images[position], size) for position in positions])
+        if running is not None:  # it ran while this batch was resized
+            vectors[running[0]] = running[1]()
+        running = positions, runtime.start(batch)
+    if running is not None:
+        vectors[running[0]] = running[1]()
+    return vectors

@@ -8,15 +8,15 @@ from typing import Any
 
 from retrieval.embedding import backbones
 from retrieval.embedding.backbones import Normalisation
-from retrieval.embedding.pooling import POOLINGS
 from retrieval.embedding.preprocessing import STEP
-from retrieval.embedding.projection import PROJECTIONS
 from retrieval.errors import InvalidInput
 
+POOLINGS = ("avg", "max", "gem", "rmac", "fc")  # ``retrieval.embedding.pooling`` has them
+PROJECTIONS = ("identity", "pca", "linear")  # ``retrieval.embedding.projection`` has them
 RESIZES = ("fixed", "aspect")
 PRECISIONS = ("float", "int8")
 CHOICES = {
-    "pooling": tuple(POOLINGS), "projection": tuple(PROJECTIONS), "resize": RESIZES, "precision": PRECISIONS,
+    "pooling": POOLINGS, "projection": PROJECTIONS, "resize": RESIZES, "precision": PRECISIONS,
 }  # fmt: skip
 MOST_DIMENSIONS = 4000  # what a half-precision index can hold
 LARGEST_SIDE = 1024

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from retrieval.embedding import Encoder, backbones
+from retrieval.embedding import Encoder, backbones, networks
 from retrieval.errors import InvalidInput
 from retrieval.training.stem import Stem
 
@@ -68,7 +68,7 @@ def trainable(module: nn.Module) -> list[nn.Parameter]:
 
 def stages(encoder: Encoder) -> list[nn.Module]:
     """The layers of a backbone in order, as coarse as its author named them (MobileNetV2: 19, ResNet: 8, Lite0: 18)."""
-    return backbones.get(encoder.spec.backbone).stages(encoder.backbone)
+    return networks.stages(backbones.get(encoder.spec.backbone), encoder.backbone)
 
 
 def freeze_stages(encoder: Encoder, count: int) -> None:

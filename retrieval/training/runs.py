@@ -21,7 +21,7 @@ from retrieval.training.augment import plain
 from retrieval.training.config import RunConfig
 from retrieval.training.data import FEWEST, NO_LABEL, PictureSet
 from retrieval.training.loop import BEST, Hooks, Job, Score, averaged, fit
-from retrieval.training.prune import prune
+from retrieval.training.pruning import prune
 from retrieval.training.recipe import Recipe
 from retrieval.training.recipes import (
     LABELLED,

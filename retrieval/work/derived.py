@@ -10,8 +10,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from retrieval import live_encoders
-from retrieval.embedding import Step, composing
+from retrieval import embedding, live_encoders
 from retrieval.errors import RetrievalError
 from retrieval.models import EmbeddingJob, Encoder, EncoderState, Image
 from retrieval.search import Vector, stored, vectors
@@ -72,13 +71,13 @@ def work() -> bool:
     return time.monotonic() > ends and waiting()
 
 
-def _step(encoder: Encoder) -> Step | None:
+def _step(encoder: Encoder) -> embedding.Step | None:
     """Return the map from the source's vectors; None, noted on the encoder, when there is no such map."""
     source = source_of(encoder)
     if source is None:
         return None
     try:
-        return composing.step(live_encoders.plain(source), composed=live_encoders.plain(encoder))
+        return embedding.composing.step(live_encoders.plain(source), composed=live_encoders.plain(encoder))
     except RetrievalError as error:
         log.warning("vectors_not_derivable", encoder=encoder.name, code=error.code, reason=error.message)
         encoder.origin = {**encoder.origin, "by_network": error.message}
@@ -86,7 +85,7 @@ def _step(encoder: Encoder) -> Step | None:
         return None
 
 
-def _batch(encoder: Encoder, step: Step, *, after: uuid.UUID) -> list[uuid.UUID]:
+def _batch(encoder: Encoder, step: embedding.Step, *, after: uuid.UUID) -> list[uuid.UUID]:
     """Store the vectors of the next pictures in one commit; return these pictures, none when another is at it."""
     with transaction.atomic():
         free = Encoder.objects.select_for_update(no_key=True, skip_locked=True)
@@ -101,7 +100,7 @@ def _batch(encoder: Encoder, step: Step, *, after: uuid.UUID) -> list[uuid.UUID]
     return images
 
 
-def _computed(source: Encoder | None, step: Step, images: Sequence[uuid.UUID]) -> dict[uuid.UUID, Vector]:
+def _computed(source: Encoder | None, step: embedding.Step, images: Sequence[uuid.UUID]) -> dict[uuid.UUID, Vector]:
     if source is None:
         return {}
     ids, read = stored.read(source, images)

@@ -14,7 +14,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from retrieval import conf, live_encoders
-from retrieval.embedding import Encoder as LiveEncoder
+from retrieval.embedding import LiveEncoder
 from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable, WeightsError
 from retrieval.ingest import Asker, Decoded, folder_mark, sandbox, store
 from retrieval.models import Encoder, Image

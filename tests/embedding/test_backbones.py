@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from retrieval.embedding import vision
+from retrieval.embedding import networks, vision
 from retrieval.embedding.backbones import REGISTRY, Backbone, get
-from retrieval.embedding.mobilenet_v2 import WIDTHS, mobilenet_v2
+from retrieval.embedding.mobilenet_v2 import mobilenet_v2
+from retrieval.embedding.shapes import MOBILENET_WIDTHS
 from retrieval.errors import InvalidInput
 
 TORCHVISIONS = [name for name, entry in REGISTRY.items() if entry.weights]
@@ -29,7 +30,7 @@ def logits(model: nn.Module, maps: torch.Tensor) -> torch.Tensor:
 def test_feature_map_leads_to_torchvisions_own_answer(name):
     entry = get(name)
     model = vision.models().get_model(name, weights=None).eval()
-    ours = entry.build().eval()
+    ours = networks.build(entry).eval()
     ours.load_state_dict({key: value for key, value in model.state_dict().items() if key in ours.state_dict()})
     x = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
@@ -41,11 +42,11 @@ def test_feature_map_leads_to_torchvisions_own_answer(name):
 @pytest.mark.parametrize("name", [name for name, entry in REGISTRY.items() if entry.stage_channels])
 def test_each_stage_is_as_wide_as_the_entry_says(name):
     entry, found = get(name), []
-    network = entry.build().eval()
+    network = networks.build(entry).eval()
     with torch.inference_mode():
         maps = torch.rand(1, 3, 64, 64)
         expected = network(maps)
-        for stage in entry.stages(network):
+        for stage in networks.stages(entry, network):
             maps = stage(maps)
             found.append(maps.shape[1])
     assert tuple(found) == entry.stage_channels
@@ -55,7 +56,7 @@ def test_each_stage_is_as_wide_as_the_entry_says(name):
 def test_vgg16_gives_its_map_and_its_last_hidden_layer():
     entry = get("vgg16")
     model = vision.models().get_model("vgg16", weights=None).eval()
-    whole = entry.build(fc=True).eval()
+    whole = networks.build(entry, fc=True).eval()
     whole.load_state_dict({key: value for key, value in model.state_dict().items() if key in whole.state_dict()})
     x = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
@@ -68,7 +69,7 @@ def test_vgg16_gives_its_map_and_its_last_hidden_layer():
 def test_resnet_gives_its_only_fully_connected_layer():
     entry = get("resnet18")
     model = vision.models().get_model("resnet18", weights=None).eval()
-    whole = entry.build(fc=True).eval()
+    whole = networks.build(entry, fc=True).eval()
     whole.load_state_dict(model.state_dict())
     x = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
@@ -78,17 +79,18 @@ def test_resnet_gives_its_only_fully_connected_layer():
 
 def test_another_network_is_one_line():
     entry = Backbone("shufflenet_v2_x0_5", "conv5", 1024, "ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1")
-    assert entry.build().eval()(torch.rand(1, 3, 64, 64)).shape[1] == 1024
+    assert networks.build(entry).eval()(torch.rand(1, 3, 64, 64)).shape[1] == 1024
 
 
 @pytest.mark.parametrize("name", TORCHVISIONS)
 def test_address_checksum_and_normalisation_come_from_torchvision(name):
     entry = get(name)
-    assert entry.published.url.startswith("https://download.pytorch.org/models/")
-    assert len(entry.published.sha256_prefix) == 8
-    assert int(entry.published.sha256_prefix, 16) >= 0
-    assert entry.published.filename.endswith(f"-{entry.published.sha256_prefix}.pth")
-    preset = entry.official.transforms()
+    published = networks.published(entry)
+    assert published.url.startswith("https://download.pytorch.org/models/")
+    assert len(published.sha256_prefix) == 8
+    assert int(published.sha256_prefix, 16) >= 0
+    assert published.filename.endswith(f"-{published.sha256_prefix}.pth")
+    preset = networks.official(entry).transforms()
     assert entry.normalisation.mean == tuple(preset.mean) == (0.485, 0.456, 0.406)
     assert entry.normalisation.std == tuple(preset.std) == (0.229, 0.224, 0.225)
 
@@ -96,7 +98,7 @@ def test_address_checksum_and_normalisation_come_from_torchvision(name):
 @pytest.mark.parametrize("name", WRITTEN_HERE)
 def test_a_network_written_here_has_no_address_but_its_own_normalisation(name):
     with pytest.raises(InvalidInput, match="register_encoder") as refused:
-        _ = get(name).published
+        _ = networks.published(get(name))
     assert set(refused.value.fields) == {"backbone"}
     normalisation = get(name).normalisation
     for mean, std in zip(normalisation.mean, normalisation.std, strict=True):
@@ -111,10 +113,12 @@ def test_unknown_name_is_refused_with_the_choices():
 
 def test_the_usual_widths_are_torchvisions():
     blocks = vision.models().get_model("mobilenet_v2", weights=None).features
-    assert [*(block.conv[-2].in_channels for block in blocks[1:-1]), blocks[-1][0].out_channels] == list(WIDTHS)
+    assert [*(block.conv[-2].in_channels for block in blocks[1:-1]), blocks[-1][0].out_channels] == list(
+        MOBILENET_WIDTHS
+    )
 
 
 def test_a_width_equal_to_the_blocks_input_keeps_its_first_convolution():
-    blocks = mobilenet_v2((16, 16, *WIDTHS[2:])).features
+    blocks = mobilenet_v2((16, 16, *MOBILENET_WIDTHS[2:])).features
     assert len(blocks[2].conv) == len(blocks[3].conv) == 4
     assert blocks[2].conv[0][0].weight.shape[:2] == (16, 16)

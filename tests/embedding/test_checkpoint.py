@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from retrieval.embedding import Encoder, EncoderSpec, checkpoint, fit_pca_whitening
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint, fit_pca_whitening, header
 from retrieval.errors import WeightsError
 
 WIDTHS = (*[8] * 17, 16)
@@ -31,7 +31,7 @@ def test_round_trip_with_spec_digest_and_half_the_size(trained, pictures, tmp_pa
     digest = checkpoint.save(trained, path)
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     loaded = checkpoint.load(path, sha256=digest)
-    assert loaded.spec == checkpoint.read_spec(path) == trained.spec
+    assert loaded.spec == header.read_spec(path) == trained.spec
     np.testing.assert_array_equal(loaded.encode(pictures), trained.encode(pictures))
     numbers = sum(value.numel() for value in trained.state_dict().values() if value.ndim > 1)
     assert path.stat().st_size < 2 * numbers + 61_000
@@ -74,7 +74,7 @@ def test_plain_state_dict_with_folded_norms_and_a_classifier(trained, pictures, 
     found = checkpoint.load(path, spec=trained.spec)
     assert found.backbone.features[0][0].weight.dtype == torch.float32
     np.testing.assert_array_equal(found.encode(pictures), trained.encode(pictures))
-    assert suffix == ".pth" or checkpoint.read_spec(path) is None
+    assert suffix == ".pth" or header.read_spec(path) is None
 
 
 def test_plain_state_dict_needs_a_spec(trained, tmp_path):
@@ -172,6 +172,6 @@ def test_weights_of_another_network_are_refused_in_one_line(tiny, tmp_path):
 
 
 def test_a_spec_that_is_not_valid_any_more_is_refused(tiny, tmp_path):
-    save_file(dict(tiny.state_dict()), tmp_path / "old.safetensors", metadata={checkpoint.SPEC_KEY: '{"backbone": 1}'})
+    save_file(dict(tiny.state_dict()), tmp_path / "old.safetensors", metadata={header.SPEC_KEY: '{"backbone": 1}'})
     with pytest.raises(WeightsError, match=r"old\.safetensors is not a weights file"):
         checkpoint.load(tmp_path / "old.safetensors")

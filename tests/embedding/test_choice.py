@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 
-from retrieval.embedding import Encoder, EncoderSpec, choice, openvino_cpu, use_quickest
+from retrieval.embedding import Encoder, EncoderSpec, choice, conversion, openvino_cpu, use_quickest
 
 
 class Pretended:
@@ -30,7 +30,7 @@ def offered(monkeypatch, tiny):
     def offer(errors):
         noise = np.random.default_rng(0).normal(size=expected.shape).astype(np.float32) * np.abs(expected).max()
         monkeypatch.setattr(openvino_cpu, "precisions", lambda: list(errors))
-        monkeypatch.setattr(openvino_cpu, "graph", lambda *_, **__: None)
+        monkeypatch.setattr(conversion, "graph", lambda *_, **__: None)
         monkeypatch.setattr(
             openvino_cpu, "OpenVINORuntime",
             lambda _, precision: Pretended(f"openvino-{precision}", expected + errors[precision] * noise),

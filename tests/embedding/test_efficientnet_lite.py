@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from retrieval.compression import smaller
-from retrieval.embedding import Encoder, EncoderSpec, checkpoint, openvino_cpu
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint, conversion, networks, openvino_cpu
 from retrieval.embedding.backbones import REGISTRY, get
 from retrieval.embedding.choice import least_cosine, probe_pictures
 from retrieval.embedding.efficientnet_lite import SamePadding, efficientnet_lite
@@ -50,7 +50,8 @@ def with_numbers(name: str, **spec) -> Encoder:
 def tiny(monkeypatch):
     """The name of a network of the same parts, a few channels wide: converting the whole one takes long."""
     made = partial(efficientnet_lite, width=0.2, depth=0.3)
-    monkeypatch.setitem(REGISTRY, "tiny", replace(get("efficientnet_lite0"), name="tiny", made=made))
+    monkeypatch.setitem(networks.MADE, "tiny", made)
+    monkeypatch.setitem(REGISTRY, "tiny", replace(get("efficientnet_lite0"), name="tiny"))
     return "tiny"
 
 
@@ -104,7 +105,7 @@ def test_vectors_are_the_literal_networks(name, shape):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_and_shapes_are_those_of_the_published_weights(name):
-    state = get(name).build().state_dict()
+    state = networks.build(get(name)).state_dict()
     lines = sorted(f"{key} {tuple(value.shape)}" for key, value in state.items() if not key.endswith("batches_tracked"))
     assert hashlib.sha256("\n".join(lines).encode()).hexdigest() == PUBLISHED[name]
 
@@ -143,7 +144,7 @@ def test_a_file_without_counters_and_with_a_classifier_is_taken(tiny, tmp_path):
 def test_openvino_gives_torchs_vectors(tiny, graphs, pictures, spec):
     encoder = with_numbers(tiny, **spec)
     expected = encoder.encode(pictures)
-    encoder.runtime = openvino_cpu.OpenVINORuntime(openvino_cpu.graph(encoder, cache=graphs), precision="fp32")
+    encoder.runtime = openvino_cpu.OpenVINORuntime(conversion.graph(encoder, cache=graphs), precision="fp32")
     np.testing.assert_allclose(encoder.encode(pictures), expected, atol=1e-4 * np.abs(expected).max())
 
 
@@ -154,7 +155,7 @@ def test_in_whole_numbers_it_is_nearly_the_same(tiny, graphs):
     rounded = smaller.in_int8(encoder, batches=[pixels])
     expected = encoder.encode(list(probes))
     assert least_cosine(rounded.encode(list(probes)), expected) > 0.95
-    runtime = openvino_cpu.OpenVINORuntime(openvino_cpu.graph(rounded, cache=graphs), precision="fp32")
+    runtime = openvino_cpu.OpenVINORuntime(conversion.graph(rounded, cache=graphs), precision="fp32")
     assert least_cosine(runtime.start(probes)(), expected) > 0.95
 
 

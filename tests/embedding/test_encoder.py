@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.embedding import Encoder, EncoderSpec, openvino_cpu
+from retrieval.embedding import Encoder, EncoderSpec, conversion, openvino_cpu
 from retrieval.embedding.preprocessing import resized
 
 WIDTHS = (*[8] * 17, 16)
@@ -67,7 +67,7 @@ def test_a_network_of_another_range_is_fed_with_it(tiny, pictures, asked):
 def test_openvino_feeds_the_range_too(tiny, pictures, graphs):
     encoder = Encoder(replace(tiny.spec, **RANGES[-1, 1]))
     expected = fed_with(encoder, pictures[0], -1, 1)
-    encoder.runtime = openvino_cpu.OpenVINORuntime(openvino_cpu.graph(encoder, cache=graphs), precision="fp32")
+    encoder.runtime = openvino_cpu.OpenVINORuntime(conversion.graph(encoder, cache=graphs), precision="fp32")
     np.testing.assert_allclose(encoder.encode(pictures[:1]), expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
 
@@ -102,7 +102,7 @@ def test_earlier_maps_are_pooled_before_the_last(tiny, pictures, graphs):
     expected = np.stack([parts_literal(encoder, picture) for picture in pictures])
     assert expected.shape == (5, 24 + 96 + 4 * 96 + 4 * 160 + 16)
     np.testing.assert_allclose(encoder.encode(pictures), expected, rtol=1e-3, atol=1e-5)
-    encoder.runtime = openvino_cpu.OpenVINORuntime(openvino_cpu.graph(encoder, cache=graphs), precision="fp32")
+    encoder.runtime = openvino_cpu.OpenVINORuntime(conversion.graph(encoder, cache=graphs), precision="fp32")
     np.testing.assert_allclose(encoder.encode(pictures), expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())
 
 

@@ -22,7 +22,7 @@ def weights_dir(monkeypatch, tmp_path, settings):
     """An own weights folder; torch as it is, as the choice of a runtime has its own tests; nothing loaded yet."""
     settings.IMAGESEARCH = replace(settings.IMAGESEARCH, data_dir=tmp_path, weights_dir=tmp_path / "weights")
     (tmp_path / "weights").mkdir()
-    monkeypatch.setattr(embedding, "use_quickest", lambda encoder, *, cache: encoder)
+    monkeypatch.setattr(embedding, "use_quickest", lambda encoder, **_: encoder)
     monkeypatch.setattr(live_encoders, "_live", type(live_encoders._live)())
     return conf.get().weights_dir
 

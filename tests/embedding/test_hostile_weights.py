@@ -12,13 +12,13 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from retrieval.embedding import EncoderSpec, checkpoint
+from retrieval.embedding import EncoderSpec, checkpoint, header
 from retrieval.errors import WeightsError
 
 SPEC = EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))
 
 
-def header(text: bytes, *, length: int | None = None, data: bytes = b"") -> bytes:
+def headed(text: bytes, *, length: int | None = None, data: bytes = b"") -> bytes:
     """A safetensors file with this header, which may lie about its length."""
     return (len(text) if length is None else length).to_bytes(8, "little") + text + data
 
@@ -47,7 +47,7 @@ def zipped(entries, how=zipfile.ZIP_STORED) -> bytes:
 
 def own(spec: str) -> bytes:
     """A file that says which encoder it is for."""
-    return save({"a": torch.zeros(1)}, metadata={checkpoint.SPEC_KEY: spec})
+    return save({"a": torch.zeros(1)}, metadata={header.SPEC_KEY: spec})
 
 
 class Runs:
@@ -59,13 +59,13 @@ class Runs:
 
 NAN = {"features.0.0.weight": torch.full((8, 3, 3, 3), float("nan"))}
 KINDS = {
-    "header longer than the file": ("a.safetensors", header(b"{}", length=2**40)),
-    "header of another file": ("a.safetensors", header(b"[1, 2]")),
-    "header without end": ("a.safetensors", header(b"[" * 100_000)),
-    "offsets outside": ("a.safetensors", header(entry(data_offsets=[0, 2**60]), data=b"\0" * 4)),
-    "a shape beyond all numbers": ("a.safetensors", header(entry(shape=[2**62, 2**62]), data=b"\0" * 4)),
-    "an unknown type": ("a.safetensors", header(entry(dtype="F7"), data=b"\0" * 4)),
-    "no metadata": ("a.safetensors", header(b'{"__metadata__":null}')),
+    "header longer than the file": ("a.safetensors", headed(b"{}", length=2**40)),
+    "header of another file": ("a.safetensors", headed(b"[1, 2]")),
+    "header without end": ("a.safetensors", headed(b"[" * 100_000)),
+    "offsets outside": ("a.safetensors", headed(entry(data_offsets=[0, 2**60]), data=b"\0" * 4)),
+    "a shape beyond all numbers": ("a.safetensors", headed(entry(shape=[2**62, 2**62]), data=b"\0" * 4)),
+    "an unknown type": ("a.safetensors", headed(entry(dtype="F7"), data=b"\0" * 4)),
+    "no metadata": ("a.safetensors", headed(b'{"__metadata__":null}')),
     "a spec that is a number": ("a.safetensors", own("5")),
     "a spec that is a list": ("a.safetensors", own('["backbone"]')),
     "a spec without end": ("a.safetensors", own("[" * 100_000)),
@@ -99,11 +99,28 @@ def test_each_kind_ends_in_one_sentence(tmp_path, capsys, name, data):
     assert "boom" not in capsys.readouterr().out
 
 
+def said(path) -> str:
+    """What reading its spec ends in, "" where the file is only refused when it is loaded."""
+    try:
+        assert header.read_spec(path) is None
+    except WeightsError as error:
+        return error.message
+    return ""
+
+
+@pytest.mark.parametrize(("name", "data"), KINDS.values(), ids=KINDS)
+def test_of_none_of_them_a_spec_is_read(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    message = said(tmp_path / name)
+    assert "\n" not in message
+    assert message == "" or name in message
+
+
 def test_what_is_no_file_is_not_opened_and_what_is_huge_not_read(tmp_path):
     os.mkfifo(tmp_path / "a.pth")
     (tmp_path / "b.pth").mkdir()
     with (tmp_path / "c.pth").open("wb") as file:
-        file.truncate(checkpoint.MOST_BYTES + 1)
+        file.truncate(header.MOST_BYTES + 1)
     for name in ("a.pth", "b.pth", "c.pth"):
         with pytest.raises(WeightsError, match=f"{name} is not a weights file"):
             checkpoint.load(tmp_path / name, spec=SPEC)

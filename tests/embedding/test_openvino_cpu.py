@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.embedding import Encoder, EncoderSpec, openvino_cpu
+from retrieval.embedding import Encoder, EncoderSpec, conversion, openvino_cpu
 from retrieval.embedding.choice import least_cosine, probe_pictures
 
 WIDTHS = (*[8] * 17, 16)
@@ -30,7 +30,7 @@ WIDTHS = (*[8] * 17, 16)
 def test_vectors_are_torchs(graphs, pictures, precision, spec):
     encoder = Encoder(spec)
     expected = encoder.encode(pictures)
-    encoder.runtime = openvino_cpu.OpenVINORuntime(openvino_cpu.graph(encoder, cache=graphs), precision=precision)
+    encoder.runtime = openvino_cpu.OpenVINORuntime(conversion.graph(encoder, cache=graphs), precision=precision)
     found = encoder.encode(pictures)
     assert encoder.runtime.name == f"openvino-{precision}"
     assert least_cosine(found, expected) >= 0.998
@@ -39,7 +39,7 @@ def test_vectors_are_torchs(graphs, pictures, precision, spec):
 
 
 def test_many_threads_get_their_own_answers(graphs, tiny):
-    runtime = openvino_cpu.OpenVINORuntime(openvino_cpu.graph(tiny, cache=graphs), precision="fp32")
+    runtime = openvino_cpu.OpenVINORuntime(conversion.graph(tiny, cache=graphs), precision="fp32")
     probes = probe_pictures(64)
     single = [runtime.start(probes[row : row + 1])() for row in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -50,14 +50,14 @@ def test_many_threads_get_their_own_answers(graphs, tiny):
 
 
 def test_graph_is_converted_once_per_weights(tmp_path, tiny, monkeypatch):
-    made = openvino_cpu.graph(tiny, cache=tmp_path)
-    monkeypatch.setattr(openvino_cpu, "_convert", lambda _: pytest.fail("converted again"))
-    openvino_cpu.graph(Encoder(tiny.spec), cache=tmp_path)
+    made = conversion.graph(tiny, cache=tmp_path)
+    monkeypatch.setattr(conversion, "_convert", lambda _: pytest.fail("converted again"))
+    conversion.graph(Encoder(tiny.spec), cache=tmp_path)
     converted = []
-    monkeypatch.setattr(openvino_cpu, "_convert", lambda encoder: converted.append(encoder) or made)
+    monkeypatch.setattr(conversion, "_convert", lambda encoder: converted.append(encoder) or made)
     with torch.no_grad():
         tiny.backbone.features[0][0].weight[0, 0, 0, 0] += 1
-    openvino_cpu.graph(tiny, cache=tmp_path)
+    conversion.graph(tiny, cache=tmp_path)
     assert converted == [tiny]
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -65,7 +65,7 @@ def test_graph_is_converted_once_per_weights(tmp_path, tiny, monkeypatch):
 def test_regions_of_free_shape_cannot_be_converted(tmp_path):
     spec = EncoderSpec("mobilenet_v2", image_size=64, pooling="rmac", resize="aspect", widths=WIDTHS)
     with pytest.raises(RuntimeError, match="R-MAC"):
-        openvino_cpu.graph(Encoder(spec), cache=tmp_path)
+        conversion.graph(Encoder(spec), cache=tmp_path)
 
 
 QUIET = """
@@ -73,9 +73,9 @@ import sys
 touched = []
 sys.addaudithook(lambda event, _: touched.append(event) if event.startswith(("socket.", "urllib.")) else None)
 from pathlib import Path
-from retrieval.embedding import Encoder, EncoderSpec, openvino_cpu
+from retrieval.embedding import Encoder, EncoderSpec, conversion, openvino_cpu
 encoder = Encoder(EncoderSpec("mobilenet_v2", image_size=32, widths=(8,) * 18))
-openvino_cpu.OpenVINORuntime(openvino_cpu.graph(encoder, cache=Path(sys.argv[1])), precision="fp32")
+openvino_cpu.OpenVINORuntime(conversion.graph(encoder, cache=Path(sys.argv[1])), precision="fp32")
 assert not touched, touched
 assert not [name for name in sys.modules if name.startswith("openvino_telemetry.")]
 import openvino.tools.ovc.telemetry_utils as used

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from retrieval.compression import smaller
-from retrieval.embedding import Encoder, EncoderSpec, checkpoint, openvino_cpu
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint, conversion, openvino_cpu
 from retrieval.embedding.quantization import QuantizedConv2d, prepare
 from retrieval.errors import InvalidInput, WeightsError
 from retrieval.training.recipe import batch_norms
@@ -109,7 +109,7 @@ def test_one_that_was_never_calibrated_cannot_be_loaded(tmp_path):
 
 def test_openvino_computes_the_same_in_whole_numbers(lively, tmp_path):
     batch = (smooth(4, seed=2).permute(0, 2, 3, 1) * 255).byte().numpy()
-    graph = openvino_cpu.graph(lively, cache=tmp_path)
+    graph = conversion.graph(lively, cache=tmp_path)
     assert "FakeQuantize" in {operation.get_type_name() for operation in graph.get_ops()}
     found = openvino_cpu.OpenVINORuntime(graph, precision="fp32").start(batch)()
     # Random weights pass every last-digit difference on through fifty layers; trained ones stay above 0.998.

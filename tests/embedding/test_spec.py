@@ -9,6 +9,9 @@ import pytest
 
 from retrieval.embedding import EncoderSpec
 from retrieval.embedding.backbones import REGISTRY, Normalisation, get
+from retrieval.embedding.pooling import POOLINGS
+from retrieval.embedding.projection import PROJECTIONS
+from retrieval.embedding.spec import CHOICES
 from retrieval.errors import InvalidInput
 
 
@@ -109,3 +112,8 @@ def test_unfit_fields_are_named(field, data):
     with pytest.raises(InvalidInput) as refused:
         EncoderSpec.from_dict(whole)
     assert set(refused.value.fields) == {field}
+
+
+def test_the_names_of_poolings_and_projections_are_those_that_there_are():
+    assert list(CHOICES["pooling"]) == list(POOLINGS)
+    assert list(CHOICES["projection"]) == list(PROJECTIONS)

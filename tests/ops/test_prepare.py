@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, SystemCheckError
 
 from imagesearch.management.commands.collect_static import collect_static
-from retrieval import checks, weight_files
+from retrieval import checks, live_encoders, weight_files
 from retrieval.models import Encoder
 
 
@@ -99,6 +99,17 @@ def test_weights_that_are_missing_stop_no_start(own_weights, capsys):
     own_weights.unlink()
     call_command("prepare", verbosity=0)
     assert "own.safetensors is neither bundled nor in" in capsys.readouterr().err
+
+
+@pytest.mark.django_db
+def test_the_runtime_of_the_active_encoder_is_measured_where_none_is_known(site, monkeypatch):
+    call_command("prepare", verbosity=0)
+    measured = []
+    monkeypatch.setattr(live_encoders, "network", measured.append)
+    for known in (False, True):
+        monkeypatch.setattr(live_encoders, "chosen", lambda _, known=known: known)
+        call_command("prepare", verbosity=0)
+    assert measured == [Encoder.objects.active()]
 
 
 @pytest.mark.django_db

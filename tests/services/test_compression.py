@@ -50,7 +50,7 @@ def quick(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     own = replace(settings.IMAGESEARCH, data_dir=home / "data", weights_dir=home / "weights")
     with pytest.MonkeyPatch.context() as patch, override_settings(IMAGESEARCH=own):
-        patch.setattr("retrieval.embedding.use_quickest", lambda encoder, cache: encoder)
+        patch.setattr("retrieval.embedding.use_quickest", lambda encoder, **_: encoder)
         patch.setattr(storing, "SEARCHED", 50)
         patch.setattr(measuring, "SPEED_ROUNDS", 1)
         yield
@@ -111,7 +111,7 @@ def test_the_table_has_a_measured_row_for_each_way(table):
 def test_only_the_graph_of_the_encoder_itself_is_kept(unsaved, folder, tmp_path, monkeypatch):
     lasting, made = settings.IMAGESEARCH.data_dir / "cache" / "graphs", []
 
-    def converts(encoder, cache):
+    def converts(encoder, cache, **_):
         made.append(cache / str(len(made)))
         made[-1].mkdir(parents=True)
         return encoder
@@ -145,7 +145,7 @@ def literal_map(vectors, labels, order_of):
 
 def test_re_ranked_signs_score_what_searching_so_finds(folder, unsaved, monkeypatch):
     monkeypatch.setattr(storing, "CANDIDATES", 9)
-    live = live_encoders.load(unsaved).to("cpu")
+    live = live_encoders.plain(unsaved)
     bench = seen_by(folder, live)
     seen = bench.galleries[0]
     small = [shrunk(live, each) for each in Folder(folder).sample(most=1024, progress=silent)]

@@ -14,7 +14,7 @@ from django.db.models.functions import Right
 
 from retrieval import conf, live_encoders, tasks
 from retrieval.compression import measuring, storing
-from retrieval.embedding import checkpoint
+from retrieval.embedding import header
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.ingest import files, sandbox
 from retrieval.management import scenes
@@ -294,7 +294,7 @@ def drawn(admin):
 def compact():
     """The encoder that ships with the product, at a size that is quick, run by torch."""
     file = live_encoders.weights_path("compact-v1.safetensors")
-    spec = replace(checkpoint.read_spec(file), image_size=32)
+    spec = replace(header.read_spec(file), image_size=32)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return EncoderFactory(
         name="compact", spec=spec.to_dict(), dimension=256, weights_name=file.name, weights_sha256=digest, trained=True
@@ -303,7 +303,7 @@ def compact():
 
 def test_adopted_rows_search_as_the_table_says(admin, drawn, compact, monkeypatch):
     """Measured, adopted, built, activated: stored vectors give the mAP of the table, searches the encoder's order."""
-    monkeypatch.setattr("retrieval.embedding.use_quickest", lambda encoder, cache: encoder)
+    monkeypatch.setattr("retrieval.embedding.use_quickest", lambda encoder, **_: encoder)
     monkeypatch.setattr(storing, "SEARCHED", 50)
     monkeypatch.setattr(measuring, "SPEED_ROUNDS", 1)
     monkeypatch.setattr(indexes, "ensure", lambda _encoder: None)  # not inside a test's transaction

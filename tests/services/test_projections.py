@@ -43,7 +43,7 @@ PICTURES = 18
 def quick(tmp_path, settings, monkeypatch):
     """Folders of its own, and torch alone."""
     settings.IMAGESEARCH = replace(settings.IMAGESEARCH, data_dir=tmp_path, weights_dir=tmp_path / "weights")
-    monkeypatch.setattr("retrieval.embedding.use_quickest", lambda encoder, cache: encoder)
+    monkeypatch.setattr("retrieval.embedding.use_quickest", lambda encoder, **_: encoder)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from django.db import IntegrityError, connections
 
 from retrieval import conf, live_encoders, weight_files
 from retrieval.embedding import Encoder as LiveEncoder
-from retrieval.embedding import EncoderSpec, backbones, checkpoint
+from retrieval.embedding import EncoderSpec, backbones, checkpoint, header, networks
 from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable, WeightsError
 from retrieval.models import Encoder, EncoderState
 from retrieval.services.encoders import weights
@@ -82,11 +82,11 @@ def published(served, monkeypatch):
     """Publish a small real state dict as the official weights of resnet18."""
     folder, address = served
     buffer = io.BytesIO()
-    torch.save(backbones.get("resnet18").build().half().state_dict(), buffer)
+    torch.save(networks.build(backbones.get("resnet18")).half().state_dict(), buffer)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()
     (folder / f"resnet18-{digest[:8]}.pth").write_bytes(buffer.getvalue())
-    place = backbones.Published(url=f"{address}/resnet18-{digest[:8]}.pth", sha256_prefix=digest[:8])
-    monkeypatch.setattr(backbones.Backbone, "published", property(lambda _: place))
+    place = networks.Published(url=f"{address}/resnet18-{digest[:8]}.pth", sha256_prefix=digest[:8])
+    monkeypatch.setattr(networks, "published", lambda _: place)
     return place
 
 
@@ -190,7 +190,7 @@ def test_projection_that_is_not_in_the_file_is_kept_with_the_rest(folders):
     spec = EncoderSpec("resnet18", projection="linear", dimension=32, image_size=64)
     torch.save(LiveEncoder(spec).backbone.state_dict(), folders / "plain.pth")
     made = weights.register("head", folders / "plain.pth", spec=spec)
-    assert checkpoint.read_spec(live_encoders.weights_path(made.weights_name)) == spec
+    assert header.read_spec(live_encoders.weights_path(made.weights_name)) == spec
     checkpoint.load(live_encoders.weights_path(made.weights_name), sha256=made.weights_sha256)
 
 

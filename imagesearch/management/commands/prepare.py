@@ -5,13 +5,14 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
-from retrieval import conf, weight_files
-from retrieval.errors import InvalidInput, Unavailable, WeightsError
+from retrieval import conf, live_encoders, weight_files
+from retrieval.errors import InvalidInput, RetrievalError, Unavailable, WeightsError
 from retrieval.ingest import folder_mark
 from retrieval.models import Encoder, EncoderState
 from retrieval.services.people import sign_in_link
@@ -38,6 +39,7 @@ class Command(BaseCommand):
         if Encoder.objects.active() is None:
             call_command("first_encoder")
         require_known_weights()
+        choose_runtime()
         self.check(tags=["database", "retrieval", "security"], databases=["default"])
 
 
@@ -71,3 +73,19 @@ def require_known_weights() -> None:
             if error.code == weight_files.ALTERED:
                 which = f"{row.name} of IMAGESEARCH_ENCODER" if row.name == wish else f"The active encoder {row.name}"
                 raise CommandError(f"{which} cannot be used: {error.message}") from None
+
+
+def choose_runtime() -> None:
+    """Find out by measurement what runs the active encoder best, where that is not known: here it happens in quiet.
+
+    The programs then need the graph alone, and never load torch. An encoder that cannot be loaded stops no start: the
+    worker waits for its file, and says so.
+    """
+    row = Encoder.objects.active()
+    if row is None:
+        return
+    try:
+        if not live_encoders.chosen(row):
+            live_encoders.network(row)
+    except RetrievalError as error:
+        structlog.get_logger(__name__).warning("runtime_not_chosen", encoder=row.name, reason=error.message)

@@ -20,7 +20,6 @@ from retrieval.ingest import sandbox
 from retrieval.management.bars import Bars
 from retrieval.services.encoders import training as runs
 from retrieval.services.encoders import weights
-from retrieval.training import CHECKPOINT
 
 
 class Command(BaseCommand):
@@ -110,7 +109,7 @@ def _train(config: training.RunConfig, options: dict[str, Any], stop: _Stop) -> 
         hooks = training.Hooks(
             watch=lambda at: bars(f"training, {_figures(at)}", at.step, at.steps), stop=stop, tell=bars.say
         )
-        resume = (output / CHECKPOINT).exists() and not options["restart"]
+        resume = (output / training.CHECKPOINT).exists() and not options["restart"]
         return training.run(config, places=places, hooks=hooks, resume=resume)
 
 

@@ -6,19 +6,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval import conf, live_encoders
-from retrieval.compression import (
-    Bench,
-    Table,
-    Variants,
-    Workshop,
-    build,
-    measured,
-    networks,
-    shrunk,
-    slug,
-    weights_file,
-)
+from retrieval import compression, live_encoders
+from retrieval.compression import Table, Variants, slug
+from retrieval.embedding import EncoderSpec
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Encoder
 from retrieval.progress import Progress, silent
@@ -39,12 +29,12 @@ class Wanted(Variants):
     calibration: Source | None = None
 
 
-def workshop_in(folder: Path, progress: Progress = silent) -> Workshop:
+def workshop_in(folder: Path, progress: Progress = silent) -> compression.Workshop:
     """Return where ``run`` works: the weights of what can be adopted are left in this folder."""
-    return Workshop(folder, conf.get().data_dir / "cache" / "graphs", progress)
+    return compression.Workshop(folder, live_encoders.graphs(), progress)
 
 
-def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: Workshop) -> Table:
+def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: compression.Workshop) -> Table:
     """Build every smaller encoder, encode the labelled pictures with each, and measure; no row is stored.
 
     What is measured is read back from the file that can be adopted. Raises InvalidInput when there are no pictures or
@@ -53,17 +43,17 @@ def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: Workshop) -> 
     if isinstance(source, Folder):
         source.require_two_labels()
     calibration, progress = wanted.calibration or source, workshop.progress
-    full = live_encoders.load(row).to("cpu")
-    pictures = [shrunk(full, each) for each in calibration.sample(most=MOST_CALIBRATION, progress=progress)]
+    full = live_encoders.network(row).to("cpu")
+    pictures = [compression.shrunk(full, each) for each in calibration.sample(most=MOST_CALIBRATION, progress=progress)]
     if not pictures:
         raise InvalidInput.of("calibration", f"No picture in {calibration.name} can be read.")
-    made = build(full, pictures=pictures, wanted=wanted, progress=progress)
-    measured_by = networks(full, made=made, pictures=pictures, workshop=workshop)
+    made = compression.build(full, pictures=pictures, wanted=wanted, progress=progress)
+    measured_by = compression.networks(full, made=made, pictures=pictures, workshop=workshop)
     seen = source.encode([network.encoder for network in measured_by], progress=progress)
     seen.require_two_labels()
     shutil.rmtree(workshop.graphs, ignore_errors=True)
-    bench = Bench(row.name, seen.name, seen.digest, seen.galleries, seen.queries)
-    rows = measured(bench, measured_by, calibration=full.encode(pictures), progress=progress)
+    bench = compression.Bench(row.name, seen.name, seen.digest, seen.galleries, seen.queries)
+    rows = compression.measured(bench, measured_by, calibration=full.encode(pictures), progress=progress)
     return Table(row.name, rows, calibration.name, seen.unreadable)
 
 
@@ -72,7 +62,7 @@ def require_adoptable(row: Encoder, name: str, *, wanted: Wanted, called: str = 
 
     Raises InvalidInput and Conflict as ``adopt`` does.
     """
-    known = wanted.names(live_encoders.load(row).spec)
+    known = wanted.names(EncoderSpec.from_dict(row.spec))
     if name not in known:
         raise InvalidInput.of("row", f"Only these rows can be adopted: {', '.join(known) or 'none'}.")
     weights.require_free(called or slug(f"{row.name}-{name}"))
@@ -91,7 +81,7 @@ def adopt(table: Table, name: str, *, folder: Path, called: str = "") -> Encoder
         raise InvalidInput.of("row", f"Only these rows can be adopted: {known or 'none'}.")
     called = called or slug(f"{table.source}-{name}")
     weights.require_free(called)
-    file = weights_file(folder, name)
+    file = compression.weights_file(folder, name)
     if not file.is_file():
         raise Conflict("The weights of this row are not kept any more; measure again.", code="weights_gone")
     adopted = weights.register(called, file, sha256=found.sha256)

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from retrieval import live_encoders
-from retrieval.embedding import Whitening, checkpoint, composing, whitening
+from retrieval import embedding, live_encoders
+from retrieval.embedding import Whitening, whitening
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import Entry, sets
 from retrieval.models import Collection, Encoder, Image
@@ -70,10 +70,10 @@ def learn(source: Encoder, request: ProjectionRequest, *, user: User | None) -> 
         rights.require_administrator(user)
     _check(source, request)
     sample = _sample(source, request, images=_images(request, user=user))
-    composed = composing.followed_by(live_encoders.plain(source), _fitted(sample, request))
+    composed = embedding.composing.followed_by(live_encoders.plain(source), _fitted(sample, request))
     with tempfile.TemporaryDirectory() as folder, transaction.atomic():
         file = Path(folder) / f"{request.name}.safetensors"
-        checkpoint.save(composed, file)
+        embedding.checkpoint.save(composed, file)
         row = weights.register(request.name, file)
         row.origin = _origin(source, request, sample=sample)
         row.save(update_fields=["origin"])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image as Picture
-from torch import Tensor
 
 from retrieval import training
 from retrieval.embedding import Pixels
@@ -18,10 +17,10 @@ from retrieval.models import Image, TrainingRun
 from retrieval.services.encoders.training import KIND, TrainingRequest
 from retrieval.services.images import collections
 from retrieval.services.people import rights
-from retrieval.training import drawing
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from torch import Tensor
 
 CONTENT_TYPE = "image/png"
 PICTURES, VIEWS = 6, 7
@@ -56,7 +55,7 @@ def drawn(row: TrainingRun, *, count: int, seed: int) -> bytes:
         raise InvalidInput.of("seed", "The seed must be from 0 to below 2^63.")
     if not draws(row):
         raise Conflict("Only a finished run of the recipe gan can draw.", code="draws_nothing")
-    return _png([drawing.samples(drawing.load(KIND.folder_of(row)), count, seed=seed)])
+    return _png([training.drawing.samples(training.drawing.load(KIND.folder_of(row)), count, seed=seed)])
 
 
 def draws(row: TrainingRun) -> bool:
@@ -73,5 +72,5 @@ def _decoded(path: Path) -> Pixels | str:
 
 def _png(rows: Sequence[Tensor]) -> bytes:
     out = io.BytesIO()
-    Picture.fromarray(drawing.sheet(rows)).save(out, "PNG")
+    Picture.fromarray(training.drawing.sheet(rows)).save(out, "PNG")
     return out.getvalue()

@@ -18,7 +18,6 @@ from retrieval.models import GOING, Collection, Encoder, Image, Labels, Training
 from retrieval.services.encoders import weights
 from retrieval.services.images import collections, steering
 from retrieval.services.people import accounts, rights
-from retrieval.training import CHECKPOINT
 from retrieval.work import Kind, ProgressWriter, Settle, StoppedError
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def _train(row: TrainingRun, progress: ProgressWriter[TrainingRun]) -> Settle:
         output=output,
     )
     hooks = training.Hooks(watch=watch.watch, stop=watch.stop)
-    result = training.run(config, places=places, hooks=hooks, resume=(output / CHECKPOINT).exists())
+    result = training.run(config, places=places, hooks=hooks, resume=(output / training.CHECKPOINT).exists())
     if watch.ended:
         raise watch.ended
     record = result.record.to_dict()

@@ -17,8 +17,8 @@ from django.core.validators import slug_re
 from django.db import connection, transaction
 from django.utils import timezone
 
-from retrieval import conf, live_encoders, weight_files, whole_files
-from retrieval.embedding import EncoderSpec, backbones, checkpoint
+from retrieval import conf, embedding, live_encoders, weight_files, whole_files
+from retrieval.embedding import EncoderSpec, backbones
 from retrieval.errors import Conflict, InvalidInput, Unavailable, WeightsError
 from retrieval.ingest import files
 from retrieval.matching import WORDS, Calibration, of_words
@@ -40,7 +40,7 @@ def fetch(backbone: str, *, progress: Progress, mirror: str = "") -> Path:
     not kept. A download that breaks off leaves its part, and the next one goes on from there. Raises InvalidInput for
     an unknown backbone, Unavailable without a connection, WeightsError for other bytes.
     """
-    published = backbones.get(backbone).published
+    published = embedding.networks.published(backbones.get(backbone))
     target = conf.get().weights_dir / published.filename
     if target.is_file() and _sha256(target).startswith(published.sha256_prefix):
         return target
@@ -102,8 +102,8 @@ def register(name: str, path: Path, *, spec: EncoderSpec | None = None, sha256: 
     for a name that none can have, Conflict when it is taken, and StorageFull.
     """
     require_free(name)
-    live = checkpoint.load(path, spec=spec, sha256=sha256 or None)
-    carried = checkpoint.read_spec(path)
+    live = embedding.checkpoint.load(path, spec=spec, sha256=sha256 or None)
+    carried = embedding.header.read_spec(path)
     folder = conf.get().weights_dir
     folder.mkdir(parents=True, exist_ok=True)
     with transaction.atomic():
@@ -111,7 +111,7 @@ def register(name: str, path: Path, *, spec: EncoderSpec | None = None, sha256: 
         if carried is None and live.spec.projection != "identity":
             # The projection is not in the file: keep the whole encoder, so that it can never come out differently.
             kept = folder / f"{name}.safetensors"
-            checkpoint.save(live, kept)
+            embedding.checkpoint.save(live, kept)
         else:
             kept = _copied(path, folder / f"{name}{path.suffix}")
         return _row(name, spec=live.spec, file=kept)
@@ -170,7 +170,7 @@ def first_encoder() -> Encoder:
     except WeightsError:
         return _untrained(wanted)
     weight_files.require_known(file)
-    spec = checkpoint.read_spec(file)
+    spec = embedding.header.read_spec(file)
     if spec is None:
         raise WeightsError(f"{file.name} does not say which encoder it is for.")
     return _row(wanted, spec=spec, file=file, state=EncoderState.ACTIVE)

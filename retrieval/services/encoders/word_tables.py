@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval import conf, live_encoders
-from retrieval.embedding import Encoder, checkpoint, use_quickest, word_query, word_table
+from retrieval import conf, embedding, live_encoders
+from retrieval.embedding import Encoder, word_query, word_table
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import metrics, sets
 from retrieval.progress import Progress
@@ -67,7 +67,7 @@ def make(name: str, recipe: Recipe, *, output: Path | None = None, progress: Pro
 
 def _encoder(name: str) -> tuple[Encoder, str]:
     path = live_encoders.weights_path(f"{name}.safetensors")
-    live = use_quickest(checkpoint.load(path), cache=conf.get().data_dir / "cache" / "graphs")
+    live = embedding.use_quickest(embedding.checkpoint.load(path), cache=live_encoders.graphs())
     return live, hashlib.sha256(path.read_bytes()).hexdigest()
 
 

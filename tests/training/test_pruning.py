@@ -9,7 +9,7 @@ import torch
 
 from retrieval.embedding import Encoder, EncoderSpec
 from retrieval.errors import InvalidInput
-from retrieval.training.prune import Moments, blocks, prune
+from retrieval.training.pruning import Moments, blocks, prune
 from tests.training import make
 
 SEEN = [torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(n)) for n in range(2)]
