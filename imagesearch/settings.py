@@ -9,6 +9,7 @@ from typing import Any
 from celery.schedules import crontab
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
+from whitenoise.compress import Compressor  # type: ignore[import-untyped]
 
 from imagesearch import api_pages, datadir, env, logs, safety, servers
 from imagesearch.embedded import postgres
@@ -219,6 +220,7 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = not STATIC_HASHED
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")  # asked for by developers alone
 
 # --- JSON API --------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -29,6 +29,7 @@ from PIL import Image
 
 from imagesearch import servers
 from imagesearch.embedded.roles import SITE
+from tests import made
 
 QUEUE = "embedding"
 WAKING = "embedding\x06\x169"  # where the broker keeps the messages that come after upkeep
@@ -85,7 +86,7 @@ class Site:
 
     def start(self) -> None:
         """Start everything and wait for its line; the first time also sign in and make a collection."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        made.lend(self.folder)
         self.log = (self.folder / "supervisor.log").open("a")
         self.process = subprocess.Popen(
             [*self.prefix, sys.executable, str(ROOT / "manage.py"), "up"],
@@ -94,6 +95,7 @@ class Site:
         line = self.process.stdout.readline()
         if not READY.match(line):
             raise AssertionError(f"The site did not start: {(self.folder / 'supervisor.log').read_text()[-2000:]}")
+        made.keep(self.folder)
         if not self.collection:
             self._sign_in()
 

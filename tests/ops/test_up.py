@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint
+from tests import made
 
 ROOT = Path(__file__).parents[2]
 # Each sign means something in a URL, a connection string or a shell.
@@ -43,13 +44,16 @@ class Site:
         """The command line of a management command."""
         return [*self.prefix, sys.executable, str(ROOT / "manage.py"), *command]
 
-    def up(self):
-        """Start it and wait for its line; returns the process, the address and the link."""
+    def up(self, *, alone=False):
+        """Start it and wait for its line; returns the process, the address and the link. ``alone``: nothing is lent."""
+        if not alone:
+            made.lend(self.folder)
         process = subprocess.Popen(
             self.words("up"), env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         found = READY.match(process.stdout.readline().rstrip("\n"))
         assert found, process.communicate()[1]
+        made.keep(self.folder)
         return process, *found.groups()
 
     def manage(self, *command):
@@ -100,7 +104,7 @@ def may_unshare():
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 def test_start_stop_start(short_folder):
     site = Site(short_folder / ODD, free_port(), [])
-    process, address, link = site.up()
+    process, address, link = site.up(alone=True)
     assert answer(address + "healthz") == (200, "ok\n")
     assert answer(address + "readyz")[0] == 200
     made = "from django.contrib.auth.models import User; User.objects.create_user('kept')"

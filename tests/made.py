@@ -1,0 +1,56 @@
+"""What a first start makes that is alike for every site, graphs and static files: made once in a run, and lent on.
+
+Making them is seconds of each start. A choice of a runtime and a collection of files each know what they were made of.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.conftest import STARTED
+
+
+def lend(folder: Path) -> None:
+    """Put what earlier sites of this run made into a data folder."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for source, part in _parts(_kept()):
+        _copy(source, folder / part)
+
+
+def keep(folder: Path) -> None:
+    """Keep what a site has made for those that come later in this run."""
+    for source, part in _parts(folder):
+        _copy(source, _kept() / part)
+
+
+def _kept() -> Path:
+    return Path(os.environ[STARTED]) / "made"
+
+
+def _parts(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """What is there, each part whole or not at all: the static files, each graph, and last what was chosen of them."""
+    for pattern in ("static", "cache/graphs/*", "cache/graphs/choices/*"):
+        for found in sorted(folder.glob(pattern)):
+            if found.name != "choices":
+                yield found, found.relative_to(folder)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder that is not there yet; whoever looks at the same time sees all of it or nothing."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as draft:
+        copy = Path(draft) / target.name
+        if source.is_dir():
+            shutil.copytree(source, copy)
+        else:
+            shutil.copy2(source, copy)
+        try:
+            copy.rename(target)
+        except OSError:
+            return  # another worker was quicker
