@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -46,13 +46,27 @@ SOURCES = sorted(
     if "migrations" not in path.parts
 )
 APP = [path for path in SOURCES if path.is_relative_to(ROOT / "retrieval")]
-each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-each_of_app = pytest.mark.parametrize("path", APP, ids=lambda path: str(path.relative_to(ROOT)))
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text()
 
 
 @cache
 def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+    return ast.parse(text_of(path))
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(parsed(path)))
+
+
+def broken_by(paths: list[Path], rule: Callable[[Path], object]) -> dict[str, object]:
+    """What each file breaks of a rule, by the file's name; files that keep it are left out."""
+    return {str(path.relative_to(ROOT)): found for path in paths if (found := rule(path))}
 
 
 def room(path: Path) -> str:
@@ -66,17 +80,18 @@ def subject(path: Path) -> str:
     return parts[2].removesuffix(".py") if room(path) == "services" and len(parts) > 2 else ""
 
 
-def imported(path: Path) -> Iterator[tuple[str, bool]]:
-    """Yield each imported module, and whether the import stands inside a function."""
-    tree = parsed(path)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    inside = {id(node) for function in functions for node in ast.walk(function)}
-    for node in ast.walk(tree):
+@cache
+def imported(path: Path) -> list[tuple[str, bool]]:
+    """Each imported module, and whether the import stands inside a function."""
+    found = []
+    inside = {id(node) for function in nodes(path) if isinstance(function, Function) for node in ast.walk(function)}
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in inside) for alias in node.names)
+            found += [(alias.name, id(node) in inside) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            yield from ((f"{node.module}.{alias.name}", id(node) in inside) for alias in node.names)
+            found += [(f"{node.module}.{alias.name}", id(node) in inside) for alias in node.names]
+    return found
 
 
 def forbidden(here: str, module: str) -> bool:
@@ -95,8 +110,8 @@ def forbidden(here: str, module: str) -> bool:
 
 def past_the_front(here: str, path: Path) -> list[str]:
     """Imports from a module inside a room, where only the room itself may be asked."""
-    found = [node.module or "" for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom)]
-    found += [alias.name for node in ast.walk(parsed(path)) if isinstance(node, ast.Import) for alias in node.names]
+    found = [node.module or "" for node in nodes(path) if isinstance(node, ast.ImportFrom)]
+    found += [alias.name for node in nodes(path) if isinstance(node, ast.Import) for alias in node.names]
     inner = [name.split(".") for name in found if name.startswith("retrieval.")]
     return [".".join(parts) for parts in inner if len(parts) > 2 and parts[1] in ROOMS and parts[1] != here]
 
@@ -112,7 +127,7 @@ def used_of_rooms() -> dict[str, set[str]]:
             if parts[0] == "retrieval" and len(parts) > 1 and parts[1] in ROOMS and parts[1] != here:
                 used[parts[1]].update(parts[2:3])
                 whole |= {parts[1]} if len(parts) == 2 else set()
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in whole:
                 used[node.value.id].add(node.attr)
     return used
@@ -125,34 +140,44 @@ def named_by(front: Path) -> set[str]:
     return set()
 
 
-def past_the_door(text: str) -> list[str]:
+def past_the_door(tree: Iterable[ast.AST]) -> list[str]:
     """What a module names of stored vectors: their models, their tables in SQL, pgvector."""
-    tree = ast.parse(text)
-    strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
-    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    tree = list(tree)
+    strings = [node.value for node in tree if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    names = {alias.name for node in tree if isinstance(node, ast.ImportFrom) for alias in node.names}
+    modules = {node.module for node in tree if isinstance(node, ast.ImportFrom)}
+    modules |= {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
     found = sorted(names & {"Embedding", "EmbeddingCount", "EmbeddingDigest"})
     found += [table for text in strings for table in VECTOR_TABLES.findall(text)]
     return found + [module for module in modules if module and module.split(".")[0] == "pgvector"]
 
 
-def renamed_into_place(text: str) -> int:
+def renamed_into_place(tree: Iterable[ast.AST]) -> int:
     """How often a file takes another's place: only ``Path.replace`` has one argument and no name for it."""
-    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and not node.keywords]
+    calls = [node for node in tree if isinstance(node, ast.Call) and not node.keywords]
     methods = [node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr == "replace"]
     return sum(len(node.args) == 1 for node in methods)
 
 
+def written(text: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(text)))
+
+
+def test_a_rule_names_every_file_that_breaks_it():
+    first, second, third = SOURCES[:3]
+    found = broken_by([first, second, third], lambda path: {first: ["a"], second: [], third: 2}[path])
+    assert found == {str(first.relative_to(ROOT)): ["a"], str(third.relative_to(ROOT)): 2}
+
+
 def test_a_rename_into_place_is_seen():
-    assert renamed_into_place("draft.replace(path)") == 1
-    assert renamed_into_place("text.replace('a', 'b'); replace(row); row.replace(day=1)") == 0
+    assert renamed_into_place(written("draft.replace(path)")) == 1
+    assert renamed_into_place(written("text.replace('a', 'b'); replace(row); row.replace(day=1)")) == 0
 
 
-@each_source
-def test_files_are_written_whole_in_one_way(path):
+def test_files_are_written_whole_in_one_way():
     ways = {"retrieval/whole_files.py", "retrieval/ingest/files.py"}  # originals come many at once, and are flushed so
-    assert not renamed_into_place(path.read_text()) or str(path.relative_to(ROOT)) in ways
+    others = [path for path in SOURCES if str(path.relative_to(ROOT)) not in ways]
+    assert broken_by(others, lambda path: renamed_into_place(nodes(path))) == {}
 
 
 def test_the_rules_refuse_what_they_should():
@@ -168,11 +193,13 @@ def test_the_rules_refuse_what_they_should():
 
 
 def test_the_door_to_stored_vectors_is_looked_through():
-    assert past_the_door("from retrieval.models import Embedding, Image") == ["Embedding"]
-    assert past_the_door("SQL = 'SELECT 1 FROM retrieval_embedding e'") == ["retrieval_embedding"]
-    assert past_the_door("SQL = f'UPDATE retrieval_embeddingcount {x}'") == ["retrieval_embeddingcount"]
-    assert past_the_door("from pgvector.django import L2Distance") == ["pgvector.django"]
-    assert past_the_door("from retrieval.models import EmbeddingJob\nSQL = 'FROM retrieval_embeddingjob'") == []
+    assert past_the_door(written("from retrieval.models import Embedding, Image")) == ["Embedding"]
+    assert past_the_door(written("SQL = 'SELECT 1 FROM retrieval_embedding e'")) == ["retrieval_embedding"]
+    assert past_the_door(written("SQL = f'UPDATE retrieval_embeddingcount {x}'")) == ["retrieval_embeddingcount"]
+    assert past_the_door(written("from pgvector.django import L2Distance")) == ["pgvector.django"]
+    assert (
+        past_the_door(written("from retrieval.models import EmbeddingJob\nSQL = 'FROM retrieval_embeddingjob'")) == []
+    )
 
 
 def test_every_file_and_folder_of_the_app_has_its_floor():
@@ -180,31 +207,36 @@ def test_every_file_and_folder_of_the_app_has_its_floor():
     assert {subject(path) for path in APP} <= {*SUBJECTS, "", "__init__"}
 
 
-@each_source
-def test_imports_go_downwards_only(path):
+def upwards(path: Path) -> list[str]:
+    """Imports that the floors forbid, and those of the app that hide in a function."""
     wrong = [module for module, _ in imported(path) if forbidden(room(path), module)]
     hidden = [module for module, inside in imported(path) if inside and module.startswith("retrieval")]
-    assert (wrong, hidden if room(path) != "apps" else []) == ([], [])
+    return wrong + (hidden if room(path) != "apps" else [])
 
 
-@each_of_app
-def test_subjects_of_services_import_downwards_only(path):
+def test_imports_go_downwards_only():
+    assert broken_by(SOURCES, upwards) == {}
+
+
+def subjects_upwards(path: Path) -> set[str]:
     own = SUBJECTS.get(subject(path), 99)
     parts = [module.split(".") for module, _ in imported(path) if module.startswith("retrieval.services.")]
     others = {each[2] for each in parts if each[2] != subject(path)}
-    assert not {other for other in others if SUBJECTS[other] >= own}
+    return {other for other in others if SUBJECTS[other] >= own}
 
 
-@each_of_app
-def test_stored_vectors_have_one_door(path):
+def test_subjects_of_services_import_downwards_only():
+    assert broken_by(APP, subjects_upwards) == {}
+
+
+def test_stored_vectors_have_one_door():
     """The room ``search`` alone touches them and pgvector, beside the models that declare them."""
-    if room(path) not in {"search", "models"}:
-        assert past_the_door(path.read_text()) == []
+    others = [path for path in APP if room(path) not in {"search", "models"}]
+    assert broken_by(others, lambda path: past_the_door(nodes(path))) == {}
 
 
-@each_source
-def test_rooms_are_used_by_their_front_doors(path):
-    assert past_the_front(room(path), path) == []
+def test_rooms_are_used_by_their_front_doors():
+    assert broken_by(SOURCES, lambda path: past_the_front(room(path), path)) == {}
 
 
 @pytest.mark.parametrize("name", [name for name in ROOMS if (ROOT / "retrieval" / name).is_dir()])
@@ -212,22 +244,25 @@ def test_a_front_door_names_what_others_use_and_no_more(name):
     assert named_by(ROOT / "retrieval" / name / "__init__.py") == used_of_rooms()[name]
 
 
-@each_source
-def test_nothing_outgrows_its_budget(path):
-    assert path.read_text().count("\n") < LONGEST_FILE
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name
+def too_long(path: Path) -> list[str]:
+    functions = [node for node in nodes(path) if isinstance(node, Function)]
+    long = [node.name for node in functions if node.end_lineno - node.lineno >= LONGEST_FUNCTION]
+    return long + (["the file"] if text_of(path).count("\n") >= LONGEST_FILE else [])
+
+
+def test_nothing_outgrows_its_budget():
+    assert broken_by(SOURCES, too_long) == {}
 
 
 def test_nine_functions_of_ten_are_short():
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    functions = [node for path in SOURCES for node in ast.walk(parsed(path)) if isinstance(node, kinds)]
+    functions = [node for path in SOURCES for node in nodes(path) if isinstance(node, Function)]
     lengths = sorted(node.end_lineno - node.lineno + 1 for node in functions)
     assert lengths[int(len(lengths) * 0.9)] <= USUAL_FUNCTION
 
 
-@each_source
-def test_every_module_says_its_job_in_one_sentence(path):
-    if path.read_text().strip():
-        assert ast.get_docstring(parsed(path)), "the module has no docstring"
+def without_a_sentence(path: Path) -> bool:
+    return bool(text_of(path).strip()) and not ast.get_docstring(parsed(path))
+
+
+def test_every_module_says_its_job_in_one_sentence():
+    assert broken_by(SOURCES, without_a_sentence) == {}
