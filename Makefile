@@ -7,7 +7,8 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 LOCK = .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
        --custom-compile-command "make lock" --no-emit-package torch
-PYTEST_ARGS ?= -n 2 --dist worksteal
+# One more than cores: many tests wait.
+PYTEST_ARGS ?= -n 3 --dist worksteal
 
 .PHONY: help run extras test lint bench chaos fuzz demo clean licences sbom lock audit-dependencies secrets pin-images
 

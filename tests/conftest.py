@@ -80,6 +80,31 @@ def pytest_unconfigure() -> None:
         _stops.pop()()
 
 
+# Rooms of tests that start whole sites and browsers, and so take minutes each.
+LONGEST = ("browser", "ops", "chaos")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker begin with one of the longest rooms: the quick tests are then what is shared out at the end.
+
+    pytest-xdist gives each worker as long a part of this list, in its order.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    rooms: dict[str, list[pytest.Item]] = {name: [] for name in (*LONGEST, "")}
+    for item in items:
+        name = item.path.relative_to(Path(__file__).parent).parts[0]
+        rooms[name if name in LONGEST else ""].append(item)
+    rest = rooms.pop("")
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        begun = [item for name in LONGEST[worker::workers] for item in rooms[name]]
+        more = max(0, (len(items) - len(ordered)) // (workers - worker) - len(begun))
+        ordered += begun + rest[:more]
+        del rest[:more]
+    items[:] = ordered
+
+
 def _start() -> str:
     folder = Path(tempfile.mkdtemp(prefix="ist-"))
     _stops.append(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -282,6 +282,18 @@ def test_an_image_starts_as_its_user_who_may_write_to_the_data_alone(image, thei
     finally:
         web.terminate()
         web.wait(30)
+    static_files_of_another_version_stop_it(image, theirs)
+
+
+def static_files_of_another_version_stop_it(image, theirs):
+    (image / "static" / "css").chmod(0o755)
+    (image / "static" / "css" / "new.css").write_text("a{}")
+    words, environment = in_container("prepare", image, theirs)
+    done = subprocess.run(words, cwd=image, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    sentence = f"CommandError: IMAGESEARCH_STATIC_DIR names {image}/collected, which holds the static files of another"
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
 
 
 def broken(address):
@@ -292,15 +304,3 @@ def broken(address):
         return set(json.loads(error.read())["broken"])
     except OSError:
         return None
-
-
-@pytest.mark.slow
-def test_an_image_with_the_static_files_of_another_version_says_so(image, theirs):
-    (image / "static" / "css").chmod(0o755)
-    (image / "static" / "css" / "new.css").write_text("a{}")
-    words, environment = in_container("prepare", image, theirs)
-    done = subprocess.run(words, cwd=image, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    sentence = f"CommandError: IMAGESEARCH_STATIC_DIR names {image}/collected, which holds the static files of another"
-    assert done.stderr.startswith(sentence)
-    assert done.stderr.count("\n") == 1

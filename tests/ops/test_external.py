@@ -13,6 +13,7 @@ import pytest
 from imagesearch import external, servers
 from imagesearch.embedded.supervisor import Supervisor
 from imagesearch.env import BadVariable
+from tests import made
 from tests.ops.test_up import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,7 @@ def server(short_folder):
 
 
 def test_a_user_without_rights_is_told_in_one_sentence(server, short_folder):
+    made.lend(short_folder / "data")
     code, words = prepared(server, short_folder)
     assert (code, len(words)) == (1, 1)
     assert words[0].startswith("The database user lacks a right. Unable to create the django_migrations table")
@@ -65,6 +67,7 @@ def test_a_server_that_does_not_answer_is_named_by_its_variable(short_folder, co
 
 
 def test_an_encoder_that_is_none_is_named_by_its_variable(short_folder):
+    made.lend(short_folder / "data")
     done = managed(short_folder, "up", IMAGESEARCH_ENCODER="nonsense", IMAGESEARCH_PORT=str(free_port()))
     assert done.returncode == 1
     assert "IMAGESEARCH_ENCODER cannot be used" in done.stderr

@@ -101,9 +101,21 @@ def may_unshare():
     return subprocess.run([*PLAIN_USER, "true"], capture_output=True, check=False).returncode == 0
 
 
+@pytest.fixture
+def own(short_folder):
+    """A folder with every odd sign in its path, that has a small weights file of its own."""
+    file = short_folder / ODD / "weights" / "own.safetensors"
+    file.parent.mkdir(parents=True)
+    file.parent.parent.chmod(0o700)
+    checkpoint.save(Encoder(EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))), file)
+    return file
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
-def test_start_stop_start(short_folder):
-    site = Site(short_folder / ODD, free_port(), [])
+def test_start_stop_start(own, short_folder):
+    """By a plain user, where one can be had; others start it as root. Between the starts the weights are altered."""
+    prefix = PLAIN_USER if may_unshare() else []
+    site = Site(short_folder / ODD, free_port(), prefix, extra={"IMAGESEARCH_ENCODER": "own"})
     process, address, link = site.up(alone=True)
     assert answer(address + "healthz") == (200, "ok\n")
     assert answer(address + "readyz")[0] == 200
@@ -114,21 +126,26 @@ def test_start_stop_start(short_folder):
     assert stop(process, signal.SIGINT) == 0
     assert site.processes() == []
 
+    whole = own.read_bytes()
+    own.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    altered_weights_are_one_sentence(site.manage("up"))
+    assert site.processes() == []
+
+    own.write_bytes(whole)
     process, address, again = site.up()
     assert again != link
     found = site.manage("shell", "-c", "from django.contrib.auth.models import User; print(User.objects.count())")
     assert found.stdout.strip().endswith("2")
-    assert stop(process, signal.SIGTERM) == 0
-    assert site.processes() == []
-
-
-@pytest.mark.skipif(not may_unshare(), reason="no user namespaces here")
-def test_a_plain_user_may_start_it_too(short_folder):
-    site = Site(short_folder / "data", free_port(), PLAIN_USER)
-    process, address, _ = site.up()
     assert answer(address + "readyz")[0] == 200
     assert stop(process, signal.SIGTERM) == 0
     assert site.processes() == []
+
+
+def altered_weights_are_one_sentence(done):
+    assert (done.returncode, done.stdout) == (1, "")
+    *steps, last = done.stderr.splitlines()
+    assert all(step.startswith(("Starting ", "Preparing ", "Still waiting for ")) for step in steps)
+    assert "own of IMAGESEARCH_ENCODER cannot be used: The weights file" in last
 
 
 def test_a_taken_port_is_one_sentence(short_folder):
@@ -138,28 +155,6 @@ def test_a_taken_port_is_one_sentence(short_folder):
     assert done.returncode == 1
     assert done.stderr.strip().endswith("set IMAGESEARCH_HOST or IMAGESEARCH_PORT.")
     assert done.stderr.count("\n") == 1
-
-
-def test_altered_weights_are_one_sentence(short_folder):
-    site = Site(short_folder / "data", free_port(), [])
-    file = short_folder / "data" / "weights" / "own.safetensors"
-    file.parent.mkdir(parents=True)
-    file.parent.parent.chmod(0o700)
-    checkpoint.save(Encoder(EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))), file)
-    site.extra["IMAGESEARCH_ENCODER"] = "own"
-    assert site.manage("prepare", "--verbosity", "0").returncode == 0
-    whole = file.read_bytes()
-    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    done = site.manage("up")
-    assert (done.returncode, done.stdout) == (1, "")
-    *steps, last = done.stderr.splitlines()
-    assert all(step.startswith(("Starting ", "Preparing ", "Still waiting for ")) for step in steps)
-    assert "own of IMAGESEARCH_ENCODER cannot be used: The weights file" in last
-    assert site.processes() == []
-    file.write_bytes(whole)
-    process, address, _ = site.up()
-    assert answer(address + "readyz")[0] == 200
-    assert stop(process, signal.SIGTERM) == 0
 
 
 def test_a_command_without_a_running_site_starts_and_stops_the_servers(short_folder):
