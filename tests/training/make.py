@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import torch
 
@@ -18,7 +20,18 @@ SPEC = {
 }
 
 
+_made: dict[str, Encoder] = {}
+
+
 def encoder(seed: int = 0, **changes) -> Encoder:
+    """One of its own each time; those of equal arguments have equal weights."""
+    key = repr((seed, sorted(changes.items())))
+    if key not in _made:
+        _made[key] = _encoder(seed, changes)
+    return deepcopy(_made[key])
+
+
+def _encoder(seed: int, changes: dict) -> Encoder:
     """Random weights, batch statistics of random pictures: without them a narrow network fades to nothing."""
     found = Encoder(EncoderSpec.from_dict({**SPEC, **changes}), seed=seed)
     for layer in batch_norms(found):

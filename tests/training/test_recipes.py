@@ -11,7 +11,7 @@ from retrieval.training import Hooks, stem, views
 from retrieval.training.distill import Distill
 from retrieval.training.loop import Job, averaged, batch_at, fit
 from retrieval.training.recipe import FineTuned, Recipe
-from retrieval.training.recipes import RECIPES, Setup, build_recipe
+from retrieval.training.recipes import RECIPES, TAUGHT, Setup, build_recipe
 from retrieval.training.sampling import Shuffled
 from retrieval.training.targets import whitened
 from retrieval.training.views import View, Watcher
@@ -40,7 +40,8 @@ def _by_torch(monkeypatch):
 
 
 def setup(folder, recipe: str, *, labelled: bool = True, **options) -> Setup:
-    checkpoint.save(make.encoder(seed=9), folder / TEACHER)
+    if recipe in TAUGHT:
+        checkpoint.save(make.encoder(seed=9), folder / TEACHER)
     config = make.config(
         recipe,
         options={**OPTIONS.get(recipe, {}), **options},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from functools import cache
@@ -11,15 +12,17 @@ import numpy as np
 import pytest
 
 from retrieval import weight_files
-from retrieval.embedding import checkpoint
+from retrieval.embedding import OpenVINORuntime, checkpoint
 from retrieval.errors import WeightsError
 from retrieval.training import Hooks, PictureSet, Places, RunConfig, from_arrays, loop, require_weights, run
 from retrieval.training.recipes import RECIPES
+from retrieval.training.stem import Stem
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml") if re.search("^recipe = ", path.read_text(), re.M))
 # How the shipped encoders were made; they begin with files that only their maker has.
 RECORDS = {"compact-v1", "compact-v2"}
+_graphs: dict[bytes, OpenVINORuntime] = {}
 
 
 @cache
@@ -42,6 +45,22 @@ def shape(kind: int, draw: np.random.Generator, side: int = 64) -> np.ndarray:
 def _measured_elsewhere(monkeypatch):
     """Steps enough as it is; `test_precision.py` tells what is measured."""
     monkeypatch.setattr(loop, "measured", lambda *_: {"float32": 1.0})
+
+
+@pytest.fixture(autouse=True)
+def _converted_once(monkeypatch):
+    """Recipes that ship with the same weights and frozen stages share the graph of them."""
+    convert = Stem._runtime
+
+    def shared(self: Stem, side: int) -> OpenVINORuntime:
+        digest = hashlib.sha256(repr((side, self.precision, self._network)).encode())
+        for value in self._network.state_dict().values():
+            digest.update(value.contiguous().numpy().data)
+        if digest.digest() not in _graphs:
+            _graphs[digest.digest()] = convert(self, side)
+        return _graphs[digest.digest()]
+
+    monkeypatch.setattr(Stem, "_runtime", shared)
 
 
 def shipped(name: str, *, steps: int = 1) -> RunConfig:
