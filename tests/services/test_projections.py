@@ -36,7 +36,7 @@ from tests.factories import CollectionFactory, UserFactory
 pytestmark = pytest.mark.django_db
 
 SPEC = EncoderSpec("mobilenet_v2", image_size=32, widths=(32, *[16] * 16, 24))
-PICTURES = 18
+PICTURES = 12
 
 
 @pytest.fixture(autouse=True)
@@ -402,7 +402,7 @@ def test_the_command_learns_and_says_what_next(collection, source):
     out = StringIO()
     options = {"method": "supervised", "dimension": 8, "collection": collection.name, "stdout": out}
     call_command("learn_projection", "source", **options)
-    assert "source-supervised-8 is a draft encoder now: 8 dimensions, learned on 18 vectors." in out.getvalue()
+    assert f"source-supervised-8 is a draft encoder now: 8 dimensions, learned on {PICTURES} vectors." in out.getvalue()
     call_command("learn_projection", "source", name="mine", method="pca", dimension=4, stdout=out)
     assert "mine is a draft" in out.getvalue()
     for wrong in ({"collection": "nowhere"}, {"collection": str(uuid.uuid4())}, {"dimension": 99}):
