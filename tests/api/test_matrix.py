@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from retrieval import conf
@@ -36,12 +38,28 @@ def is_admins(address: str) -> bool:
     return address.startswith("admin/")
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker, tmp_path_factory):
+    """One world for all tests, in a transaction that is never committed, and the folder of its files."""
+    folder = tmp_path_factory.mktemp("world")
+    patch = pytest.MonkeyPatch()
+    with patch.context() as patched, django_db_blocker.unblock(), transaction.atomic():
+        patched.setattr(django_settings, "IMAGESEARCH", replace(conf.get(), data_dir=folder))
+        patched.setattr(indexes, "ensure", lambda encoder: None)
+        yield World(), folder
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def world(db, settings, tmp_path, monkeypatch):
-    """One shared collection with a member of each role, a picture with its files, an encoder, an archive."""
-    settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path)
+def world(made, db, settings, monkeypatch):
+    """One shared collection with a member of each role, a picture with its files, an encoder, an archive.
+
+    What a test does to its rows is undone after it (``db`` opens a savepoint in the transaction of ``made``).
+    """
+    found, folder = made
+    settings.IMAGESEARCH = replace(conf.get(), data_dir=folder)
     monkeypatch.setattr(indexes, "ensure", lambda encoder: None)  # PostgreSQL refuses it inside a test's transaction
-    return World()
+    return found
 
 
 def test_every_address_has_a_rule():
