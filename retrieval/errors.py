@@ -169,7 +169,7 @@ SENTENCES = {
     "file_missing": gettext_noop("The file is not there."),
     "file_too_large": gettext_noop("The file is larger than the limit."),
     "forbidden": gettext_noop("You may look, but not change this."),
-    "draws_nothing": gettext_noop("Only a finished run of the recipe gan can draw."),
+    "draws_nothing": gettext_noop("Only a finished run of the recipes gan and autoencoder can draw."),
     "format_not_allowed": gettext_noop("This kind of file is not read here."),
     "heic_not_read": gettext_noop(
         "HEIC pictures, as iPhones take them, are not read here. Send it as JPEG; or the operator runs `make extras`."

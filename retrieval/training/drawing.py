@@ -1,4 +1,4 @@
-"""A finished GAN draws: samples, the picture most like a given one, others near it, and a sheet of them all."""
+"""A finished GAN draws: samples, the picture most like a given one, others near it; a finished autoencoder redraws."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from retrieval.embedding import Encoder, Pixels, checkpoint
+from retrieval.embedding import Encoder, Pixels, checkpoint, resized
 from retrieval.errors import InvalidInput
 from retrieval.training import generator
 from retrieval.training.generator import FILE_ENDING, Generator
@@ -23,7 +24,7 @@ _GAP = 2
 
 @dataclass(frozen=True)
 class Artist:
-    """A generator, and the encoder trained against it, which sees how like two pictures are. Both are in evaluation."""
+    """A generator, and the encoder trained against it or, for an autoencoder, before it. Both are in evaluation."""
 
     generator: Generator
     encoder: Encoder
@@ -46,31 +47,47 @@ class Inversion:
     lr: float = 0.05
 
 
+@dataclass(frozen=True)
+class Near:
+    """How many pictures near a given one, how far from it (0 not at all, 1 anywhere), and how that one is found."""
+
+    count: int
+    spread: float
+    plan: Inversion = Inversion()
+
+
+Watch = Callable[[int, int], None]
+
+
 def _quiet(done: int, total: int) -> None:
     """Tell nobody."""
 
 
-def load(folder: Path) -> Artist:
-    """The artist of a GAN run's folder, its files checked against the run's record.
+def load(folder: Path, *, recipe: str = "gan") -> Artist:
+    """The artist of the folder of a finished run of this recipe, its files checked against the run's record.
 
-    Raises InvalidInput when the folder has no finished GAN run, WeightsError when a file was altered or does not fit.
+    Raises InvalidInput when the folder has no such run, WeightsError when a file was altered or does not fit.
     """
     found = sorted(folder.glob(f"*{FILE_ENDING}"))
     if len(found) != 1:
-        raise InvalidInput.of("run_folder", f"{folder} must hold one finished GAN run, not {len(found)}.")
+        raise InvalidInput.of(
+            "run_folder", f"{folder} must hold one finished run of the recipe {recipe}, not {len(found)}."
+        )
     name = found[0].name.removesuffix(FILE_ENDING)
-    of_generator, of_encoder = _digests(folder / f"{name}.json", found[0].name)
+    of_generator, of_encoder = _digests(folder / f"{name}.json", file=found[0].name, recipe=recipe)
     encoder = checkpoint.load(folder / f"{name}.safetensors", sha256=of_encoder)
     return Artist(generator.load(found[0], sha256=of_generator), encoder)
 
 
-def _digests(path: Path, file: str) -> tuple[str, str]:
+def _digests(path: Path, *, file: str, recipe: str) -> tuple[str, str]:
     """SHA-256 of the generator's file and of the encoder's, as the run's record has them."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        if record["config"]["recipe"] != recipe:
+            raise ValueError(record["config"]["recipe"])
         return str(record["files"][file]), str(record["weights_sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{path} is not the record of a GAN run that kept its generator."
+        message = f"{path} is not the record of a run of the recipe {recipe} that kept its generator."
         raise InvalidInput.of("run_folder", message) from error
 
 
@@ -81,9 +98,7 @@ def samples(artist: Artist, count: int, *, seed: int) -> Tensor:
     return pictures
 
 
-def invert(
-    artist: Artist, picture: Tensor, *, plan: Inversion = Inversion(), watch: Callable[[int, int], None] = _quiet
-) -> Tensor:
+def invert(artist: Artist, picture: Tensor, *, plan: Inversion = Inversion(), watch: Watch = _quiet) -> Tensor:
     """The latent vector (1, latent) whose picture is most like ``picture`` (1, 3, S, S) in 0..1.
 
     Minimises the squared error of pixels plus the cosine distance of discriminator features, from the best of 64 random
@@ -111,6 +126,34 @@ def neighbours(artist: Artist, latent: Tensor, *, noise: Tensor, spread: float) 
     """
     pictures: Tensor = artist.generator(latent * (1 - spread**2) ** 0.5 + noise * spread)
     return pictures
+
+
+def near(artist: Artist, picture: Pixels, *, like: Near, watch: Watch = _quiet) -> Tensor:
+    """A picture (H, W, 3), the generator's own version of it, and others near that: (2 + count, 3, side, side)."""
+    query = _squares([picture], artist.generator.side)
+    latent = invert(artist, query, plan=like.plan, watch=watch)
+    noise = artist.imagine(like.count, seed=like.plan.seed)
+    itself = neighbours(artist, latent, noise=noise[:1], spread=0)
+    return torch.cat([query, itself, neighbours(artist, latent, noise=noise, spread=like.spread)])
+
+
+@torch.no_grad()
+def rebuilt(artist: Artist, picture: Pixels) -> Tensor:
+    """A picture (H, W, 3), and what an autoencoder makes of it from its vector alone: (2, 3, side, side) in 0..1.
+
+    Raises InvalidInput where what was put behind the encoder at the end of its run left the decoder behind.
+    """
+    spec = artist.encoder.spec
+    if artist.generator.latent != spec.dimension:
+        raise InvalidInput.of("run_folder", "The encoder ended with other vectors than its decoder has learned from.")
+    redrawn = artist.generator(artist.encoder(_squares([picture], spec.image_size)))
+    return torch.cat([_squares([picture], artist.generator.side), redrawn])
+
+
+def _squares(pictures: Sequence[Pixels], side: int) -> Tensor:
+    """Pictures (H, W, 3) -> (N, 3, side, side) in 0..1."""
+    stack = np.stack([resized(picture, (side, side)) for picture in pictures])
+    return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
 
 
 @torch.no_grad()

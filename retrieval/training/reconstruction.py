@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +15,7 @@ from torch.nn import functional as F
 
 from retrieval.embedding import Encoder
 from retrieval.training.bounds import Channels, Side, Stages
-from retrieval.training.generator import Generator
+from retrieval.training.generator import FILE_ENDING, Generator, save
 from retrieval.training.recipe import Batch, FineTuned, Recipe
 
 
@@ -38,6 +41,10 @@ class Autoencoder(Recipe):
         wanted = F.interpolate(images, size=(self.side,) * 2, mode="bilinear", antialias=True)
         redrawn = self.decoder(self.encoder(images)).float()
         return {"loss": F.mse_loss(redrawn, wanted)}
+
+    def besides(self) -> Mapping[str, Callable[[Path], str]]:
+        """The decoder, so that it can redraw later."""
+        return {FILE_ENDING: partial(save, self.decoder)}
 
 
 @dataclass(frozen=True)

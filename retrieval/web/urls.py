@@ -148,6 +148,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("training/views/", training.views, name="training_views"),
     path("training/<uuid:job_id>/", training.show, name="training_run"),
     path("training/<uuid:job_id>/drawn/<int:seed>/", training.drawn, name="training_drawn"),
+    path("training/<uuid:job_id>/drawn/like/<uuid:image_id>/", training.drawn_like, name="training_drawn_like"),
     path("<kind:kind>/now/", long_jobs.now, name="long_jobs_now"),
     path("<kind:kind>/<uuid:job_id>/now/", long_jobs.progress, name="long_job_now"),
     path("<kind:kind>/<uuid:job_id>/cancel/", long_jobs.cancel, name="long_job_cancel"),

@@ -331,6 +331,7 @@ WEB: dict[str, list[Rule]] = {
     "training/views/": [Rule("post", page_for_admins(400), {})],
     "training/<job_id>/": [Rule("get", page_for_admins(404))],
     "training/<job_id>/drawn/<seed>/": [Rule("get", page_for_admins(404))],
+    "training/<job_id>/drawn/like/<image_id>/": [Rule("get", page_for_admins(404))],
     # The world's long work is its owner's archive, which waits in line.
     "<kind>/now/": [Rule("get", pages(200))],
     "<kind>/<job_id>/now/": [Rule("get", page_for_owner(200))],

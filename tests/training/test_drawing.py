@@ -140,7 +140,7 @@ def test_mistakes_name_the_option(folder, tmp_path, wrong, message):
 def test_a_wrong_place_is_named(folder, tmp_path):
     with pytest.raises(CommandError, match=r"OUT: .*sheet\.gif must be a \.png or \.webp file"):
         drawn(folder, tmp_path / "sheet.gif")
-    with pytest.raises(CommandError, match=r"RUN_FOLDER: .* must hold one finished GAN run, not 0"):
+    with pytest.raises(CommandError, match=r"RUN_FOLDER: .* must hold one finished run of the recipe gan, not 0"):
         drawn(tmp_path, tmp_path / "sheet.png")
 
 

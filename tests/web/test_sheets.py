@@ -5,18 +5,24 @@ from __future__ import annotations
 import io
 import tomllib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as Picture
 from rest_framework.test import APIClient
 
+from retrieval.embedding import resized
+from retrieval.ingest import sandbox, store
 from retrieval.models import LongJobState, TrainingRun
+from retrieval.services.encoders import sheets
 from retrieval.services.encoders.training import KIND
 from retrieval.services.images import images
 from retrieval.training import Places, drawing, run
+from retrieval.training.generator import Generator
 from retrieval.web.forms.training import EXAMPLE
-from tests.factories import CollectionFactory, EncoderFactory, UserFactory
+from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.training import make
 
 pytestmark = pytest.mark.django_db
@@ -49,11 +55,15 @@ def collection(admin):
 @pytest.fixture
 def gan(admin, collection):
     """A finished run of a tiny GAN."""
+    return ran(admin, collection, "gan", options={"latent": 8, "width": 8, "side": 32})
+
+
+def ran(admin, collection, recipe, *, options):
     row = TrainingRun.objects.create(
-        user=admin, name="artist", recipe="gan", collection=collection, config={}, steps=1,
+        user=admin, name="artist", recipe=recipe, collection=collection, config={}, steps=1,
         state=LongJobState.DONE, encoder=EncoderFactory(),
     )  # fmt: skip
-    config = make.config("gan", options={"latent": 8, "width": 8, "side": 32}, optimiser={"steps": 1, "lr": 1e-3})
+    config = make.config(recipe, options=options, optimiser={"steps": 1, "lr": 1e-3})
     folder = KIND.folder_of(row)
     folder.mkdir(parents=True)
     run(config, places=Places(make.pictures(), folder.joinpath, folder))
@@ -117,6 +127,58 @@ def test_a_finished_gan_draws_on_its_page_and_in_the_api(calls, sees, admin, gan
     assert f"/training/{gan.pk}/drawn/11/" in page
     one = pixels(sees(admin).get(f"/training/{gan.pk}/drawn/11/"))
     np.testing.assert_array_equal(one, drawing.sheet([drawing.samples(artist, 1, seed=11)]))
+
+
+def test_a_gan_draws_like_a_picture(calls, sees, gan, collection, monkeypatch):
+    monkeypatch.setattr(sheets, "STEPS", 3)
+    image = collection.images.order_by("pk").first()
+    found = pixels(calls(gan.user).get(f"/api/v1/training/{gan.pk}/drawn/?like={image.pk}&count=2"))
+    like = drawing.Near(2, sheets.SPREAD, drawing.Inversion(3))
+    artist, picture = drawing.load(KIND.folder_of(gan)), sandbox.pixels(store.original(image.sha256))
+    row = drawing.near(artist, picture, like=like)
+    assert row.shape == (4, 3, 32, 32)
+    np.testing.assert_array_equal(found, drawing.sheet([row]))
+    page = sees(gan.user).get(f"/training/{gan.pk}/").content.decode()
+    assert page.count("/drawn/like/") == sheets.SOUGHT
+    assert pixels(sees(gan.user).get(f"/training/{gan.pk}/drawn/like/{image.pk}/")).shape == (66, 8 * 66, 3)
+
+
+@pytest.fixture
+def autoencoder(admin, collection):
+    """A finished run of a tiny autoencoder."""
+    return ran(admin, collection, "autoencoder", options={"width": 8, "side": 32})
+
+
+def test_an_autoencoder_redraws_pictures_on_its_page_and_in_the_api(calls, sees, autoencoder, collection):
+    admin, image = collection.owner, collection.images.order_by("pk").first()
+    found = pixels(calls(admin).get(f"/api/v1/training/{autoencoder.pk}/drawn/?like={image.pk}"))
+    artist = drawing.load(KIND.folder_of(autoencoder), recipe="autoencoder")
+    picture = resized(sandbox.pixels(store.original(image.sha256)), (artist.encoder.spec.image_size,) * 2)
+    with torch.no_grad():
+        literal = artist.generator(artist.encoder(torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] / 255))
+    np.testing.assert_array_equal(found[:, 66:], drawing.sheet([literal]))
+    page = sees(admin).get(f"/training/{autoencoder.pk}/").content.decode()
+    assert page.count("/drawn/like/") == 3
+    assert "data-search-with" not in page  # it draws nothing of its own
+    refused = calls(admin).get(f"/api/v1/training/{autoencoder.pk}/drawn/")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "draws_nothing")
+
+
+def test_another_person_s_picture_is_drawn_like_by_nobody(calls, admin, gan):
+    hidden = ImageFactory()
+    assert calls(admin).get(f"/api/v1/training/{gan.pk}/drawn/?like={hidden.pk}").status_code == 404
+
+
+@pytest.mark.parametrize("lost", ["file", "size"])
+def test_an_autoencoder_whose_decoder_does_not_fit_redraws_nothing(calls, autoencoder, collection, lost, monkeypatch):
+    if lost == "file":
+        next(KIND.folder_of(autoencoder).glob("*-generator.safetensors")).unlink()
+    else:
+        other = SimpleNamespace(generator=Generator(9, side=32), encoder=make.encoder())
+        monkeypatch.setattr(drawing, "load", lambda *_, **__: other)
+    image = collection.images.first()
+    answer = calls(collection.owner).get(f"/api/v1/training/{autoencoder.pk}/drawn/?like={image.pk}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "draws_nothing")
 
 
 def test_what_is_no_finished_gan_draws_nothing(calls, sees, admin, gan):

@@ -26,6 +26,7 @@ class DrawnQuery(Input):
 
     count = serializers.IntegerField(min_value=1, max_value=MOST_DRAWN, default=MOST_DRAWN)
     seed = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=0)
+    like = serializers.UUIDField(required=False, help_text="id of a picture: it comes first, then what is made of it")
 
 
 class TrainingSerializer(LongJobSerializer):

@@ -1,4 +1,4 @@
-"""Pictures of training: what augmentation does, and what a finished GAN draws."""
+"""Pictures of training: what augmentation does, and what a finished run draws."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retrieval.api.views.asking import of_the_config
 from retrieval.errors import InvalidInput
 from retrieval.services.encoders import sheets, training
 from retrieval.services.encoders.training import TrainingRequest
-from retrieval.services.images import collections
+from retrieval.services.images import collections, images
 from retrieval.services.operations import long_work
 
 PNG = {(200, sheets.CONTENT_TYPE): OpenApiTypes.BINARY}
@@ -40,13 +40,20 @@ class ViewsView(ApiView):
 
 
 class DrawnView(ApiView):
-    """What the generator of a finished GAN run draws."""
+    """What the generator of a finished run draws."""
 
     more_failures = frozenset({403, 404, 409})
     queries = MappingProxyType({"GET": DrawnQuery})
 
     @extend_schema(responses=PNG)
     def get(self, request: Request, job_id: UUID) -> HttpResponse:
-        """As many pictures as asked for, the same for the same seed. Administrators only."""
-        row = long_work.get(training.KIND, job_id, user=self.person)
-        return HttpResponse(sheets.drawn(row, **self.asked(request)), content_type=sheets.CONTENT_TYPE)
+        """As many pictures as asked for, the same for the same seed. Administrators only.
+
+        With ``like`` a GAN's are near that picture, and an autoencoder redraws it from its vector.
+        """
+        row, asked = long_work.get(training.KIND, job_id, user=self.person), self.asked(request)
+        like = asked.pop("like", None)
+        if like is None:
+            return HttpResponse(sheets.drawn(row, **asked), content_type=sheets.CONTENT_TYPE)
+        image = images.get(like, user=self.person)
+        return HttpResponse(sheets.drawn_like(row, image, **asked), content_type=sheets.CONTENT_TYPE)

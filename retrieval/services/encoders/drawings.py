@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from retrieval.embedding import Pixels, resized
+from retrieval.embedding import Pixels
 from retrieval.errors import InvalidInput
 from retrieval.ingest import sandbox
 from retrieval.progress import Progress
-from retrieval.training import Artist, Inversion, drawing
+from retrieval.training import Inversion, drawing
 
 ENDINGS = (".png", ".webp")
 WEBP_SIDE = 16_383
@@ -57,7 +57,8 @@ def draw(folder: Path, request: DrawingRequest, *, out: Path, progress: Progress
     pictures = [(path.name, _decoded(path)) for path in request.like]
     artist = drawing.load(folder)
     _require_room(request, side=artist.generator.side, out=out)
-    rows = [_like(artist, picture, request, watch=partial(progress, name)) for name, picture in pictures]
+    like = drawing.Near(request.count, request.spread, Inversion(request.steps, seed=request.seed))
+    rows = [drawing.near(artist, picture, like=like, watch=partial(progress, name)) for name, picture in pictures]
     rows = rows or list(torch.split(drawing.samples(artist, request.count, seed=request.seed), _COLUMNS))
     save(rows, out)
 
@@ -97,13 +98,3 @@ def _decoded(path: Path) -> Pixels:
         return sandbox.pixels(path)
     except OSError as error:
         raise InvalidInput.of("like", f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _like(artist: Artist, picture: Pixels, request: DrawingRequest, *, watch: Callable[[int, int], None]) -> Tensor:
-    """The picture, the generator's own version of it, and others near that: (2 + count, 3, side, side)."""
-    side = artist.generator.side
-    query = torch.from_numpy(resized(picture, (side, side))).permute(2, 0, 1)[None].float() / 255
-    latent = drawing.invert(artist, query, plan=Inversion(request.steps, seed=request.seed), watch=watch)
-    noise = artist.imagine(request.count, seed=request.seed)
-    itself = drawing.neighbours(artist, latent, noise=noise[:1], spread=0)
-    return torch.cat([query, itself, drawing.neighbours(artist, latent, noise=noise, spread=request.spread)])

@@ -15,7 +15,7 @@ from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Labels
 from retrieval.services.encoders import sheets, training
 from retrieval.services.encoders.training import TrainingRequest
-from retrieval.services.images import collections
+from retrieval.services.images import collections, images
 from retrieval.web.forms.training import EXAMPLE, TrainingForm
 from retrieval.web.pages import for_people, person
 from retrieval.web.views import long_jobs
@@ -42,8 +42,9 @@ def page(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Show how far a run is, and its curves."""
     row = long_jobs.find(request, training.KIND, job_id)
-    seeds = range(DRAWN) if sheets.draws(row) else ()
-    return render(request, "web/training_run.html", {**long_jobs.shown(row), "seeds": seeds})
+    seeds = range(DRAWN) if sheets.draws(row) and row.recipe == "gan" else ()
+    examples = sheets.examples(row, user=person(request))
+    return render(request, "web/training_run.html", {**long_jobs.shown(row), "seeds": seeds, "examples": examples})
 
 
 @require_POST
@@ -68,6 +69,15 @@ def drawn(request: HttpRequest, job_id: UUID, seed: int) -> HttpResponse:
     """Show one picture that a finished GAN run draws."""
     row = long_jobs.find(request, training.KIND, job_id)
     return HttpResponse(sheets.drawn(row, count=1, seed=seed), content_type=sheets.CONTENT_TYPE)
+
+
+@require_safe
+@for_people
+def drawn_like(request: HttpRequest, job_id: UUID, image_id: UUID) -> HttpResponse:
+    """Show a picture, and what a finished run makes of it."""
+    row = long_jobs.find(request, training.KIND, job_id)
+    image = images.get(image_id, user=person(request))
+    return HttpResponse(sheets.drawn_like(row, image), content_type=sheets.CONTENT_TYPE)
 
 
 def _started(request: HttpRequest, form: TrainingForm) -> bool:
