@@ -47,36 +47,13 @@ def cards(collections: Sequence[Collection], *, user: Viewer) -> list[Card]:
     return [Card(row, [images[key] for key in ids.get(row.pk, ()) if key in images]) for row in collections]
 
 
-def tags(user: Viewer, *, keep: Iterable[str] = (), within: Collection | None = None) -> list[Tag]:
+def tags(user: Viewer, *, keep: Iterable[str] = ()) -> list[Tag]:
     """Return the most used tags of the newest 20,000 visible pictures, those in ``keep`` always among them."""
-    counts = _counted(user, Func(F("tags"), function="unnest"), within=within)
-    first = list(counts)[:TAGS]
-    return [Tag(name, counts.get(name, 0)) for name in dict.fromkeys([*first, *keep])]
-
-
-def groups(user: Viewer, *, within: Collection) -> list[Tag]:
-    """Return the largest groups of the newest 20,000 pictures of a collection, with how many are in each."""
-    return _largest(user, "group_key", within=within)
-
-
-def cameras(user: Viewer, *, within: Collection) -> list[Tag]:
-    """Return the cameras that took most of the newest 20,000 pictures of a collection, with how many each."""
-    return _largest(user, "camera", within=within)
-
-
-def _largest(user: Viewer, column: str, *, within: Collection) -> list[Tag]:
-    counts = _counted(user, F(column), within=within)
-    return [Tag(name, count) for name, count in counts.items() if name][:TAGS]
-
-
-def _counted(user: Viewer, value: F | Func, *, within: Collection | None) -> dict[str, int]:
-    """Count the pictures by a value, the most frequent first."""
-    seen = Image.objects.visible_to(user)
-    seen = seen if within is None else seen.filter(collection=within)
-    looked_at = seen.order_by("-created_at", "-id").values("pk")[:LOOKED_AT]
-    found = Image.objects.filter(pk__in=looked_at).annotate(counted=value).values("counted").order_by()
-    ordered = found.annotate(count=Count("pk")).order_by("-count", "counted")
-    return {row["counted"]: row["count"] for row in ordered}
+    looked_at = Image.objects.visible_to(user).order_by("-created_at", "-id").values("pk")[:LOOKED_AT]
+    found = Image.objects.filter(pk__in=looked_at).annotate(counted=Func(F("tags"), function="unnest"))
+    ordered = found.values("counted").order_by().annotate(count=Count("pk")).order_by("-count", "counted")
+    counts = {row["counted"]: row["count"] for row in ordered}
+    return [Tag(name, counts.get(name, 0)) for name in dict.fromkeys([*list(counts)[:TAGS], *keep])]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import TruncMonth
 
@@ -28,17 +29,28 @@ class Facets:
     months: Sequence[Tag]
 
 
+# Read once, and counted in three ways. ``newest`` are tags, group_key and camera of the pictures that count.
+COUNTED = """WITH looked_at AS MATERIALIZED ({newest})
+    (SELECT 'tags', tag, count(*) FROM looked_at, unnest(tags) AS tag GROUP BY tag ORDER BY 3 DESC, 2 LIMIT {most})
+    UNION ALL (SELECT 'groups', group_key, count(*) FROM looked_at WHERE group_key <> '' GROUP BY 2 ORDER BY 3 DESC, 2
+        LIMIT {most})
+    UNION ALL (SELECT 'cameras', camera, count(*) FROM looked_at WHERE camera <> '' GROUP BY 2 ORDER BY 3 DESC, 2
+        LIMIT {most})"""
+
+
 def of_collection(collection: Collection, *, user: Viewer) -> Facets:
-    """Return the facets of a collection that this person sees; each is one query.
+    """Return the facets of a collection that this person sees; two statements.
 
     Tags, groups and cameras are counted among the newest 20,000 pictures.
     """
-    return Facets(
-        tags=browse.tags(user, within=collection),
-        groups=browse.groups(user, within=collection),
-        cameras=browse.cameras(user, within=collection),
-        months=months(collection),
-    )
+    newest = Image.objects.visible_to(user).filter(collection=collection).order_by("-created_at", "-id")
+    sql, values = newest.values("tags", "group_key", "camera")[: browse.LOOKED_AT].query.sql_with_params()
+    found: dict[str, list[Tag]] = {"tags": [], "groups": [], "cameras": []}
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTED.format(newest=sql, most=browse.TAGS), values)
+        for kind, name, count in cursor.fetchall():
+            found[kind].append(Tag(name, count))
+    return Facets(**found, months=months(collection))
 
 
 def months(collection: Collection) -> list[Tag]:
