@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 from uuid import UUID
@@ -71,9 +71,9 @@ class Filters:
     only: tuple[UUID, ...] | None = None
     near: Near | None = None
 
-    @property
+    @cached_property
     def by_picture(self) -> Sql | None:
-        """The conditions on each picture, apart from what is left out; None for none."""
+        """The conditions on each picture, apart from what is left out; None for none. Of words they take a while."""
         tags = Q(tags__contains=[normalize("NFC", tag) for tag in self.tags]) if self.tags else Q()
         condition = tags & self.words.condition() if self.words else tags
         parts = [sql.condition(Image, condition)] if condition else []
@@ -82,7 +82,7 @@ class Filters:
         parts += [self.near.condition] if self.near else []
         return joined(" AND ", parts) if parts else None
 
-    @property
+    @cached_property
     def left_out(self) -> Sql | None:
         """The pictures that are not to be found again; None for none."""
         parts = [Sql("image_id = ANY(%s)", (list(self.exclude),))] if self.exclude else []

@@ -39,9 +39,16 @@ class Eyes:
             self.api.force_authenticate(person)
             self.pages.force_login(person)
 
+        self.told: dict[Any, Any] = {}
+
     def got(self, path: str, **query: Any) -> Any:
-        """The JSON of a call."""
-        return self.api.get(f"/api/v1/{path}", query).json()
+        """The JSON of a call; asked once in one look."""
+        return self._once((path, *query.items()), lambda: self.api.get(f"/api/v1/{path}", query).json())
+
+    def _once(self, what: Any, ask: Callable[[], Any]) -> Any:
+        if what not in self.told:
+            self.told[what] = ask()
+        return self.told[what]
 
     def found(self, **question: Any) -> Any:
         """The answer to a search."""
@@ -49,7 +56,7 @@ class Eyes:
 
     def page(self, path: str, pattern: re.Pattern[str]) -> set[Any]:
         """What of a page fits the pattern."""
-        return set(pattern.findall(self.pages.get(path).content.decode()))
+        return set(pattern.findall(self._once(("page", path), lambda: self.pages.get(path)).content.decode()))
 
     def opens(self, path: str) -> bool:
         """Does this address answer?"""
@@ -154,6 +161,7 @@ COUNTS: dict[str, Callable[[Eyes], int]] = {
 def wrong(eyes: Eyes, library: Library) -> list[str]:
     """What a person is shown that the oracle does not know of, or not shown that it knows."""
     expected = set(library.seen)
+    eyes.told.clear()
     shown = {name: surface(eyes, library) for name, surface in SHOWS.items()}
     counted = {name: count(eyes) for name, count in COUNTS.items()}
     found = [f"{name}: {ids ^ expected}" for name, ids in shown.items() if ids != expected]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.embedding import GraphEncoder, choice, kept_choice, use_quickest
+from retrieval.embedding import Encoder, EncoderSpec, GraphEncoder, choice, kept_choice, use_quickest
 from retrieval.embedding.openvino_cpu import OpenVINORuntime
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +24,26 @@ def no_accelerator(monkeypatch):
     monkeypatch.setattr(kept_choice, "_accelerated", lambda: False)
 
 
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory):
+    """A folder of graphs after OpenVINO was found to be the quicker one, and the encoder with what was chosen."""
+    folder = tmp_path_factory.mktemp("graphs")
+    encoder = Encoder(EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "seconds", lambda runtime, _: 1.0 if isinstance(runtime, OpenVINORuntime) else 2.0)
+        use_quickest(encoder, cache=folder, weights_sha256=SHA256)
+    return folder, encoder
+
+
 @pytest.fixture
-def kept(tiny, tmp_path, monkeypatch):
-    """The folder of graphs after OpenVINO was found to be the quicker one."""
-    monkeypatch.setattr(choice, "seconds", lambda runtime, _: 1.0 if isinstance(runtime, OpenVINORuntime) else 2.0)
-    use_quickest(tiny, cache=tmp_path, weights_sha256=SHA256)
-    return tmp_path
+def kept(chosen, tmp_path):
+    """Such a folder of one's own."""
+    return Path(shutil.copytree(chosen[0], tmp_path / "graphs"))
+
+
+@pytest.fixture
+def tiny(chosen):
+    return chosen[1]
 
 
 def found(spec, cache, sha256=SHA256):
@@ -45,12 +60,13 @@ def test_what_was_chosen_runs_again_and_gives_the_same_vectors(tiny, kept, pictu
 
 
 def test_nothing_is_kept_of_torch_or_without_a_digest(tiny, tmp_path, monkeypatch):
+    encoder = Encoder(tiny.spec)
     monkeypatch.setattr(choice, "seconds", lambda runtime, _: 1.0)
-    use_quickest(tiny, cache=tmp_path)
+    use_quickest(encoder, cache=tmp_path)
     assert not (tmp_path / "choices").exists()
     monkeypatch.setattr(choice, "seconds", lambda runtime, _: 2.0 if isinstance(runtime, OpenVINORuntime) else 1.0)
-    use_quickest(tiny, cache=tmp_path, weights_sha256=SHA256)
-    assert tiny.runtime.name == "torch-cpu"
+    use_quickest(encoder, cache=tmp_path, weights_sha256=SHA256)
+    assert encoder.runtime.name == "torch-cpu"
     assert found(tiny.spec, tmp_path) is None
 
 
