@@ -7,7 +7,7 @@ import os
 import shutil
 import string
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import django
 import psycopg
 import pytest
 from django.conf import settings
+from django.db import transaction
 
 from imagesearch import servers
 from imagesearch.embedded import roles
@@ -74,6 +75,18 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
+
+
+@pytest.fixture(scope="module")
+def once(django_db_setup, django_db_blocker) -> Iterator[None]:  # type: ignore[no-untyped-def]
+    """A transaction around a file's tests, never committed: what takes long is made once, and no test changes it.
+
+    What a test does to the rows is undone after it, as ``db`` opens a savepoint within. None may ask for
+    ``transaction=True``.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from retrieval import conf
@@ -39,22 +38,20 @@ def is_admins(address: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def made(django_db_setup, django_db_blocker, tmp_path_factory):
-    """One world for all tests, in a transaction that is never committed, and the folder of its files."""
+def made(once, tmp_path_factory):
+    """One world for all tests, and the folder of its files."""
     folder = tmp_path_factory.mktemp("world")
-    patch = pytest.MonkeyPatch()
-    with patch.context() as patched, django_db_blocker.unblock(), transaction.atomic():
+    with pytest.MonkeyPatch.context() as patched:
         patched.setattr(django_settings, "IMAGESEARCH", replace(conf.get(), data_dir=folder))
         patched.setattr(indexes, "ensure", lambda encoder: None)
-        yield World(), folder
-        transaction.set_rollback(True)
+        return World(), folder
 
 
 @pytest.fixture
 def world(made, db, settings, monkeypatch):
     """One shared collection with a member of each role, a picture with its files, an encoder, an archive.
 
-    What a test does to its rows is undone after it (``db`` opens a savepoint in the transaction of ``made``).
+    What a test does to its rows is undone after it (``db`` opens a savepoint in the transaction of ``once``).
     """
     found, folder = made
     settings.IMAGESEARCH = replace(conf.get(), data_dir=folder)

@@ -12,8 +12,8 @@ from retrieval.search import fusion, query, stored
 from retrieval.search.query import Question, nearest
 from retrieval.search.scope import Filters
 from retrieval.search.words import Words
-from tests.factories import CollectionFactory
-from tests.search.rows import asked, clustered, index, put
+from tests.factories import CollectionFactory, EncoderFactory
+from tests.search.rows import DIMENSION, asked, clustered, index, put
 
 pytestmark = pytest.mark.django_db
 
@@ -28,16 +28,10 @@ OPTIONS = [
 ]
 
 
-@pytest.fixture
-def world(encoder, settings, monkeypatch):
-    """So many pictures, in groups of three and some alone, searched by an index that sees few of them at a time."""
-    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, exact_candidates=100)
-    monkeypatch.setattr(query, "FILTERED_EXACT", 1)
-    monkeypatch.setattr(query, "list_length", lambda rows, share: 10)  # one that misses some
-    monkeypatch.setattr(query, "TAKEN", 60)
-    monkeypatch.setattr(query, "RERANKED", 90)
-    monkeypatch.setattr(query, "RERANKED_BITS", 120)
-    collection = CollectionFactory()
+@pytest.fixture(scope="module")
+def made(once):
+    """An encoder, and so many pictures in groups of three and some alone."""
+    encoder, collection = EncoderFactory(dimension=DIMENSION), CollectionFactory()
     each = [
         {
             "tags": ["even"] if row % 2 == 0 else [],
@@ -49,7 +43,24 @@ def world(encoder, settings, monkeypatch):
     put(collection, clustered(ROWS, seed=31), encoder=encoder, each=each)
     put(CollectionFactory(), clustered(200, seed=32), encoder=encoder)  # another person's
     index(encoder)
-    return collection
+    return encoder, collection
+
+
+@pytest.fixture
+def encoder(made, db):
+    return made[0]
+
+
+@pytest.fixture
+def world(made, db, settings, monkeypatch):
+    """These pictures, searched by an index that sees few of them at a time."""
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, exact_candidates=100)
+    monkeypatch.setattr(query, "FILTERED_EXACT", 1)
+    monkeypatch.setattr(query, "list_length", lambda rows, share: 10)  # one that misses some
+    monkeypatch.setattr(query, "TAKEN", 60)
+    monkeypatch.setattr(query, "RERANKED", 90)
+    monkeypatch.setattr(query, "RERANKED_BITS", 120)
+    return made[1]
 
 
 def question_of(encoder, **options):
