@@ -16,11 +16,12 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import transaction
+from django.test import TransactionTestCase
 
 from imagesearch import servers
 from imagesearch.embedded import roles
 from imagesearch.embedded.supervisor import Supervisor
-from tests.powers import FUNCTION
+from tests.powers import FUNCTION, empty
 
 # A crash of the machine may cost the test database: nobody will miss it.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
@@ -66,6 +67,7 @@ def pytest_configure() -> None:
     settings.IMAGESEARCH = replace(settings.IMAGESEARCH, data_dir=own)
     # Each test client makes the middleware anew, and that would look at every static file: it was most of a request.
     settings.WHITENOISE_AUTOREFRESH = True
+    TransactionTestCase._fixture_teardown = empty  # type: ignore[method-assign]
     # The real hasher takes a fifth of a second by design; hundreds of test people need none of that.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

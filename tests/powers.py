@@ -11,6 +11,24 @@ LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN EXECUTE statement; END'
 """
 
 
+# What Django's flush does by TRUNCATE, which makes 500 files anew for 60 tables, and by making all permissions again.
+# Neither triggers nor references act: each table is emptied.
+EMPTY = """DO $$
+DECLARE emptied regclass;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR emptied IN SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+        AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission') LOOP
+        EXECUTE format('DELETE FROM %s', emptied);
+    END LOOP;
+END $$"""
+
+
+def empty(_test: object = None) -> None:
+    """Take all rows out of the database but those that migrating has made."""
+    as_operator(EMPTY)
+
+
 def as_operator(statement: str) -> None:
     """Run a statement with a superuser's rights."""
     with connection.cursor() as cursor:
