@@ -280,8 +280,8 @@ def test_the_overview_is_of_visible_pictures(encoder):
 def test_decoding_goes_on_while_the_network_works(live):
     """With a batch in the network, the pictures of the next one are already being decoded."""
     put_in(conf.get().ledger.batch + 1)
-    seen = []
+    seen, threads = [], threading.active_count()  # of other tests
     live.gate = lambda: seen.append(EmbeddingJob.objects.filter(state=JobState.RUNNING).count())
     jobs.embed()
     assert seen[0] == conf.get().ledger.batch + 1
-    assert threading.active_count() < 50
+    assert threading.active_count() < threads + conf.get().ledger.batch // 2
