@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-from retrieval.embedding import openvino_cpu
+from retrieval.embedding import kept_choice, openvino_cpu
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.preprocessing import STEP
 from retrieval.embedding.torch_runtime import from_bytes
@@ -38,9 +38,8 @@ def graph(encoder: Encoder, *, cache: Path) -> ov.Model:
 
 def key(encoder: Encoder) -> str:
     """A digest of everything the graph depends on: spec, weights, versions and this package's own code."""
-    digest = hashlib.sha256(json.dumps([encoder.spec.to_dict(), ov.__version__, torch.__version__]).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    about = [encoder.spec.to_dict(), ov.__version__, torch.__version__, kept_choice.code()]
+    digest = hashlib.sha256(json.dumps(about).encode())
     for value in encoder.state_dict().values():
         digest.update(value.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()

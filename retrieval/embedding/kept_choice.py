@@ -31,10 +31,17 @@ class Choice:
 
 
 def keep(choice: Choice, *, spec: EncoderSpec, weights_sha256: str, cache: Path) -> None:
-    """Write a choice down for ``runtime``. ``weights_sha256`` is empty for an encoder without weights."""
+    """Write a choice down for ``runtime``. ``weights_sha256`` is empty for an encoder without weights.
+
+    Where that cannot be done, on a full disk or while another program does it, the encoder runs all the same: the next
+    start measures again, and the log says why.
+    """
     path = _path(spec, weights_sha256, cache)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole_files.write(path, json.dumps(asdict(choice)).encode())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole_files.write(path, json.dumps(asdict(choice)))
+    except OSError as error:
+        logger.warning("The choice of a runtime for %s cannot be kept: %s", spec.backbone, error)
 
 
 def known(spec: EncoderSpec, *, weights_sha256: str, cache: Path) -> bool:
@@ -64,7 +71,11 @@ def _path(spec: EncoderSpec, weights_sha256: str, cache: Path) -> Path:
     """Named after all that a choice depends on: encoder, versions, this package's own code, and the machine."""
     machine = [core().get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     about = [spec.to_dict(), weights_sha256, ov.__version__, version("torch"), *machine, os.cpu_count()]
-    digest = hashlib.sha256(json.dumps(about).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    digest = hashlib.sha256(json.dumps([*about, code()]).encode())
     return cache / "choices" / f"{digest.hexdigest()}.json"
+
+
+def code() -> str:
+    """A digest of this package's own code: another one may make other graphs."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

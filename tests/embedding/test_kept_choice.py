@@ -98,6 +98,18 @@ def test_a_choice_that_cannot_be_used_is_measured_anew_and_said(tiny, kept, capl
     assert "cannot be used" in caplog.text
 
 
+def test_a_choice_that_cannot_be_kept_is_said_and_the_encoder_runs(tiny, kept, monkeypatch, pictures, caplog):
+    monkeypatch.setattr(choice, "seconds", lambda runtime, _: 1.0 if isinstance(runtime, OpenVINORuntime) else 2.0)
+    (written,) = (kept / "choices").iterdir()
+    written.unlink()
+    written.with_name(written.name + ".partial").mkdir()  # nothing can be written there
+    encoder = use_quickest(Encoder(tiny.spec), cache=kept, weights_sha256=SHA256)
+    assert isinstance(encoder.runtime, OpenVINORuntime)
+    assert np.isfinite(encoder.encode(pictures)).all()
+    assert found(tiny.spec, kept) is None
+    assert "cannot be kept" in caplog.text
+
+
 SERVES = """
 import sys, pathlib, numpy as np
 from retrieval.embedding import EncoderSpec, GraphEncoder, kept_choice
