@@ -27,7 +27,7 @@ pytestmark = [
 
 def test_workers_are_killed_at_random_moments(site, pictures, dice):
     site.upload_all([pictures.next() for _ in range(40)])
-    for _ in range(4):
+    for _ in range(2):
         killed = site.kill_child()
         time.sleep(dice.uniform(0, 1.5))
         site.child(but=killed, seconds=30)
