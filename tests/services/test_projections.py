@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import threading
+import shutil
 import uuid
 from dataclasses import replace
 from io import StringIO
@@ -11,81 +10,59 @@ from io import StringIO
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
-from PIL import Image as Picture
 
 from retrieval import live_encoders as live
 from retrieval import tasks
-from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound, WeightsError
 from retrieval.ingest import sandbox, store
-from retrieval.models import Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState, Judgement
+from retrieval.models import Collection, Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState, Judgement
 from retrieval.models import Encoder as Row
 from retrieval.search import vectors
 from retrieval.services.copies import looking
-from retrieval.services.encoders import encoders, projections, weights
+from retrieval.services.encoders import encoders, projections
 from retrieval.services.encoders.projections import ProjectionRequest
 from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.judged import alike
 from retrieval.services.evaluation.labelled import CollectionLabels
 from retrieval.services.images import images
-from retrieval.services.images.image_fields import ImageChanges
 from retrieval.work import derived, jobs, ledger
 from tests.factories import CollectionFactory, UserFactory
+from tests.services.projected import PICTURES, add, beginning, work_off, world
 
 pytestmark = pytest.mark.django_db
 
-SPEC = EncoderSpec("mobilenet_v2", image_size=32, widths=(32, *[16] * 16, 24))
-PICTURES = 12
+
+@pytest.fixture(scope="module")
+def made(once, tmp_path_factory):
+    """Files and rows of the world, made once."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        beginning(folder, patch)
+        return folder, world()
 
 
 @pytest.fixture(autouse=True)
-def quick(tmp_path, settings, monkeypatch):
-    """Folders of its own, and torch alone."""
-    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, data_dir=tmp_path, weights_dir=tmp_path / "weights")
-    monkeypatch.setattr("retrieval.embedding.use_quickest", lambda encoder, **_: encoder)
+def quick(made, db, tmp_path, monkeypatch):
+    """A copy of the files of its own, and torch alone."""
+    shutil.copytree(made[0], tmp_path, dirs_exist_ok=True)
+    beginning(tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def admin():
-    return UserFactory(is_staff=True, is_superuser=True)
-
-
-@pytest.fixture
-def source(tmp_path):
-    """The active encoder."""
-    checkpoint.save(Encoder(SPEC), tmp_path / "source.safetensors")
-    row = weights.register("source", tmp_path / "source.safetensors")
-    row.state = EncoderState.ACTIVE
-    row.save()
-    return row
-
-
-def add(collection, number):
-    """A picture of noise over one of three colours; its tag is the colour."""
-    chance = np.random.default_rng(number)
-    pixels = chance.integers(0, 120, (32, 32, 3), dtype=np.uint8)
-    pixels[:: 2 + number % 5, :, number % 3] = 250
-    out = io.BytesIO()
-    Picture.fromarray(pixels).save(out, "PNG")
-    texts = ImageChanges(tags=(("red", "green", "blue")[number % 3],), group_key=f"case {number // 3}")
-    upload = images.Upload(io.BytesIO(out.getvalue()), f"{number}.png", texts)
-    return images.add(upload, user=collection.owner, collection=collection).image
-
-
-@pytest.fixture
-def collection(admin, source):
+def collection(made, db):
     """Pictures of three tags, all embedded by the source."""
-    row = CollectionFactory(owner=admin)
-    for number in range(PICTURES):
-        add(row, number)
-    work_off()
-    return row
+    return Collection.objects.select_related("owner").get(pk=made[1].pk)
 
 
-def work_off():
-    while jobs.more_due():
-        jobs.embed()
+@pytest.fixture
+def admin(collection):
+    return collection.owner
+
+
+@pytest.fixture
+def source(collection):
+    """The active encoder."""
+    return Row.objects.get(name="source")
 
 
 def stored(encoder):
@@ -201,30 +178,6 @@ def test_a_build_goes_on_where_it_was_broken_off(collection, source, admin, monk
     assert JobEvent.objects.filter(encoder=row, kind="done").count() == PICTURES
     assert derived.work() is False
     audit()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_only_one_process_works_on_an_encoder(collection, source, admin):
-    row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
-    encoders.build(row, user=admin)
-    held, done = threading.Event(), threading.Event()
-
-    def hold():
-        with transaction.atomic():
-            Row.objects.select_for_update(no_key=True).get(pk=row.pk)
-            held.set()
-            done.wait(60)
-        connection.close()
-
-    other = threading.Thread(target=hold)
-    other.start()
-    held.wait(60)
-    assert not derived.work()
-    assert encoders.progress(row).done == 0
-    done.set()
-    other.join()
-    derived.work()
-    assert encoders.progress(row).done == PICTURES
 
 
 def test_a_deleted_picture_is_left_out_and_one_that_lost_its_vector_begins_a_new_round(collection, source, admin):
