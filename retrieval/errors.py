@@ -56,6 +56,16 @@ class Forbidden(RetrievalError):
     code = "forbidden"
 
 
+class CodeNeeded(RetrievalError):
+    """Name and password are right, and the account asks for the code of its second factor."""
+
+    status = 401
+    code = "code_needed"
+
+    def __init__(self, message: str = "This account asks for the code of its second factor.", **options: str) -> None:
+        super().__init__(message, code=options.get("code"))
+
+
 class AdministratorsOnly(Forbidden):
     """No role of a collection opens this."""
 
@@ -139,6 +149,8 @@ SENTENCES = {
     "busy": gettext_noop("Many requests wait already. Please try again in a moment."),
     "compression_unfinished": gettext_noop("Nothing is measured yet."),
     "concept_untaught": gettext_noop("Show it a picture that is it, and one that is not."),
+    "code_needed": gettext_noop("This account asks for the code of its second factor."),
+    "code_wrong": gettext_noop("This code is not right, or it was used already."),
     "conflict": gettext_noop("The state of things does not allow this now."),
     "decoder_crashed": gettext_noop("This picture ended the program that reads pictures."),
     "decoder_memory": gettext_noop("Reading this picture takes more memory than the limit."),
@@ -225,6 +237,7 @@ SENTENCES = {
     "reading_missing": gettext_noop("Words in pictures are not read here. The operator runs `make extras`."),
     "receipt_altered": gettext_noop("This receipt was altered."),
     "run_named_so": gettext_noop("A run of this name is in line or going on already."),
+    "second_factor_on": gettext_noop("The second factor is on already."),
     "same_picture": gettext_noop("The collection has this very picture already."),
     "search_timeout": gettext_noop("The search took too long; narrow it."),
     "signed_out": gettext_noop("Please sign in again."),

@@ -17,10 +17,10 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
-from retrieval.errors import Forbidden
+from retrieval.errors import Forbidden, NotFound
 from retrieval.models import ApiToken, AuditEvent
 from retrieval.services.images import moderation
-from retrieval.services.people import rights, sign_in_link
+from retrieval.services.people import rights, second_factor, sign_in_link
 
 MOST_LINKS = 100  # at once: a page that a person can hand out from
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -37,7 +37,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "is_active", "is_staff", "pictures", "last_login")
-    actions = ("make_links",)
+    actions = ("make_links", "remove_second_factors")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Let others than superusers read powers, and give none."""
@@ -69,6 +69,17 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         context = {**self.admin_site.each_context(request), "title": _("Sign-in links"), "rows": rows}
         context["hours"] = int(sign_in_link.GOOD_FOR.total_seconds() // 3600)
         return TemplateResponse(request, "admin/sign_in_links.html", context)
+
+    @admin.action(description=_("Remove the second factor"), permissions=["change"])
+    def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Let people who lost the app and their codes in again by name and password."""
+        for person in queryset.order_by("username"):
+            try:
+                second_factor.remove(person, actor=actor(request))
+            except (Forbidden, NotFound) as error:
+                self.message_user(request, f"{person.username}: {error.message}", messages.ERROR)
+            else:
+                self.message_user(request, _("%s signs in by name and password alone.") % person.username)
 
     @admin.display(description=_("Pictures"), ordering="usage__images")
     def pictures(self, user: Any) -> int:

@@ -1,6 +1,15 @@
 """The rows of the system and their filters; a file per noun, everything public is named here."""
 
-from retrieval.models.accounts import ApiToken, AuditEvent, FirstLink, IdempotencyKey, Session, UserUsage
+from retrieval.models.accounts import (
+    ApiToken,
+    AuditEvent,
+    FirstLink,
+    IdempotencyKey,
+    RecoveryCode,
+    SecondFactor,
+    Session,
+    UserUsage,
+)
 from retrieval.models.batches import Batch, BatchDecision, BatchRow, BatchSource
 from retrieval.models.bulk import BulkAct, BulkImage
 from retrieval.models.calibrations import CalibrationRun
@@ -81,9 +90,11 @@ __all__ = [
     "Pool",
     "RecallFigure",
     "Receipt",
+    "RecoveryCode",
     "RegionEmbedding",
     "Role",
     "SearchRecord",
+    "SecondFactor",
     "Session",
     "Status",
     "TrainingRun",

@@ -51,6 +51,31 @@ class FirstLink(models.Model):
         return f"for {self.user}"
 
 
+class SecondFactor(models.Model):
+    """A secret that an app of the person shares with the site, by which both make the same six figures."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="second_factor", db_constraint=False
+    )
+    secret = models.CharField(max_length=64, help_text="In base 32.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(null=True, help_text="When a code of the app was seen; it is asked for since.")
+    last_step = models.BigIntegerField(default=0, help_text="The half minute of the last code that let somebody in.")
+
+    def __str__(self) -> str:
+        return f"of {self.user}"
+
+
+class RecoveryCode(models.Model):
+    """A code that lets in once in the place of the app's; only its SHA-256 digest is kept."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)
+
+    def __str__(self) -> str:
+        return f"of {self.user}"
+
+
 class Session(AbstractBaseSession):
     """One browser that is, or may become, somebody's; ``session_key`` is the SHA-256 of what the browser holds."""
 

@@ -27,6 +27,7 @@ from retrieval.web.views import (
     receipts,
     review,
     search,
+    second_factor,
     selection,
     training,
     trash,
@@ -58,6 +59,7 @@ register_converter(KindConverter, "kind")
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", search.front, name="search"),
     path("login/", entry.sign_in, name="sign_in"),
+    path("login/code/", entry.code, name="code"),
     path("logout/", entry.sign_out, name="sign_out"),
     path("first/<str:token>", entry.first, name="first"),
     path("welcome/", entry.welcome, name="welcome"),
@@ -162,5 +164,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/sessions/<uuid:session_id>/end/", account.end_session, name="session_end"),
     path("account/searches/clear/", account.clear_searches, name="searches_clear"),
     path("account/password/", account.password, name="password"),
+    path("account/second-factor/", second_factor.page, name="second_factor"),
+    path("account/second-factor/begin/", second_factor.begin, name="second_factor_begin"),
+    path("account/second-factor/on/", second_factor.turn_on, name="second_factor_on"),
+    path("account/second-factor/off/", second_factor.turn_off, name="second_factor_off"),
+    path("account/second-factor/codes/", second_factor.renew, name="second_factor_codes"),
     path("account/theme/", account.theme, name="theme"),
 ]

@@ -208,6 +208,8 @@ def error_page(status: int, code: str = "") -> tuple[str, str]:
         return _("This is for administrators"), _("Ask the person who runs this site.")
     if code == "link_used":
         return _("This link opens nothing any more"), _("Sign in with your password, or ask for a new link.")
+    if code == "code_needed":
+        return _("One more step"), _("Sign in at /login/ with your name, your password and the code.")
     if code == "signed_out":
         return _("Sign in first"), _("Whoever is signed in may send files; what you sent was not read.")
     pages = {

@@ -42,6 +42,7 @@ OPENED_BY: dict[tuple[str, str], set[str]] = {
     ("joboverview", "try_again"): {"change_embeddingjob"},
     ("user", "delete_selected"): {"delete_user"},
     ("user", "make_links"): {"change_user"},
+    ("user", "remove_second_factors"): {"change_user"},
 } | {
     (kind.model._meta.model_name, action): {"change_encoder"}
     for kind in long_work.KINDS.values()

@@ -17,8 +17,41 @@ class CredentialsSerializer(Input):
 
     username = serializers.CharField(max_length=USERNAME_LENGTH)
     password = serializers.CharField(max_length=4096, trim_whitespace=False)
+    code = serializers.CharField(max_length=40, default="", allow_blank=True, help_text="Of the second factor.")
     name = serializers.CharField(max_length=TOKEN_NAME_LENGTH, default="", allow_blank=True)
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE)
+
+
+class CodeSerializer(Input):
+    """What proves that somebody has the app."""
+
+    code = serializers.CharField(max_length=40)
+
+
+class PasswordAndCodeSerializer(CodeSerializer):
+    """And who it is."""
+
+    password = serializers.CharField(max_length=4096, trim_whitespace=False)
+
+
+class SecondFactorSerializer(serializers.Serializer[Any]):
+    """Whether signing in asks for a code."""
+
+    on = serializers.BooleanField()
+    codes_left = serializers.IntegerField()
+
+
+class SetupSerializer(serializers.Serializer[Any]):
+    """What an app needs."""
+
+    secret = serializers.CharField()
+    address = serializers.CharField(help_text="Of the scheme otpauth, for a QR code.")
+
+
+class RecoveryCodesSerializer(serializers.Serializer[Any]):
+    """Codes that are shown this once."""
+
+    codes = serializers.ListField(child=serializers.CharField())
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):

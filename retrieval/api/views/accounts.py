@@ -44,7 +44,8 @@ class TokenView(ApiView):
         """Make a token. The secret is shown this once; it ends by itself."""
         wanted = checked(CredentialsSerializer, request.data)
         username = wanted["username"]
-        user = authenticate(request._request, username=username, password=wanted["password"])
+        said = {name: wanted[name] for name in ("password", "code")}
+        user = authenticate(request._request, username=username, **said)
         if user is None:
             raise AuthenticationFailed("The name or the password is wrong.", code="invalid_credentials")
         secret, token = accounts.issue_token(user, name=wanted["name"], scope=wanted["scope"])

@@ -32,8 +32,8 @@ ADDRESS_LENGTH = 45
 NOTES_PER_ADDRESS, NOTES_IN_ALL = 30, 300
 HELD_BACK = "trail.held_back"
 # What anybody can cause at will, and what says when a person was here: it goes when its time is over.
-PASSING = ("sign_in", "password.wrong", "password.limited", "first_link.refused", "token.refused", "right.refused",
-           HELD_BACK)  # fmt: skip
+PASSING = ("sign_in", "password.wrong", "password.limited", "code.wrong", "code.limited", "first_link.refused",
+           "token.refused", "right.refused", HELD_BACK)  # fmt: skip
 
 
 def digest(secret: str) -> str:

@@ -13,9 +13,9 @@ from django.contrib.auth.password_validation import CommonPasswordValidator, Min
 from django.db import transaction
 
 from retrieval import caller
-from retrieval.errors import TooMany
+from retrieval.errors import CodeNeeded, TooMany
 from retrieval.models import ApiToken, FirstLink, Session
-from retrieval.services.people import accounts, limits
+from retrieval.services.people import accounts, limits, second_factor
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,15 +35,21 @@ class Door(ModelBackend):
         request: HttpRequest | None,  # noqa: ARG002
         username: str | None = None,
         password: str | None = None,
+        code: str = "",
         **_: Any,
     ) -> User | None:
-        """Return the account that name and password open, or None. Raises TooMany beyond the limits."""
+        """Return the account that name and password open, or None.
+
+        Raises TooMany beyond the limits; CodeNeeded when both are right and the account asks for a second factor, but
+        there is no code, or a wrong one.
+        """
         if username is None or password is None:
             return None
         user: User | None = get_user_model().objects.filter(username=username).first()
         if not _looked_at(username, user=user, password=password):
             return None
-        accounts.record(user, "sign_in", user)
+        if user is not None:
+            enter(user, code=code)
         return user
 
 
@@ -75,6 +81,13 @@ class Uncommon(CommonPasswordValidator):
         half = core[: len(core) // 2]
         for known in (text, core, half if half * 2 == core else core):
             super().validate(known, user)
+
+
+def enter(user: User, *, code: str) -> None:
+    """Let somebody in whose password was right, as the trail will tell. Raises CodeNeeded and TooMany."""
+    if second_factor.is_on(user) and not (code and second_factor.accepts(user, code)):
+        raise CodeNeeded("This code is not right, or it was used already.", code="code_wrong") if code else CodeNeeded()
+    accounts.record(user, "sign_in", user)
 
 
 def confirm(user: User, password: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +34,29 @@ class PasswordForm(PasswordChangeForm):
         said = str(self.cleaned_data["old_password"])
         if not passwords.confirm(self.user, said):
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return said
+
+
+class CodeForm(forms.Form):
+    """The figures of an app, or a recovery code."""
+
+    code = forms.CharField(max_length=40, label=_("Code"))
+
+
+class SecondFactorForm(CodeForm):
+    """The password too, looked at through the one door: a browser left open must not lock its owner out."""
+
+    password = forms.CharField(max_length=4096, strip=False, label=_("Password"), widget=forms.PasswordInput)
+
+    def __init__(self, user: User, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.user = user
+
+    def clean_password(self) -> str:
+        """Return it when it is right. Raises ValidationError, and TooMany for who guesses."""
+        said = str(self.cleaned_data["password"])
+        if not passwords.confirm(self.user, said):
+            raise ValidationError(PasswordForm.error_messages["password_incorrect"], code="password_incorrect")
         return said
 
 

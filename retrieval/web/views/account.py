@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import conf
 from retrieval.errors import InvalidInput
 from retrieval.services.images import members
-from retrieval.services.people import accounts, sessions
+from retrieval.services.people import accounts, second_factor, sessions
 from retrieval.services.searching import history
 from retrieval.web import agents, asking_again
 from retrieval.web.forms.people import PasswordForm, TokenForm
@@ -125,6 +125,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "searches": [asking_again.again(row) for row in history.listing(person(request))[:SEARCHES]],
         "invitations": members.asked(person(request)),
         "sessions": [(row, agents.name(row.agent), sessions.is_same(row, here)) for row in found],
+        "factor": second_factor.is_on(person(request)),
         "hours": conf.get().session_idle_hours,
         "session_days": conf.get().session_days,
         "tokens": accounts.tokens_of(person(request)),

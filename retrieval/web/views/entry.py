@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import login, logout, update_session_auth_hash
+from django.contrib.auth import get_user_model, login, logout, update_session_auth_hash
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,9 +12,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from retrieval.errors import NotFound
-from retrieval.services.people import sign_in_link
-from retrieval.web.forms.people import SignInForm
+from retrieval.errors import CodeNeeded, NotFound
+from retrieval.services.people import passwords, second_factor, sign_in_link
+from retrieval.web import half_way, words
+from retrieval.web.forms.people import CodeForm, SignInForm
 from retrieval.web.pages import for_anyone, for_people
 
 BACKEND = "retrieval.services.people.passwords.Door"
@@ -30,11 +31,39 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(_goal(request))
     form = SignInForm(request, request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        login(request, form.get_user())
-        return redirect(_goal(request))
+    try:
+        if request.method == "POST" and form.is_valid():
+            login(request, form.get_user())
+            return redirect(_goal(request))
+    except CodeNeeded:
+        user = get_user_model().objects.get(username=form.cleaned_data["username"])
+        half_way.begin(request, user, goal=_goal(request))
+        return redirect("web:code")
     status = 400 if form.errors else 200
     return render(request, "web/sign_in.html", {"form": form, "next": _goal(request)}, status=status)
+
+
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_anyone
+def code(request: HttpRequest) -> HttpResponse:
+    """Ask for the code of the second factor, after the right password or link."""
+    half = half_way.who(request)
+    if half is None:
+        return redirect("web:sign_in")
+    user, step = half
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            passwords.enter(user, code=form.cleaned_data["code"])
+        except CodeNeeded as error:
+            form.add_error("code", words.reason(error.code, error.message))
+        else:
+            half_way.end(request)
+            login(request, user, backend=BACKEND)
+            request.session.update({MAY_CHOOSE: True} if step.may_choose else {})
+            return redirect("web:welcome" if step.may_choose else step.goal)
+    return render(request, "web/code.html", {"form": form}, status=400 if form.errors else 200)
 
 
 @require_POST
@@ -59,6 +88,9 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
     if user is None:
         raise LINK_USED
     request.session.flush()  # else somebody who is signed in already keeps the old session's key
+    if second_factor.is_on(user):
+        half_way.begin(request, user, goal="/", may_choose=True)
+        return redirect("web:code")
     login(request, user, backend=BACKEND)
     request.session[MAY_CHOOSE] = True
     return redirect("web:welcome")
