@@ -15,6 +15,7 @@ SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "LongJobStateEnum": "retrieval.models.LongJobState",
+        "ShareLinkStateEnum": "retrieval.models.ShareLink.State",
         "LabelsEnum": "retrieval.models.Labels",
         "PictureLabelsEnum": "retrieval.models.PICTURE_LABELS",
         "VerdictEnum": "retrieval.api.serializers.search.VERDICTS",

@@ -21,8 +21,8 @@ MINUTE = 60.0
 LINES_PER_ADDRESS = 120
 ADDRESSES = 10_000
 HELD_BACK = "log_lines_held_back"
-# The token of a one-time link stands in its address.
-SECRETS = re.compile(r"(/first/)[^/?#\s\"'\\]+")
+# The token of a one-time link stands in its address, and the secret of a share link.
+SECRETS = re.compile(r"(/(?:first|shared)/)[^/?#\s\"'\\]+")
 
 
 def who(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def configure(*, readable: bool, level: str) -> dict[str, Any]:
 
 
 def without_secrets(_logger: Any, _method: str, line: str) -> str:
-    """Take the tokens of one-time links out of the finished line, wherever in it they stand."""
+    """Take the secrets of links out of the finished line, wherever in it they stand."""
     return SECRETS.sub(r"\1...", line)
 
 

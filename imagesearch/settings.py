@@ -46,7 +46,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 # By this beginning of their names browsers know that no neighbouring host may have set them.
 _HOST = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_HOST}sessionid", f"{_HOST}csrftoken"
-LANGUAGE_COOKIE_NAME, THEME_COOKIE_NAME = f"{_HOST}django_language", f"{_HOST}theme"
+LANGUAGE_COOKIE_NAME, THEME_COOKIE_NAME, LINK_COOKIE_NAME = f"{_HOST}django_language", f"{_HOST}theme", f"{_HOST}link"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 ORIGINS = env.origins("IMAGESEARCH_ORIGINS")

@@ -35,6 +35,7 @@ class Limits:
     user_fetches: int = 30
     fetch_seconds: int = 15
     fetches_at_once: int = 4
+    link_pages: int = 120
     login_per_user: int = 5
     login_per_address: int = 20
     user_images: int = 1_000_000

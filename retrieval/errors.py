@@ -49,6 +49,13 @@ class NotFound(RetrievalError):
     code = "not_found"
 
 
+class LinkOver(RetrievalError):
+    """The share link was ended, or its time is over."""
+
+    status = 410
+    code = "share_link_over"
+
+
 class Forbidden(RetrievalError):
     """The caller may see it but not change it."""
 
@@ -240,6 +247,7 @@ SENTENCES = {
     "second_factor_on": gettext_noop("The second factor is on already."),
     "same_picture": gettext_noop("The collection has this very picture already."),
     "search_timeout": gettext_noop("The search took too long; narrow it."),
+    "share_link_over": gettext_noop("This link shows nothing any more. Ask whoever gave it to you for a new one."),
     "signed_out": gettext_noop("Please sign in again."),
     "sound_not_read": gettext_noop("This is a sound recording, not a picture."),
     "special_member": gettext_noop("This is not a plain file."),

@@ -28,6 +28,7 @@ from retrieval.models.long_jobs import GOING, LongJob, LongJobState
 from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.receipts import Receipt
 from retrieval.models.searches import SearchRecord
+from retrieval.models.share_links import ShareLink
 from retrieval.models.texts import ImageText
 from retrieval.models.training import TrainingRun
 from retrieval.models.watches import Alert, AlertVerdict, Delivery, DeliveryState, Watch
@@ -96,6 +97,7 @@ __all__ = [
     "SearchRecord",
     "SecondFactor",
     "Session",
+    "ShareLink",
     "Status",
     "TrainingRun",
     "UserUsage",

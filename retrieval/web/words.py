@@ -135,6 +135,8 @@ NAMES = {
     "built": gettext_lazy("Built"),
     "active": gettext_lazy("Active"),
     "retired": gettext_lazy("Retired"),
+    "expired": gettext_lazy("Over"),
+    "ended": gettext_lazy("Ended"),
     "same_file": gettext_lazy("The same file"),
     "same_image": gettext_lazy("The same picture"),
     "same_thing": gettext_lazy("The same object"),
@@ -210,6 +212,8 @@ def error_page(status: int, code: str = "") -> tuple[str, str]:
         return _("This link opens nothing any more"), _("Sign in with your password, or ask for a new link.")
     if code == "code_needed":
         return _("One more step"), _("Sign in at /login/ with your name, your password and the code.")
+    if code == "share_link_over":
+        return _("This link shows nothing any more"), _("Ask whoever gave it to you for a new one.")
     if code == "signed_out":
         return _("Sign in first"), _("Whoever is signed in may send files; what you sent was not read.")
     pages = {

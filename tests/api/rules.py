@@ -96,6 +96,11 @@ API: dict[str, list[Rule]] = {
         Rule("patch", from_role("manager", 200), {"role": "contributor"}),
         Rule("delete", (401, 404, 204, 403, 204, 204, 404)),  # the member named is the viewer, who may leave
     ],
+    "api/v1/collections/<collection_id>/links/": [
+        Rule("get", from_role("manager", 200)),
+        Rule("post", from_role("manager", 201), {"downloads": True}),
+    ],
+    "api/v1/collections/<collection_id>/links/<link_id>/": [Rule("delete", from_role("manager", 204))],
     "api/v1/collections/<collection_id>/metadata/": [
         Rule("get", from_role("viewer", 200)),
         Rule("post", from_role("contributor", 200), {"rows": [{"id": "IMAGE", "title": "Changed"}]}),
@@ -300,6 +305,8 @@ WEB: dict[str, list[Rule]] = {
     "collections/<collection_id>/unshare/": [
         Rule("post", (302, 404, 302, 403, 302, 302, 404), {"username": "viewer"})  # the viewer may leave
     ],
+    "collections/<collection_id>/links/": [Rule("post", page_from_role("manager", 200), {"name": "A client"})],
+    "collections/<collection_id>/links/<link_id>/end/": [Rule("post", page_from_role("manager", 302), {})],
     "collections/<collection_id>/delete/": [Rule("post", page_from_role("owner", 302), {"name": "NAME"})],
     # What is sent is no table: who may take one in is told so.
     "collections/<collection_id>/metadata/try/": [Rule("post", page_from_role("contributor", 400), {"file": "FILE"})],
@@ -309,6 +316,11 @@ WEB: dict[str, list[Rule]] = {
     "collections/<collection_id>/vectors.npz": [Rule("get", page_from_role("viewer", 200))],
     "invitations/<collection_id>/accept/": [Rule("post", pages(404), {})],
     "invitations/<collection_id>/decline/": [Rule("post", pages(404), {})],
+    # Whoever has the secret of the world's link sees what it shows; it gives no originals.
+    "shared/<secret>/": [Rule("get", everyone(200)), Rule("post", everyone(302), {})],
+    "shared/<secret>/pictures/<image_id>/": [Rule("get", everyone(200))],
+    "shared/<secret>/thumbnails/<image_id>/<size>": [Rule("get", everyone(200))],
+    "shared/<secret>/originals/<image_id>": [Rule("get", everyone(404))],
     "trash/": [Rule("get", pages(200))],
     "trash/act/": [Rule("post", pages(302), {"id": NOBODYS, "act": "restore"})],
     # The world's picture is not in the trash.

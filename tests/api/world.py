@@ -16,7 +16,8 @@ from django.http import HttpResponseBase
 from rest_framework.test import APIClient
 
 from retrieval.models import Alert, ArchiveImport, Concept, Heartbeat, Membership
-from retrieval.services.images import images
+from retrieval.services.images import images, share_links
+from retrieval.services.images.share_links import LinkRequest
 from retrieval.services.people import accounts
 from retrieval.services.searching import receipts
 from retrieval.services.searching.search import SearchRequest
@@ -56,6 +57,9 @@ class World:
         self.watch = watches.create(WatchRequest("Like it", search, Least(score=0.9)), user=self.people["owner"])
         self.alert = Alert.objects.create(
             id=uuid4(), watch=self.watch, image=self.image, score=1.0, threshold=0.9, encoder=self.encoder.name
+        )
+        self.secret, self.link = share_links.make(
+            self.collection, user=self.people["owner"], wanted=LinkRequest(name="For all")
         )
         self.archive = ArchiveImport.objects.create(
             user=self.people["owner"], collection=self.collection, name="birds.zip"
@@ -105,6 +109,8 @@ class World:
             "concept_id": self.concept.pk,
             "watch_id": self.watch.pk,
             "alert_id": self.alert.pk,
+            "link_id": self.link.pk,
+            "secret": self.secret,
             "username": "viewer",
             "size": 320,
             "seed": 1,

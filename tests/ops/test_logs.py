@@ -66,16 +66,17 @@ def test_nothing_of_a_request_is_left_for_the_next_line(lines, db):
 
 
 @pytest.mark.parametrize("method", ["get", "post", "head"])
-def test_the_token_of_a_refused_link_is_in_no_line(lines, db, method):
-    getattr(Client(), method)(f"/first/{TOKEN}", {"next": "x"})
-    logging.getLogger("words").warning("Referer: https://a.example/first/%s?x", TOKEN)
+@pytest.mark.parametrize(("place", "rest"), [("first", ""), ("shared", "/")])
+def test_the_token_of_a_refused_link_is_in_no_line(lines, db, method, place, rest):
+    getattr(Client(), method)(f"/{place}/{TOKEN}{rest}", {"next": "x"})
+    logging.getLogger("words").warning("Referer: https://a.example/%s/%s?x", place, TOKEN)
     try:
-        raise ValueError(f"/first/{TOKEN}")
+        raise ValueError(f"/{place}/{TOKEN}")
     except ValueError:
         logging.getLogger("words").exception("failed")
     assert len(lines()) == 3
     assert TOKEN not in str(lines())
-    assert "/first/..." in str(lines())
+    assert f"/{place}/..." in str(lines())
 
 
 def test_without_the_last_look_it_would_be(db):

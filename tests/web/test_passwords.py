@@ -5,21 +5,23 @@ from __future__ import annotations
 import ast
 import itertools
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from django.conf import settings as django_settings
-from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.hashers import MD5PasswordHasher, make_password
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, path
+from django.utils import timezone
 
 from retrieval import conf
-from retrieval.models import ApiToken, AuditEvent
+from retrieval.models import ApiToken, AuditEvent, ShareLink
 from retrieval.services.people import accounts, limits, passwords
-from tests.factories import UserFactory
+from tests.factories import CollectionFactory, UserFactory
 
 RIGHT, WRONG = "secret-pass-1", "a-wrong-guess-9"
 # Whatever a form may call the field of a password, and the names that go with it.
@@ -111,29 +113,40 @@ def boss(db):
 
 
 @pytest.fixture
+def link(boss):
+    """A share link with a password, at the address that ``posts`` makes up."""
+    return ShareLink.objects.create(
+        collection=CollectionFactory(owner=boss), made_by=boss, digest=accounts.digest(FILLED_IN["str"]),
+        password=make_password(RIGHT), expires_at=timezone.now() + timedelta(days=1),
+    )  # fmt: skip
+
+
+@pytest.fixture
 def no_broker(monkeypatch):
     """Count in this process alone, so that a test can forget all counts at once."""
     monkeypatch.setattr(limits, "_local", limits.LocalCounts(broker_rests_until=float("inf")))
 
 
-def test_the_addresses_that_look_at_passwords_are_these(boss, looks, no_broker):
+def test_the_addresses_that_look_at_passwords_are_these(boss, link, looks, no_broker):
     assert doors(boss, looks, sorted(set(posts()))) == {
         ("/login/", False), ("/admin/login/", False), ("/admin/login/", True),
         ("/account/password/", True), ("/api/v1/auth/token/", False), ("/api/v1/auth/token/", True),
         ("/account/second-factor/on/", True), ("/api/v1/auth/second-factor/on/", True),
+        ("/shared/made-up/", False), ("/shared/made-up/", True),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("address", "signed_in"),
     [("/login/", False), ("/admin/login/", False), ("/admin/login/", True), ("/account/password/", True),
-     ("/api/v1/auth/token/", False)],
+     ("/api/v1/auth/token/", False), ("/shared/made-up/", False)],
 )  # fmt: skip
-def test_each_of_them_refuses_the_guess_after_the_last_and_leaves_lines(boss, address, signed_in):
+def test_each_of_them_refuses_the_guess_after_the_last_and_leaves_lines(boss, link, address, signed_in):
     most = conf.get().limits.login_per_user
     before, after = refused_after(address, boss if signed_in else None, most)
     assert (set(before) & {429}, after) == (set(), 429)
-    trail = AuditEvent.objects.filter(object_id=str(boss.pk), address="127.0.0.1")
+    about = link if "shared" in address else boss
+    trail = AuditEvent.objects.filter(object_id=str(about.pk), address="127.0.0.1")
     assert trail.filter(action="password.wrong").count() == most
     line = trail.get(action="password.limited")
     assert line.actor == (boss if signed_in else None)

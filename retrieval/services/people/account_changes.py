@@ -7,9 +7,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.dispatch import receiver
+from django.utils import timezone
 
 from retrieval import caller
-from retrieval.models import ApiToken, Session
+from retrieval.models import ApiToken, Session, ShareLink
 from retrieval.services.people.accounts import record
 
 WATCHED = ("username", "is_active", "is_staff", "is_superuser")
@@ -39,6 +40,7 @@ def changed(instance: User, update_fields: Any = None, **_: Any) -> None:
         if new.get("is_active") is False:  # what opened it does not come back to life with it
             Session.objects.filter(user=instance).delete()
             ApiToken.objects.filter(user=instance).delete()
+            ShareLink.objects.filter(made_by=instance, ended_at=None).update(ended_at=timezone.now())
 
 
 def rights_given(instance: Any, *, action: str, reverse: bool, pk_set: Any = None, **_: Any) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from retrieval import caller, conf
 from retrieval.errors import Forbidden, InvalidInput, NotFound
-from retrieval.models import ApiToken, AuditEvent
+from retrieval.models import ApiToken, AuditEvent, ShareLink
 from retrieval.services.people import limits
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ NOTES_PER_ADDRESS, NOTES_IN_ALL = 30, 300
 HELD_BACK = "trail.held_back"
 # What anybody can cause at will, and what says when a person was here: it goes when its time is over.
 PASSING = ("sign_in", "password.wrong", "password.limited", "code.wrong", "code.limited", "first_link.refused",
-           "token.refused", "right.refused", HELD_BACK)  # fmt: skip
+           "token.refused", "right.refused", "share_link.opened", "share_link.refused", "share_link.downloaded",
+           HELD_BACK)  # fmt: skip
 
 
 def digest(secret: str) -> str:
@@ -151,8 +152,13 @@ def note(actor: User | None, action: str, obj: Model | None = None, **detail: An
 
 
 def forget_old() -> int:
-    """Take addresses, and the lines of passing things, out of the trail once their time is over; return how many."""
-    old = AuditEvent.objects.filter(at__lt=timezone.now() - timedelta(days=conf.get().trail_days))
+    """Take addresses, and the lines of passing things, out of the trail once their time is over; return how many.
+
+    Share links that are over for as long go as well.
+    """
+    before = timezone.now() - timedelta(days=conf.get().trail_days)
+    ShareLink.objects.filter(Q(ended_at__lt=before) | Q(expires_at__lt=before)).delete()
+    old = AuditEvent.objects.filter(at__lt=before)
     return old.filter(action__in=PASSING).delete()[0] + old.exclude(address="").update(address="")
 
 

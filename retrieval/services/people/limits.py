@@ -134,9 +134,14 @@ def signed_in(username: str, *, address: str) -> None:
         _take_back(name)
 
 
-def nth(scope: str, *, key: str) -> int:
-    """Count one event of ``key`` in ``scope``; return which one of its minute it is, from 1."""
-    return _count(_name(scope, key), MINUTE)[0]
+def link(address: str) -> None:
+    """Count one page or original that is looked at by a share link from this address. Raises TooMany."""
+    hit("share-link", key=place(address), limit=conf.get().limits.link_pages, per_seconds=MINUTE)
+
+
+def nth(scope: str, *, key: str, per_seconds: int = MINUTE) -> int:
+    """Count one event of ``key`` in ``scope``; return which one of its minute, or so many seconds, it is, from 1."""
+    return _count(_name(scope, key), per_seconds)[0]
 
 
 def spelling(username: str) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import string
 import unicodedata
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import CommonPasswordValidator, MinimumLengthValidator
 from django.db import transaction
 
 from retrieval import caller
 from retrieval.errors import CodeNeeded, TooMany
-from retrieval.models import ApiToken, FirstLink, Session
+from retrieval.models import ApiToken, FirstLink, Session, ShareLink
 from retrieval.services.people import accounts, limits, second_factor
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import Model
     from django.http import HttpRequest
 
 
@@ -46,7 +49,7 @@ class Door(ModelBackend):
         if username is None or password is None:
             return None
         user: User | None = get_user_model().objects.filter(username=username).first()
-        if not _looked_at(username, user=user, password=password):
+        if not _looked_at(username, about=user, fits=partial(_fits, user, password)):
             return None
         if user is not None:
             enter(user, code=code)
@@ -92,10 +95,18 @@ def enter(user: User, *, code: str) -> None:
 
 def confirm(user: User, password: str) -> bool:
     """Tell whether this is the password of somebody who is signed in. Raises TooMany beyond the limits."""
-    return _looked_at(user.get_username(), user=user, password=password)
+    return _looked_at(user.get_username(), about=user, fits=partial(_fits, user, password))
 
 
-def _looked_at(name: str, *, user: User | None, password: str) -> bool:
+def unlocks(link: ShareLink, password: str) -> bool:
+    """Tell whether this is the password of a share link. Raises TooMany beyond the limits, which are those of a name.
+
+    No name has a space in it, so no account shares the count.
+    """
+    return _looked_at(f"link {link.pk}", about=link, fits=partial(check_password, password, link.password))
+
+
+def _looked_at(name: str, *, about: Model | None, fits: Callable[[], bool]) -> bool:
     """Count, then look; what was right is not counted. Names without an account stay out of the trail.
 
     People type passwords into the field of the name, and those have no place there.
@@ -104,10 +115,10 @@ def _looked_at(name: str, *, user: User | None, password: str) -> bool:
     try:
         limits.sign_in(name, address=asking.address)
     except TooMany:
-        accounts.note(asking.person(), "password.limited", user)
+        accounts.note(asking.person(), "password.limited", about)
         raise
-    if not _fits(user, password):
-        accounts.note(asking.person(), "password.wrong", user)
+    if not fits():
+        accounts.note(asking.person(), "password.wrong", about)
         return False
     limits.signed_in(name, address=asking.address)
     return True

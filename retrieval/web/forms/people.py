@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import ApiToken, Visibility
-from retrieval.models.bounds import COLLECTION_NAME_LENGTH, DESCRIPTION_LENGTH, TOKEN_NAME_LENGTH, USERNAME_LENGTH
+from retrieval.models.bounds import (
+    COLLECTION_NAME_LENGTH,
+    DESCRIPTION_LENGTH,
+    LINK_NAME_LENGTH,
+    LINK_PASSWORD_LENGTH,
+    TOKEN_NAME_LENGTH,
+    USERNAME_LENGTH,
+)
+from retrieval.services.images import share_links
 from retrieval.services.images.collections import CollectionChanges
+from retrieval.services.images.share_links import LinkRequest
 from retrieval.services.people import passwords
 from retrieval.web import words
 
@@ -95,6 +106,27 @@ class MemberForm(forms.Form):
 
     username = forms.CharField(max_length=USERNAME_LENGTH, label=_("Name of the person"))
     role = forms.ChoiceField(choices=[(value, name) for value, name, _text in words.ROLES], label=_("Role"))
+
+
+class ShareLinkForm(forms.Form):
+    """What a link is called here, until the end of which day (UTC) it is good, its password, whether it gives files."""
+
+    name = forms.CharField(max_length=LINK_NAME_LENGTH, required=False, label=_("For whom?"))
+    until = forms.DateField(required=False, label=_("Until"))
+    password = forms.CharField(max_length=LINK_PASSWORD_LENGTH, required=False, strip=False, label=_("Password"))
+    downloads = forms.BooleanField(required=False)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        now = timezone.now()
+        self.usual, self.last = (now + share_links.USUAL).date(), (now + share_links.LONGEST).date()
+
+    def wanted(self) -> LinkRequest:
+        """Return the link to be made; call after ``is_valid``. The last day that there is ends a year from now."""
+        said = dict(self.cleaned_data)
+        day = said.pop("until")
+        ends = datetime.combine(day, time.max, tzinfo=UTC) if day else None
+        return LinkRequest(expires_at=timezone.now() + share_links.LONGEST if day == self.last else ends, **said)
 
 
 class TokenForm(forms.Form):

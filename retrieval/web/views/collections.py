@@ -16,13 +16,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from retrieval.errors import InvalidInput
 from retrieval.models import Collection, Role
-from retrieval.services.images import browse, collections, facets, images, members, originals
+from retrieval.services.images import browse, collections, facets, images, members, originals, share_links
 from retrieval.services.images.browse import Tag
 from retrieval.services.images.members import Member
 from retrieval.services.people import rights
 from retrieval.web import paging, words
 from retrieval.web.forms.browsing import Browsing, browsed
-from retrieval.web.forms.people import CollectionForm, MemberForm, SettingsForm
+from retrieval.web.forms.people import CollectionForm, MemberForm, SettingsForm, ShareLinkForm
 from retrieval.web.pages import for_people, for_readers, may_add, person
 
 
@@ -89,6 +89,8 @@ def settings(request: HttpRequest, collection_id: UUID) -> HttpResponse:
         "form": form,
         "member_form": MemberForm(),
         "members": members.listing(collection, user=person(request)),
+        "links": share_links.listing(collection, user=person(request)),
+        "link_form": ShareLinkForm(),
         "may": _may(collection, request),
         "choices": words,
     }

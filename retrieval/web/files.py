@@ -1,0 +1,34 @@
+"""Files of a picture as answers of the pages; whoever calls has asked whether this person may see it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponseNotModified
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
+
+from retrieval import conf, downloads
+from retrieval.errors import NotFound
+from retrieval.models import Image
+from retrieval.services.images import images
+
+
+def thumbnail(request: HttpRequest, image: Image, *, size: int) -> HttpResponseBase:
+    """Show the re-encoded small picture; the browser may keep it, but asks each time whether it still may show it."""
+    if size not in conf.get().thumbnail_sizes:
+        raise NotFound("There is no such size.")
+    tag = f'"{image.sha256[:32]}-{size}"'
+    if request.headers.get("If-None-Match") == tag:
+        response: HttpResponseBase = HttpResponseNotModified()
+    else:
+        response = downloads.send(downloads.Stored(images.thumbnail_path(image, size), downloads.THUMBNAIL_TYPE))
+    response.headers["ETag"] = tag
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+def original(image: Image) -> HttpResponseBase:
+    """Send the very bytes that were put in, as a download and never to be shown in the page."""
+    stored = downloads.Stored(images.file_path(image), "application/octet-stream", downloads.file_name(image))
+    response = downloads.send(stored)
+    patch_cache_control(response, private=True, no_store=True)
+    return response
