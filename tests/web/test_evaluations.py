@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.models import Evaluation, Image, LongJobState
+from retrieval.models import Encoder, Evaluation, Image, LongJobState
 from retrieval.services.evaluation import evaluations
 from retrieval.work import long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.search.rows import embed
 from tests.web.library import put
+from tests.web.test_bands import calibration
 
 
 @pytest.fixture
@@ -44,6 +45,27 @@ def test_from_form_to_result(admin, asked):
     assert "✓ right" in text
     assert "✗ warm" in text
     assert "media/thumbnails/" in text
+
+
+def measured(admin, asked) -> str:
+    """The page of one that is asked for and done."""
+    admin.post("/evaluations/", asked)
+    row = Evaluation.objects.latest("created_at")
+    long_jobs.run(evaluations.KIND, row.pk)
+    return admin.get(f"/evaluations/{row.pk}/").content.decode()
+
+
+def test_the_curve_of_calibration_is_drawn_and_told_in_numbers(admin, asked):
+    assert "had no calibration" in measured(admin, asked)
+    Encoder.objects.update(calibration=calibration())
+    shown = measured(admin, asked)
+    (curve,) = Evaluation.objects.latest("created_at").result["calibration"].values()
+    assert sum(tenth["count"] for tenth in curve) == 8 * 7
+    assert shown.count("</title></circle>") == shown.count('<th scope="row">', shown.index("<caption")) == len(curve)
+    last = curve[-1]
+    assert f'cy="{12 + 260 * (1 - last["seen"]):.1f}"' in shown
+    assert f'<td class="num">{100 * last["said"]:.1f} %</td>' in shown
+    assert "measure by cosine" in measured(admin, {**asked, "measure": "pearson"})
 
 
 def test_two_encoders_stand_side_by_side_with_their_difference(admin, asked):

@@ -40,7 +40,9 @@ class EvaluationSerializer(LongJobSerializer):
 class EvaluationResultSerializer(EvaluationSerializer):
     """The same with its result, which is empty until it is done."""
 
-    result = serializers.DictField(help_text="reports by encoder, paired differences, how many classes there were")
+    result = serializers.DictField(
+        help_text="reports by encoder, paired differences, how many classes there were, curves of calibration by name"
+    )
 
     class Meta(EvaluationSerializer.Meta):
         fields = [*EvaluationSerializer.Meta.fields, "result"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.evaluation import Interval, Plan, Report, Subject, Trial, judged, protocol, report
+from retrieval.matching import Reliability
 from retrieval.models import Encoder
 from retrieval.progress import Progress, silent
+from retrieval.services.evaluation import probabilities
 from retrieval.services.evaluation.judged import CollectionJudgements
 from retrieval.services.evaluation.labelled import CollectionLabels, Folder, Measurable
 
@@ -34,12 +36,14 @@ class Result:
     """Reports in the order of the encoders asked for.
 
     ``differences``: the first encoder minus each other by its name, paired over queries. ``unreadable`` names the files
-    that were left out because no picture could be made of them.
+    that were left out because no picture could be made of them. ``calibration``: each encoder's curve (as
+    ``probabilities.curve`` has it) by its name.
     """
 
     reports: tuple[Report, ...]
     differences: Mapping[str, Mapping[str, Interval]]
     unreadable: tuple[str, ...]
+    calibration: Mapping[str, Sequence[Reliability] | None] = field(default_factory=dict)
 
 
 def named(name: str) -> Encoder:
@@ -76,7 +80,8 @@ def run(
     ]
     others = zip(rows[1:], trials[1:], strict=True)
     differences = {row.name: report.difference(trials[0], other=trial) for row, trial in others}
-    return Result(tuple(reports), differences, measurable.unreadable)
+    calibration = {row.name: probabilities.curve(row, trial) for row, trial in zip(rows, trials, strict=True)}
+    return Result(tuple(reports), differences, measurable.unreadable, calibration)
 
 
 def save_scorecards(rows: Sequence[Encoder], *, result: Result) -> None:

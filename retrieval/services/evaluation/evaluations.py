@@ -133,6 +133,10 @@ def _kept(result: Result) -> dict[str, Any]:
             for name, figures in result.differences.items()
         },
         "classes": len(ranked),
+        "calibration": {
+            name: None if tenths is None else [asdict(each) for each in tenths]
+            for name, tenths in result.calibration.items()
+        },
     }
 
 

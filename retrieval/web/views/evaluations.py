@@ -20,6 +20,7 @@ from retrieval.services.encoders import encoders
 from retrieval.services.evaluation import evaluations
 from retrieval.services.evaluation.evaluations import EvaluationRequest
 from retrieval.services.images import collections
+from retrieval.web import calibration_curve
 from retrieval.web.forms.evaluations import EvaluationForm
 from retrieval.web.pages import for_people, person
 from retrieval.web.views import long_jobs
@@ -48,7 +49,8 @@ def show(request: HttpRequest, job_id: UUID) -> HttpResponse:
     row = long_jobs.find(request, evaluations.KIND, job_id)
     reports = evaluations.reports(row)
     context = {"row": row, "reports": reports, "table": _table(row, reports), "worst": _worst(request, reports)}
-    return render(request, "web/evaluation.html", {**context, **long_jobs.shown(row)})
+    context |= long_jobs.shown(row) | _calibrations(row, reports)
+    return render(request, "web/evaluation.html", context)
 
 
 def _started(request: HttpRequest, form: EvaluationForm) -> bool:
@@ -77,6 +79,16 @@ def _table(row: Evaluation, reports: list[Report]) -> list[dict[str, Any]]:
         }
         for name in sorted(reports[0].overall if reports else (), key=lambda name: name != "mAP")
     ]
+
+
+def _calibrations(row: Evaluation, reports: list[Report]) -> dict[str, Any]:
+    """The curve of calibration of each encoder, none for one without; nothing of what was measured before."""
+    found: Mapping[str, Any] = row.result.get("calibration", {})
+    names = [report.subject.encoder for report in reports if report.subject.encoder in found]
+    curves = [{"name": name, "drawing": found[name] and calibration_curve.drawing(found[name])} for name in names]
+    depth = reports[0].plan.depth if reports else 0
+    cosine = row.measure == Measure.COSINE
+    return {"calibrations": curves, "depth": depth, "cosine": cosine, "frame": calibration_curve.frame()}
 
 
 def _worst(request: HttpRequest, reports: list[Report]) -> list[dict[str, Any]]:
