@@ -102,6 +102,8 @@ ORDERS = {
     "smallest": gettext_lazy("Smallest file first"),
 }
 
+WHOSE = {"": gettext_lazy("All"), "own": gettext_lazy("Yours"), "shared": gettext_lazy("Shared with you")}
+
 ACTS = {
     "tag": gettext_lazy("Tagged: {n}."),
     "untag": gettext_lazy("Tags taken off: {n}."),

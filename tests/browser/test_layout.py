@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from retrieval.models import TrainingRun
+from retrieval.services.images import share_links
+from retrieval.services.images.share_links import LinkRequest
 from tests.browser.acts import choose
 from tests.factories import CollectionFactory, UserFactory
 from tests.web.library import put
@@ -20,7 +22,11 @@ def test_long_names_widen_nothing(opens, owner, site, library, width):
     odd = CollectionFactory(owner=owner, name=LONG)
     words = {"title": LONG, "tags": [LONG[:100]], "caption": LONG, "source_url": f"https://example.org/{LONG}"}
     image = put(odd, "green", encoder=site.encoder, **words)
+    secret, _ = share_links.make(odd, user=owner, wanted=LinkRequest(name=LONG[:100]))
     window = opens(owner, viewport={"width": width, "height": 860})
+    for path in (f"/shared/{secret}/", f"/shared/{secret}/pictures/{image.id}/"):
+        window.goto(path)
+        assert window.evaluate(WIDER) <= 0, path
     for path in (f"/pictures/{image.id}/", f"/collections/{odd.id}/", f"/collections/{odd.id}/settings/", "/activity/"):
         window.goto(path)
         assert window.evaluate(WIDER) <= 0, path

@@ -152,3 +152,15 @@ def test_many_collections_cost_few_queries(page, owner, django_assert_max_num_qu
         CollectionFactory(owner=owner)
     with django_assert_max_num_queries(10):
         page.get("/collections/")
+
+
+def test_ones_own_and_what_is_shared_with_one_are_told_apart(sees, stranger, shared):
+    own = CollectionFactory(owner=stranger, name="Boats")
+    CollectionFactory(name="Everybody's", visibility="public")
+    browser = sees(stranger)
+    for whose, names in (("", {"Birds", "Boats", "Everybody"}), ("own", {"Boats"}), ("shared", {"Birds"})):
+        text = browser.get(f"/collections/?whose={whose}").content.decode()
+        assert {name for name in ("Birds", "Boats", "Everybody") if f">{name}" in text} == names
+    own.delete()
+    shared.memberships.all().delete()
+    assert "whose=" not in browser.get("/collections/").content.decode()

@@ -29,10 +29,20 @@ from retrieval.web.pages import for_people, for_readers, may_add, person
 @require_safe
 @for_readers
 def index(request: HttpRequest) -> HttpResponse:
-    """Show all collections that the person may see, each with its newest pictures."""
-    found = list(collections.listing(request.user))
-    cards = browse.cards(found, user=request.user)
-    context = {"cards": cards, "form": CollectionForm(), "choices": words, "invitations": members.asked(request.user)}
+    """Show all collections that the person sees, one's own or those shared with one, each with its newest pictures."""
+    found, whose = list(collections.listing(request.user)), request.GET.get("whose", "")
+    whose = whose if whose in words.WHOSE else ""
+    counts = {kind: sum(kind in ("", _whose(row)) for row in found) for kind in words.WHOSE}
+    cards = browse.cards([row for row in found if whose in ("", _whose(row))], user=request.user)
+    kinds = [(kind, name, counts[kind]) for kind, name in words.WHOSE.items()] if counts["shared"] else []
+    context = {
+        "kinds": kinds,
+        "whose": whose,
+        "cards": cards,
+        "form": CollectionForm(),
+        "choices": words,
+        "invitations": members.asked(request.user),
+    }
     return render(request, "web/collections.html", context)
 
 
@@ -157,6 +167,12 @@ def delete(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     collections.delete(collection, user=person(request))
     messages.success(request, _("{name} was deleted.").format(name=collection.name))
     return redirect("web:collections")
+
+
+def _whose(row: Collection) -> str:
+    """Return whether a collection of ``collections.listing`` is one's own, shared with one, or neither."""
+    role = getattr(row, "role", None)
+    return "own" if role == Role.OWNER else "shared" if role else "other"
 
 
 def _around(collection: Collection, browsing: Browsing, request: HttpRequest) -> dict[str, Any]:
