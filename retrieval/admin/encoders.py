@@ -18,6 +18,7 @@ from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.errors import RetrievalError
 from retrieval.models import Encoder, EncoderState, RecallFigure
 from retrieval.services.encoders import encoders
+from retrieval.services.evaluation import lineage
 from retrieval.services.people import rights
 
 # JSON is shown as text, and a mean of hundreds of numbers not at all.
@@ -55,9 +56,12 @@ class EncoderAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("score (mAP)"))
     def best_score(self, encoder: Encoder) -> str:
-        """The mean over the sets it was measured on."""
+        """The mean over the sets it was measured on, and whether it learned from any of them."""
         scores = [score["map"] for score in encoder.scores.values() if "map" in score]
-        return f"{sum(scores) / len(scores):.3f}" if scores else "-"
+        if not scores:
+            return "-"
+        mean = f"{sum(scores) / len(scores):.3f}"
+        return f"{mean} ({_('learned from these pictures')})" if lineage.learned_cards(encoder) else mean
 
     @admin.display(description=_("made of"))
     def spec_text(self, encoder: Encoder) -> SafeString:

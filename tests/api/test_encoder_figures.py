@@ -39,12 +39,14 @@ def test_what_names_a_private_collection_is_for_those_who_see_it(owner, others, 
     active.origin = {"projected_from": "old", "collection": str(collection.pk), "vectors": 12, "by_network": "",
                      "calibrated_on": f"collection {collection.pk}"}  # fmt: skip
     active.save()
-    assert shown(calls(owner), active) == (active.scores, active.origin)
+    read = {name: {**card, "learned_from_these": name in names} for name in active.scores}
+    assert shown(calls(owner), active) == (read, active.origin)
     for person in others:
-        assert shown(calls(person), active) == ({"corel1k": card}, {"projected_from": "old", "by_network": ""})
+        known = {"corel1k": read["corel1k"]}
+        assert shown(calls(person), active) == (known, {"projected_from": "old", "by_network": ""})
     collection.visibility = "public"
     collection.save()
-    assert shown(calls(others[0]), active) == (active.scores, active.origin)
+    assert shown(calls(others[0]), active) == (read, active.origin)
     active.refresh_from_db()
     assert len(active.scores) == 4
 

@@ -168,7 +168,9 @@ def test_re_ranked_signs_score_what_searching_so_finds(folder, unsaved, monkeypa
 def test_an_adopted_row_is_a_draft_encoder_that_scores_what_the_table_says(table, folder, kept, name):
     row = compression.adopt(table, name, folder=kept)
     assert (row.state, row.trained, row.name) == ("draft", True, slug(f"whole-{name}"))
-    assert row.origin == {"compressed_from": "whole", "row": name, "calibrated_on": "stripes"}
+    assert row.origin == {"compressed_from": "whole", "row": name, "calibrated_on": "stripes", "learned_from": [
+        table.row(name).report.subject.digest
+    ]}  # fmt: skip
     measured = table.row(name).report
     assert row.scores["stripes"]["map"] == measured.overall["mAP"].mean
     again = seen_by(folder, live_encoders.plain(row)).trial(network(), codes.to_half).outcome

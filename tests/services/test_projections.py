@@ -111,13 +111,16 @@ def test_vectors_are_derived_as_the_network_would_compute_them(method, by, colle
 
 
 def test_origin_says_what_it_was_learned_from(collection, source, admin):
+    source.origin = {"data": "an older set"}
     row = projections.learn(source, ProjectionRequest("better", 8, "supervised", collection), user=admin)
     again = projections.learn(source, ProjectionRequest("again", 8, "supervised", collection), user=admin)
     assert row.origin == again.origin
     assert row.weights_sha256 == again.weights_sha256
-    assert row.origin | {"data": ""} == {
+    assert set(row.origin["learned_from"]) == {f"collection {collection.pk}", row.origin["data"], "an older set"}
+    assert row.origin | {"data": "", "learned_from": []} == {
         "projected_from": "source", "source": str(source.pk), "source_sha256": source.weights_sha256,
         "method": "supervised", "labels": "tags", "collection": str(collection.pk), "vectors": PICTURES, "data": "",
+        "learned_from": [],
     }  # fmt: skip
     Image.objects.first().delete()
     other = projections.learn(source, ProjectionRequest("other", 8, "supervised", collection), user=admin)

@@ -15,6 +15,7 @@ from PIL import Image
 from retrieval import training
 from retrieval.embedding import checkpoint
 from retrieval.models import Encoder
+from retrieval.services.evaluation.labelled import Folder
 from retrieval.training import loop
 from tests.factories import EncoderFactory
 from tests.training import make
@@ -92,7 +93,10 @@ def test_where_an_encoder_comes_from_is_kept(tmp_path, data):
     places = {"data": data, "output": tmp_path / "out"}
     call_command("train_encoder", str(tmp_path / "tiny.toml"), **places, register=True, verbosity=0, stdout=StringIO())
     record = json.loads((tmp_path / "out" / "tiny.json").read_text())
-    assert Encoder.objects.get(name="tiny").origin == {"recipe": "classify", "data": record["data_digest"]}
+    assert Encoder.objects.get(name="tiny").origin == {
+        "recipe": "classify", "data": record["data_digest"],
+        "learned_from": sorted([record["data_digest"], Folder(data).digest()]),
+    }  # fmt: skip
 
 
 @pytest.mark.django_db

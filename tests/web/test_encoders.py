@@ -72,6 +72,16 @@ def test_scores_on_a_collection_are_for_those_who_see_it(page, admin, stranger, 
         assert not any(word in text for word in ("0.625", "Birds", str(collection.pk)))
 
 
+def test_a_switch_says_which_figures_are_of_what_it_learned_from(admin, other, collection):
+    learned, name = {"collection": str(collection.pk)}, f"collection {collection.pk} by tags"
+    Encoder.objects.filter(pk=other.pk).update(scores={name: {"map": 0.6}, "pets": {"map": 0.7}}, origin=learned)
+    collection.visibility = "public"
+    collection.save()
+    text = admin.post(f"/encoders/{other.pk}/activate/", follow=True).content.decode()
+    assert "Searches use second now." in text
+    assert "do not show that it finds more: Birds · Tags." in text
+
+
 def test_progress_counts_what_one_sees(sees, stranger, other):
     text = sees(stranger).get("/encoders/").content.decode()
     assert "0 / 0" in text

@@ -68,6 +68,15 @@ def test_the_curve_of_calibration_is_drawn_and_told_in_numbers(admin, asked):
     assert "measure by cosine" in measured(admin, {**asked, "measure": "pearson"})
 
 
+def test_what_an_encoder_learned_from_is_said_beside_its_figures(admin, asked):
+    badge = ">learned from these pictures<"
+    assert badge not in measured(admin, asked) + admin.get("/encoders/").content.decode()
+    Encoder.objects.update(origin={"collection": str(asked["collection"])})
+    assert badge in measured(admin, asked)
+    assert Evaluation.objects.latest("created_at").result["learned_from_these"] == asked["encoders"]
+    assert badge in admin.get("/encoders/").content.decode()
+
+
 def test_two_encoders_stand_side_by_side_with_their_difference(admin, asked):
     pictures = list(Image.objects.filter(collection=asked["collection"]))
     second = EncoderFactory(name="second", dimension=3, state="retired")

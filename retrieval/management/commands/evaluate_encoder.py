@@ -67,6 +67,8 @@ class Command(BaseCommand):
         evaluation.save_scorecards(rows, result=result)
 
     def _warn(self, result: Result) -> None:
+        for name in result.learned:
+            self.stderr.write(f"{name} learned from these pictures: the figures show what it remembers.")
         if result.unreadable:
             names = ", ".join(result.unreadable[:SHOWN_UNREADABLE])
             more = " ..." if len(result.unreadable) > SHOWN_UNREADABLE else ""

@@ -20,6 +20,7 @@ from retrieval.ingest import sandbox
 from retrieval.management.bars import Bars
 from retrieval.services.encoders import training as runs
 from retrieval.services.encoders import weights
+from retrieval.services.evaluation.labelled import Folder
 
 
 class Command(BaseCommand):
@@ -57,7 +58,7 @@ class Command(BaseCommand):
             self._end(stop, f"{text} The same command goes on from there, --restart begins anew.")
         self.stdout.write(f"{result.weights}: SHA-256 {result.sha256}, {result.record.steps} steps.")
         if options["register"]:
-            self._register(config, result)
+            self._register(config, result, data=_data(config, options))
 
     def _handle(self, config: training.RunConfig, options: dict[str, Any], stop: _Stop) -> training.Result:
         """What can be refused is refused before anything is read or trained."""
@@ -67,9 +68,10 @@ class Command(BaseCommand):
         training.require_weights(config, _weights(options["weights"]))
         return _train(config, options, stop)
 
-    def _register(self, config: training.RunConfig, result: training.Result) -> None:
+    def _register(self, config: training.RunConfig, result: training.Result, *, data: Path) -> None:
+        learned_from = [Folder(data).digest()] if data.is_dir() else []  # a manifest is nothing to be measured on
         try:
-            row = runs.registered(config.name, result)
+            row = runs.registered(config.name, result, learned_from=learned_from)
         except RetrievalError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{row.name} is a draft encoder now.")

@@ -13,7 +13,7 @@ from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Encoder
 from retrieval.progress import Progress, silent
 from retrieval.services.encoders import weights
-from retrieval.services.evaluation import evaluation
+from retrieval.services.evaluation import evaluation, lineage
 from retrieval.services.evaluation.labelled import Folder, Source
 
 MOST_CALIBRATION = 1024
@@ -86,6 +86,12 @@ def adopt(table: Table, name: str, *, folder: Path, called: str = "") -> Encoder
         raise Conflict("The weights of this row are not kept any more; measure again.", code="weights_gone")
     adopted = weights.register(called, file, sha256=found.sha256)
     adopted.origin = {"compressed_from": table.source, "row": name, "calibrated_on": table.calibrated_on}
+    measured = found.report.subject
+    lineage.write(
+        adopted,
+        ancestors=Encoder.objects.filter(name=table.source),
+        also=[measured.digest] if table.calibrated_on == measured.dataset else (),
+    )
     adopted.save(update_fields=["origin"])
     evaluation.save_scorecards([adopted], result=evaluation.Result((found.report,), {}, ()))
     return adopted

@@ -17,6 +17,7 @@ from retrieval.models import Collection, EmbeddingJob, Encoder, EncoderState, Im
 from retrieval.models.encoders import EncoderQuerySet
 from retrieval.search import stored
 from retrieval.services.encoders import indexes, origins
+from retrieval.services.evaluation import lineage
 from retrieval.services.people import accounts, rights
 from retrieval.work import jobs
 
@@ -110,7 +111,8 @@ def activate(encoder: Encoder, *, user: User, force_reason: str = "") -> Encoder
     A building encoder must have done every picture and must not score worse than the active one on a set both were
     measured on, unless a reason is given. A retired one comes back at once: pictures that came since wait in the
     ledger. It is loaded before, so that its graph is converted when the first search comes, and weights that are gone
-    change nothing. Raises WeightsError, and Conflict with the code encoder_incomplete or encoder_worse.
+    change nothing. The trail names the scorecards of what it learned from. Raises WeightsError, and Conflict with the
+    code encoder_incomplete or encoder_worse.
     """
     rights.require_administrator(user)
     if encoder.trained:
@@ -125,8 +127,9 @@ def activate(encoder: Encoder, *, user: User, force_reason: str = "") -> Encoder
         _require_ready(chosen, current=current, user=user, force_reason=force_reason)
         _switch(chosen, current=current, note=force_reason)
         accounts.record(
-            user, "encoder.activated", chosen, name=chosen.name, before=current and current.name, reason=force_reason
-        )
+            user, "encoder.activated", chosen, name=chosen.name, before=current and current.name, reason=force_reason,
+            learned_from_these=sorted(lineage.learned_cards(chosen)),
+        )  # fmt: skip
     return chosen
 
 
@@ -199,10 +202,20 @@ def _require_ready(chosen: Encoder, *, current: Encoder | None, user: User, forc
     worse = worse_sets(chosen, current) if current else {}
     if worse:
         seen = origins.as_seen_by(user, chosen).scores
-        told = [f"On {name} its mAP is {new:.4f}, the active encoder's is {old:.4f}."
+        told = [f"On {name} its mAP is {new:.4f}, the active encoder's is {old:.4f}.{_flattered(name, chosen, current)}"
                 for name, (new, old) in worse.items() if name in seen]  # fmt: skip
         text = next(iter(told), "On pictures that you do not see it finds less than the active encoder.")
         raise Conflict(f"{text} Give a reason to switch all the same.", code="encoder_worse")
+
+
+def _flattered(name: str, chosen: Encoder, current: Encoder | None) -> str:
+    """Say whose figure on a set is of pictures that it learned from; empty where neither's is."""
+    found = [
+        f" {who} learned from these pictures."
+        for who, one in (("It", chosen), ("The active encoder", current))
+        if one and name in lineage.learned_cards(one)
+    ]
+    return "".join(found)
 
 
 def _switch(chosen: Encoder, *, current: Encoder | None, note: str) -> None:

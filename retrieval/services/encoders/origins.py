@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-import re
 from typing import TYPE_CHECKING, Any
 
 from retrieval.models import Collection, Compression, Encoder, EncoderState, LongJob, TrainingRun
+from retrieval.services.evaluation import lineage
 from retrieval.services.people import rights
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
-# How services.labelled and services.judged call a collection, wherever a scorecard or an origin names one.
-NAMED = re.compile(r"collection ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 # What an origin says of the pictures that an encoder was made from, and of the work that made it.
 OF_PICTURES = ("training_run", "compression", "data", "vectors")
 NOBODYS = "nobody's"
@@ -23,15 +21,21 @@ NOBODYS = "nobody's"
 def as_seen_by(user: Viewer, encoder: Encoder) -> Encoder:
     """Return a copy to be read, never saved, without the scores and the origins that tell of a hidden collection.
 
-    What was learned on pictures of everywhere tells nobody how many they were, nor their digest.
+    What was learned on pictures of everywhere tells nobody how many they were, nor their digest. In the place of all
+    that it learned from, each scorecard says by ``learned_from_these`` whether it was measured on any of that.
     """
+    learned = lineage.learned_cards(encoder)
     scores = {key: _named(key) for key in encoder.scores}
     origin = {key: _named(f"{key} {value}") for key, value in encoder.origin.items()}
     made_from = _home(encoder)
     seen = _seen(user, {*scores.values(), *origin.values(), made_from})
     read = copy.copy(encoder)
-    read.scores = {key: card for key, card in encoder.scores.items() if scores[key] in seen}
-    read.origin = {key: value for key, value in encoder.origin.items() if origin[key] in seen}
+    read.scores = {
+        key: {**card, "learned_from_these": key in learned}
+        for key, card in encoder.scores.items()
+        if scores[key] in seen
+    }
+    read.origin = {key: encoder.origin[key] for key in origin if origin[key] in seen and key != lineage.LEARNED_FROM}
     if not made_from or made_from not in seen:
         read.origin = {key: value for key, value in read.origin.items() if key not in OF_PICTURES}
     return read
@@ -74,5 +78,5 @@ def _home_of(kind: type[LongJob], pk: str) -> str:
 
 def _named(text: str) -> str:
     """Return the id of the collection that the text names, empty for none."""
-    found = NAMED.search(text)
+    found = lineage.COLLECTION.search(text)
     return found[1] if found else ""

@@ -20,6 +20,7 @@ from retrieval.evaluation import Entry, sets
 from retrieval.models import Collection, Encoder, Image
 from retrieval.search import stored
 from retrieval.services.encoders import weights
+from retrieval.services.evaluation import lineage
 from retrieval.services.evaluation.judged import alike
 from retrieval.services.images import collections
 from retrieval.services.people import accounts, rights
@@ -76,6 +77,7 @@ def learn(source: Encoder, request: ProjectionRequest, *, user: User | None) -> 
         embedding.checkpoint.save(composed, file)
         row = weights.register(request.name, file)
         row.origin = _origin(source, request, sample=sample)
+        lineage.write(row, ancestors=[source])
         row.save(update_fields=["origin"])
         accounts.record(user, "encoder.projected", row, name=row.name, source=source.name, method=request.method)
     return row

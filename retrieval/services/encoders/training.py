@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from retrieval.errors import InvalidInput, RetrievalError, Unavailable, WeightsE
 from retrieval.ingest import sandbox, store
 from retrieval.models import GOING, Collection, Encoder, Image, Labels, TrainingRun
 from retrieval.services.encoders import weights
+from retrieval.services.evaluation import lineage
 from retrieval.services.images import collections, steering
 from retrieval.services.people import accounts, rights
 from retrieval.work import Kind, ProgressWriter, Settle, StoppedError
@@ -129,11 +130,20 @@ def _train(row: TrainingRun, progress: ProgressWriter[TrainingRun]) -> Settle:
     return settle
 
 
-def registered(name: str, result: training.Result, **made_by: str) -> Encoder:
-    """A draft encoder of a run's weights that keeps where it comes from: recipe, digest of the data, what made it."""
+def registered(
+    name: str, result: training.Result, *, training_run: str = "", learned_from: Iterable[str] = ()
+) -> Encoder:
+    """A draft encoder of a run's weights that keeps where it comes from: recipe, digest of the data, what made it.
+
+    ``learned_from``: digests of the labelled pictures, as an evaluation counts them.
+    """
     encoder = weights.register(name, result.weights, sha256=result.sha256)
     record = result.record
+    made_by = {"training_run": training_run} if training_run else {}
     encoder.origin = {**made_by, "recipe": record.config["recipe"], "data": record.data_digest}
+    began_from = training.weights_of(training.RunConfig.from_dict(record.config))
+    ancestors = Encoder.objects.filter(weights_name__in=[each.rpartition(":")[2] for each in began_from])
+    lineage.write(encoder, ancestors=ancestors.exclude(pk=encoder.pk), also=learned_from)
     encoder.save(update_fields=["origin"])
     return encoder
 

@@ -14,7 +14,7 @@ from retrieval.evaluation import Interval, Plan, Report, Subject, Trial, judged,
 from retrieval.matching import Reliability
 from retrieval.models import Encoder
 from retrieval.progress import Progress, silent
-from retrieval.services.evaluation import probabilities
+from retrieval.services.evaluation import lineage, probabilities
 from retrieval.services.evaluation.judged import CollectionJudgements
 from retrieval.services.evaluation.labelled import CollectionLabels, Folder, Measurable
 
@@ -37,13 +37,14 @@ class Result:
 
     ``differences``: the first encoder minus each other by its name, paired over queries. ``unreadable`` names the files
     that were left out because no picture could be made of them. ``calibration``: each encoder's curve (as
-    ``probabilities.curve`` has it) by its name.
+    ``probabilities.curve`` has it) by its name. ``learned``: the names of those that learned from what was measured.
     """
 
     reports: tuple[Report, ...]
     differences: Mapping[str, Mapping[str, Interval]]
     unreadable: tuple[str, ...]
     calibration: Mapping[str, Sequence[Reliability] | None] = field(default_factory=dict)
+    learned: tuple[str, ...] = ()
 
 
 def named(name: str) -> Encoder:
@@ -81,7 +82,8 @@ def run(
     others = zip(rows[1:], trials[1:], strict=True)
     differences = {row.name: report.difference(trials[0], other=trial) for row, trial in others}
     calibration = {row.name: probabilities.curve(row, trial) for row, trial in zip(rows, trials, strict=True)}
-    return Result(tuple(reports), differences, measurable.unreadable, calibration)
+    learned = tuple(row.name for row in rows if measurable.among(lineage.sources(row)))
+    return Result(tuple(reports), differences, measurable.unreadable, calibration, learned)
 
 
 def save_scorecards(rows: Sequence[Encoder], *, result: Result) -> None:

@@ -137,6 +137,7 @@ def _kept(result: Result) -> dict[str, Any]:
             name: None if tenths is None else [asdict(each) for each in tenths]
             for name, tenths in result.calibration.items()
         },
+        "learned_from_these": list(result.learned),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from retrieval.ingest import files
 from retrieval.models import Collection, Encoder, Image
 from retrieval.progress import Progress
 from retrieval.search import stored
+from retrieval.services.evaluation import lineage
 from retrieval.services.images import decoding
 from retrieval.services.images.decoding import Encodes, Floats, Pixels
 
@@ -51,6 +53,10 @@ class Measurable:
         """A perfect score that says nothing is none: raises InvalidInput where only one label can be found."""
         if self.grades is None and self.galleries and len(np.unique(self.galleries[0].labels)) == 1:
             raise InvalidInput.of("classes", f"{ONE_LABEL}.")
+
+    def among(self, learned_from: frozenset[str]) -> bool:
+        """Tell whether these pictures are among what an encoder learned from (``lineage.sources``)."""
+        return lineage.among(learned_from, dataset=self.name, digest=self.digest)
 
 
 class Source(Protocol):
@@ -114,6 +120,15 @@ class Folder:
         """Pictures (H, W, 3) of its class folders, at most so many, always the same; unreadable ones left out."""
         listed = sets.entries(self.path)
         return decoding.sample([self.path / row.item for row in listed], most=most, progress=progress)
+
+    def digest(self) -> str:
+        """The digest that a measuring of it has where every file is a picture; empty without class folders."""
+        try:
+            listed = self._listed()
+        except InvalidInput:
+            return ""
+        contents = [hashlib.sha256((self.path / entry.item).read_bytes()).hexdigest() for entry in listed]
+        return sets.digest(listed, contents)
 
     def require_two_labels(self) -> None:
         """As that of ``Measurable``, before any picture is read."""

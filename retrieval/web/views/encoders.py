@@ -31,7 +31,7 @@ OF_A_COLLECTION = re.compile(r"collection ([0-9a-f-]{36}) by (\w+)(.*)")
 
 @dataclass(frozen=True)
 class Row:
-    """One encoder as the page shows it: progress only while it is built, one mAP per set (None: not measured).
+    """One encoder as the page shows it: progress only while it is built, one card per set (None: not measured).
 
     ``choices`` are the kinds of index, for administrators; how large one is tells of pictures that others do not see.
     """
@@ -39,7 +39,7 @@ class Row:
     encoder: Encoder
     state: str
     progress: Progress | None
-    scores: list[float | None]
+    scores: list[dict[str, Any] | None]
     choices: list[indexes.Choice]
 
 
@@ -76,6 +76,9 @@ def activate(request: HttpRequest, encoder_id: UUID) -> HttpResponse:
     encoder = encoders.activate(found, user=person(request), force_reason=reason)
     tasks.wake_for("encoders")
     messages.success(request, _("Searches use {name} now.").format(name=encoder.name))
+    if learned := _learned_sets(request, encoder):
+        told = _("It learned from these pictures, so its figures on them do not show that it finds more: {sets}.")
+        messages.warning(request, told.format(sets=", ".join(learned)))
     return redirect("web:encoders")
 
 
@@ -111,6 +114,12 @@ def project(request: HttpRequest) -> HttpResponse:
     if form.is_valid() and _learned(request, form):
         return redirect("web:encoders")
     return _page(request, form, status=400)
+
+
+def _learned_sets(request: HttpRequest, encoder: Encoder) -> list[str]:
+    """Name the sets that it was measured on and learned from, as far as this person sees them."""
+    cards = origins.as_seen_by(request.user, encoder).scores.items()
+    return _titles([name for name, card in cards if card["learned_from_these"]], request)
 
 
 def _form(request: HttpRequest, said: QueryDict | None = None) -> ProjectionForm:
@@ -161,7 +170,7 @@ def _titles(sets: list[str], request: HttpRequest) -> list[str]:
 
 def _row(encoder: Encoder, sets: list[str], request: HttpRequest) -> Row:
     building = encoder.state == EncoderState.BUILDING
-    scores = [encoder.scores.get(name, {}).get("map") for name in sets]
+    scores = [encoder.scores.get(name) for name in sets]
     progress = encoders.progress(encoder, seen_by=request.user) if building else None
     can_choose = rights.administrator(request.user) and encoder.state != EncoderState.DRAFT
     state = encoders.standing(encoder, progress=progress)
