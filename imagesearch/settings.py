@@ -11,7 +11,7 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 from whitenoise.compress import Compressor  # type: ignore[import-untyped]
 
-from imagesearch import api_pages, datadir, env, logs, safety, servers
+from imagesearch import api_pages, datadir, env, logs, mailing, safety, servers
 from imagesearch.embedded import postgres
 from retrieval.conf import MIB, Conf, Limits
 
@@ -37,8 +37,7 @@ safety.require_safe_secret(SECRET_KEY)
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_REFERRER_POLICY = "same-origin"
@@ -138,8 +137,7 @@ BROKER = REDIS_URL or servers.valkey(DATA_DIR).url()
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # --- Background work -------------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = servers.broker(BROKER)
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_URL, CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = servers.broker(BROKER), True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 900,
     "unacked_restore_interval": 10,
@@ -153,12 +151,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_RESULT_BACKEND = None
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_TASK_SOFT_TIME_LIMIT = 60
-CELERY_TASK_TIME_LIMIT = 90
+CELERY_TASK_IGNORE_RESULT, CELERY_RESULT_BACKEND = True, None
+CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 60, 90
 CELERY_TASK_DEFAULT_QUEUE = "embedding"
 LONG_TASKS = ("long_job", "deliver", "care_for_indexes", "guard_recall", "drop_expired")
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -166,8 +161,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 # A new child loads torch and the encoder before it answers. On a busy machine Celery's 4 s are too few: it would kill
 # one child after the other, for ever.
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 3600
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = {f"retrieval.tasks.{name}": {"queue": "long"} for name in LONG_TASKS}
 CELERY_BEAT_SCHEDULE = {
@@ -192,16 +186,20 @@ SESSION_DAYS = env.integer("IMAGESEARCH_SESSION_DAYS", default=30, low=1, high=3
 SESSION_COOKIE_AGE = SESSION_DAYS * 24 * 3600
 # In the session, as the cookie that is usual would name collections and people in the browser.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-LOGIN_URL = "/login/"
+LOGIN_URL = LOGOUT_REDIRECT_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/login/"
+
+# --- Mail ------------------------------------------------------------------------------------------------------------
+SITE = mailing.site(ORIGINS, ALLOWED_HOSTS, https=HTTPS, port=PORT)
+mail = mailing.server(env.url("IMAGESEARCH_MAIL_URL", schemes=mailing.SCHEMES), site=SITE)
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL, MAIL_FROM = mail
+EMAIL_TIMEOUT = mailing.SECONDS
 
 # --- Languages and time ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-USE_I18N = True
-USE_TZ = True
+USE_I18N = USE_TZ = True
 TIME_ZONE = "UTC"
 
 # --- Static files ----------------------------------------------------------------------------------------------------
@@ -263,6 +261,8 @@ IMAGESEARCH = Conf(
     encoder=env.text("IMAGESEARCH_ENCODER", "compact-v1"),
     public_search=env.boolean("IMAGESEARCH_PUBLIC_SEARCH"),
     fetch=env.boolean("IMAGESEARCH_FETCH", default=True),
+    mail_from=MAIL_FROM,
+    site=SITE,
     decode_processes=env.integer("IMAGESEARCH_DECODERS", default=2, low=1, high=64),
     decode_line=env.integer("IMAGESEARCH_DECODER_LINE", default=5, low=0, high=1_000),
     unprotected_decoder=env.boolean("IMAGESEARCH_UNPROTECTED_DECODER"),

@@ -67,6 +67,8 @@ class Conf:
     encoder: str = "compact-v1"
     public_search: bool = False
     fetch: bool = True
+    mail_from: str = ""
+    site: str = "http://localhost:8000"
     own_names: tuple[str, ...] = ()
     decode_processes: int = 2
     decode_line: int = 5

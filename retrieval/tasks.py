@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError
 
 from retrieval import live_encoders
 from retrieval.errors import Unavailable, WeightsError
-from retrieval.models import LongJob
+from retrieval.models import LongJob, Way
 from retrieval.services.copies import looking
 from retrieval.services.encoders import encoders as encoder_life
 from retrieval.services.encoders import indexes
@@ -186,16 +186,16 @@ def look_back() -> None:
 
 
 @shared_task(soft_time_limit=None, time_limit=None, expires=MESSAGE_SECONDS)
-def deliver() -> None:
-    """Send alerts to webhooks; receivers that are slow keep no picture waiting, as this is for the long workers."""
+def deliver(way: str = Way.WEBHOOK) -> None:
+    """Send alerts this way; receivers that are slow keep no picture waiting, as this is for the long workers."""
     ending.watch()
-    if deliveries.send_due():
-        _publish(deliver, ())
+    if deliveries.send_due(Way(way)):
+        _publish(deliver, (way,))
 
 
 def _send_alerts() -> None:
-    if deliveries.due().exists():
-        _publish(deliver, ())
+    for way in deliveries.ways_due():
+        _publish(deliver, (way,))
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)

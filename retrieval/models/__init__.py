@@ -31,7 +31,7 @@ from retrieval.models.searches import SearchRecord
 from retrieval.models.share_links import ShareLink
 from retrieval.models.texts import ImageText
 from retrieval.models.training import TrainingRun
-from retrieval.models.watches import Alert, AlertVerdict, Delivery, DeliveryState, Watch
+from retrieval.models.watches import Alert, AlertVerdict, Delivery, DeliveryState, MailWhen, Watch, Way
 
 __all__ = [
     "GOING",
@@ -86,6 +86,7 @@ __all__ = [
     "Labels",
     "LongJob",
     "LongJobState",
+    "MailWhen",
     "Measure",
     "Membership",
     "Pool",
@@ -103,4 +104,5 @@ __all__ = [
     "UserUsage",
     "Visibility",
     "Watch",
+    "Way",
 ]

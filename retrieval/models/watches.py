@@ -23,6 +23,14 @@ def version() -> int:
     return random.randrange(VERSIONS)
 
 
+class MailWhen(models.TextChoices):
+    """When alerts are mailed: each at once, or those of an hour or a day together."""
+
+    AT_ONCE = "at_once", "At once"
+    HOURLY = "hourly", "Hourly"
+    DAILY = "daily", "Daily"
+
+
 class Watch(models.Model):
     """A search of one person that goes on by itself.
 
@@ -50,6 +58,8 @@ class Watch(models.Model):
     version = models.BigIntegerField(default=version)
     webhook = models.URLField(max_length=URL_LENGTH, blank=True)
     secret = models.CharField(max_length=64, blank=True, help_text="Signs what is sent to the webhook.")
+    mail = models.CharField(max_length=7, blank=True, choices=MailWhen.choices)
+    language = models.CharField(max_length=10, blank=True, help_text="Of mails: in which they were asked for.")
     most_an_hour = models.PositiveIntegerField(null=True)
     quiet_from = models.TimeField(null=True, help_text="UTC")
     quiet_until = models.TimeField(null=True, help_text="UTC")
@@ -109,10 +119,18 @@ class DeliveryState(models.TextChoices):
     DEAD = "dead", "Dead"
 
 
-class Delivery(models.Model):
-    """An alert on its way to the webhook of its watch; it has the alert's id, so that there is no second."""
+class Way(models.TextChoices):
+    """By which alerts leave the site."""
 
-    alert = models.OneToOneField(Alert, models.CASCADE, primary_key=True, related_name="delivery")
+    WEBHOOK = "webhook", "Webhook"
+    MAIL = "mail", "Mail"
+
+
+class Delivery(models.Model):
+    """An alert on one way to its person, once for each way. While it waits, ``error`` is why the last try failed."""
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="deliveries", db_index=False)
+    way = models.CharField(max_length=7, choices=Way.choices, default=Way.WEBHOOK)
     state = models.CharField(max_length=7, choices=DeliveryState.choices, default=DeliveryState.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now)
@@ -120,12 +138,13 @@ class Delivery(models.Model):
     error = models.TextField(blank=True)
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["alert", "way"], name="delivery_once_each_way")]
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(state=DeliveryState.WAITING), name="delivery_due"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.alert_id}: {self.state}"
+        return f"{self.alert_id} by {self.way}: {self.state}"
 
 
 def alert_id(watch_id: uuid.UUID, image_id: uuid.UUID) -> uuid.UUID:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection as Several
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from typing import Any, NamedTuple
 from unicodedata import normalize
 from uuid import UUID
@@ -19,11 +20,13 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 
 from retrieval.matching import Calibration
-from retrieval.models import Alert, Collection, Delivery, Encoder, EncoderState, Image, Watch
+from retrieval.models import Alert, Collection, Delivery, Encoder, EncoderState, Image, MailWhen, Watch, Way
 from retrieval.models.watches import alert_id
 from retrieval.search import Floats, Vector
 
 log = structlog.get_logger(__name__)
+
+MORNING = time(7)
 
 STANDING = """SELECT id FROM retrieval_watch WHERE id = ANY(%s) AND active ORDER BY id FOR KEY SHARE"""
 
@@ -87,8 +90,8 @@ def write(encoder: Encoder, pairs: Sequence[Fired]) -> int:
     ]
     alerts = _alerts(encoder, taken, watches)
     Alert.objects.bulk_create(alerts, ignore_conflicts=True)
-    sent = [alert for alert in alerts if alert.watch.webhook and not alert.gathered_into]
-    Delivery.objects.bulk_create([Delivery(alert=alert) for alert in sent], ignore_conflicts=True)
+    sent = [row for alert in alerts if not alert.gathered_into for row in _deliveries(alert, now=timezone.now())]
+    Delivery.objects.bulk_create(sent, ignore_conflicts=True)
     return len(alerts)
 
 
@@ -177,6 +180,26 @@ def _alerts(encoder: Encoder, pairs: Sequence[Fired], watches: Mapping[UUID, Wat
             leads[watch.pk] = leads[watch.pk] or pk
         rows.append(row)
     return rows
+
+
+def _deliveries(alert: Alert, *, now: datetime) -> list[Delivery]:
+    """How it leaves the site: to the webhook now; as mail now, at the full hour, or once a day."""
+    watch, rows = alert.watch, []
+    if watch.webhook:
+        rows.append(Delivery(alert=alert, way=Way.WEBHOOK, due_at=now))
+    if watch.mail:
+        rows.append(Delivery(alert=alert, way=Way.MAIL, due_at=next_mail(watch, now=now)))
+    return rows
+
+
+def next_mail(watch: Watch, *, now: datetime) -> datetime:
+    """When the watch's next mail is due: a daily one when its quiet hours end, else at MORNING (UTC)."""
+    if watch.mail == MailWhen.AT_ONCE:
+        return now
+    if watch.mail == MailWhen.HOURLY:
+        return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    today = datetime.combine(now.date(), watch.quiet_until or MORNING, tzinfo=now.tzinfo)
+    return today if today > now else today + timedelta(days=1)
 
 
 def _lead(watch: Watch) -> UUID | None:

@@ -44,6 +44,10 @@ REFUSED = [
     ({"IMAGESEARCH_STATIC_DIR": "/dev/null/there"}, "IMAGESEARCH_STATIC_DIR"),
     ({"IMAGESEARCH_METRICS_NETWORKS": "all"}, "IMAGESEARCH_METRICS_NETWORKS"),
     ({"IMAGESEARCH_X_ACCEL_PREFIX": "protected"}, "IMAGESEARCH_X_ACCEL_PREFIX"),
+    ({"IMAGESEARCH_MAIL_URL": "https://user:hunter2@mail.example"}, "IMAGESEARCH_MAIL_URL"),
+    ({"IMAGESEARCH_MAIL_URL": "smtp://"}, "IMAGESEARCH_MAIL_URL"),
+    ({"IMAGESEARCH_MAIL_URL": "smtp://mail.example?form=a@example.org"}, "IMAGESEARCH_MAIL_URL"),
+    ({"IMAGESEARCH_MAIL_URL": "smtp://mail.example?from=me"}, "IMAGESEARCH_MAIL_URL"),
     ({"IMAGESEARCH_DATA_DIR": "/dev/null/there"}, "IMAGESEARCH_DATA_DIR"),
 ]
 

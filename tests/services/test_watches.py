@@ -15,14 +15,16 @@ from django.utils import timezone
 
 from retrieval.errors import InvalidInput, NotFound
 from retrieval.ingest import fetch
-from retrieval.models import Alert, AuditEvent, Delivery, Membership, Watch
+from retrieval.models import Alert, AuditEvent, Delivery, Membership, Watch, Way
 from retrieval.search import vectors
 from retrieval.services.searching import concepts
 from retrieval.services.searching.concepts import Clicks
 from retrieval.services.searching.search import SearchRequest
 from retrieval.services.watching import alerts, deliveries, trying, watches
 from retrieval.services.watching.alerts import AlertFilters
-from retrieval.services.watching.watches import Least, Notify, WatchRequest
+from retrieval.services.watching.deliveries import Answered
+from retrieval.services.watching.notify import Notify
+from retrieval.services.watching.watches import Least, WatchRequest
 from retrieval.work import ledger, watching
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import put
@@ -298,8 +300,8 @@ def fired(library, encoder):
 
 def test_an_alert_is_sent_signed_and_once_it_is_taken_no_more(fired, receiver):
     got, _ = receiver
-    assert not deliveries.send_due()
-    assert not deliveries.send_due()
+    assert not deliveries.send_due(Way.WEBHOOK)
+    assert not deliveries.send_due(Way.WEBHOOK)
     ((url, body, header),) = got
     at, signed = (part.partition("=")[2] for part in header.split(","))
     assert signed == hmac.new(fired.secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
@@ -314,7 +316,7 @@ def test_a_receiver_that_fails_is_tried_again_with_growing_gaps_then_given_up(fi
     answers[:] = [answer]
     gaps = []
     for _ in range(deliveries.MOST_ATTEMPTS + 1):
-        deliveries.send_due()
+        deliveries.send_due(Way.WEBHOOK)
         row = Delivery.objects.get()
         gaps.append(row.due_at - timezone.now())
         Delivery.objects.filter(state="waiting").update(due_at=timezone.now())
@@ -327,12 +329,12 @@ def test_while_fetching_is_off_nothing_is_sent_and_nothing_lost(fired, receiver,
     got, _ = receiver
     usual = settings.IMAGESEARCH
     settings.IMAGESEARCH = replace(usual, fetch=False)
-    deliveries.send_due()
+    deliveries.send_due(Way.WEBHOOK)
     row = Delivery.objects.get()
     assert (got, row.state, row.error) == ([], "waiting", "fetching_off")
     settings.IMAGESEARCH = usual
     Delivery.objects.update(due_at=timezone.now())
-    deliveries.send_due()
+    deliveries.send_due(Way.WEBHOOK)
     assert (len(got), Delivery.objects.get().state) == (1, "sent")
 
 
@@ -343,13 +345,13 @@ def test_one_that_fails_holds_nobody_elses_up(fired, library, encoder, receiver)
     arrives(collection, RAW[0], encoder=encoder)
     watch(images[1], notify=Notify(webhook="https://example.org/other"))
     arrives(collection, RAW[1], encoder=encoder)
-    deliveries.send_due()
+    deliveries.send_due(Way.WEBHOOK)
     assert [url.rsplit("/", 1)[1] for url, *_ in got] == ["hook", "other"]
 
 
 def test_of_a_picture_that_is_hidden_meanwhile_nothing_is_sent(fired, receiver):
     Alert.objects.get().image.collection.images.update(deleted_at=timezone.now())
-    deliveries.send_due()
+    deliveries.send_due(Way.WEBHOOK)
     assert (receiver[0], Delivery.objects.get().state) == ([], "dead")
 
 
@@ -364,7 +366,7 @@ def test_of_a_picture_that_is_hidden_meanwhile_nothing_is_sent(fired, receiver):
     ],
 )
 def test_quiet_hours_hold_back_until_they_end(start, end, at, until):
-    assert deliveries._held_back(Watch(quiet_from=start, quiet_until=end), now=at) == until
+    assert deliveries._held_back(Watch(quiet_from=start, quiet_until=end), Way.MAIL, now=at) == until
 
 
 def test_no_more_than_so_many_are_sent_in_an_hour_and_none_is_lost(library, encoder, receiver):
@@ -372,16 +374,16 @@ def test_no_more_than_so_many_are_sent_in_an_hour_and_none_is_lost(library, enco
     watch(images[0], notify=Notify(webhook=HOOK.webhook, most_an_hour=2))
     for _ in range(3):
         arrives(collection, RAW[0], encoder=encoder)
-    deliveries.send_due()
+    deliveries.send_due(Way.WEBHOOK)
     assert len(receiver[0]) == 2
     Delivery.objects.filter(state="sent").update(sent_at=timezone.now() - timedelta(hours=1, seconds=1))
     Delivery.objects.filter(state="waiting").update(due_at=timezone.now())
-    deliveries.send_due()
+    deliveries.send_due(Way.WEBHOOK)
     assert len(receiver[0]) == 3
 
 
 def test_the_test_button_sends_what_is_no_alert(fired, receiver):
-    assert deliveries.test(fired.pk, user=fired.user) == 204
+    assert deliveries.test(fired.pk, user=fired.user) == Answered(status=204)
     assert json.loads(receiver[0][0][1]) == {"test": True, "watch": str(fired.pk)}
 
 

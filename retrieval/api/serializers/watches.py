@@ -11,9 +11,10 @@ from rest_framework import serializers
 from retrieval.api.serializers.fields import Input
 from retrieval.api.serializers.search import SearchInput
 from retrieval.matching import Band
-from retrieval.models import Alert, AlertVerdict, Watch
+from retrieval.models import Alert, AlertVerdict, MailWhen, Watch
 from retrieval.models.bounds import COLLECTION_NAME_LENGTH, URL_LENGTH
-from retrieval.services.watching.watches import LONGEST_GATHER, MOST_AN_HOUR, Notify
+from retrieval.services.watching.notify import LONGEST_GATHER, MOST_AN_HOUR, Notify
+from retrieval.services.watching.watches import deliveries_of
 
 BANDS = [Band.VERY_ALIKE.value, Band.ALIKE.value]
 # Fields of a search that say how many are shown and in which order, or that need its other results.
@@ -38,6 +39,9 @@ class NotifyInput(Input):
 
     webhook = serializers.URLField(
         max_length=URL_LENGTH, required=False, allow_blank=True, help_text="An address on the open internet."
+    )
+    mail = serializers.ChoiceField(
+        MailWhen.choices, required=False, allow_blank=True, help_text="When alerts are mailed; empty: not."
     )
     gather = serializers.IntegerField(
         min_value=0, max_value=LONGEST, default=0, help_text="Seconds within which repeats are one alert."
@@ -82,6 +86,7 @@ class NotifySerializer(serializers.Serializer[Any]):
     """How alerts are told, with the secret that signs them."""
 
     webhook = serializers.CharField()
+    mail = serializers.ChoiceField(MailWhen.choices, allow_blank=True, help_text="When alerts are mailed; empty: not.")
     secret = serializers.CharField(help_text="Signs what is sent: HMAC-SHA-256.")
     gather = serializers.SerializerMethodField(help_text="Seconds.")
     most_an_hour = serializers.IntegerField(allow_null=True)
@@ -93,11 +98,20 @@ class NotifySerializer(serializers.Serializer[Any]):
         return int(row.gather.total_seconds())
 
 
+class DeliveriesSerializer(serializers.Serializer[Any]):
+    """What became of its alerts on their way."""
+
+    waiting = serializers.IntegerField(min_value=0)
+    dead = serializers.IntegerField(min_value=0, help_text="Given up after many tries.")
+    error = serializers.CharField(help_text="Why the last one failed; empty: none did.")
+
+
 class WatchSerializer(serializers.ModelSerializer[Watch]):
     """One of the caller's watches."""
 
     search = serializers.DictField(source="asked", help_text="What is watched for, as a search has it.")
     notify = NotifySerializer(source="*")
+    deliveries = serializers.SerializerMethodField(help_text="What became of its alerts on their way.")
     encoder = serializers.CharField(source="encoder.name", default=None, allow_null=True)
     least_score = serializers.FloatField(source="least", allow_null=True, help_text="The cosine from which it fires.")
     trouble = serializers.CharField(help_text="The code of why it cannot see just now; empty: it can.")
@@ -106,10 +120,15 @@ class WatchSerializer(serializers.ModelSerializer[Watch]):
     class Meta:
         model = Watch
         fields = [
-            "id", "name", "search", "min_probability", "min_score", "least_score", "active", "notify", "encoder",
-            "calibration", "trouble", "backfilling", "created_at",
+            "id", "name", "search", "min_probability", "min_score", "least_score", "active", "notify", "deliveries",
+            "encoder", "calibration", "trouble", "backfilling", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(DeliveriesSerializer)
+    def get_deliveries(self, row: Watch) -> dict[str, Any]:
+        """Return how many wait and were given up, and why."""
+        return deliveries_of(row)
 
     def get_backfilling(self, row: Watch) -> bool:
         """Return whether there is a mark."""
@@ -149,9 +168,10 @@ class TrialSerializer(serializers.Serializer[Any]):
 
 
 class TestedSerializer(serializers.Serializer[Any]):
-    """What the webhook answered."""
+    """What the tests came to; null for what is not set."""
 
-    status = serializers.IntegerField()
+    status = serializers.IntegerField(allow_null=True, help_text="What the webhook answered.")
+    mail = serializers.CharField(allow_null=True, help_text="`sent`, or the code of why it was not.")
 
 
 class AlertQuery(Input):

@@ -27,7 +27,8 @@ from retrieval.api.views.search import request_of
 from retrieval.services.people import limits
 from retrieval.services.watching import alerts, deliveries, trying, watches
 from retrieval.services.watching.alerts import AlertFilters
-from retrieval.services.watching.watches import Least, Notify, WatchRequest
+from retrieval.services.watching.notify import Notify
+from retrieval.services.watching.watches import Least, WatchRequest
 from retrieval.tasks import wake_for
 
 LEAST = ("band", "probability", "score")
@@ -117,8 +118,8 @@ class WebhookTestView(ApiView):
 
     @extend_schema(request=None, responses=TestedSerializer)
     def post(self, request: Request, watch_id: UUID) -> Response:  # noqa: ARG002
-        """Send its webhook something that is no alert, and say what it answers."""
-        return Response(self.shown(TestedSerializer, {"status": deliveries.test(watch_id, user=self.person)}))
+        """Send something that is no alert to its webhook and as mail, and say what came of it."""
+        return Response(self.shown(TestedSerializer, deliveries.test(watch_id, user=self.person)))
 
 
 class AlertsView(ApiView):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,6 +14,8 @@ from retrieval.errors import InvalidInput, NotFound
 from retrieval.models import Alert, AlertVerdict, Image
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     from retrieval.models.collections import Viewer
 
 
@@ -49,6 +52,11 @@ def get(alert_id: UUID, *, user: Viewer) -> Alert:
     if found is None:
         raise NotFound("There is no such alert.")
     return found
+
+
+def still_told(ids: Sequence[UUID], *, user: User) -> Mapping[UUID, Alert]:
+    """Return those of these alerts that their person may be told of now; none when the account is closed."""
+    return {row.pk: row for row in listing(user).filter(pk__in=ids)} if user.is_active else {}
 
 
 def mark(alert_id: UUID, *, user: Viewer, seen: bool | None = None, verdict: str | None = None) -> Alert:

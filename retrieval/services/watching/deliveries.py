@@ -1,11 +1,15 @@
-"""Alerts on their way to webhooks: signed, at least once each, with growing gaps, given up with a reason."""
+"""Alerts on their way to webhooks and as mail: at least once each, with growing gaps, given up with a reason."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
+import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -16,12 +20,12 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from retrieval import conf
-from retrieval.errors import Forbidden, InvalidInput, NotFound
+from retrieval.errors import Forbidden, InvalidInput
 from retrieval.ingest import fetch
-from retrieval.models import Delivery, DeliveryState, Watch
+from retrieval.models import Alert, Delivery, DeliveryState, Watch, Way
 from retrieval.services.images import addresses
 from retrieval.services.people import limits
-from retrieval.services.watching import alerts, watches
+from retrieval.services.watching import alerts, mails, watches
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -33,7 +37,17 @@ WORK_SECONDS = 8.0  # of one task
 ANSWER_SECONDS = 10.0  # of one receiver
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=6)
 MOST_ATTEMPTS = 14  # over about two days
+MOST_IN_A_MAIL = 100
 HOUR = timedelta(hours=1)
+_mailing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a test came to: the status of the webhook, and ``sent`` or the code of why a mail was not; None: not set."""
+
+    status: int | None = None
+    mail: str | None = None
 
 
 def signature(body: bytes, *, key: str, at: int) -> str:
@@ -42,66 +56,107 @@ def signature(body: bytes, *, key: str, at: int) -> str:
     return f"t={at},v1={signed.hexdigest()}"
 
 
-def due() -> QuerySet[Delivery]:
-    """What is to be sent now."""
-    return Delivery.objects.filter(state=DeliveryState.WAITING, due_at__lte=timezone.now())
+def due(way: Way) -> QuerySet[Delivery]:
+    """What is to be sent now by this way."""
+    return Delivery.objects.filter(state=DeliveryState.WAITING, due_at__lte=timezone.now(), way=way)
 
 
-def send_due() -> bool:
-    """Send what is due for some seconds; return whether more is. Each try is counted in a commit before it begins.
+def ways_due() -> list[Way]:
+    """By which ways something is to be sent now."""
+    return [way for way in Way if due(way).exists()]
+
+
+def send_due(way: Way) -> bool:
+    """Send what is due this way for some seconds; return whether more is. Each try is counted before it begins.
 
     A worker that ends in the midst of one leaves it to be sent again: a receiver may have it twice, never not at all.
+    All mail goes through one server. When it is slow, one thread of a worker waits for it, and the others go on.
     """
+    lane = _unless_taken(_mailing) if way == Way.MAIL else nullcontext(enter_result=True)
     ends = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < ends and (found := _claimed()):
-        _send(found)
-    return due().exists()
+    with lane as mine:
+        while mine and time.monotonic() < ends and (found := _claimed(way)):
+            _send(found)
+    return bool(mine) and due(way).exists()
 
 
-def test(watch_id: UUID, *, user: User) -> int:
-    """Send the webhook something that is no alert; return what it answers. Raises NotFound, InvalidInput, TooMany."""
+@contextmanager
+def _unless_taken(lock: threading.Lock) -> Iterator[bool]:
+    """Hold a lock, and say so; say no where another thread has it."""
+    taken = lock.acquire(blocking=False)
+    try:
+        yield taken
+    finally:
+        if taken:
+            lock.release()
+
+
+def test(watch_id: UUID, *, user: User) -> Answered:
+    """Send something that is no alert by each way that is set. Raises NotFound, InvalidInput, Forbidden, TooMany."""
     row = watches.get(watch_id, user=user)
-    if not row.webhook:
-        raise InvalidInput.of("notify", "This watch has no webhook.")
+    if not row.webhook and not row.mail:
+        raise InvalidInput.of("notify", "This watch has no webhook and sends no mail.")
     limits.fetch(user)
-    return _post(row, {"test": True, "watch": str(row.pk)})
+    status = _post(row, {"test": True, "watch": str(row.pk)}) if row.webhook else None
+    return Answered(status, (mails.test(row) or "sent") if row.mail else None)
 
 
-def _claimed() -> Delivery | None:
-    """Take the one that is due longest; should nobody hear of this try again, the next is after its wait."""
+def _claimed(way: Way) -> list[Delivery]:
+    """Take the one that is due longest, then what goes in one mail with it.
+
+    Should nobody hear of this try again, the next is after the wait of the first, the only one for which it counts.
+    """
     with transaction.atomic():
-        rows = due().select_for_update(skip_locked=True, of=("self",)).order_by("due_at")
+        rows = due(way).select_for_update(skip_locked=True, of=("self",)).order_by("due_at")
         found = rows.select_related("alert__watch__user").first()
         if found is None:
-            return None
+            return []
         found.attempts += 1
         found.due_at = timezone.now() + _wait(found.attempts)
         found.save(update_fields=["attempts", "due_at"])
-    return found
+        if way == Way.WEBHOOK:
+            return [found]
+        with_it = list(rows.filter(alert__watch=found.alert.watch_id)[:MOST_IN_A_MAIL])
+        _set(with_it, due_at=found.due_at)
+    return [found, *with_it]
 
 
 def _wait(attempts: int) -> timedelta:
     return min(LONGEST_WAIT, FIRST_WAIT * int(2 ** (attempts - 1)))
 
 
-def _send(found: Delivery) -> None:
-    watch = found.alert.watch
-    if later := _held_back(watch, now=timezone.now()):
-        _put_off(found, until=later)
+def _send(found: Sequence[Delivery]) -> None:
+    """Send the first, and what goes with it, while its person may see it."""
+    first, watch = found[0], found[0].alert.watch
+    if later := _held_back(watch, first.way, now=timezone.now()):
+        _set(found, due_at=later)
+        _set([first], attempts=F("attempts") - 1)  # what is held back was no try
         return
+    rows = alerts.still_told([row.alert_id for row in found], user=watch.user)
+    going = [row for row in found if row.alert_id in rows]
+    if first not in going or not (watch.webhook if first.way == Way.WEBHOOK else watch.mail):
+        _end([first], DeliveryState.DEAD, reason="not_found")
+        _set(found[1:], due_at=timezone.now())
+        return
+    if reason := _sent(watch, first.way, [rows[row.alert_id] for row in going]):
+        _failed(found, reason=reason)
+        return
+    _end(going, DeliveryState.SENT)
+    _set([row for row in found if row not in going], due_at=timezone.now())
+    # The mail server is back: whatever it kept waiting need not wait on.
+    waiting = Delivery.objects.filter(state=DeliveryState.WAITING, way=first.way, error=mails.UNREACHABLE)
+    waiting.update(due_at=timezone.now(), error="")
+
+
+def _sent(watch: Watch, way: str, rows: Sequence[Alert]) -> str:
+    """Send them; return why it failed, empty when it did not."""
     try:
-        alert = alerts.get(found.alert_id, user=watch.user)
-        status = _post(watch, alerts.told(alert))
-    except NotFound as error:
-        _end(found, DeliveryState.DEAD, reason=error.code)
-        return
-    except (Forbidden, InvalidInput) as error:  # fetching that is switched off may be on again tomorrow
-        _failed(found, reason=error.code)
-        return
-    if 200 <= status < 300:
-        _end(found, DeliveryState.SENT)
-    else:
-        _failed(found, reason=f"http_{status}")
+        if way == Way.MAIL:
+            return mails.send(watch, rows)
+        status = _post(watch, alerts.told(rows[0]))
+    except (Forbidden, InvalidInput) as error:  # what is switched off may be on again tomorrow
+        return error.code
+    return "" if 200 <= status < 300 else f"http_{status}"
 
 
 def _post(watch: Watch, told: dict[str, Any]) -> int:
@@ -112,7 +167,7 @@ def _post(watch: Watch, told: dict[str, Any]) -> int:
     return fetch.post(watch.webhook, body, headers=headers, rules=addresses.rules(seconds=ANSWER_SECONDS))
 
 
-def _held_back(watch: Watch, *, now: datetime) -> datetime | None:
+def _held_back(watch: Watch, way: str, *, now: datetime) -> datetime | None:
     """Until when nothing is sent, by quiet hours and by how many an hour; None when it may go."""
     start, end = watch.quiet_from, watch.quiet_until
     if start and end:
@@ -123,27 +178,35 @@ def _held_back(watch: Watch, *, now: datetime) -> datetime | None:
             return ends if ends > now else ends + timedelta(days=1)
     if watch.most_an_hour is None:
         return None
-    sent = Delivery.objects.filter(alert__watch=watch, sent_at__gt=now - HOUR).order_by("-sent_at")
-    last = list(sent.values_list("sent_at", flat=True)[: watch.most_an_hour])
+    sent = Delivery.objects.filter(alert__watch=watch, way=way, sent_at__gt=now - HOUR)
+    times = sent.order_by("-sent_at").values_list("sent_at", flat=True).distinct()  # a mail is one, whatever it holds
+    last = list(times[: watch.most_an_hour])
     return last[-1] + HOUR if len(last) == watch.most_an_hour and last[-1] else None
 
 
-def _put_off(found: Delivery, *, until: datetime) -> None:
-    """What is held back was no try."""
-    Delivery.objects.filter(pk=found.pk).update(due_at=until, attempts=F("attempts") - 1)
+def _failed(found: Sequence[Delivery], *, reason: str) -> None:
+    """Write down why; whatever else waits for this receiver waits as long, so that nobody stands behind it.
+
+    All mail goes through one server: where nothing is taken by it, no other watch's is either.
+    """
+    first = found[0]
+    if first.attempts >= MOST_ATTEMPTS:
+        _end([first], DeliveryState.DEAD, reason=reason)
+    else:
+        _set([first], error=reason)
+    others = due(Way(first.way)).exclude(pk=first.pk)
+    if reason != mails.UNREACHABLE:
+        others = others.filter(alert__watch=first.alert.watch)
+    others.update(due_at=timezone.now() + _wait(first.attempts), error=reason)
+    _set(found[1:], error=reason)
 
 
-def _failed(found: Delivery, *, reason: str) -> None:
-    """Write down why; whatever else waits for this receiver waits as long, so that nobody stands behind it."""
-    if found.attempts >= MOST_ATTEMPTS:
-        _end(found, DeliveryState.DEAD, reason=reason)
-        return
-    Delivery.objects.filter(pk=found.pk).update(error=reason)
-    others = due().filter(alert__watch=found.alert.watch).exclude(pk=found.pk)
-    others.update(due_at=timezone.now() + _wait(found.attempts))
+def _set(rows: Sequence[Delivery], **fields: Any) -> None:
+    Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(**fields)
 
 
-def _end(found: Delivery, state: DeliveryState, *, reason: str = "") -> None:
+def _end(rows: Sequence[Delivery], state: DeliveryState, *, reason: str = "") -> None:
     sent = timezone.now() if state == DeliveryState.SENT else None
-    Delivery.objects.filter(pk=found.pk).update(state=state, error=reason, sent_at=sent)
-    log.info("alert_delivered" if sent else "alert_given_up", alert=str(found.alert_id), reason=reason)
+    _set(rows, state=state, error=reason, sent_at=sent)
+    for row in rows:
+        log.info("alert_delivered" if sent else "alert_given_up", alert=str(row.alert_id), way=row.way, reason=reason)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import math
-import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from retrieval.errors import InvalidInput, NotFound, RetrievalError
 from retrieval.matching import Band, band_begins
-from retrieval.models import Collection, Encoder, Measure, Watch
+from retrieval.models import Collection, Delivery, DeliveryState, Encoder, Measure, Watch
 from retrieval.models.bounds import COLLECTION_NAME_LENGTH
 from retrieval.models.watches import version
 from retrieval.search import Question, stored
-from retrieval.services.images import addresses
 from retrieval.services.people import accounts
 from retrieval.services.searching import concepts, reading, receipts, verdicts
 from retrieval.services.searching.search_request import SearchRequest
+from retrieval.services.watching.notify import NOT_TOLD, Notify, set_notify
 from retrieval.work import watching
 
 if TYPE_CHECKING:
@@ -34,27 +34,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 MOST_WATCHES = 1_000  # of one person
-LONGEST_GATHER = timedelta(days=30)
-MOST_AN_HOUR = 10_000
 AT_ONCE = 200  # fitted by one look
 MOST_CAUGHT_UP = 10_000  # pictures that became ready while a watch could not see
 TRY_AGAIN = timedelta(hours=1)  # what could not be fitted
 # What a search may ask and a watch cannot tell of one picture.
 NOT_WATCHED = ("mode", "expand", "diversity", "group", "measure", "exclude_group")
-
-
-@dataclass(frozen=True)
-class Notify:
-    """How alerts are told: repeats within ``gather`` as one; to a ``webhook`` (empty: none), at most so many an hour.
-
-    Nothing is sent from ``quiet_from`` to ``quiet_until`` (UTC, both or neither); what is held back comes later.
-    """
-
-    webhook: str = ""
-    gather: timedelta = timedelta(0)
-    most_an_hour: int | None = None
-    quiet_from: time | None = None
-    quiet_until: time | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +57,7 @@ class WatchRequest:
     name: str
     search: SearchRequest
     least: Least = Least()
-    notify: Notify = Notify()
+    notify: Notify = NOT_TOLD
     active: bool = True
 
 
@@ -88,8 +72,22 @@ class Fit:
 
 
 def listing(user: Viewer) -> QuerySet[Watch]:
-    """Return a person's watches, newest first."""
-    return Watch.objects.filter(user_id=user.pk or 0)
+    """Return a person's watches, newest first, each with what became of its deliveries (``deliveries_of``)."""
+    sent = Delivery.objects.filter(alert__watch=OuterRef("pk")).order_by()
+    counts = {
+        f"{state}_deliveries": Coalesce(
+            Subquery(sent.filter(state=state).values("alert__watch").annotate(n=Count("*")).values("n")), 0
+        )
+        for state in (DeliveryState.WAITING, DeliveryState.DEAD)
+    }
+    error = Subquery(sent.exclude(error="").order_by("-due_at").values("error")[:1])
+    return Watch.objects.filter(user_id=user.pk or 0).annotate(delivery_error=error, **counts)
+
+
+def deliveries_of(row: Watch) -> dict[str, Any]:
+    """How many alerts of a watch of ``listing`` wait and were given up, and why the last of them failed."""
+    counts = {state: int(getattr(row, f"{state}_deliveries", 0)) for state in ("waiting", "dead")}
+    return {**counts, "error": getattr(row, "delivery_error", None) or ""}
 
 
 def get(watch_id: UUID, *, user: Viewer) -> Watch:
@@ -106,7 +104,7 @@ def create(request: WatchRequest, *, user: User) -> Watch:
     row = Watch(user=user, asked=request.search.to_json())
     _set_name(row, request.name)
     _set_least(row, request.least)
-    _set_notify(row, request.notify)
+    set_notify(row, request.notify)
     row.active = request.active
     _write_fit(row, fitted(row, user=user))
     with transaction.atomic():
@@ -126,7 +124,7 @@ def change(watch_id: UUID, changes: dict[str, Any], *, user: User) -> Watch:
         if "name" in changes:
             _set_name(row, changes["name"])
         if "notify" in changes:
-            _set_notify(row, changes["notify"])
+            set_notify(row, changes["notify"])
         if "least" in changes:
             _set_least(row, changes["least"])
             _write_fit(row, fitted(row, user=user))
@@ -270,17 +268,3 @@ def _set_least(row: Watch, least: Least) -> None:
         raise InvalidInput.of("min_probability", "Above 0, at most 1.")
     if row.min_score is not None and not (math.isfinite(row.min_score) and -1 <= row.min_score <= 1):
         raise InvalidInput.of("min_score", "A cosine, between -1 and 1.")
-
-
-def _set_notify(row: Watch, notify: Notify) -> None:
-    if (notify.quiet_from is None) != (notify.quiet_until is None):
-        raise InvalidInput.of("notify", "Give both ends of the quiet hours, or neither.")
-    if not timedelta(0) <= notify.gather <= LONGEST_GATHER:
-        raise InvalidInput.of("notify", f"Repeats are gathered for {LONGEST_GATHER.days} days at most.")
-    if notify.most_an_hour is not None and not 1 <= notify.most_an_hour <= MOST_AN_HOUR:
-        raise InvalidInput.of("notify", f"Between 1 and {MOST_AN_HOUR} an hour.")
-    if notify.webhook:
-        addresses.check(notify.webhook)
-    row.secret = row.secret or secrets.token_hex(32)
-    row.webhook, row.gather, row.most_an_hour = notify.webhook, notify.gather, notify.most_an_hour
-    row.quiet_from, row.quiet_until = notify.quiet_from, notify.quiet_until
