@@ -146,9 +146,9 @@ def original(link: ShareLink, image_id: UUID) -> Image:
 
 def beside(link: ShareLink, image: Image) -> tuple[UUID | None, UUID | None]:
     """Return the ids of the pictures before and after one in the list, newest first; None at its ends."""
-    here, rows = {"created_at": image.created_at}, pictures(link)
-    newer = rows.filter(Q(created_at__gt=image.created_at) | Q(**here, id__gt=image.pk))
-    older = rows.filter(Q(created_at__lt=image.created_at) | Q(**here, id__lt=image.pk))
+    at, rows = image.created_at, pictures(link)
+    newer = rows.filter(Q(created_at__gt=at) | Q(id__gt=image.pk), created_at__gte=at)  # a bound that the index knows
+    older = rows.filter(Q(created_at__lt=at) | Q(id__lt=image.pk), created_at__lte=at)
     before = newer.order_by("created_at", "id").values_list("pk", flat=True).first()
     return before, older.order_by("-created_at", "-id").values_list("pk", flat=True).first()
 
