@@ -15,14 +15,25 @@ from retrieval import live_encoders as live
 from retrieval import tasks
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound, WeightsError
 from retrieval.ingest import sandbox, store
-from retrieval.models import Collection, Embedding, EmbeddingJob, EncoderState, Image, JobEvent, JobState, Judgement
+from retrieval.models import (
+    Collection,
+    Concept,
+    ConceptExample,
+    Embedding,
+    EmbeddingJob,
+    EncoderState,
+    Image,
+    JobEvent,
+    JobState,
+    Judgement,
+)
 from retrieval.models import Encoder as Row
 from retrieval.search import vectors
 from retrieval.services.copies import looking
 from retrieval.services.encoders import encoders, projections
 from retrieval.services.encoders.projections import ProjectionRequest
 from retrieval.services.evaluation import evaluation
-from retrieval.services.evaluation.judged import alike
+from retrieval.services.evaluation.judged import alike, clicked
 from retrieval.services.evaluation.labelled import CollectionLabels
 from retrieval.services.images import images
 from retrieval.work import derived, jobs, ledger
@@ -309,6 +320,25 @@ def test_what_people_judged_alike_is_a_label(source, admin, collection):
     }  # fmt: skip
     row = projections.learn(source, ProjectionRequest("judged", 2, "supervised", collection, "judgements"), user=admin)
     assert (row.origin["labels"], row.origin["vectors"]) == ("judgements", 5)
+
+
+def test_what_somebody_taught_by_clicks_is_a_label_of_his_own(source, admin, collection):
+    reds, greens, blues = (list(Image.objects.filter(tags=[tag]).order_by("pk")) for tag in ("red", "green", "blue"))
+    warm, cold = (Concept.objects.create(user=admin, name=name) for name in ("warm", "cold"))
+    foreign = Concept.objects.create(user=UserFactory(), name="other")
+    for concept, image, right in [
+        (warm, reds[0], True), (warm, reds[1], True), (warm, greens[0], False), (cold, blues[0], True),
+        (cold, blues[1], True), (cold, reds[1], True), (foreign, greens[1], True),
+    ]:  # fmt: skip
+        ConceptExample.objects.create(concept=concept, image=image, user=concept.user, right=right)
+    mine = {
+        **dict.fromkeys((reds[0].pk, reds[1].pk), str(warm.pk)),
+        **dict.fromkeys((b.pk for b in blues[:2]), str(cold.pk)),
+    }
+    assert clicked(Image.objects.all(), user=admin) == mine
+    assert clicked(Image.objects.all(), user=None) == {**mine, greens[1].pk: str(foreign.pk)}
+    row = projections.learn(source, ProjectionRequest("taught", 2, "supervised", collection, "clicks"), user=admin)
+    assert (row.origin["labels"], row.origin["vectors"]) == ("clicks", 4)
 
 
 def test_judgements_of_pictures_that_one_does_not_see_count_for_nothing(source, admin, collection):

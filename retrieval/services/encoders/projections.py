@@ -21,7 +21,7 @@ from retrieval.models import Collection, Encoder, Image
 from retrieval.search import stored
 from retrieval.services.encoders import weights
 from retrieval.services.evaluation import lineage
-from retrieval.services.evaluation.judged import alike
+from retrieval.services.evaluation.judged import alike, clicked
 from retrieval.services.images import collections
 from retrieval.services.people import accounts, rights
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 Method = Literal["pca", "supervised"]
-Labels = Literal["tags", "group_key", "judgements"]
+Labels = Literal["tags", "group_key", "judgements", "clicks"]
 METHODS: tuple[Method, ...] = get_args(Method)
 LABELS: tuple[Labels, ...] = get_args(Labels)
 
@@ -41,7 +41,8 @@ class ProjectionRequest:
     """What to learn: the draft's name, how, how long its vectors are, and on which pictures.
 
     Without a collection, on all pictures that the person sees. ``by`` says what the labels of ``supervised`` are: the
-    first tag, the group key, or what people judged: pictures that suit one another, also by way of a third, have one.
+    first tag, the group key, what people judged (pictures that suit one another, also by way of a third, have one), or
+    which concept the person taught them to be by clicks.
     """
 
     name: str
@@ -70,7 +71,7 @@ def learn(source: Encoder, request: ProjectionRequest, *, user: User | None) -> 
     if user is not None:
         rights.require_administrator(user)
     _check(source, request)
-    sample = _sample(source, request, images=_images(request, user=user))
+    sample = _sample(source, request, images=_images(request, user=user), user=user)
     composed = embedding.composing.followed_by(live_encoders.plain(source), _fitted(sample, request))
     with tempfile.TemporaryDirectory() as folder, transaction.atomic():
         file = Path(folder) / f"{request.name}.safetensors"
@@ -103,9 +104,9 @@ def _images(request: ProjectionRequest, *, user: User | None) -> QuerySet[Image]
     return images.filter(collection=request.collection)
 
 
-def _sample(source: Encoder, request: ProjectionRequest, *, images: QuerySet[Image]) -> _Sample:
+def _sample(source: Encoder, request: ProjectionRequest, *, images: QuerySet[Image], user: User | None) -> _Sample:
     by = request.by if request.method == "supervised" else None
-    judged = alike(images) if by == "judgements" else {}
+    judged = _judged(images, by, user=user)
     images = _labelled(images, by, judged=judged)
     found = list(stored.sample(source, images=images, most=MOST_VECTORS, whole_groups=by == "group_key"))
     if len(found) <= request.dimension:
@@ -115,13 +116,23 @@ def _sample(source: Encoder, request: ProjectionRequest, *, images: QuerySet[Ima
     return _Sample(np.stack([one.raw for one in found]), entries, [one.sha256 for one in found])
 
 
+def _judged(images: QuerySet[Image], by: Labels | None, *, user: User | None) -> dict[UUID, str]:
+    """The labels that no picture carries itself, by picture."""
+    match by:
+        case "judgements":
+            return alike(images)
+        case "clicks":
+            return clicked(images, user=user)
+    return {}
+
+
 def _labelled(images: QuerySet[Image], by: Labels | None, *, judged: dict[UUID, str]) -> QuerySet[Image]:
     match by:
         case "tags":
             return images.exclude(tags=[])
         case "group_key":
             return images.exclude(group_key="")
-        case "judgements":
+        case "judgements" | "clicks":
             return images.filter(pk__in=judged)
     return images
 
@@ -129,7 +140,7 @@ def _labelled(images: QuerySet[Image], by: Labels | None, *, judged: dict[UUID, 
 def _label(one: stored.Sampled, by: Labels | None, *, judged: dict[UUID, str]) -> str:
     if by is None:
         return ""
-    if by == "judgements":
+    if by in {"judgements", "clicks"}:
         return judged[one.image_id]
     return one.tags[0] if by == "tags" else one.group_key
 

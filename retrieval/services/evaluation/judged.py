@@ -13,11 +13,13 @@ from django.db.models import Avg, QuerySet
 
 from retrieval.errors import InvalidInput
 from retrieval.evaluation import RELEVANT, Grades, LabelledSet
-from retrieval.models import Collection, Encoder, Image, Judgement
+from retrieval.models import Collection, ConceptExample, Encoder, Image, Judgement
 from retrieval.progress import Progress
 from retrieval.services.evaluation.labelled import Measurable, stored_vectors
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     from retrieval.models.collections import Viewer
 
 Pairs = dict[tuple[str, str], float]
@@ -86,6 +88,16 @@ def alike(images: QuerySet[Image]) -> dict[UUID, str]:
         label |= dict.fromkeys(joined, low)
         members[low] = joined
     return {one: str(lowest) for one, lowest in label.items()}
+
+
+def clicked(images: QuerySet[Image], *, user: User | None) -> dict[UUID, str]:
+    """The concept that each of these pictures is, as somebody clicked; the one taught first where it is several.
+
+    Concepts are seen by whoever teaches them alone; ``user`` None is the operator at the terminal, for whom all count.
+    """
+    found = ConceptExample.objects.filter(image__in=images, right=True).order_by("-concept_id")
+    mine = found if user is None else found.filter(concept__user=user)
+    return {image: str(concept) for image, concept in mine.values_list("image_id", "concept_id")}
 
 
 def _grades(items: Sequence[str], pairs: Pairs) -> Grades:

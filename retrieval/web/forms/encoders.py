@@ -24,7 +24,8 @@ class ProjectionForm(forms.Form):
     collection = forms.ModelChoiceField(Collection.objects.none(), required=False)
     by = forms.ChoiceField(
         choices=[
-            ("tags", _("first tag")), ("group_key", _("belongs to")), ("judgements", _("what people judged"))
+            ("tags", _("first tag")), ("group_key", _("belongs to")), ("judgements", _("what people judged")),
+            ("clicks", _("the concepts that I taught")),
         ]
     )  # fmt: skip
 
