@@ -34,7 +34,8 @@ class Evaluation(LongJob):
     """One measuring of one or more encoders, by name; the others are compared with the first.
 
     ``result`` is {"reports": [...], "differences": {...}, "classes": how many there were, "calibration": {encoder: the
-    tenths of its curve, or None}, "learned_from_these": names of encoders}, empty until it is done.
+    tenths of its curve, or None}, "learned_from_these" and "calibrated_on_these": names of encoders}, empty until it is
+    done.
     """
 
     labels = models.CharField(max_length=10, choices=Labels.choices, default=Labels.TAGS)

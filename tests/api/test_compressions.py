@@ -64,10 +64,16 @@ def test_from_line_to_table(client, body, woken):
         None,
     ]
     assert [(name, str(pk)) for name, pk in woken] == [("compressions", row["id"])]
-    assert client.get(f"{BASE}{row['id']}/").json() == {**row, "rows": [], "unreadable": []}
+    assert client.get(f"{BASE}{row['id']}/").json() == {
+        **row,
+        "rows": [],
+        "learned_from_these": False,
+        "unreadable": [],
+    }
     long_jobs.run(compressions.KIND, row["id"])
     found = client.get(f"{BASE}{row['id']}/").json()
     assert (found["state"], found["unreadable"]) == ("done", ["a picture"])
+    assert found["learned_from_these"] is True
     assert [(each["name"], each["adoptable"]) for each in found["rows"]] == [
         ("full", False),
         ("half", False),

@@ -14,10 +14,11 @@ from retrieval import live_encoders
 from retrieval.errors import InvalidInput, WeightsError
 from retrieval.evaluation import LabelledSet
 from retrieval.matching import WORDS, Calibration, of_words
-from retrieval.models import Encoder
+from retrieval.models import Encoder, Image
 from retrieval.services.encoders import weights
-from retrieval.services.evaluation import calibrations
+from retrieval.services.evaluation import calibrations, evaluation
 from retrieval.services.evaluation.calibrations import CalibrationRequest
+from retrieval.services.evaluation.evaluation import CollectionLabels, Folder
 from retrieval.work import long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
@@ -53,7 +54,8 @@ def test_the_command_keeps_what_it_fitted_on_the_row_and_in_a_file(folders, tmp_
     kept = Encoder.objects.get(pk=encoder.pk).calibration
     assert json.loads(file.read_text()) == json.loads(json.dumps(kept))
     found = Calibration.from_dict(kept)
-    assert found.fitted_on == {"pictures": 90, "queries": 60, "sets": 2}
+    learned_from = sorted(Folder(folder).digest() for folder in folders)
+    assert found.fitted_on == {"pictures": 90, "queries": 60, "sets": 2, "learned_from": learned_from}
     low, high = found.probability([0.0, 0.99], candidates=90)
     assert low < high
     assert "60 queries" in capsys.readouterr().out
@@ -142,7 +144,13 @@ def test_it_is_calibrated_on_a_collection_as_long_work():
     assert long_jobs.run(calibrations.KIND, row.pk)
     row.refresh_from_db()
     assert (row.state, row.error_text, row.result["queries"]) == ("done", "", 60)
-    assert Calibration.from_dict(Encoder.objects.get().calibration).fitted_on == row.result
+    encoder = Encoder.objects.get()
+    assert calibrations.counts(Calibration.from_dict(encoder.calibration)) == row.result
+    measured = evaluation.run([encoder], source=CollectionLabels(home, admin))
+    assert (measured.calibrated, measured.learned) == ((encoder.name,), ())
+    Image.objects.all().update(collection=CollectionFactory(owner=admin))
+    other = CollectionLabels(Image.objects.first().collection, admin)
+    assert evaluation.run([encoder], source=other).calibrated == (encoder.name,)
 
 
 @pytest.mark.parametrize(("name", "field"), [("nobody", "encoder"), ("", "collection")])

@@ -95,7 +95,9 @@ def test_adopted_it_leads_to_the_encoders(admin, done):
 
 
 def test_what_speaks_against_a_row_stands_before_it_is_adopted(admin, done):
-    assert "badge warn" not in text(admin.get(done))
+    before = text(admin.get(done))
+    assert '<small class="badge warn">' not in before
+    assert ">learned from these pictures<" in before
     row = Compression.objects.get()
     row.result["rows"][2] |= {"pictures_per_second": 40.0, "runtime": "torch-cpu"}
     row.result["rows"][0]["runtime"] = "openvino-bf16"

@@ -101,10 +101,11 @@ class CompressionTableSerializer(CompressionSerializer):
     """The same with its table; ``rows`` is empty until it is done."""
 
     rows = serializers.SerializerMethodField()
+    learned_from_these = serializers.SerializerMethodField(help_text="it learned from what it was measured on")
     unreadable = serializers.SerializerMethodField(help_text="pictures that were left out, as they could not be read")
 
     class Meta(CompressionSerializer.Meta):
-        fields = [*CompressionSerializer.Meta.fields, "rows", "unreadable"]
+        fields = [*CompressionSerializer.Meta.fields, "rows", "learned_from_these", "unreadable"]
         read_only_fields = fields
 
     @extend_schema_field(CompressionRowSerializer(many=True))
@@ -112,6 +113,11 @@ class CompressionTableSerializer(CompressionSerializer):
         """Return the table."""
         table = compressions.table(row)
         return list(CompressionRowSerializer(table.rows, many=True, context={"table": table}).data) if table else []
+
+    def get_learned_from_these(self, row: Compression) -> bool:
+        """Return whether the figures are of pictures that the versions learned from; false until it is done."""
+        table = compressions.table(row)
+        return compressions.learned_from_these(table) if table else False
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_unreadable(self, row: Compression) -> list[str]:

@@ -42,5 +42,5 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
         if options["file"]:
             whole_files.write(options["file"], json.dumps(encoder.calibration, indent=1, allow_nan=False) + "\n")
-        said = ", ".join(f"{number} {name}" for name, number in found.fitted_on.items())
+        said = ", ".join(f"{number} {name}" for name, number in calibrations.counts(found).items())
         self.stdout.write(f"{encoder.name} is calibrated on {said}.")

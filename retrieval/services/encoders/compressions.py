@@ -15,7 +15,7 @@ from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import GOING, Collection, Compression, Encoder, Image, Labels, LongJobState
 from retrieval.services.encoders import compression
 from retrieval.services.encoders.compression import MOST_CALIBRATION, Wanted
-from retrieval.services.evaluation import evaluation, evaluations
+from retrieval.services.evaluation import evaluation, evaluations, lineage
 from retrieval.services.evaluation.labelled import CollectionLabels, LabelSource
 from retrieval.services.images import collections, steering
 from retrieval.services.people import accounts, rights
@@ -73,6 +73,13 @@ def start(request: CompressionRequest, *, user: User) -> Compression:
 def table(row: Compression) -> Table | None:
     """Return the table of one that is done, without single classes and pictures; else None."""
     return Table.from_dict(row.result) if row.result else None
+
+
+def learned_from_these(found: Table) -> bool:
+    """Tell whether the smaller versions, or the encoder that they are of, learned from the pictures measured."""
+    measured, source = found.rows[0].report.subject, Encoder.objects.filter(name=found.source).first()
+    learned_from = {found.calibrated_on, *(lineage.sources(source) if source else ())}
+    return lineage.among(learned_from, dataset=measured.dataset, digest=measured.digest)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +16,7 @@ from retrieval.matching import WORDS, Calibration, Sample, fit
 from retrieval.models import CalibrationRun, Collection, Encoder, Labels
 from retrieval.progress import Progress
 from retrieval.search import vectors
-from retrieval.services.evaluation import evaluation, evaluations
+from retrieval.services.evaluation import evaluation, evaluations, lineage
 from retrieval.services.evaluation.labelled import CollectionLabels, Folder, LabelSource
 from retrieval.services.images import collections, steering
 from retrieval.services.people import accounts, rights
@@ -25,7 +25,7 @@ from retrieval.work import Kind, ProgressWriter, Settle
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = ["KIND", "CalibrationRequest", "measure", "sample_of", "save", "save_words", "start"]
+__all__ = ["KIND", "CalibrationRequest", "counts", "measure", "sample_of", "save", "save_words", "start"]
 
 UNLABELLED_CLASS = "_"  # the name of a folder whose pictures have no label
 
@@ -58,12 +58,20 @@ def start(request: CalibrationRequest, *, user: User) -> CalibrationRun:
 def measure(encoder: Encoder, sources: Sequence[Folder | CollectionLabels], *, progress: Progress) -> Calibration:
     """Fit a calibration of this encoder on labelled pictures; nothing is stored.
 
-    Several sources are strangers to each other; pictures of a class called ``_`` are strangers without a label. Raises
-    InvalidInput when the labelled pictures are too few.
+    Several sources are strangers to each other; pictures of a class called ``_`` are strangers without a label. What it
+    is fitted on names the sources too (``lineage.of_set``). Raises InvalidInput when the labelled pictures are too few.
     """
     if not sources:
         raise InvalidInput.of("folders", "Name at least one folder of class folders.")
-    return fit(sample_of([source.load([encoder], progress=progress).galleries[0] for source in sources]))
+    loaded = [source.load([encoder], progress=progress) for source in sources]
+    found = fit(sample_of([each.galleries[0] for each in loaded]))
+    names = set[str]().union(*(lineage.of_set(dataset=each.name, digest=each.digest) for each in loaded))
+    return replace(found, fitted_on={**found.fitted_on, lineage.LEARNED_FROM: sorted(names)})
+
+
+def counts(calibration: Calibration) -> dict[str, int]:
+    """On how many pictures, queries and sets it was fitted."""
+    return {name: number for name, number in calibration.fitted_on.items() if isinstance(number, int)}
 
 
 def sample_of(labelled: Sequence[LabelledSet]) -> Sample:
@@ -114,7 +122,7 @@ def _calibrate(row: CalibrationRun, progress: ProgressWriter[CalibrationRun]) ->
 
     def settle() -> dict[str, Any]:
         save(encoder, found)
-        return {"result": dict(found.fitted_on)}
+        return {"result": counts(found)}
 
     return settle
 

@@ -37,7 +37,8 @@ class Result:
 
     ``differences``: the first encoder minus each other by its name, paired over queries. ``unreadable`` names the files
     that were left out because no picture could be made of them. ``calibration``: each encoder's curve (as
-    ``probabilities.curve`` has it) by its name. ``learned``: the names of those that learned from what was measured.
+    ``probabilities.curve`` has it) by its name. ``learned``, ``calibrated``: the names of those that learned from what
+    was measured, or whose calibration did.
     """
 
     reports: tuple[Report, ...]
@@ -45,6 +46,7 @@ class Result:
     unreadable: tuple[str, ...]
     calibration: Mapping[str, Sequence[Reliability] | None] = field(default_factory=dict)
     learned: tuple[str, ...] = ()
+    calibrated: tuple[str, ...] = ()
 
 
 def named(name: str) -> Encoder:
@@ -83,7 +85,8 @@ def run(
     differences = {row.name: report.difference(trials[0], other=trial) for row, trial in others}
     calibration = {row.name: probabilities.curve(row, trial) for row, trial in zip(rows, trials, strict=True)}
     learned = tuple(row.name for row in rows if measurable.among(lineage.sources(row)))
-    return Result(tuple(reports), differences, measurable.unreadable, calibration, learned)
+    fitted = tuple(row.name for row in rows if measurable.among(_calibrated_on(row)))
+    return Result(tuple(reports), differences, measurable.unreadable, calibration, learned, fitted)
 
 
 def save_scorecards(rows: Sequence[Encoder], *, result: Result) -> None:
@@ -130,6 +133,12 @@ def scorecard(built: Report) -> dict[str, Any]:
         "figures": {name: [each.mean, each.low, each.high] for name, each in built.overall.items()},
         "measured_at": timezone.now().isoformat(timespec="seconds"),
     }
+
+
+def _calibrated_on(row: Encoder) -> frozenset[str]:
+    """What its calibration was fitted on (``lineage.of_set``); empty where that was not written down."""
+    fitted_on: Mapping[str, Any] = row.calibration.get("fitted_on", {})
+    return frozenset(fitted_on.get(lineage.LEARNED_FROM, ()))
 
 
 def _trial(measurable: Measurable, number: int, *, plan: Plan, progress: Progress) -> Trial:

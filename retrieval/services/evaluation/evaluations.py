@@ -138,6 +138,7 @@ def _kept(result: Result) -> dict[str, Any]:
             for name, tenths in result.calibration.items()
         },
         "learned_from_these": list(result.learned),
+        "calibrated_on_these": list(result.calibrated),
     }
 
 

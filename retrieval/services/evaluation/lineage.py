@@ -35,6 +35,12 @@ def write(encoder: Encoder, *, ancestors: Iterable[Encoder] = (), also: Iterable
     encoder.origin = {**encoder.origin, LEARNED_FROM: sorted(found)}
 
 
+def of_set(*, dataset: str, digest: str) -> set[str]:
+    """What to keep of a set that something is learned from: the collection, if it is one, and the digest."""
+    named = COLLECTION.search(dataset)
+    return {digest, named[0]} if named else {digest}
+
+
 def among(learned_from: Container[str], *, dataset: str, digest: str) -> bool:
     """Tell whether a set of this name and digest is among those that were learned from.
 

@@ -104,6 +104,7 @@ def _context(
         "row": row,
         **long_jobs.shown(row),
         "calibrated_on": seen,
+        "learned": table is not None and compressions.learned_from_these(table),
         "unreadable": len(table.unreadable) if table else 0,
         "table": _lines(row, table, refused or {}) if table else [],
     }
