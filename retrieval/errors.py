@@ -212,6 +212,8 @@ SENTENCES = {
     "long_job_going": gettext_noop("Stop it first; only one that is over can be removed."),
     "long_job_not_over": gettext_noop("Only what failed or was stopped can be begun again."),
     "mail_off": gettext_noop("No mail server is set here."),
+    "mail_refused": gettext_noop("The mail server does not take mail for this address."),
+    "mail_unreachable": gettext_noop("The mail server takes no mail just now."),
     "malformed": gettext_noop("The request cannot be read."),
     "member_damaged": gettext_noop("The file in the archive is damaged."),
     "memory_full": gettext_noop("There was too little memory for this."),

@@ -23,10 +23,14 @@ ROWS = {
     "ambiguous_name",
     "diverged",
     "image_changed",
+    "mail_off",
+    "mail_refused",
+    "mail_unreachable",
     "malformed",
     "named_twice",
+    "no_address",
     "too_many_tags",
-}  # taken from a table, or by a default, and not where an error is raised
+}  # taken from a table, kept in a row, or by a default, and not where an error is raised
 NO_CODES = {"code", "error_code"}  # names of columns and of parameters
 CODE = re.compile(r"[a-z][a-z0-9_]{3,}")
 NAMES, CALLS = {"code", "ALTERED"}, {"Failure", "Reason"}

@@ -387,6 +387,8 @@ WEB: dict[str, list[Rule]] = {
     "watches/<watch_id>/": [Rule("get", page_for_owner(200))],
     "watches/<watch_id>/change/": [Rule("post", page_for_owner(302), {"active": "on"})],
     "watches/<watch_id>/back/": [Rule("post", page_for_owner(302), {})],
+    "watches/<watch_id>/notify/": [Rule("post", page_for_owner(302), {})],
+    "watches/<watch_id>/test/": [Rule("post", page_for_owner(302), {})],
     "watches/<watch_id>/remove/": [Rule("post", page_for_owner(302), {})],
     "alerts/": [Rule("get", pages(200))],
     "alerts/mark/": [Rule("post", pages(302), {})],

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import time, timedelta
 from uuid import uuid4
 
 import pytest
+from django.core import mail
 
-from retrieval.models import Alert, Watch
+from retrieval.ingest import fetch
+from retrieval.models import Alert, Delivery, Watch
 from retrieval.services.searching.search import SearchRequest
 from retrieval.services.watching import watches
 from retrieval.services.watching.watches import Least, WatchRequest
@@ -76,6 +80,37 @@ def test_alerts_wait_until_they_are_judged_or_seen(client, library, watch):
     client.post("/alerts/see/", {"watch": str(watch.pk)})
     assert "Nothing waits" in client.get("/alerts/").content.decode()
     assert str(one.pk) in client.get("/alerts/", {"all": "on", "watch": str(watch.pk)}).content.decode()
+
+
+def test_how_alerts_are_told_is_set_on_the_page_of_the_watch(client, watch, settings, monkeypatch):
+    page = client.get(f"/watches/{watch.pk}/").content.decode()
+    assert ("No mail server is set here." in page, "Send a test" in page) == (True, False)
+    refused = client.post(f"/watches/{watch.pk}/notify/", {"mail": "daily", "gather": "600"}, follow=True)
+    assert "No mail server is set here." in refused.content.decode()
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, mail_from="site@example.org")
+    assert "ask an administrator" in client.get(f"/watches/{watch.pk}/").content.decode()
+    type(watch.user).objects.filter(pk=watch.user_id).update(email="ada@example.org")
+    said = {"mail": "daily", "gather": "600", "most_an_hour": "5", "quiet_from": "22:00", "quiet_until": "06:30"}
+    client.post(f"/watches/{watch.pk}/notify/", {**said, "webhook": "https://example.org/hook"})
+    watch.refresh_from_db()
+    assert (watch.mail, watch.gather, watch.most_an_hour) == ("daily", timedelta(minutes=10), 5)
+    assert (watch.quiet_from, watch.quiet_until, watch.webhook) == (time(22), time(6, 30), "https://example.org/hook")
+    page = client.get(f"/watches/{watch.pk}/").content.decode()
+    shown = ("ada@example.org", '<option value="daily" selected>', '<option value="600" selected>', 'value="22:00"')
+    assert all(text in page for text in (*shown, watch.secret))
+    monkeypatch.setattr(fetch, "post", lambda *_, **__: 204)
+    told = client.post(f"/watches/{watch.pk}/test/", follow=True).content.decode()
+    assert all(text in told for text in ("The webhook answered 204.", "A mail is on its way to ada@example.org."))
+    assert len(mail.outbox) == 1
+
+
+def test_the_page_says_what_could_not_be_sent(client, library, watch):
+    for error, state in (("http_500", "dead"), ("mail_unreachable", "waiting")):
+        alert = fired(watch, library[1][1])
+        Delivery.objects.create(alert=alert, state=state, error=error)
+        page = client.get(f"/watches/{watch.pk}/").content.decode()
+    assert "1 alert waits to be sent. 1 was given up after many tries." in page
+    assert "The mail server takes no mail just now." in page
 
 
 def test_nobody_elses_alerts_are_marked(sees, stranger, library, watch):

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from retrieval import conf
-from retrieval.errors import InvalidInput
+from retrieval.errors import SENTENCES, InvalidInput
 from retrieval.models import Alert, Watch
 from retrieval.services.watching import alerts
 
@@ -31,16 +31,21 @@ UNREACHABLE, REFUSED = "mail_unreachable", "mail_refused"
 SUBJECT_LENGTH = 150
 
 
-def require(user: User) -> None:
-    """Raise InvalidInput naming ``notify`` where nothing can be mailed to this person."""
+def why_not(user: User) -> str:
+    """Return the code of why nothing can be mailed to this person; empty where it can."""
     if not conf.get().mail_from:
-        raise InvalidInput.of("notify", "No mail server is set here.", code="mail_off")
+        return "mail_off"
     try:
         validate_email(user.email)
     except ValidationError:
-        raise InvalidInput.of(
-            "notify", "Your account has no address of mail; ask an administrator for it.", code="no_address"
-        ) from None
+        return "no_address"
+    return ""
+
+
+def require(user: User) -> None:
+    """Raise InvalidInput naming ``notify`` where nothing can be mailed to this person."""
+    if code := why_not(user):
+        raise InvalidInput.of("notify", SENTENCES[code], code=code)
 
 
 def send(watch: Watch, rows: Sequence[Alert]) -> str:

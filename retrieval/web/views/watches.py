@@ -12,13 +12,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from retrieval import tasks
+from retrieval.errors import Forbidden, InvalidInput
 from retrieval.models import Collection, Image, Watch
 from retrieval.services.people import limits
 from retrieval.services.searching import concepts
-from retrieval.services.watching import trying, watches
+from retrieval.services.watching import deliveries, mails, trying, watches
 from retrieval.services.watching.watches import WatchRequest
+from retrieval.web import words
 from retrieval.web.forms.searching import asked
-from retrieval.web.forms.watches import SettingsForm
+from retrieval.web.forms.watches import NotifyForm, SettingsForm
 from retrieval.web.pages import address, for_people, person
 
 
@@ -40,7 +42,7 @@ def show(request: HttpRequest, watch_id: UUID) -> HttpResponse:
     row = watches.get(watch_id, user=person(request))
     limits.search(person(request), address=address(request), uploaded=False)
     trial = None if row.trouble else trying.tried(row.pk, user=person(request))
-    return render(request, "web/watch.html", {"watch": row, "trial": trial, **_watched(row, request)})
+    return render(request, "web/watch.html", {"watch": row, "trial": trial, **_told(row), **_watched(row, request)})
 
 
 @require_POST
@@ -66,11 +68,49 @@ def look_back(request: HttpRequest, watch_id: UUID) -> HttpResponse:
 
 @require_POST
 @for_people
+def notify(request: HttpRequest, watch_id: UUID) -> HttpResponse:
+    """Set how its alerts are told; what cannot be is said on its page."""
+    row = watches.get(watch_id, user=person(request))
+    try:
+        watches.change(row.pk, {"notify": NotifyForm(row, request.POST).notify()}, user=person(request))
+    except InvalidInput as error:
+        messages.error(request, words.reason(error.code, error.message))
+    else:
+        messages.success(request, _("Saved."))
+    return redirect("web:watch", watch_id)
+
+
+@require_POST
+@for_people
+def test(request: HttpRequest, watch_id: UUID) -> HttpResponse:
+    """Send what is no alert by each way that is set, and say what came of it."""
+    try:
+        done = deliveries.test(watch_id, user=person(request))
+    except (InvalidInput, Forbidden) as error:
+        messages.error(request, words.reason(error.code, error.message))
+        return redirect("web:watch", watch_id)
+    if done.status is not None:
+        messages.info(request, _("The webhook answered {status}.").format(status=done.status))
+    if done.mail == "sent":
+        messages.success(request, _("A mail is on its way to {address}.").format(address=person(request).email))
+    elif done.mail:
+        messages.error(request, words.reason(done.mail, ""))
+    return redirect("web:watch", watch_id)
+
+
+@require_POST
+@for_people
 def remove(request: HttpRequest, watch_id: UUID) -> HttpResponse:
     """Remove it with its alerts."""
     watches.remove(watch_id, user=person(request))
     messages.success(request, _("The watch and its alerts are gone."))
     return redirect("web:watches")
+
+
+def _told(row: Watch) -> dict[str, Any]:
+    """How its alerts are told, what became of them, and why none can be mailed to this person."""
+    no_mail = mails.why_not(row.user)
+    return {"form": NotifyForm(row), "no_mail": no_mail, "deliveries": watches.deliveries_of(row)}
 
 
 def _watched(row: Watch, request: HttpRequest) -> dict[str, Any]:
