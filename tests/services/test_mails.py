@@ -5,16 +5,18 @@ from __future__ import annotations
 import socket
 import threading
 from collections import Counter
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from email import message_from_bytes, policy
+from unittest.mock import Mock
 
 import pytest
 from aiosmtpd.controller import Controller
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from imagesearch import mail_backend
 from retrieval.errors import InvalidInput
 from retrieval.models import Alert, Delivery, Watch, Way
 from retrieval.services.searching.search import SearchRequest
@@ -59,7 +61,7 @@ class AnyPort(Controller):
 @pytest.fixture
 def site(settings):
     """A site that mails through a port, which is nobody's until a test says so."""
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "imagesearch.mail_backend.Backend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", 1, 0.2
     settings.IMAGESEARCH = replace(settings.IMAGESEARCH, mail_from="site@example.org", site="https://pictures.example")
     return settings
@@ -76,8 +78,9 @@ def mailbox(site):
 
 
 @contextmanager
-def says(what):
-    """A server that greets everybody so, and then hears nothing."""
+def says(what, *, endless=False, pause=0.0):
+    """A server that greets everybody so, and answers the same to all; ``endless``: it goes on by itself."""
+    hears = threading.Event()
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
 
         def greet():
@@ -89,8 +92,10 @@ def says(what):
                 with caller:
                     caller.sendall(what)
                     caller.settimeout(1)
-                    while what and caller.recv(100):
-                        caller.sendall(what)
+                    with suppress(OSError):
+                        while endless or (what and caller.recv(100)):
+                            caller.sendall(what)
+                            hears.wait(pause)
 
         threading.Thread(target=greet, daemon=True).start()
         yield server.getsockname()[1]
@@ -235,6 +240,29 @@ def test_a_server_that_is_down_slow_or_answers_rubbish_costs_time_and_no_alert(
     send()
     assert [mail["Subject"][-14:] for _, mail in mailbox.taken] == ["2 new pictures"]
     assert Counter(Delivery.objects.values_list("state", flat=True)) == {"sent": 2}
+
+
+@pytest.mark.usefixtures("watch")
+@pytest.mark.parametrize("flood", [(b"220-more\r\n", 0.0), (b"2", 0.05)])
+def test_a_server_that_never_comes_to_an_end_is_left(library, encoder, mailbox, flood, monkeypatch):
+    monkeypatch.setattr(mail_backend, "SECONDS", 0.4)
+    monkeypatch.setattr(mail_backend, "MOST_BYTES", 10_000)
+    mailbox.site.EMAIL_TIMEOUT = 30
+    fires(library, encoder)
+    with says(flood[0], endless=True, pause=flood[1]) as mailbox.site.EMAIL_PORT:
+        send()
+    assert Delivery.objects.get().error == "mail_unreachable"
+
+
+def test_a_worker_that_ends_in_the_midst_of_it_leaves_it_to_be_sent(library, encoder, watch, mailbox, monkeypatch):
+    fires(library, encoder, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(mails, "send", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            deliveries.send_due(Way.MAIL)
+    assert sorted(Delivery.objects.values_list("state", "attempts")) == [("waiting", 0), ("waiting", 1)]
+    send()
+    assert [mail["Subject"][-14:] for _, mail in mailbox.taken] == ["2 new pictures"]
 
 
 def test_when_the_server_is_back_what_it_kept_waiting_goes_at_once(library, encoder, watch, mailbox, site):
