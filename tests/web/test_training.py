@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import tomllib
+
 import pytest
 
 from retrieval.models import LongJobState, TrainingRun
@@ -30,6 +33,44 @@ def test_the_example_starts_as_it_stands(admin, mine):
     assert "mine is in line." in answer.content.decode()
     row = TrainingRun.objects.get()
     assert (row.state, row.recipe, row.steps) == (LongJobState.QUEUED, "arcface", 200)
+
+
+def test_a_recipe_is_chosen_from_a_list_and_a_tenth_is_held_out(admin, mine):
+    chosen = {"collection": mine.pk, "by": "tags", "recipe": "triplet", "name": "nearer", "steps": "80", "config": ""}
+    assert "nearer is in line." in admin.post("/training/", chosen, follow=True).content.decode()
+    row = TrainingRun.objects.get()
+    assert (row.recipe, row.steps, row.config["data"]["held_out_share"]) == ("triplet", 80, 0.1)
+    assert "10.0 % of the pictures" in admin.get(f"/training/{row.pk}/").content.decode()
+    again = admin.post("/training/", {**chosen, "held_out": "0"})
+    assert (again.status_code, "called nearer" in again.content.decode()) == (400, True)
+    admin.post("/training/", {**chosen, "name": "all", "held_out": "0"})
+    row = TrainingRun.objects.get(name="all")
+    assert (row.config["data"]["held_out_share"], row.config["schedule"]["evaluate_every"]) == (0, 0)
+    assert "Nothing is held out" in admin.get(f"/training/{row.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"name": ""}, "Give the run a name."), ({"recipe": "magic"}, "magic"), ({"recipe": ""}, "recipe is one of"),
+        ({"held_out": "60"}, "50"), ({"steps": "0"}, "1"), ({"name": "two words"}, "slug"),
+    ],
+)  # fmt: skip
+def test_a_choice_that_cannot_be_is_told_beside_its_field(admin, mine, wrong, said):
+    chosen = {"collection": mine.pk, "by": "tags", "recipe": "arcface", "name": "mine"}
+    answer = admin.post("/training/", {**chosen, **wrong})
+    assert (answer.status_code, TrainingRun.objects.count()) == (400, 0)
+    assert said in answer.content.decode().split('class="errorlist"')[1].split("</ul>")[0]
+
+
+def test_choices_are_written_out_as_settings_that_then_count(admin, mine):
+    chosen = {"collection": mine.pk, "by": "tags", "recipe": "distill", "name": "mine", "held_out": "20"}
+    shown = admin.post("/training/", {**chosen, "write": "1"}).content.decode()
+    written = html.unescape(shown.split("<textarea")[1].split(">", 1)[1].split("</textarea>")[0])
+    assert tomllib.loads(written)["data"]["held_out_share"] == 0.2
+    assert not TrainingRun.objects.exists()
+    admin.post("/training/", {**chosen, "recipe": "simclr", "config": written})
+    assert TrainingRun.objects.get().recipe == "distill"
 
 
 @pytest.mark.parametrize(

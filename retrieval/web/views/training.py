@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from retrieval.models import Labels
 from retrieval.services.encoders import sheets, training
 from retrieval.services.encoders.training import TrainingRequest
 from retrieval.services.images import collections, images
-from retrieval.web.forms.training import EXAMPLE, TrainingForm
+from retrieval.web.forms.training import EXAMPLE, RECIPES, TrainingForm
 from retrieval.web.pages import for_people, person
 from retrieval.web.views import long_jobs
 
@@ -31,10 +32,12 @@ def page(request: HttpRequest) -> HttpResponse:
     form = TrainingForm(
         request.POST if request.method == "POST" else None, collections=collections.listing(request.user)
     )
-    if request.method == "POST" and form.is_valid() and _started(request, form):
-        return redirect("web:training")
-    context |= {"form": form, "example": EXAMPLE}
-    return render(request, "web/training.html", context, status=400 if form.errors else 200)
+    if request.method == "POST" and form.is_valid():
+        if "write" in request.POST:
+            context["written"] = form.written()
+        elif _started(request, form):
+            return redirect("web:training")
+    return render(request, "web/training.html", {**context, **_shown(form)}, status=400 if form.errors else 200)
 
 
 @require_safe
@@ -58,8 +61,8 @@ def views(request: HttpRequest) -> HttpResponse:
         try:
             return HttpResponse(sheets.views(wanted, user=person(request)), content_type=sheets.CONTENT_TYPE)
         except InvalidInput as error:
-            form.add_error("config", ": ".join([*error.fields, error.message]))
-    context = long_jobs.listed(request, training.KIND) | {"form": form, "example": EXAMPLE}
+            _refused(form, error)
+    context = long_jobs.listed(request, training.KIND) | _shown(form)
     return render(request, "web/training.html", context, status=400)
 
 
@@ -80,6 +83,16 @@ def drawn_like(request: HttpRequest, job_id: UUID, image_id: UUID) -> HttpRespon
     return HttpResponse(sheets.drawn_like(row, image), content_type=sheets.CONTENT_TYPE)
 
 
+def _shown(form: TrainingForm) -> dict[str, Any]:
+    """What the form needs besides itself: an example of all settings, and what each recipe is for."""
+    return {"form": form, "example": EXAMPLE, "recipes": RECIPES.values()}
+
+
+def _refused(form: TrainingForm, error: Conflict | InvalidInput) -> None:
+    """Tell what is wrong beside the settings, or beside the name where they came from a recipe."""
+    form.add_error("name" if form.by_recipe else "config", ": ".join([*error.fields, error.message]))
+
+
 def _started(request: HttpRequest, form: TrainingForm) -> bool:
     """Start the run of a valid form; a config that does not fit, or a taken name, becomes an error of the form."""
     said = form.cleaned_data
@@ -87,7 +100,7 @@ def _started(request: HttpRequest, form: TrainingForm) -> bool:
         wanted = TrainingRequest(said["config"], said["collection"], Labels(said["by"]))
         row = training.start(wanted, user=person(request))
     except (Conflict, InvalidInput) as error:
-        form.add_error("config", ": ".join([*error.fields, error.message]))
+        _refused(form, error)
         return False
     tasks.wake_long_job(row)
     messages.success(request, _("{name} is in line.").format(name=row.name))
