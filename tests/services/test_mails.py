@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from imagesearch import mail_backend
+from retrieval import tasks
 from retrieval.errors import InvalidInput
 from retrieval.models import Alert, Delivery, Watch, Way
 from retrieval.services.searching.search import SearchRequest
@@ -306,9 +307,20 @@ def test_rights_are_asked_again_when_it_is_sent(library, encoder, watch, mailbox
     assert Counter(Delivery.objects.values_list("state", "error")) == {("sent", ""): 1, ("dead", "not_found"): 2}
 
 
-def test_what_was_switched_off_meanwhile_is_not_mailed(library, encoder, watch, mailbox):
+def test_what_is_set_anew_holds_for_what_waits_already(library, encoder, mailbox):
+    row = made(library[1][0], Notify(mail="daily"))
     fires(library, encoder)
-    watches.change(watch.pk, {"notify": Notify()}, user=watch.user)
+    watches.change(row.pk, {"notify": AT_ONCE}, user=row.user)
+    deliveries.send_due(Way.MAIL)
+    assert len(mailbox.taken) == 1
+    fires(library, encoder)
+    watches.change(row.pk, {"notify": Notify()}, user=row.user)
+    assert list(Delivery.objects.values_list("state", flat=True)) == ["sent"]
+
+
+def test_what_was_switched_off_at_this_moment_is_not_mailed(library, encoder, watch, mailbox):
+    fires(library, encoder)
+    Watch.objects.update(mail="")
     send()
     assert (mailbox.taken, Delivery.objects.get().state) == ([], "dead")
 
@@ -344,6 +356,19 @@ def test_the_test_button_mails_what_is_no_alert(watch, mailbox, site):
     assert "This is a test" in text(mail)
     site.EMAIL_PORT = 1
     assert deliveries.test(watch.pk, user=watch.user).mail == "mail_unreachable"
+
+
+@pytest.mark.usefixtures("watch")
+def test_each_way_has_a_message_of_its_own(library, encoder, mailbox, monkeypatch):
+    told = []
+    monkeypatch.setattr(tasks, "_publish", lambda task, args: told.append((task.name, args)))
+    monkeypatch.setattr(tasks.ending, "watch", lambda: None)
+    fires(library, encoder)
+    tasks._send_alerts()
+    assert told == [("retrieval.tasks.deliver", (Way.MAIL,))]
+    tasks.deliver(*told[0][1])
+    tasks._send_alerts()
+    assert (len(mailbox.taken), len(told)) == (1, 1)
 
 
 def test_one_thread_at_a_time_waits_for_the_mail_server(library, encoder, watch, mailbox):

@@ -6,12 +6,14 @@ import secrets
 from dataclasses import dataclass
 from datetime import time, timedelta
 
+from django.utils import timezone
 from django.utils.translation import get_language
 
 from retrieval.errors import InvalidInput
-from retrieval.models import MailWhen, Watch
+from retrieval.models import Delivery, DeliveryState, MailWhen, Watch, Way
 from retrieval.services.images import addresses
 from retrieval.services.watching import mails
+from retrieval.work import watching
 
 LONGEST_GATHER = timedelta(days=30)
 MOST_AN_HOUR = 10_000
@@ -54,3 +56,18 @@ def set_notify(row: Watch, notify: Notify) -> None:
     row.secret = row.secret or secrets.token_hex(32)
     row.webhook, row.gather, row.most_an_hour = notify.webhook, notify.gather, notify.most_an_hour
     row.quiet_from, row.quiet_until = notify.quiet_from, notify.quiet_until
+
+
+def tell_anew(row: Watch) -> None:
+    """Have what waits to be sent follow what was set: what is not wanted any more is dropped, the rest comes in time.
+
+    What is being tried already keeps its turn.
+    """
+    now = timezone.now()
+    waiting = Delivery.objects.filter(alert__watch=row, state=DeliveryState.WAITING)
+    if not row.webhook:
+        waiting.filter(way=Way.WEBHOOK).delete()
+    if not row.mail:
+        waiting.filter(way=Way.MAIL).delete()
+        return
+    waiting.filter(way=Way.MAIL, attempts=0).update(due_at=watching.next_mail(row, now=now))

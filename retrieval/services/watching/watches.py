@@ -23,7 +23,7 @@ from retrieval.search import Question, stored
 from retrieval.services.people import accounts
 from retrieval.services.searching import concepts, reading, receipts, verdicts
 from retrieval.services.searching.search_request import SearchRequest
-from retrieval.services.watching.notify import NOT_TOLD, Notify, set_notify
+from retrieval.services.watching.notify import NOT_TOLD, Notify, set_notify, tell_anew
 from retrieval.work import watching
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ def change(watch_id: UUID, changes: dict[str, Any], *, user: User) -> Watch:
         row.active = changes.get("active", row.active)
         row.version = version()
         row.save()
+        if "notify" in changes:
+            tell_anew(row)
         accounts.record(user, "watch.change", row, what=sorted(changes))
     return row
 
