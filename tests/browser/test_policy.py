@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.admin import site
 from django.urls import reverse
@@ -26,14 +28,18 @@ FOREIGN = """() => new Promise((done) => {
 })"""
 
 
+# Files, which are no pages.
+DOWNLOAD = re.compile(r"media|/(original|file|table)/$|\.(csv|json|npz)$")
+
+
 def pages(library, birds):
     """Every page that can be looked at, with ids that are there."""
-    found = [address for address, rules in WEB.items() if rules[0].method == "get" and "media" not in address]
+    found = [address for address, rules in WEB.items() if rules[0].method == "get" and not DOWNLOAD.search(address)]
     filled = [
         address.replace("<image_id>", str(library["green"].pk)).replace("<collection_id>", str(birds.pk))
         for address in found
     ]
-    filled = [f"{one}?query={library['blue'].pk}" if one.endswith("/why/") else one for one in filled]
+    filled = [f"{one}?image={library['blue'].pk}" if one.endswith("/why/") else one for one in filled]
     return [f"/{address}" for address in filled if "<" not in address] + ["/nowhere", "/?q=red", "/api/v1/docs/"]
 
 
