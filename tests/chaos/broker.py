@@ -62,7 +62,8 @@ def lose(site: Site, pictures: Pictures, *, popped: int, unsent: int) -> None:
     broker = site.broker()
     site.wait_ready(site.kept(), hurry=True)
     broker.delete("unacked", "unacked_index")  # what workers had in hand that were killed before; it is all done by now
-    seconds_until(lambda: not broker.llen(WAKING) and not broker.hlen("unacked"), most=600)
+    # Copies of all that came are looked for by the same workers, some a second: with them that goes on for long.
+    seconds_until(lambda: not broker.llen(WAKING) and not broker.hlen("unacked"), most=3600)
     with unread(site):
         for _ in range(popped):
             site.upload_all([pictures.next()])
