@@ -51,7 +51,7 @@ class PasswordForm(PasswordChangeForm):
 class CodeForm(forms.Form):
     """The figures of an app, or a recovery code."""
 
-    code = forms.CharField(max_length=40, label=_("Code"))
+    code = forms.CharField(max_length=40, label=_("Sign-in code"))
 
 
 class SecondFactorForm(CodeForm):
