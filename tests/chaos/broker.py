@@ -15,6 +15,10 @@ from tests.chaos.site import WAKING, Pictures, Site
 from tests.chaos.work import seconds_until
 
 LIMIT = "8mb"
+UNCOMPARED = """
+SELECT count(*) FROM retrieval_image i WHERE deleted_at IS NULL AND NOT EXISTS
+(SELECT FROM retrieval_copykeys k WHERE k.image_id = i.id AND k.looked_at IS NOT NULL)
+"""
 
 
 @contextlib.contextmanager
@@ -61,9 +65,10 @@ def lose(site: Site, pictures: Pictures, *, popped: int, unsent: int) -> None:
     """
     broker = site.broker()
     site.wait_ready(site.kept(), hurry=True)
+    # Looking for copies of what came is the last that such a picture has the workers do, and it sends messages, too.
+    seconds_until(lambda: site.query(UNCOMPARED) == [(0,)], most=3600)
     broker.delete("unacked", "unacked_index")  # what workers had in hand that were killed before; it is all done by now
-    # Copies of all that came are looked for by the same workers, some a second: with them that goes on for long.
-    seconds_until(lambda: not broker.llen(WAKING) and not broker.hlen("unacked"), most=3600)
+    seconds_until(lambda: not broker.llen(WAKING) and not broker.hlen("unacked"), most=600)
     with unread(site):
         for _ in range(popped):
             site.upload_all([pictures.next()])
