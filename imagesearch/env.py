@@ -161,12 +161,14 @@ def networks(name: str) -> tuple[str, ...]:
     return tuple(_checked(name, word, ipaddress.ip_network, "a network such as 10.0.0.0/8") for word in words(name))
 
 
-def url(name: str, *, schemes: tuple[str, ...]) -> str:
-    """A URL with one of the schemes, or nothing when unset, itself or by a file (``secret``).
+def url(name: str, *, schemes: tuple[str, ...], none: str = "") -> str:
+    """A URL with one of the schemes, or nothing when unset or ``none``, itself or by a file (``secret``).
 
     The value is never repeated: it may hold a password.
     """
     value = secret(name)
+    if value == none:
+        return ""
     try:
         scheme, _number = urlsplit(value).scheme, urlsplit(value).port  # the port is checked only when it is read
     except ValueError:

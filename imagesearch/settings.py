@@ -191,7 +191,7 @@ LOGIN_REDIRECT_URL = "/"
 
 # --- Mail ------------------------------------------------------------------------------------------------------------
 SITE = mailing.site(ORIGINS, ALLOWED_HOSTS, https=HTTPS, port=PORT)
-mail = mailing.server(env.url("IMAGESEARCH_MAIL_URL", schemes=mailing.SCHEMES), site=SITE)
+mail = mailing.server(env.url("IMAGESEARCH_MAIL_URL", schemes=mailing.SCHEMES, none="off"), site=SITE)
 EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL, MAIL_FROM = mail
 EMAIL_BACKEND, EMAIL_TIMEOUT = "imagesearch.mail_backend.Backend", mailing.SECONDS
 

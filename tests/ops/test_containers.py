@@ -30,7 +30,6 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 APP = [name for name, service in COMPOSE["services"].items() if service.get("image") == "imagesearch"]
 # What the image decides, and no operator of containers.
 OF_THE_IMAGE = {"IMAGESEARCH_DATA_DIR", "IMAGESEARCH_STATIC_DIR", "IMAGESEARCH_STATIC_HASHED"}
-OWN_FILES = {"IMAGESEARCH_MAIL_URL_FILE"}  # of operators who have one: `make secrets` cannot make it up
 OF_THE_MACHINE = {"IMAGESEARCH_HOST", "IMAGESEARCH_PORT"}  # where the engine listens; inside it is always 8000
 # Root without its powers may no more write to what is closed to writing than the image's user may.
 POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"] if os.geteuid() == 0 else []
@@ -49,7 +48,7 @@ def filled(text, values):
 def test_every_documented_variable_reaches_the_programs():
     page = (ROOT / "docs" / "configuration.md").read_text()
     told = set(re.findall(r"`((?:IMAGESEARCH_|DATABASE_|REDIS_)[A-Z_]+)`", page))
-    named = {variable for variable in told if variable.endswith("_FILE")} - OWN_FILES
+    named = {variable for variable in told if variable.endswith("_FILE")}
     for name in APP:
         files = named if name == "prepare" else named - {"IMAGESEARCH_ADMIN_PASSWORD_FILE"}
         given = COMPOSE["services"][name]["environment"]
@@ -91,7 +90,10 @@ def test_database_and_broker_are_reached_by_the_programs_alone():
         assert COMPOSE["networks"][network] == {"internal": True}
         assert {name for name, each in COMPOSE["services"].items() if network in each["networks"]} == {*APP, server}
         assert COMPOSE["services"][server]["networks"] == [network]
-    assert [name for name, each in COMPOSE["services"].items() if "outside" in each["networks"]] == ["web"]
+    assert [name for name, each in COMPOSE["services"].items() if "outside" in each["networks"]] == [
+        "web",
+        "long-worker",
+    ]
     published = {name: each["ports"] for name, each in COMPOSE["services"].items() if "ports" in each}
     assert {name: [filled(port, {}) for port in ports] for name, ports in published.items()} == {
         "web": ["127.0.0.1:8000:8000"]

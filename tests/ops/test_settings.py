@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 from django.conf import settings
 
+from imagesearch import env
+
 GOOD_KEY = "kJ8vQ2" * 10
 
 REFUSED = [
@@ -136,3 +138,11 @@ def test_secret_key_is_made_once_and_private(tmp_path):
     assert len(first) >= 50
     assert kept.stat().st_mode & 0o777 == 0o600
     assert kept.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_off_in_the_file_for_the_mail_server_is_none(tmp_path, monkeypatch):
+    file = tmp_path / "mail_url"
+    monkeypatch.setenv("IMAGESEARCH_MAIL_URL_FILE", str(file))
+    for line, url in (("off", ""), ("smtp://mail.example", "smtp://mail.example")):
+        file.write_text(f"{line}\n")
+        assert env.url("IMAGESEARCH_MAIL_URL", schemes=("smtp",), none="off") == url
