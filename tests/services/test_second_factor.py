@@ -109,6 +109,15 @@ def test_guesses_are_counted_with_wrong_passwords(person, settings):
     assert AuditEvent.objects.filter(action="code.wrong", object_id=str(person.pk)).count() == most
 
 
+def test_no_more_than_so_many_guesses_an_hour_whatever_the_minutes(person, monkeypatch):
+    secret, _codes = on(person)
+    monkeypatch.setattr(limits, "sign_in", lambda name, *, address: None)
+    assert second_factor.accepts(person, literal(secret, NOW))  # what was right is not counted
+    assert not any(second_factor.accepts(person, "000000") for _ in range(limits.CODES_AN_HOUR))
+    with pytest.raises(TooMany):
+        second_factor.accepts(person, literal(secret, NOW + 30))
+
+
 def test_the_door_asks_for_it_only_after_the_right_password(person):
     secret, _codes = on(person)
     door = passwords.Door()

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-MINUTE = 60
+MINUTE, HOUR = 60, 3600
+# A guess hits one of three codes in a million: so many an hour are a chance of one in seven hundred a day.
+CODES_AN_HOUR = 20
 # A broker that hangs may cost a request this long, and is then left alone for a while.
 ANSWER_SECONDS = 0.3
 RETRY_BROKER_AFTER = 5.0
@@ -137,6 +139,16 @@ def signed_in(username: str, *, address: str) -> None:
 def link(address: str) -> None:
     """Count one page or original that is looked at by a share link from this address. Raises TooMany."""
     hit("share-link", key=place(address), limit=conf.get().limits.link_pages, per_seconds=MINUTE)
+
+
+def code(user: User) -> None:
+    """Count one look at a code of a second factor: six figures are few, so an hour has a limit, too. Raises TooMany."""
+    hit("code", key=str(user.pk), limit=CODES_AN_HOUR, per_seconds=HOUR)
+
+
+def code_was_right(user: User) -> None:
+    """Take the look back."""
+    _take_back(_name("code", str(user.pk)))
 
 
 def nth(scope: str, *, key: str, per_seconds: int = MINUTE) -> int:

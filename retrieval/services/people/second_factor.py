@@ -102,7 +102,7 @@ def remove(person: User, *, actor: User | None) -> None:
 def accepts(user: User, code: str) -> bool:
     """Tell whether a code lets the person in, and use it up: none does so twice. Raises TooMany beyond the limits.
 
-    Wrong codes are counted with wrong passwords, so that six figures cannot be guessed.
+    Wrong codes are counted with wrong passwords, and by the hour, so that six figures cannot be guessed.
     """
     row = SecondFactor.objects.filter(user=user).exclude(confirmed_at=None).first()
     return row is not None and _counted(user, code=code, row=row)
@@ -122,6 +122,7 @@ def _counted(user: User, *, code: str, row: SecondFactor) -> bool:
     asking = caller.current()
     try:
         limits.sign_in(user.get_username(), address=asking.address)
+        limits.code(user)
     except TooMany:
         accounts.note(asking.person(), "code.limited", user)
         raise
@@ -130,6 +131,7 @@ def _counted(user: User, *, code: str, row: SecondFactor) -> bool:
         accounts.note(asking.person(), "code.wrong", user)
         return False
     limits.signed_in(user.get_username(), address=asking.address)
+    limits.code_was_right(user)
     return True
 
 

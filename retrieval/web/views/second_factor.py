@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from typing import Any
 
 import segno
 from django.contrib import messages
@@ -57,16 +59,12 @@ def turn_on(request: HttpRequest) -> HttpResponse:
 @for_people
 def turn_off(request: HttpRequest) -> HttpResponse:
     """Ask for none any more."""
-    form = CodeForm(request.POST)
-    if form.is_valid():
-        try:
-            second_factor.turn_off(person(request), code=form.cleaned_data["code"])
-        except InvalidInput as error:
-            form.add_error("code", words.reason(error.code, error.message))
-        else:
-            messages.success(request, _("The second factor is off: name and password are enough."))
-            return redirect("web:account")
-    return _page(request, form)
+
+    def gone(_nothing: None) -> HttpResponse:
+        messages.success(request, _("The second factor is off: name and password are enough."))
+        return redirect("web:account")
+
+    return _by_code(request, second_factor.turn_off, then=gone)
 
 
 @sensitive_post_parameters("code")
@@ -74,14 +72,19 @@ def turn_off(request: HttpRequest) -> HttpResponse:
 @for_people
 def renew(request: HttpRequest) -> HttpResponse:
     """Make new recovery codes and show them, this once."""
+    return _by_code(request, second_factor.renew, then=lambda codes: _page(request, CodeForm(), codes=codes))
+
+
+def _by_code(request: HttpRequest, act: Callable[..., Any], *, then: Callable[[Any], HttpResponse]) -> HttpResponse:
+    """Do what a right code allows, and answer; a wrong one is said beside its field."""
     form = CodeForm(request.POST)
     if form.is_valid():
         try:
-            codes = second_factor.renew(person(request), code=form.cleaned_data["code"])
+            done = act(person(request), code=form.cleaned_data["code"])
         except InvalidInput as error:
             form.add_error("code", words.reason(error.code, error.message))
         else:
-            return _page(request, CodeForm(), codes=codes)
+            return then(done)
     return _page(request, form)
 
 
