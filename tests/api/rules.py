@@ -402,7 +402,7 @@ WEB: dict[str, list[Rule]] = {
     "account/sessions/<session_id>/end/": [Rule("post", pages(404), {})],
     "account/second-factor/": [Rule("get", pages(200))],
     "account/second-factor/begin/": [Rule("post", pages(200), {})],
-    "account/second-factor/on/": [Rule("post", pages(400), {})],
+    "account/second-factor/on/": [Rule("post", pages(404), {})],
     "account/second-factor/off/": [Rule("post", pages(400), {})],
     "account/second-factor/codes/": [Rule("post", pages(400), {})],
     "account/password/": [Rule("post", pages(400), {})],

@@ -58,7 +58,7 @@ def test_codes_are_those_of_the_standard():
 
 def test_it_is_asked_for_once_the_app_showed_a_right_code(person):
     setup = second_factor.begin(person)
-    assert second_factor.begin(person) == setup
+    assert second_factor.begun(person) == setup
     assert f"secret={setup.secret}" in setup.address
     assert not second_factor.is_on(person)
     with pytest.raises(InvalidInput) as refused:
@@ -71,6 +71,17 @@ def test_it_is_asked_for_once_the_app_showed_a_right_code(person):
     assert not Session.objects.filter(pk=other.pk).exists()
     with pytest.raises(Conflict):
         second_factor.begin(person)
+
+
+def test_a_secret_that_somebody_else_may_have_read_is_not_the_one_that_counts(person):
+    seen = second_factor.begin(person).secret
+    own = second_factor.begin(person).secret
+    with pytest.raises(InvalidInput):
+        second_factor.turn_on(person, code=literal(seen, NOW), session_key=None)
+    second_factor.turn_on(person, code=literal(own, NOW), session_key=None)
+    for begun in (second_factor.begin, second_factor.begun):
+        with pytest.raises(Conflict):
+            begun(person)
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(-61, False), (-30, True), (0, True), (30, True), (60, False)])

@@ -98,10 +98,11 @@ def test_it_is_set_up_and_turned_off_on_its_page(page, owner):
     secret = SecondFactor.objects.get().secret
     assert secret in begun
     assert "<svg" in begun
-    code = pyotp.TOTP(secret).now()
-    for wrong in ({"password": "no", "code": code}, {"password": RIGHT["password"], "code": "000000"}):
-        assert page.post("/account/second-factor/on/", wrong).status_code == 400
-    shown = page.post("/account/second-factor/on/", {"password": RIGHT["password"], "code": code})
+    now = pyotp.TOTP(secret).now
+    for wrong in ({"password": "no", "code": now()}, {"password": RIGHT["password"], "code": "000000"}):
+        again = page.post("/account/second-factor/on/", wrong)
+        assert (again.status_code, secret in again.text) == (400, True)
+    shown = page.post("/account/second-factor/on/", {"password": RIGHT["password"], "code": now()})
     codes = re.findall(r"<code>([0-9a-f-]{31})</code>", shown.text)
     assert len(codes) == second_factor.RECOVERY_CODES
     assert "10 recovery codes are left" in page.get("/account/second-factor/").text

@@ -41,14 +41,21 @@ def is_on(user: User) -> bool:
 
 
 def begin(user: User) -> Setup:
-    """Return the secret that is not confirmed yet, made at the first call; nothing is asked for before ``turn_on``.
+    """Make a new secret and return it; nothing is asked for before ``turn_on``. Raises Conflict when the factor is on.
 
-    Raises Conflict when the factor is on.
+    One that was begun before is forgotten: whoever began it, in a browser left open, may have read it.
     """
-    row, _made = SecondFactor.objects.get_or_create(user=user, defaults={"secret": pyotp.random_base32()})
-    if row.confirmed_at:
+    with transaction.atomic():
+        SecondFactor.objects.filter(user=user, confirmed_at=None).delete()
+        row, made = SecondFactor.objects.get_or_create(user=user, defaults={"secret": pyotp.random_base32()})
+    if not made:
         raise Conflict("The second factor is on already.", code="second_factor_on")
-    return Setup(row.secret, pyotp.TOTP(row.secret).provisioning_uri(name=user.get_username(), issuer_name=ISSUER))
+    return _setup(row)
+
+
+def begun(user: User) -> Setup:
+    """Return what ``begin`` made, to be shown again. Raises NotFound when it was not begun, Conflict when it is on."""
+    return _setup(_unconfirmed(user))
 
 
 def turn_on(user: User, *, code: str, session_key: str | None) -> list[str]:
@@ -57,14 +64,11 @@ def turn_on(user: User, *, code: str, session_key: str | None) -> list[str]:
     Other browsers are signed out, as they came in without one. Raises InvalidInput for a wrong code, Conflict when the
     factor is on, NotFound when it was not begun, TooMany beyond the limits.
     """
-    row = SecondFactor.objects.filter(user=user).first()
-    if row is None:
-        raise NotFound("Set the second factor up first.")
-    if row.confirmed_at:
-        raise Conflict("The second factor is on already.", code="second_factor_on")
+    row = _unconfirmed(user)
     _require(user, code=code, row=row)
     with transaction.atomic():
-        SecondFactor.objects.filter(pk=row.pk).update(confirmed_at=timezone.now())
+        if not SecondFactor.objects.filter(pk=row.pk, secret=row.secret).update(confirmed_at=timezone.now()):
+            raise Conflict("Another secret was made meanwhile; begin again.")
         accounts.record(user, "second_factor.on", user)
         sessions.end_others(user, session_key=session_key)
         return _new_codes(user)
@@ -111,6 +115,20 @@ def accepts(user: User, code: str) -> bool:
 def codes_left(user: User) -> int:
     """Return how many recovery codes were not used yet."""
     return RecoveryCode.objects.filter(user=user).count()
+
+
+def _unconfirmed(user: User) -> SecondFactor:
+    row = SecondFactor.objects.filter(user=user).first()
+    if row is None:
+        raise NotFound("Set the second factor up first.")
+    if row.confirmed_at:
+        raise Conflict("The second factor is on already.", code="second_factor_on")
+    return row
+
+
+def _setup(row: SecondFactor) -> Setup:
+    address = pyotp.TOTP(row.secret).provisioning_uri(name=row.user.get_username(), issuer_name=ISSUER)
+    return Setup(row.secret, address)
 
 
 def _require(user: User, *, code: str, row: SecondFactor | None = None) -> None:

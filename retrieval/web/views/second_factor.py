@@ -34,7 +34,8 @@ def page(request: HttpRequest) -> HttpResponse:
 @for_people
 def begin(request: HttpRequest) -> HttpResponse:
     """Show what the app needs."""
-    return _setup(request, SecondFactorForm(person(request)))
+    setup = second_factor.begin(person(request))
+    return _setup(request, SecondFactorForm(person(request)), setup=setup)
 
 
 @sensitive_post_parameters("password", "code")
@@ -51,7 +52,7 @@ def turn_on(request: HttpRequest) -> HttpResponse:
             form.add_error("code", words.reason(error.code, error.message))
         else:
             return _page(request, CodeForm(), codes=codes)
-    return _setup(request, form)
+    return _setup(request, form, setup=second_factor.begun(person(request)))
 
 
 @sensitive_post_parameters("code")
@@ -95,8 +96,7 @@ def _page(request: HttpRequest, form: Form, *, codes: list[str] | None = None) -
     return render(request, "web/second_factor.html", context, status=400 if form.errors else 200)
 
 
-def _setup(request: HttpRequest, form: Form) -> HttpResponse:
-    setup = second_factor.begin(person(request))
+def _setup(request: HttpRequest, form: Form, *, setup: second_factor.Setup) -> HttpResponse:
     context = {"form": form, "setup": setup, "picture": _drawn(setup.address)}
     return render(request, "web/second_factor.html", context, status=400 if form.errors else 200)
 
