@@ -11,6 +11,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
+
+from imagesearch.embedded.forked import Forked
 
 PR_SET_PDEATHSIG = 1
 
@@ -28,11 +31,31 @@ def always() -> bool:
     return True
 
 
+class Process(Protocol):
+    """What is asked of a process, whether it was executed or forked; as in ``subprocess``."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """How it ended, or None."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended. Raises subprocess.TimeoutExpired."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it a signal."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
 @dataclass(frozen=True)
 class Service:
     """A process: ``prepare`` runs before each start, ``answers`` tells when it serves, ``settle`` runs once it does.
 
-    ``ready`` tells another process that all of this is over.
+    ``ready`` tells another process that all of this is over. One that is ``forked``, a ``python -m NAME ...``, goes on
+    with what its parent has loaded, where the system allows that.
 
     Times in seconds. One that does not answer yet is waited for as long as it gets on: only one that ended, or showed
     no sign of life for ``silent_seconds``, does not start. ``stop_signal`` asks it to end; the same signal reaches it
@@ -48,6 +71,7 @@ class Service:
     answers: Callable[[], bool] = always
     settle: Callable[[], None] = nothing
     ready: Callable[[], bool] = always
+    forked: bool = False
     silent_seconds: float = 180
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10
@@ -69,10 +93,13 @@ class Service:
         return self.log.stat().st_size if self.log.exists() else 0
 
 
-def launch(service: Service) -> subprocess.Popen[bytes]:
+def launch(service: Service) -> Process:
     """Start the process in its own session, so that Ctrl-C reaches only the one who stops things in order."""
     service.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tie = _tied_to_parent(service.stop_signal)
     with service.log.open("ab") as log:
+        if service.forked and sys.platform == "linux":  # elsewhere the system's own libraries do not outlive a fork
+            return Forked(service.argv, log=log.fileno(), env=service.env, first=tie)
         return subprocess.Popen(
             list(service.argv),
             stdin=subprocess.DEVNULL,
@@ -80,11 +107,11 @@ def launch(service: Service) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             env={**os.environ, **service.env},
             start_new_session=True,
-            preexec_fn=_tied_to_parent(service.stop_signal),  # noqa: PLW1509  (nothing here starts threads first)
+            preexec_fn=tie,  # noqa: PLW1509  (nothing here starts threads first)
         )
 
 
-def end(process: subprocess.Popen[bytes], *, seconds: float) -> bool:
+def end(process: Process, *, seconds: float) -> bool:
     """Wait for a process that was asked to end; True when it did, False when it had to be killed with its children."""
     try:
         process.wait(max(seconds, 0))
@@ -96,7 +123,7 @@ def end(process: subprocess.Popen[bytes], *, seconds: float) -> bool:
     return True
 
 
-def end_orphans(process: subprocess.Popen[bytes]) -> None:
+def end_orphans(process: Process) -> None:
     """Kill the children that outlived an ended process: they would keep its port, or work beside its successor.
 
     Its own session is still theirs, and as long as one of them lives its number is given to no other process.
@@ -105,10 +132,10 @@ def end_orphans(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _tied_to_parent(number: int) -> Callable[[], None] | None:
+def _tied_to_parent(number: int) -> Callable[[], None]:
     """On Linux the kernel sends the signal when the parent dies, even by kill -9."""
     if sys.platform != "linux":
-        return None
+        return nothing
     libc = ctypes.CDLL(None)
     parent = os.getpid()
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagesearch.embedded.process import Service, launch
+from imagesearch.embedded.process import Process, Service, launch
 
 PROC = Path("/proc")
 LOOK_SECONDS = 1.0
@@ -24,7 +23,7 @@ class Signs:
     """
 
     service: Service
-    process: subprocess.Popen[bytes]
+    process: Process
     start: int = 0
     began: float = field(default_factory=time.monotonic)
     last: float = field(default_factory=time.monotonic)

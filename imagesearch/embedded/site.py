@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
+import importlib
 import os
 import socket
 import sys
@@ -23,6 +25,11 @@ CELERY_ENV = {**THREADS, "CELERY_SKIP_CHECKS": "1"}
 WORKERS = ("imagesearch", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", "-n")
 IN_LINE = "What it was at is back in line after the next start."
 LONG = ("--pool", "threads", "-c", "4")
+# What the programs are made of; each is forked with it, and so neither loads it again nor holds it a second time.
+CODE = (
+    "imagesearch.urls", "imagesearch.front.serving", "retrieval.tasks", "imagesearch.scheduler",
+    "celery.bin.celery", "celery.apps.worker", "celery.apps.beat",
+)  # fmt: skip
 SCHEDULER = ("imagesearch.celery:schedule", "beat", "--pidfile", "", "--scheduler")
 
 
@@ -47,6 +54,7 @@ def programs() -> dict[str, Service]:
             log=_log("web"),
             env=THREADS,
             answers=web_answers,
+            forked=True,
             stop_seconds=STOP_SECONDS,
             stop_least=4,
         ),
@@ -56,13 +64,20 @@ def programs() -> dict[str, Service]:
     }
 
 
+def load_code() -> None:
+    """Load what the programs and their preparation share, in the process that is to fork them."""
+    for name in CODE:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # the collector would write to every page of it, and so give each program a copy
+
+
 def preparation() -> Service:
     """What comes before the programs, in a process of its own: what it loads is not kept by the supervisor.
 
     It writes without a buffer, so that the reason of a failure is its last line.
     """
-    words = [sys.executable, "-u", str(settings.BASE_DIR / "manage.py"), "prepare"]
-    return Service("Preparation", words, log=_log("prepare"))
+    return Service("Preparation", [sys.executable, "-m", "manage", "prepare"], log=_log("prepare"), forked=True)
 
 
 def web_answers() -> bool:
@@ -105,7 +120,15 @@ def _reachable(host: str) -> str:
 def _celery(name: str, start: Sequence[str], *words: str) -> Service:
     title = name.replace("-", " ").capitalize()
     argv = [sys.executable, "-m", "celery", "--app", *start, *words]
-    program = Service(title, argv, log=_log(name), env=CELERY_ENV, stop_seconds=STOP_SECONDS, holds=IN_LINE)
+    program = Service(
+        title,
+        argv,
+        log=_log(name),
+        env=CELERY_ENV,
+        forked=True,
+        stop_seconds=STOP_SECONDS,
+        holds=IN_LINE,
+    )
     return ready.told_by(program, datadir.inside(settings.DATA_DIR, "ready") / name)
 
 

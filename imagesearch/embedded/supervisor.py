@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from imagesearch.embedded.process import Service, StartError, end, end_orphans
+from imagesearch.embedded.process import Process, Service, StartError, end, end_orphans, nothing
 from imagesearch.embedded.signs import Signs, started
 
 # Between two looks at what starts: a slow machine has better things to do than to be asked all the time.
@@ -33,7 +32,7 @@ class Running:
     serves: bool = False
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Process:
         """The process that runs now, or ran last."""
         return self.signs.process
 
@@ -68,8 +67,8 @@ class Supervisor:
         self.say = say
         self.groups: list[list[Running]] = []
 
-    def start(self, *services: Service) -> None:
-        """Start a group side by side and wait until all of it answers, as long as it gets on.
+    def start(self, *services: Service, meanwhile: Callable[[], None] = nothing) -> None:
+        """Start a group side by side, do something ``meanwhile``, and wait until all of it answers.
 
         Raises StartError when one of it ends or falls silent; ``stop`` is then due.
         """
@@ -78,6 +77,7 @@ class Supervisor:
         for service in services:
             service.prepare()
             group.append(Running(service, started(service)))
+        meanwhile()
         self._await(lambda: [running for running in group if not running.look()])
 
     def run(self, service: Service) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from imagesearch import external
 from imagesearch.embedded import lending, site
-from imagesearch.embedded.process import Service, StartError
+from imagesearch.embedded.process import Service, StartError, nothing
 from imagesearch.embedded.supervisor import Supervisor
 from retrieval.services.people import sign_in_link
 
@@ -43,13 +45,13 @@ class Command(BaseCommand):
             site.require_free_port()
             external.require_database()
             external.require_broker()
-            self._start(supervisor, *site.embedded_servers())
+            self._start(supervisor, *site.embedded_servers(), meanwhile=site.load_code)
             self.stderr.write("Preparing the database.")
             supervisor.run(site.preparation())
             programs = site.programs()
             self._start(supervisor, programs.pop("web"))
             self._start(supervisor, *programs.values())
-            token = sign_in_link.issue(sign_in_link.prepare_admin())
+            token = _first_link()
             self.stdout.write(f"Ready: {site.address()}  (sign in: {site.address()}first/{token})")
             self.stdout.flush()
             supervisor.watch()
@@ -59,10 +61,19 @@ class Command(BaseCommand):
             _ignore_signals()
             supervisor.stop(within=site.WHOLE_STOP_SECONDS)
 
-    def _start(self, supervisor: Supervisor, *services: Service) -> None:
+    def _start(self, supervisor: Supervisor, *services: Service, meanwhile: Callable[[], None] = nothing) -> None:
         if services:
             self.stderr.write(f"Starting {', '.join(service.name for service in services)}.")
-        supervisor.start(*services)
+        supervisor.start(*services, meanwhile=meanwhile)
+
+
+def _first_link() -> str:
+    """The token of the link that signs the administrator in; leaves no connection: programs are forked later too."""
+    try:
+        return sign_in_link.issue(sign_in_link.prepare_admin())
+    finally:
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
