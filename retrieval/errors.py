@@ -221,7 +221,7 @@ SENTENCES = {
     "name_taken": gettext_noop("There is an encoder of this name already."),
     "named_twice": gettext_noop("A row before this one is about the same picture."),
     "nested_archive": gettext_noop("An archive inside an archive is not opened."),
-    "no_address": gettext_noop("Your account has no address of mail; ask an administrator for it."),
+    "no_address": gettext_noop("This account has no address of mail; set one on the account page."),
     "no_encoder": gettext_noop("No encoder is active yet."),
     "no_places": gettext_noop("This encoder ends in layers that know no places."),
     "not_acceptable": gettext_noop("The answer cannot be given in the form that was asked for."),

@@ -24,7 +24,7 @@ from retrieval.services.encoders import encoders as encoder_life
 from retrieval.services.encoders import indexes
 from retrieval.services.images import bulk_undo, idempotency, images, leftovers, purging, thumbnails
 from retrieval.services.operations import clocks, long_work, status
-from retrieval.services.people import accounts, sessions
+from retrieval.services.people import accounts, letter_sending, sessions
 from retrieval.services.watching import deliveries, trying, watches
 from retrieval.work import derived, ending, features, jobs, leases, long_jobs, regions, texts
 from retrieval.worker_start import require_originals, require_weights
@@ -42,6 +42,7 @@ BEHIND = 9
 MESSAGE_SECONDS = 300
 NIGHT = timedelta(hours=20)  # asked for each night and at each start, done once
 PURGE_SECONDS, DIGESTS_AT_ONCE = 5.0, 1_000  # of one task
+Changed = Literal["images", "documents", "failed", "encoders", "indexes", "trash", "watches", "letters"]
 _sender = ThreadPoolExecutor(1, thread_name_prefix="send")
 _waiting: set[tuple[Any, ...]] = set()
 _lock = threading.Lock()
@@ -85,11 +86,10 @@ def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
         log.warning("message_not_sent", task=task.name, error=str(error))
 
 
-def wake_for(changed: Literal["images", "documents", "failed", "encoders", "indexes", "trash", "watches"]) -> None:
+def wake_for(changed: Changed) -> None:
     """Wake whoever has work by what an edge has just changed, so that no edge has to know which tasks those are."""
-    tasks = {"images": (embed,), "documents": (embed, reconcile), "failed": (embed, derive)}
-    tasks |= {"encoders": (reconcile,), "indexes": (care_for_indexes,), "trash": (purge,)}
-    tasks |= {"watches": (look_back,)}
+    tasks = {"images": (embed,), "documents": (embed, reconcile), "failed": (embed, derive), "encoders": (reconcile,)}
+    tasks |= {"indexes": (care_for_indexes,), "trash": (purge,), "watches": (look_back,), "letters": (deliver,)}
     for task in tasks[changed]:
         wake(task)
 
@@ -186,15 +186,15 @@ def look_back() -> None:
 
 
 @shared_task(soft_time_limit=None, time_limit=None, expires=MESSAGE_SECONDS)
-def deliver(way: str = Way.WEBHOOK) -> None:
-    """Send alerts this way; receivers that are slow keep no picture waiting, as this is for the long workers."""
+def deliver(way: str = "") -> None:
+    """Send alerts this way, else letters; who is slow keeps no picture waiting, as this is for the long workers."""
     ending.watch()
-    if deliveries.send_due(Way(way)):
+    if deliveries.send_due(Way(way)) if way else letter_sending.send_due():
         _publish(deliver, (way,))
 
 
 def _send_alerts() -> None:
-    for way in deliveries.ways_due():
+    for way in (*deliveries.ways_due(), *letter_sending.ways_due()):
         _publish(deliver, (way,))
 
 

@@ -17,10 +17,11 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
-from retrieval.errors import Forbidden, NotFound
+from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import ApiToken, AuditEvent
 from retrieval.services.images import moderation
-from retrieval.services.people import rights, second_factor, sign_in_link
+from retrieval.services.people import letters, posting, rights, second_factor, sign_in_link
+from retrieval.tasks import wake_for
 
 MOST_LINKS = 100  # at once: a page that a person can hand out from
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -37,7 +38,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "is_active", "is_staff", "pictures", "last_login")
-    actions = ("make_links", "remove_second_factors")
+    actions = ("make_links", "mail_links", "remove_second_factors")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Let others than superusers read powers, and give none."""
@@ -69,6 +70,23 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         context = {**self.admin_site.each_context(request), "title": _("Sign-in links"), "rows": rows}
         context["hours"] = int(sign_in_link.GOOD_FOR.total_seconds() // 3600)
         return TemplateResponse(request, "admin/sign_in_links.html", context)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Offer mail only where a server is set."""
+        found = super().get_actions(request)
+        return found if posting.is_on() else {name: act for name, act in found.items() if name != "mail_links"}
+
+    @admin.action(description=_("Mail sign-in links"), permissions=["change"])
+    def mail_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Invite people, or help who lost the password, by the address of their account."""
+        for person in queryset.order_by("username"):
+            try:
+                letters.invite(person, actor=actor(request))
+            except (Forbidden, InvalidInput) as error:
+                self.message_user(request, f"{person.username}: {error.message}", messages.ERROR)
+            else:
+                self.message_user(request, _("A mail is on its way to {address}.").format(address=person.email))
+        wake_for("letters")
 
     @admin.action(description=_("Remove the second factor"), permissions=["change"])
     def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

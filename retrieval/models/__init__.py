@@ -24,6 +24,7 @@ from retrieval.models.images import Favourite, Image, ImageDigest, ImageFeatures
 from retrieval.models.imports import ArchiveImport, ImportIssue
 from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverview, JobState
 from retrieval.models.judgements import Grade, Judgement, Pool
+from retrieval.models.letters import Letter, LetterKind, NewAddress
 from retrieval.models.long_jobs import GOING, LongJob, LongJobState
 from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.receipts import Receipt
@@ -84,11 +85,14 @@ __all__ = [
     "JobState",
     "Judgement",
     "Labels",
+    "Letter",
+    "LetterKind",
     "LongJob",
     "LongJobState",
     "MailWhen",
     "Measure",
     "Membership",
+    "NewAddress",
     "Pool",
     "RecallFigure",
     "Receipt",

@@ -20,6 +20,7 @@ from imagesearch import mail_backend
 from retrieval import tasks
 from retrieval.errors import InvalidInput
 from retrieval.models import Alert, Delivery, Watch, Way
+from retrieval.services.people import posting
 from retrieval.services.searching.search import SearchRequest
 from retrieval.services.watching import deliveries, mails, watches
 from retrieval.services.watching.notify import Notify
@@ -386,5 +387,5 @@ def test_no_password_is_written_down(library, encoder, watch, mailbox, capsys):
     fires(library, encoder)
     send()
     told = capsys.readouterr()
-    assert Delivery.objects.get().error == mails.UNREACHABLE  # this server takes no passwords
+    assert Delivery.objects.get().error == posting.UNREACHABLE  # this server takes no passwords
     assert "hunter2" not in told.out + told.err

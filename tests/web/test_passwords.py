@@ -131,7 +131,7 @@ def test_the_addresses_that_look_at_passwords_are_these(boss, link, looks, no_br
     assert doors(boss, looks, sorted(set(posts()))) == {
         ("/login/", False), ("/admin/login/", False), ("/admin/login/", True),
         ("/account/password/", True), ("/api/v1/auth/token/", False), ("/api/v1/auth/token/", True),
-        ("/account/second-factor/on/", True), ("/api/v1/auth/second-factor/on/", True),
+        ("/account/mail/", True), ("/account/second-factor/on/", True), ("/api/v1/auth/second-factor/on/", True),
         ("/shared/made-up/", False), ("/shared/made-up/", True),
     }  # fmt: skip
 

@@ -10,10 +10,11 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from retrieval import caller
-from retrieval.models import ApiToken, Session, ShareLink
+from retrieval.models import ApiToken, LetterKind, Session, ShareLink
+from retrieval.services.people import letters
 from retrieval.services.people.accounts import record
 
-WATCHED = ("username", "is_active", "is_staff", "is_superuser")
+WATCHED = ("username", "email", "is_active", "is_staff", "is_superuser")
 
 
 @receiver(post_save, sender=User)
@@ -41,6 +42,8 @@ def changed(instance: User, update_fields: Any = None, **_: Any) -> None:
             Session.objects.filter(user=instance).delete()
             ApiToken.objects.filter(user=instance).delete()
             ShareLink.objects.filter(made_by=instance, ended_at=None).update(ended_at=timezone.now())
+        if "email" in new and before["email"]:
+            letters.queue(LetterKind.NEW_ADDRESS, user=instance, address=before["email"])
 
 
 def rights_given(instance: Any, *, action: str, reverse: bool, pk_set: Any = None, **_: Any) -> None:

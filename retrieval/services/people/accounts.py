@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from retrieval import caller, conf
 from retrieval.errors import Forbidden, InvalidInput, NotFound
-from retrieval.models import ApiToken, AuditEvent, ShareLink
+from retrieval.models import ApiToken, AuditEvent, NewAddress, ShareLink
 from retrieval.services.people import limits
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ NOTES_PER_ADDRESS, NOTES_IN_ALL = 30, 300
 HELD_BACK = "trail.held_back"
 # What anybody can cause at will, and what says when a person was here: it goes when its time is over.
 PASSING = ("sign_in", "password.wrong", "password.limited", "code.wrong", "code.limited", "first_link.refused",
-           "token.refused", "right.refused", "share_link.opened", "share_link.refused", "share_link.downloaded",
-           HELD_BACK)  # fmt: skip
+           "password.forgotten", "first_link.mailed", "token.refused", "right.refused", "share_link.opened",
+           "share_link.refused", "share_link.downloaded", HELD_BACK)  # fmt: skip
 
 
 def digest(secret: str) -> str:
@@ -154,8 +154,9 @@ def note(actor: User | None, action: str, obj: Model | None = None, **detail: An
 def forget_old() -> int:
     """Take addresses, and the lines of passing things, out of the trail once their time is over; return how many.
 
-    Share links that are over for as long go as well.
+    Share links that are over for as long go as well, and addresses of mail that nobody confirmed in time.
     """
+    NewAddress.objects.filter(expires_at__lt=timezone.now()).delete()
     before = timezone.now() - timedelta(days=conf.get().trail_days)
     ShareLink.objects.filter(Q(ended_at__lt=before) | Q(expires_at__lt=before)).delete()
     old = AuditEvent.objects.filter(at__lt=before)

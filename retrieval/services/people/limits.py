@@ -136,6 +136,13 @@ def signed_in(username: str, *, address: str) -> None:
         _take_back(name)
 
 
+def forgotten(asked: str, *, address: str) -> None:
+    """Count one question for a new password, whether or not there is such an account. Raises TooMany."""
+    limits = conf.get().limits
+    hit("forgotten-address", key=place(address), limit=limits.login_per_address, per_seconds=MINUTE)
+    hit("forgotten-user", key=spelling(asked), limit=limits.login_per_user, per_seconds=MINUTE)
+
+
 def link(address: str) -> None:
     """Count one page or original that is looked at by a share link from this address. Raises TooMany."""
     hit("share-link", key=place(address), limit=conf.get().limits.link_pages, per_seconds=MINUTE)

@@ -16,8 +16,8 @@ from django.db import transaction
 
 from retrieval import caller
 from retrieval.errors import CodeNeeded, TooMany
-from retrieval.models import ApiToken, FirstLink, Session, ShareLink
-from retrieval.services.people import accounts, limits, second_factor
+from retrieval.models import ApiToken, FirstLink, LetterKind, Session, ShareLink
+from retrieval.services.people import accounts, letters, limits, second_factor
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -65,6 +65,8 @@ class LongEnough(MinimumLengthValidator):
             for kind in (Session, ApiToken, FirstLink):
                 kind.objects.filter(user=user).delete()
             accounts.record(caller.current().person(), "password.set", user)
+            if user.last_login:  # else it is the first one
+                letters.queue(LetterKind.NEW_PASSWORD, user=user)
 
 
 class Uncommon(CommonPasswordValidator):

@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from retrieval import caller
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 ADMIN = "admin"
 GOOD_FOR = timedelta(hours=12)
+# By mail: of who forgot the password, which anybody can ask for; of who was invited, which may lie over a weekend.
+RESET_GOOD_FOR, INVITATION_GOOD_FOR = timedelta(hours=1), timedelta(hours=72)
 # Any number that nobody else uses: whoever makes the administrator holds it until the commit.
 PREPARE_LOCK = 0x61646D696E
 
@@ -50,17 +53,19 @@ def _require_good(password: str) -> None:
         raise InvalidInput.of("password", " ".join(error.messages)) from None
 
 
-def issue(user: User) -> str:
+def issue(user: User, *, good_for: timedelta = GOOD_FOR, alone: bool = True) -> str:
     """Make a link for the user and return its token, which is never to be seen again; links before it end.
 
-    Commits one row; only a digest of the token is kept. Of two who ask at once, the later one's link is good.
+    Not ``alone``: they stay, as strangers can ask for this one. Commits one row; only a digest of the token is kept. Of
+    two who ask at once, the later one's link is good.
     """
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
         get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
-        FirstLink.objects.filter(user=user).delete()
+        before = FirstLink.objects.filter(user=user)
+        (before if alone else before.filter(Q(expires_at__lt=timezone.now()) | ~Q(used_at=None))).delete()
         FirstLink.objects.create(
-            user=user, digest=digest(token), password=digest(user.password), expires_at=timezone.now() + GOOD_FOR
+            user=user, digest=digest(token), password=digest(user.password), expires_at=timezone.now() + good_for
         )
     return token
 
@@ -70,14 +75,19 @@ def issue_for(person: User, *, actor: User) -> str:
 
     Raises Forbidden for an account that is out of the actor's reach, or closed.
     """
-    if not rights.may_change_person(actor, person):
-        raise Forbidden("Only a superuser makes links for accounts with powers of their own.")
-    if not person.is_active:
-        raise Forbidden("The account is closed.", code="account_closed")
+    require_reach(person, actor=actor)
     with transaction.atomic():
         token = issue(person)
         record(actor, "first_link.issued", person)
     return token
+
+
+def require_reach(person: User, *, actor: User) -> None:
+    """Raise Forbidden for an account that is out of the actor's reach, or closed."""
+    if not rights.may_change_person(actor, person):
+        raise Forbidden("Only a superuser makes links for accounts with powers of their own.")
+    if not person.is_active:
+        raise Forbidden("The account is closed.", code="account_closed")
 
 
 def is_good(token: str) -> bool:

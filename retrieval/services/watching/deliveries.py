@@ -7,8 +7,8 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from retrieval.errors import Forbidden, InvalidInput
 from retrieval.ingest import fetch
 from retrieval.models import Alert, Delivery, DeliveryState, Watch, Way
 from retrieval.services.images import addresses
-from retrieval.services.people import limits
+from retrieval.services.people import limits, posting
 from retrieval.services.watching import alerts, mails, watches
 
 if TYPE_CHECKING:
@@ -72,23 +72,12 @@ def send_due(way: Way) -> bool:
     A worker that ends in the midst of one leaves it to be sent again: a receiver may have it twice, never not at all.
     All mail goes through one server. When it is slow, one thread of a worker waits for it, and the others go on.
     """
-    lane = _unless_taken(_mailing) if way == Way.MAIL else nullcontext(enter_result=True)
+    lane = posting.unless_taken(_mailing) if way == Way.MAIL else nullcontext(enter_result=True)
     ends = time.monotonic() + WORK_SECONDS
     with lane as mine:
         while mine and time.monotonic() < ends and (found := _claimed(way)):
             _send(found)
     return bool(mine) and due(way).exists()
-
-
-@contextmanager
-def _unless_taken(lock: threading.Lock) -> Iterator[bool]:
-    """Hold a lock, and say so; say no where another thread has it."""
-    taken = lock.acquire(blocking=False)
-    try:
-        yield taken
-    finally:
-        if taken:
-            lock.release()
 
 
 def test(watch_id: UUID, *, user: User) -> Answered:
@@ -144,7 +133,7 @@ def _send(found: Sequence[Delivery]) -> None:
     _end(going, DeliveryState.SENT)
     _set([row for row in found if row not in going], due_at=timezone.now())
     # The mail server is back: whatever it kept waiting need not wait on.
-    waiting = Delivery.objects.filter(state=DeliveryState.WAITING, way=first.way, error=mails.UNREACHABLE)
+    waiting = Delivery.objects.filter(state=DeliveryState.WAITING, way=first.way, error=posting.UNREACHABLE)
     waiting.update(due_at=timezone.now(), error="")
 
 
@@ -195,7 +184,7 @@ def _failed(found: Sequence[Delivery], *, reason: str) -> None:
     else:
         _set([first], error=reason)
     others = due(Way(first.way)).exclude(pk=first.pk)
-    if reason != mails.UNREACHABLE:
+    if reason != posting.UNREACHABLE:
         others = others.filter(alert__watch=first.alert.watch)
     others.update(due_at=timezone.now() + _wait(first.attempts), error=reason)
     _set(found[1:], error=reason)

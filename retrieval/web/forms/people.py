@@ -18,6 +18,7 @@ from retrieval.models.bounds import (
     DESCRIPTION_LENGTH,
     LINK_NAME_LENGTH,
     LINK_PASSWORD_LENGTH,
+    MAIL_LENGTH,
     TOKEN_NAME_LENGTH,
     USERNAME_LENGTH,
 )
@@ -54,7 +55,7 @@ class CodeForm(forms.Form):
     code = forms.CharField(max_length=40, label=_("Sign-in code"))
 
 
-class SecondFactorForm(CodeForm):
+class PasswordAskingForm(forms.Form):
     """The password too, looked at through the one door: a browser left open must not lock its owner out."""
 
     password = forms.CharField(max_length=4096, strip=False, label=_("Password"), widget=forms.PasswordInput)
@@ -69,6 +70,22 @@ class SecondFactorForm(CodeForm):
         if not passwords.confirm(self.user, said):
             raise ValidationError(PasswordForm.error_messages["password_incorrect"], code="password_incorrect")
         return said
+
+
+class SecondFactorForm(PasswordAskingForm, CodeForm):
+    """A code and the password."""
+
+
+class ForgottenForm(forms.Form):
+    """Whose password it is, by name or address of mail."""
+
+    asked = forms.CharField(max_length=MAIL_LENGTH, label=_("Name or mail address"))
+
+
+class AddressForm(PasswordAskingForm):
+    """One's own address of mail; the password too, as a new password can be had by it."""
+
+    email = forms.EmailField(max_length=MAIL_LENGTH, required=False, label=_("Mail address"))
 
 
 class CollectionForm(forms.Form):

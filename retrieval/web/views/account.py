@@ -17,10 +17,10 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import conf
 from retrieval.errors import InvalidInput
 from retrieval.services.images import members
-from retrieval.services.people import accounts, second_factor, sessions
+from retrieval.services.people import accounts, own_address, posting, second_factor, sessions
 from retrieval.services.searching import history
 from retrieval.web import agents, asking_again
-from retrieval.web.forms.people import PasswordForm, TokenForm
+from retrieval.web.forms.people import AddressForm, PasswordForm, TokenForm
 from retrieval.web.pages import for_anyone, for_people, person
 
 THEMES = ("system", "light", "dark")
@@ -32,7 +32,7 @@ A_YEAR = 365 * 24 * 3600
 @for_people
 def page(request: HttpRequest) -> HttpResponse:
     """Show everything of one's own."""
-    return render(request, "web/account.html", _context(request))
+    return render(request, "web/account.html", context(request))
 
 
 @require_POST
@@ -43,7 +43,7 @@ def make_token(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         raise InvalidInput.of("name", _("Say in a few words what the token is for."))
     secret, row = accounts.issue_token(person(request), **form.cleaned_data)
-    return render(request, "web/account.html", {**_context(request), "secret": secret, "made": row})
+    return render(request, "web/account.html", {**context(request), "secret": secret, "made": row})
 
 
 @require_POST
@@ -102,7 +102,7 @@ def password(request: HttpRequest) -> HttpResponse:
         update_session_auth_hash(request, form.user)
         messages.success(request, _("The password was changed. Other browsers are signed out, tokens open nothing."))
         return redirect("web:account")
-    return render(request, "web/account.html", {**_context(request), "password_form": form}, status=400)
+    return render(request, "web/account.html", {**context(request), "password_form": form}, status=400)
 
 
 @require_POST
@@ -118,7 +118,8 @@ def theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _context(request: HttpRequest) -> dict[str, Any]:
+def context(request: HttpRequest) -> dict[str, Any]:
+    """Return what the page shows."""
     here = request.session.session_key
     found = sessions.sessions_of(person(request))
     return {
@@ -128,6 +129,9 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "factor": second_factor.is_on(person(request)),
         "hours": conf.get().session_idle_hours,
         "session_days": conf.get().session_days,
+        "address_waits": own_address.waiting(person(request)),
+        "mail_on": posting.is_on(),
+        "address_form": AddressForm(person(request), initial={"email": person(request).email}),
         "tokens": accounts.tokens_of(person(request)),
         "token_form": TokenForm(),
         "password_form": PasswordForm(person(request)),

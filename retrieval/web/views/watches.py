@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from retrieval import tasks
 from retrieval.errors import Forbidden, InvalidInput
 from retrieval.models import Collection, Image, Watch
-from retrieval.services.people import limits
+from retrieval.services.people import limits, posting
 from retrieval.services.searching import concepts
-from retrieval.services.watching import deliveries, mails, trying, watches
+from retrieval.services.watching import deliveries, trying, watches
 from retrieval.services.watching.watches import WatchRequest
 from retrieval.web import words
 from retrieval.web.forms.searching import asked
@@ -109,7 +109,7 @@ def remove(request: HttpRequest, watch_id: UUID) -> HttpResponse:
 
 def _told(row: Watch) -> dict[str, Any]:
     """How its alerts are told, what became of them, and why none can be mailed to this person."""
-    no_mail = mails.why_not(row.user)
+    no_mail = posting.why_not(row.user.email)
     return {"form": NotifyForm(row), "no_mail": no_mail, "deliveries": watches.deliveries_of(row)}
 
 
