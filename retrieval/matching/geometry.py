@@ -97,8 +97,8 @@ def matched(query: LocalFeatures, result: LocalFeatures) -> NDArray[np.int64]:
     mutual = mutual[alike[mutual, nearest[mutual]] > ALIKE]
     chosen = nearest[mutual]
     others = alike[mutual]
-    away = result.points[chosen][:, None] - result.points[None]
-    others[np.square(away).sum(axis=2) < APART**2] = -1
+    across, down = (axis[chosen][:, None] - axis[None] for axis in result.points.T)
+    others[across * across + down * down < APART**2] = -1
     # Of unit vectors the squared distance is 2 - 2 cos.
     clear = 1 - alike[mutual, chosen] < RATIO**2 * (1 - others.max(axis=1, initial=-1))
     return np.column_stack([mutual[clear], chosen[clear]])

@@ -32,9 +32,11 @@ class CopyKeys(models.Model):
     looked_at = models.DateTimeField(null=True)
 
     class Meta:
+        # Each row is looked for among as soon as it is written: a list of what is to be put in later would be read anew
+        # for each key.
         indexes = [
-            GinIndex(fields=["prints"], name="copy_prints"),
-            GinIndex(fields=["corners"], name="copy_corners"),
+            GinIndex(fields=["prints"], name="copy_prints", fastupdate=False),
+            GinIndex(fields=["corners"], name="copy_corners", fastupdate=False),
         ]
 
     def __str__(self) -> str:

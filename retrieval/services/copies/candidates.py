@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from retrieval.matching import LocalFeatures, QueryPicture, copy_keys
 from retrieval.models import CopyKeys, Encoder, Image
@@ -18,18 +18,21 @@ if TYPE_CHECKING:
 NEAR_COPY = 31  # bits of 256 in which the fingerprints of near copies differ at most
 NEAREST, ALIKE = 8, 0.8  # by vector, and their least cosine
 
+# Materialized: else the planner counts once to filter and again to sort.
 BY_PRINT = """
-SELECT id FROM (
-    SELECT image.id, (SELECT min(bit_count(image.pdq # turned::bit(256))) FROM unnest(%s::text[]) AS turned) AS apart
+WITH near AS MATERIALIZED (
+    SELECT image.id, (SELECT min(bit_count(image.pdq # turned)) FROM unnest(%s::bit(256)[]) AS turned) AS apart
     FROM retrieval_copykeys keys JOIN retrieval_image image ON image.id = keys.image_id
     WHERE keys.prints && %s::int[] AND image.pdq IS NOT NULL AND image.id <> %s
-) near WHERE apart <= %s ORDER BY apart, id LIMIT %s"""
+)
+SELECT id FROM near WHERE apart <= %s ORDER BY apart, id LIMIT %s"""
+# Each key is looked up by itself: to count what is shared within the rows would read all keys of whoever has one.
 BY_CORNERS = """
-SELECT id FROM (
-    SELECT image.id, (SELECT count(*) FROM unnest(keys.corners) AS corner WHERE corner = ANY(%s::bigint[])) AS shared
-    FROM retrieval_copykeys keys JOIN retrieval_image image ON image.id = keys.image_id
-    WHERE keys.corners && %s::bigint[] AND image.id <> %s
-) near WHERE shared >= %s ORDER BY shared DESC, id LIMIT %s"""
+SELECT image_id FROM unnest(%s::bigint[]) AS asked(corner)
+CROSS JOIN LATERAL (SELECT image_id FROM retrieval_copykeys WHERE corners @> ARRAY[asked.corner] OFFSET 0) AS owner
+WHERE image_id <> %s GROUP BY image_id HAVING count(*) >= %s ORDER BY count(*) DESC, image_id LIMIT %s"""
+# Of a small table the planner would read all rows for each key.
+BY_INDEX = "SET LOCAL enable_seqscan = off"
 
 
 def keep_keys(image: Image, seen: QueryPicture | None) -> None:
@@ -86,7 +89,7 @@ def _corners(seen: QueryPicture, keys: Callable[[LocalFeatures], list[int]]) -> 
 
 def _by_corners(image: Image, seen: QueryPicture) -> list[UUID]:
     asked = _corners(seen, copy_keys.asked_corners)
-    return _ids(BY_CORNERS, [asked, asked, image.pk, copy_keys.LEAST_SHARED, copy_keys.MOST]) if asked else []
+    return _ids(BY_CORNERS, [asked, image.pk, copy_keys.LEAST_SHARED, copy_keys.MOST]) if asked else []
 
 
 def _by_vector(image: Image) -> list[UUID]:
@@ -95,6 +98,7 @@ def _by_vector(image: Image) -> list[UUID]:
 
 
 def _ids(statement: str, values: Sequence[Any]) -> list[UUID]:
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(BY_INDEX)
         cursor.execute(statement, values)
         return [pk for (pk,) in cursor.fetchall()]

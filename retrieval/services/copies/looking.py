@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from retrieval.matching import (
-    Judgement,
-    QueryPicture,
-    Verdict,
-    compare_stored,
-    local_features,
-    other_way,
-    same_file,
-    unpacked_parts,
-)
-from retrieval.models import CopyKeys, CopyPair, Encoder, Image, ImageFeatures
+from retrieval.matching import Judgement, Verdict, compare_stored, other_way, same_file
+from retrieval.models import CopyKeys, CopyPair, Encoder, Image
 from retrieval.search import stored
 from retrieval.services.copies.candidates import candidates, keep_keys
-from retrieval.work import features, turns
-
-MOST_KEPT = 64  # pictures whose details are kept at hand
+from retrieval.services.copies.details import Details, WaitingError
+from retrieval.work import turns
 
 
 def lacking() -> QuerySet[Image]:
@@ -42,15 +31,16 @@ def lacking() -> QuerySet[Image]:
 
 def work() -> bool:
     """Look for copies for some seconds, one commit a picture; return whether more is left."""
-    details = Details()
-    return turns.take(lacking, lambda image: look(image, details), event="copies_looked_for")
+    return turns.take(lacking, look, event="copies_looked_for")
 
 
-def look(image: Image, details: Details) -> bool:
+def look(image: Image) -> bool:
     """Find and write down the pairs of one picture; False where that has to wait for a decoder."""
-    own = details.kept(image)
+    details = Details()
+    own = details.kept([image]).get(image.pk)
     keep_keys(image, own)
     others = Image.objects.select_related("collection").in_bulk(candidates(image, own))
+    details.kept(others.values())
     judged: dict[UUID, Judgement] = {}
     for other in others.values():
         try:
@@ -61,42 +51,6 @@ def look(image: Image, details: Details) -> bool:
             judged[other.pk] = found
     _write(image, judged)
     return True
-
-
-class WaitingError(Exception):
-    """A picture's details have to wait for a decoder."""
-
-
-@dataclass
-class Details:
-    """Pictures as they are compared: features that are kept, or found now, the last ones at hand."""
-
-    _found: dict[UUID, QueryPicture] = field(default_factory=dict)
-
-    def kept(self, image: Image) -> QueryPicture | None:
-        """The features that the picture's collection keeps; None where it keeps none."""
-        if not image.collection.local_features:
-            return None
-        row = ImageFeatures.objects.filter(image=image).first()
-        return _picture(image, bytes(row.packed), [bytes(part) for part in row.parts]) if row else None
-
-    def of(self, image: Image) -> QueryPicture:
-        """What is compared. Raises WaitingError."""
-        if image.pk not in self._found:
-            while len(self._found) >= MOST_KEPT:
-                self._found.pop(next(iter(self._found)))
-            self._found[image.pk] = self.kept(image) or self._made(image)
-        return self._found[image.pk]
-
-    def _made(self, image: Image) -> QueryPicture:
-        found = features.found_in(image)
-        if found is None:
-            raise WaitingError
-        return _picture(image, found.packed, found.parts)
-
-
-def _picture(image: Image, packed: bytes, parts: Sequence[bytes]) -> QueryPicture:
-    return QueryPicture((image.width, image.height), local_features.unpack(packed), unpacked_parts(parts))
 
 
 def _compared(image: Image, other: Image, *, details: Details) -> Judgement | None:
