@@ -19,8 +19,8 @@ def _at_once(field: str) -> Any:
 
 
 class Migration(migrations.Migration):
-    """After the mails."""
+    """After letters."""
 
-    dependencies = [("retrieval", "0039_mail")]
+    dependencies = [("retrieval", "0040_letters")]
 
     operations = [_at_once("prints"), _at_once("corners")]
