@@ -1,5 +1,6 @@
 // The grid by keys: arrows go to the neighbour that is nearest on the screen; the list is remembered for the picture page.
 import { all, one, plainKey } from "./dom.js"
+import { current, idOf } from "./windowed.js"
 
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
 
@@ -14,12 +15,15 @@ const onKey = (event) => {
   const link = event.target.closest?.("[data-card]")
   if (!plainKey(event)) return
   if (!link) {
-    if (event.key === "ArrowDown" && event.target === document.body) focus(one("[data-card]"), event)
+    if (event.key === "ArrowDown" && event.target === document.body) focus(first(), event)
     return
   }
   if (event.key === "m") moreLike(one("[data-alike]", link.closest(".card")))
   else if (event.key in KEYS) focus(neighbour(link, KEYS[event.key]), event)
 }
+
+// Of a long grid, the first that is in the window.
+const first = () => one(`[data-card="${current()?.seen().id}"]`) ?? one("[data-card]")
 
 // What comes next is gone through by keys as well.
 const moreLike = (alike) => {
@@ -51,5 +55,6 @@ const neighbour = (link, [dx, dy]) => {
 const remember = (event) => {
   const link = event.target.closest("[data-card]")
   const grid = link?.closest("[data-grid]")
-  if (grid) sessionStorage.setItem("list", JSON.stringify(all("[data-card]", grid).map((card) => card.dataset.card)))
+  const cards = grid && (current()?.list === grid ? current().blocks.cards() : all(".card", grid))
+  if (grid) sessionStorage.setItem("list", JSON.stringify(cards.map(idOf)))
 }

@@ -1,5 +1,6 @@
 // Selecting many pictures of a grid: by click, shift, keys, a drawn frame or a long press; and what is done to them.
 import { all, notify, one, plainKey, post, say, typing } from "./dom.js"
+import { current, idOf, on, rankOf } from "./windowed.js"
 
 const LONG = 450
 const AT_ONCE = 200
@@ -10,6 +11,11 @@ const NO_ID = "00000000-0000-0000-0000-000000000000"
 let last = null
 let pressed = false
 
+// Of a long grid: the chosen ones that are not in the page, with their tags; whether everything is, and but for which.
+const away = new Map()
+const but = new Set()
+let everything = false
+
 export const start = () => {
   document.addEventListener("change", (event) => event.target.matches("[data-pick]") && picked(event.target))
   document.addEventListener("click", onClick, true)
@@ -18,6 +24,8 @@ export const start = () => {
   document.addEventListener("contextmenu", (event) => pressed && event.preventDefault())
   document.addEventListener("submit", onSubmit)
   document.addEventListener("htmx:afterSwap", () => bar() && show())
+  on("came", came)
+  on("left", left)
 }
 
 const bar = () => one("[data-selection]")
@@ -26,17 +34,56 @@ const picks = () => all("[data-pick]")
 
 const chosen = () => picks().filter((pick) => pick.checked)
 
+const many = () => (everything ? total() - but.size : chosen().length + away.size)
+
+const total = () => Number(current()?.blocks.total ?? bar().dataset.total ?? 0)
+
+const came = (card) => {
+  const pick = pickOf(card)
+  if (!pick) return
+  pick.checked = everything ? !but.has(pick.value) : away.has(pick.value)
+  away.delete(pick.value)
+}
+
+const left = (card) => !everything && pickOf(card)?.checked && takeAlong(card)
+
+const takeAlong = (card) => away.set(idOf(card), tagsOf(card))
+
+const tagsOf = (card) => one("[data-card]", card).dataset.tags
+
 const pickOf = (element) => element?.closest(".card")?.querySelector("[data-pick]")
 
 const selecting = () => bar()?.classList.contains("on")
 
+const choose = (pick, is = true) => {
+  pick.checked = is
+  if (everything) but[is ? "delete" : "add"](pick.value)
+}
+
 // Shift takes everything from the one before to this one.
-const picked = (pick, { range = false } = {}) => {
-  const list = picks()
-  const [from, to] = [list.indexOf(last), list.indexOf(pick)].sort((a, b) => a - b)
-  if (range && from >= 0) for (const each of list.slice(from, to + 1)) each.checked = true
+const picked = async (pick, { range = false } = {}) => {
+  choose(pick, pick.checked)
+  const from = last
   last = pick
+  if (range && from) await pickRange(from, pick)
   show()
+}
+
+const pickRange = async (from, to) => {
+  const grid = current()
+  if (!grid) {
+    const list = picks()
+    const [first, end] = [list.indexOf(from), list.indexOf(to)].sort((a, b) => a - b)
+    if (first >= 0) list.slice(first, end + 1).forEach((each) => choose(each))
+    return
+  }
+  const [low, high] = [from, to].map((each) => rankOf(each.closest(".card"))).sort((a, b) => a - b)
+  for (const card of await grid.range(low, Math.min(high, low + MOST_LOADED))) {
+    const shown = one(`[data-pick][value="${idOf(card)}"]`)
+    if (shown) choose(shown)
+    else if (everything) but.delete(idOf(card))
+    else takeAlong(card)
+  }
 }
 
 const toggle = (pick, options) => {
@@ -46,31 +93,32 @@ const toggle = (pick, options) => {
 
 const clear = () => {
   for (const pick of chosen()) pick.checked = false
+  everything = false
+  away.clear()
+  but.clear()
   last = null
   show()
 }
 
 const show = () => {
-  const some = chosen()
-  const everything = one("[data-everything]", bar())
-  if (everything) everything.value = ""
-  bar().classList.toggle("on", some.length > 0)
-  document.body.classList.toggle("selecting", some.length > 0)
-  one("[data-count]", bar()).textContent = say("selected", { n: some.length })
-  const total = allOf()
+  const count = many()
+  const field = one("[data-everything]", bar())
+  if (field) field.value = everything ? "on" : ""
+  bar().classList.toggle("on", count > 0)
+  document.body.classList.toggle("selecting", count > 0)
+  one("[data-count]", bar()).textContent = say("selected", { n: count })
   const more = one("[data-select-all]", bar())
-  more.hidden = total <= some.length
-  more.textContent = say("select_all", { n: total })
-  carried(some)
+  more.hidden = allOf() <= count
+  more.textContent = say("select_all", { n: allOf() })
+  carried([...chosen().map((pick) => tagsOf(pick.closest(".card"))), ...away.values()])
 }
 
 // The tags that the selected ones have, with how many have them; a click takes one off.
-const carried = (some) => {
+const carried = (each) => {
   const place = one("[data-carried]", bar())
   if (!place) return
   const counts = new Map()
-  for (const pick of some) {
-    const tags = one("[data-card]", pick.closest(".card")).dataset.tags
+  for (const tags of each) {
     for (const tag of tags ? tags.split(",") : []) counts.set(tag, (counts.get(tag) ?? 0) + 1)
   }
   const names = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 12)
@@ -90,7 +138,7 @@ const carriedTag = (tag, count) => {
 
 // How many "all" are: of a collection, of a search that is not too long, else what is loaded.
 const allOf = () => {
-  if (bar().dataset.total) return Number(bar().dataset.total)
+  if (bar().dataset.total) return total()
   const found = Number(one("#line")?.dataset.total ?? 0)
   return one(".more [hx-vals]") && found <= MOST_LOADED ? found : picks().length
 }
@@ -108,13 +156,10 @@ const loadRest = async () => {
 const selectAll = async () => {
   if (allOf() > picks().length) await loadRest()
   for (const pick of picks()) pick.checked = true
+  away.clear()
+  but.clear()
+  everything = Boolean(one("[data-everything]", bar())) && total() > chosen().length
   show()
-  const everything = one("[data-everything]", bar())
-  const total = Number(bar().dataset.total)
-  if (!everything || total <= chosen().length) return
-  everything.value = "on"
-  one("[data-count]", bar()).textContent = say("selected", { n: total })
-  one("[data-select-all]", bar()).hidden = true
 }
 
 const onClick = (event) => {
@@ -197,7 +242,7 @@ const frame = (event) => {
     const [top, bottom] = [from.y, next.pageY].sort((a, b) => a - b)
     Object.assign(box.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` })
     const drawn = box.getBoundingClientRect()
-    for (const pick of picks()) pick.checked = before.has(pick) || touches(pick.closest(".card").getBoundingClientRect(), drawn)
+    for (const pick of picks()) choose(pick, before.has(pick) || touches(pick.closest(".card").getBoundingClientRect(), drawn))
     show()
   }
   const end = () => {
@@ -214,20 +259,22 @@ const onSubmit = async (event) => {
   if (event.target !== bar()) return
   event.preventDefault()
   const body = new FormData(bar(), event.submitter)
-  body.set("id", body.getAll("id").join(","))
+  body.set("id", everything ? "" : [...body.getAll("id"), ...away.keys()].join(","))
+  if (everything) body.set("but", [...but].join(","))
   if (event.submitter?.hasAttribute("formaction")) return send(event.submitter.formAction, body)
   const act = event.submitter?.value
   const cards = chosen().map((pick) => pick.closest(".card"))
   const answer = await post(bar().action, body)
   if (!answer) return
-  const left = new Set(answer.refused)
+  const refused = new Set(answer.refused)
   const gone = ["delete", "restore", "remove"].includes(act) || (act === "move" && bar().dataset.total) ? cards : []
-  const hidden = gone.filter((card) => !left.has(one("[data-card]", card).dataset.card))
+  const hidden = gone.filter((card) => !refused.has(idOf(card)))
   for (const card of hidden) card.hidden = true
-  if (act === "tag" || act === "untag") retag(cards, { act, tags: body.get("tags"), left })
+  if (act === "tag" || act === "untag") retag(cards, { act, tags: body.get("tags"), refused })
   for (const open of all("details[open]", bar())) open.open = false
   for (const field of all("[type=text]", bar())) field.value = ""
   clear()
+  current()?.renew()
   one("#main").focus({ preventScroll: true })
   told(answer, hidden)
 }
@@ -241,10 +288,10 @@ const send = (url, body) => {
   form.remove()
 }
 
-const retag = (cards, { act, tags, left }) => {
+const retag = (cards, { act, tags, refused }) => {
   const named = tags.split(",").map((tag) => tag.trim()).filter(Boolean)
   for (const link of cards.map((card) => one("[data-card]", card))) {
-    if (left.has(link.dataset.card)) continue
+    if (refused.has(link.dataset.card)) continue
     const others = link.dataset.tags.split(",").filter((tag) => tag && !named.includes(tag))
     link.dataset.tags = (act === "tag" ? [...others, ...named] : others).join(",")
   }
@@ -259,6 +306,7 @@ const told = ({ message, undo }, hidden) => {
     const answer = await post(bar().dataset.undo.replace(NO_ID, undo), new FormData())
     if (!answer) return
     for (const card of hidden) card.hidden = false
+    current()?.renew()
     notify(answer.message)
   })
   line.append(button)

@@ -9,7 +9,8 @@ const AT_ONCE = 200
 let entry = null
 let busy = false
 
-const place = () => one("[data-stays]")
+// A long grid keeps its place itself: placed.js.
+const place = () => one("[data-stays]:not(:has(.windowed))")
 
 export const start = async () => {
   if (one("[data-forget]")) return void forgetAll()

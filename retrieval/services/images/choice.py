@@ -40,7 +40,6 @@ class ImageFilters:
     camera: str | None = None
     favourite: bool | None = None
     path: str | None = None
-    until: datetime | None = None  # taken before it, or come where that is not known
 
     @property
     def empty(self) -> bool:
@@ -50,10 +49,11 @@ class ImageFilters:
 
 @dataclass(frozen=True)
 class Choice:
-    """Pictures named one by one, or all that pass filters: exactly one of the two."""
+    """Pictures named one by one, or all that pass filters, but for some: exactly one of the two."""
 
     ids: Several[UUID] | None = None
     filters: ImageFilters | None = None
+    but: Several[UUID] = ()
 
 
 def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
@@ -71,7 +71,6 @@ def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
         "camera": filters.camera,
         "favourite": filters.favourite,
         "path__startswith": filters.path,
-        "moment__lt": filters.until,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     told = words.listed(filters.q) if filters.q else Q()
@@ -90,7 +89,9 @@ def chosen(choice: Choice, *, user: Viewer) -> ImageQuerySet:
     if choice.filters is not None:
         if choice.filters.empty:
             raise InvalidInput.of("filter", "Name at least one filter.")
-        return listing(user, filters=choice.filters)
+        if len(choice.but) > MOST_IDS:
+            raise InvalidInput.of("but", f"At most {MOST_IDS} ids; narrow the choice instead.")
+        return listing(user, filters=choice.filters).exclude(pk__in=choice.but)
     ids = set(choice.ids or ())
     if len(ids) > MOST_IDS:
         raise InvalidInput.of("ids", f"At most {MOST_IDS} ids; a filter may mean {MOST} pictures.")

@@ -17,6 +17,7 @@ from retrieval.services.images.browse import Tag
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
+    from retrieval.models.images import ImageQuerySet
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,12 @@ def of_collection(collection: Collection, *, user: Viewer) -> Facets:
         cursor.execute(COUNTED.format(newest=sql, most=browse.TAGS), values)
         for kind, name, count in cursor.fetchall():
             found[kind].append(Tag(name, count))
-    return Facets(**found, months=months(collection))
+    return Facets(**found, months=months(Image.objects.alive().filter(collection=collection)))
 
 
-def months(collection: Collection) -> list[Tag]:
+def months(images: ImageQuerySet) -> list[Tag]:
     """Return the months, in UTC, in which pictures were taken, or came where that is not known; newest first."""
-    images = Image.objects.alive().filter(collection=collection).order_by()
-    found = images.annotate(month=TruncMonth("moment", tzinfo=UTC)).values("month").annotate(count=Count("*"))
+    found = (
+        images.order_by().annotate(month=TruncMonth("moment", tzinfo=UTC)).values("month").annotate(count=Count("*"))
+    )
     return [Tag(f"{row['month']:%Y-%m}", row["count"]) for row in found.order_by("-month")]

@@ -14,18 +14,21 @@ from django.http import QueryDict
 from retrieval.models.bounds import CAMERA_LENGTH, GROUP_LENGTH, TAG_LENGTH
 from retrieval.services.images.images import ImageFilters
 from retrieval.web.forms import refusal
-from retrieval.web.paging import NEWEST, ORDERS, TAKEN
+from retrieval.web.paging import NEWEST, ORDERS, TAKEN, TAKEN_FIRST, Place
 
 KEPT = ("q", "tag", "group", "camera", "month", "sort", "status")
 MONTH = "%Y-%m"
 DECEMBER = 12
 LAST = date(9999, 11, 1)  # whose end is a moment
+MOST_BEFORE = 10**9
 
 
-def end_of(month: date | None) -> datetime | None:
-    """Return the moment, in UTC, when the month is over; where a list by moments that begins with it begins."""
+def edge(month: date | None, *, first: bool) -> datetime | None:
+    """Return the moment, in UTC, when a month begins, for a list with the first taken first; else when it is over."""
     if month is None:
         return None
+    if first:
+        return datetime(month.year, month.month, 1, tzinfo=UTC)
     year, next_month = divmod(month.month, DECEMBER)
     return datetime(month.year + year, next_month + 1, 1, tzinfo=UTC)
 
@@ -41,6 +44,8 @@ class BrowseForm(forms.Form):
     sort = forms.ChoiceField(required=False, choices=[(order, order) for order in ORDERS])
     status = forms.ChoiceField(required=False, choices=[("failed", "failed")])
     after = forms.UUIDField(required=False)
+    near = forms.UUIDField(required=False)
+    at = forms.IntegerField(required=False, min_value=0, max_value=MOST_BEFORE)
 
 
 class Browsing:
@@ -52,7 +57,13 @@ class Browsing:
     @property
     def order(self) -> str:
         """A key of ``paging.ORDERS``."""
-        return TAKEN if self.values["month"] else str(self.values["sort"] or NEWEST)
+        said = str(self.values["sort"] or NEWEST)
+        return TAKEN if self.values["month"] and said != TAKEN_FIRST else said
+
+    @property
+    def by_moment(self) -> bool:
+        """Whether the months follow each other in the list."""
+        return self.order in {TAKEN, TAKEN_FIRST}
 
     @property
     def after(self) -> UUID | None:
@@ -61,15 +72,26 @@ class Browsing:
         return found
 
     @property
+    def place(self) -> Place:
+        """Where to begin: a month is a place in the list, with what is before it and what follows."""
+        said = {name: self.values[name] for name in ("near", "at", "after")}
+        return Place(**said, moment=edge(self.values["month"], first=self.order == TAKEN_FIRST))
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether some pictures are left out."""
-        return any(self.values[name] for name in ("q", "tag", "group", "camera", "month", "status"))
+        return any(self.values[name] for name in ("q", "tag", "group", "camera", "status"))
 
     def filters(self, collection: UUID) -> ImageFilters:
         """Return what to keep of the collection."""
         said = {name: self.values[name] or None for name in KEPT}
         named = {name: said[name] for name in ("status", "tag", "camera", "q")}
-        return ImageFilters(collection=collection, group_key=said["group"], until=end_of(said["month"]), **named)
+        return ImageFilters(collection=collection, group_key=said["group"], **named)
+
+    @property
+    def listed(self) -> str:
+        """The query of the same list without a place in it; it is empty, or ends with ``&``."""
+        return self.kept(month="", sort="" if self.order == NEWEST else self.order)
 
     def kept(self, **other: str) -> str:
         """Return the query of the same address with other values, an empty one left out; it ends with ``&``."""

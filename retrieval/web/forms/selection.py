@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django import forms
-from django.core.validators import MaxValueValidator
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -15,7 +14,6 @@ from retrieval.services.images.bulk import Acts
 from retrieval.services.images.choice import Choice, ImageFilters
 from retrieval.services.images.image_fields import ImageChanges
 from retrieval.web.forms import refusal
-from retrieval.web.forms.browsing import LAST, MONTH, end_of
 from retrieval.web.forms.searching import Words
 
 Kind = TypeVar("Kind", bound=forms.Form)
@@ -37,17 +35,17 @@ class Ids(forms.Field):
 
 
 class ChoiceForm(forms.Form):
-    """Some pictures, or ``all`` of a collection that are narrowed to a status, tag, group, camera, month or words."""
+    """Some pictures; or ``all`` of a collection, narrowed to status, tag, group, camera or words, ``but`` for some."""
 
     id = Ids(required=False)
     all = forms.BooleanField(required=False)
+    but = Ids(required=False)
     collection = forms.UUIDField(required=False)
     status = forms.CharField(required=False)
     in_tag = forms.CharField(required=False)
     in_group = forms.CharField(required=False)
     in_words = forms.CharField(required=False)
     in_camera = forms.CharField(required=False)
-    in_month = forms.DateField(required=False, input_formats=[MONTH], validators=[MaxValueValidator(LAST)])
 
     def choice(self) -> Choice:
         """Return which pictures are meant; call after ``is_valid``."""
@@ -56,8 +54,7 @@ class ChoiceForm(forms.Form):
             names = {"status": "status", "tag": "in_tag", "group_key": "in_group", "q": "in_words",
                      "camera": "in_camera"}  # fmt: skip
             narrowed = {name: said[field] or None for name, field in names.items()}
-            until = end_of(said["in_month"])
-            return Choice(filters=ImageFilters(collection=said["collection"], until=until, **narrowed))
+            return Choice(filters=ImageFilters(collection=said["collection"], **narrowed), but=said["but"])
         return Choice(ids=said["id"])
 
 
@@ -95,7 +92,7 @@ class TrashForm(forms.Form):
 
 def selected(kind: type[Kind], data: QueryDict) -> Kind:
     """Read what was sent. Raises InvalidInput naming the field at fault."""
-    lists = {name: data.getlist(name) for name in ("id", "tags", "collections")}
+    lists = {name: data.getlist(name) for name in ("id", "but", "tags", "collections")}
     form = kind({**data.dict(), **lists})
     if not form.is_valid():
         raise refusal(form)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from retrieval.errors import InvalidInput
 from retrieval.models import Collection, Role
-from retrieval.services.images import browse, collections, facets, images, members, originals, share_links
-from retrieval.services.images.browse import Tag
+from retrieval.models.images import ImageQuerySet
+from retrieval.services.images import browse, collections, images, members, originals, share_links
 from retrieval.services.images.members import Member
 from retrieval.services.people import rights
-from retrieval.web import paging, words
+from retrieval.web import facet_links, paging, words
 from retrieval.web.forms.browsing import Browsing, browsed
 from retrieval.web.forms.people import CollectionForm, MemberForm, SettingsForm, ShareLinkForm
 from retrieval.web.pages import for_people, for_readers, may_add, person
@@ -67,21 +64,20 @@ def create(request: HttpRequest) -> HttpResponse:
 @require_safe
 @for_readers
 def show(request: HttpRequest, collection_id: UUID) -> HttpResponse:
-    """Show the pictures of one collection, newest first; a script asks for the next ones."""
-    collection = collections.get(collection_id, user=request.user)
+    """Show the pictures of one collection, newest first; a script asks for those of any place in the list."""
     browsing = browsed(request.GET)
+    if request.headers.get("HX-Request"):
+        return _part(request, collection_id, browsing)
+    collection = collections.get(collection_id, user=request.user)
     found = images.listing(request.user, filters=browsing.filters(collection.pk))
-    page = paging.page(found, order=browsing.order, after=browsing.after)
     context = {
         "collection": collection,
-        "page": page,
-        "browsing": browsing,
-        "keep": browsing.kept(),
-        "selects": request.user.is_authenticated,
+        "total": found.count() if browsing.is_narrowed else getattr(collection, "image_count", 0),
+        **_listed(found, browsing, request),
+        **facet_links.around(collection, browsing, found=found, user=request.user),
+        **_around(collection, request),
     }
-    if request.headers.get("HX-Request"):
-        return render(request, "web/parts/browse.html", context)
-    return render(request, "web/collection.html", {**context, **_around(collection, browsing, request)})
+    return render(request, "web/collection.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -175,58 +171,36 @@ def _whose(row: Collection) -> str:
     return "own" if role == Role.OWNER else "shared" if role else "other"
 
 
-def _around(collection: Collection, browsing: Browsing, request: HttpRequest) -> dict[str, Any]:
-    """Collect what stands around the pictures: ways to narrow and order them, and what may be done."""
+def _part(request: HttpRequest, collection_id: UUID, browsing: Browsing) -> HttpResponse:
+    """Show some of the pictures; how many there are is counted where they are not those after others."""
+    collection = collections.find(collection_id, user=request.user)
     found = images.listing(request.user, filters=browsing.filters(collection.pk))
+    context = {"total": None if browsing.after else found.count(), **_listed(found, browsing, request)}
+    return render(request, "web/parts/window.html", context)
+
+
+def _listed(found: ImageQuerySet, browsing: Browsing, request: HttpRequest) -> dict[str, Any]:
+    """Return the pictures of a place in the list, and where that is."""
+    first = paging.first(found, order=browsing.order, place=browsing.place)
+    return {
+        "page": paging.page(found, order=browsing.order, after=browsing.after, at=first),
+        "first": first,
+        "page_size": paging.PAGE,
+        "browsing": browsing,
+        "keep": browsing.kept(),
+        "selects": request.user.is_authenticated,
+    }
+
+
+def _around(collection: Collection, request: HttpRequest) -> dict[str, Any]:
+    """Collect what stands around the pictures: ways to order them, and what may be done."""
     may = _may(collection, request)
     return {
         "may": may,
         "homes": [row for row in collections.listing(request.user) if may_add(row)] if may["add"] else [],
-        "total": found.count() if browsing.is_narrowed else getattr(collection, "image_count", 0),
-        **_facets(collection, browsing, request),
         "most_zipped": originals.MOST,
         "orders": [(order, words.ORDERS[order]) for order in paging.ORDERS],
     }
-
-
-def _facets(collection: Collection, browsing: Browsing, request: HttpRequest) -> dict[str, Any]:
-    """Return links by which to narrow; where all pictures are of one camera or month, those lead nowhere."""
-    found = facets.of_collection(collection, user=request.user)
-    cameras = found.cameras if len(found.cameras) > 1 or browsing.values["camera"] else []
-    months = found.months if len(found.months) > 1 or browsing.values["month"] else []
-    return {
-        "tags": _links(browsing, found.tags, name="tag"),
-        "groups": _links(browsing, found.groups, name="group"),
-        "cameras": _links(browsing, cameras, name="camera"),
-        "years": _years(browsing, months),
-    }
-
-
-def _years(browsing: Browsing, months: Sequence[Tag]) -> list[dict[str, Any]]:
-    """Return the years with their months, newest first; a link leads to where that month, the year's last, begins."""
-    links = [{**link, "month": date.fromisoformat(f"{link['name']}-01")}
-             for link in _links(browsing, months, name="month")]  # fmt: skip
-    by_year = [(year, list(group)) for year, group in groupby(links, key=lambda link: link["month"].year)]
-    return [
-        {"year": year, "count": sum(link["count"] for link in group), "months": group,
-         "address": group[0]["address"], "on": any(link["on"] for link in group)}
-        for year, group in by_year
-    ]  # fmt: skip
-
-
-def _links(browsing: Browsing, counted: Sequence[Tag], *, name: str) -> list[dict[str, Any]]:
-    """Return a link for each, which narrows to it, or takes that away where it is narrowed to already."""
-    chosen = browsing.values[name]
-    chosen = f"{chosen:%Y-%m}" if isinstance(chosen, date) else chosen
-    return [
-        {
-            "name": one.name,
-            "count": one.count,
-            "on": one.name == chosen,
-            "address": f"?{browsing.kept(**{name: '' if one.name == chosen else one.name}).removesuffix('&')}",
-        }
-        for one in counted
-    ]
 
 
 def _may(collection: Collection, request: HttpRequest) -> dict[str, bool]:
