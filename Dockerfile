@@ -4,16 +4,18 @@
 ARG BASE=python:3.12-slim-trixie
 FROM ${BASE} AS build
 RUN python -m venv /venv
-# Not empty: with what reads more formats.
+# Not empty: with what reads more formats; "video": with what reads videos too.
 ARG EXTRAS=
-COPY requirements.txt requirements.lock requirements-extras.lock /
+COPY requirements.txt requirements.lock requirements-extras.lock requirements-extras-video.lock /
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r /requirements.lock \
     # One index alone may answer for torch, the one with builds for processors; what is left wants nothing more then.
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps \
         --index-url https://download.pytorch.org/whl/cpu "$(grep ^torch== /requirements.txt)" \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r /requirements.txt \
     && if [ -n "$EXTRAS" ]; then /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps \
-        -r /requirements-extras.lock; fi
+        -r /requirements-extras.lock; fi \
+    && if [ "$EXTRAS" = video ]; then /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes \
+        --no-deps -r /requirements-extras-video.lock; fi
 
 FROM ${BASE}
 RUN useradd --system --uid 10001 --home-dir /nonexistent imagesearch \

@@ -10,7 +10,7 @@ LOCK = .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 -
 # One more than cores: many tests wait.
 PYTEST_ARGS ?= -n 3 --dist worksteal
 
-.PHONY: help run extras test lint bench chaos fuzz demo clean licences sbom lock audit-dependencies secrets pin-images
+.PHONY: help run extras extras-video test lint bench chaos fuzz demo clean licences sbom lock audit-dependencies secrets pin-images
 
 # The first target is what a bare `make` does; the words after ## are what this prints.
 help:  ## say what there is
@@ -20,6 +20,8 @@ run: .venv/run  ## install into .venv, start everything, print the address
 	@exec $(PY) manage.py up
 
 extras: .venv/extras  ## install what reads more (HEIC, JPEG XL, PDF, DICOM, words in pictures)
+
+extras-video: .venv/extras-video  ## install what reads videos (PyAV; its wheel holds code under the GPL)
 
 test: .venv/test  ## run the tests (PYTEST_ARGS=...)
 	$(PY) -m pytest $(PYTEST_ARGS)
@@ -78,7 +80,11 @@ clean:  ## remove .venv and all caches
 	$(PIP) --require-hashes --no-deps -r requirements-extras.lock
 	@touch $@
 
-.venv/test: requirements-dev.lock requirements-dev.txt .venv/run .venv/extras
+.venv/extras-video: requirements-extras-video.lock .venv/run
+	$(PIP) --require-hashes --no-deps -r requirements-extras-video.lock
+	@touch $@
+
+.venv/test: requirements-dev.lock requirements-dev.txt .venv/run .venv/extras .venv/extras-video
 	$(PIP) --require-hashes --no-deps -r requirements-dev.lock
 	$(PIP) -r requirements-dev.txt
 	@touch $@
@@ -88,6 +94,7 @@ lock: .venv/lock/bin/uv  ## resolve requirements*.txt into the lock files
 	$(LOCK) requirements.txt -o requirements.lock
 	grep ^torch== requirements.txt | $(filter-out --no-emit-package torch,$(LOCK)) --no-deps - -o requirements-torch.lock
 	$(LOCK) --no-deps requirements-extras.txt -c requirements.lock -o requirements-extras.lock
+	$(LOCK) --no-deps requirements-extras-video.txt -c requirements.lock -o requirements-extras-video.lock
 	$(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 
 .venv/audit/bin/pip-audit: | .venv/bin/python

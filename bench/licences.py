@@ -30,6 +30,12 @@ The one file of others that is kept here is Alpine.js 3.17.4 (MIT), in `static/u
 * rapidocr 3.10.0 brings the weights that read words in pictures (PP-OCRv6 small, of PaddlePaddle). Apache-2.0, the
   weights too (`MODEL_LICENSES.md` in it). Nothing of its code is run, and what that would need is not installed.
 
+`make extras-video` installs what `requirements-extras-video.txt` names, which `make extras` leaves out:
+
+* av 18.1.0 (PyAV) reads videos. BSD-3-Clause; its wheel holds FFmpeg (built as LGPL-3.0-or-later) and what this is
+  linked to, among it the encoders x264 and x265 (GPL-2.0-or-later), so that the GPL holds for the wheel as a whole.
+  Nothing here encodes. Whoever passes a container with it on passes that on as well.
+
 Known flaws: `make audit-dependencies` asks for them, pin by pin, and fails when it knows one or cannot ask. It needs
 the internet, and makes an environment of its own for the tool.
 

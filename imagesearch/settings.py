@@ -112,14 +112,12 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
-                "django.template.context_processors.request",
-                "django.template.context_processors.i18n",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.request", "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth", "django.contrib.messages.context_processors.messages",
             ],
         },
     },
-]
+]  # fmt: skip
 
 # --- Database and broker ---------------------------------------------------------------------------------------------
 DATABASE_URL = env.url("DATABASE_URL", schemes=servers.DATABASE_SCHEMES)
@@ -276,6 +274,8 @@ IMAGESEARCH = Conf(
         archive_decode_seconds=env.integer("IMAGESEARCH_ARCHIVE_DECODE_SECONDS", default=1_800, low=1, high=1_000_000),
         image_bytes=env.integer("IMAGESEARCH_IMAGE_MB", default=25, low=1, high=100) * MIB,
         document_pages=env.integer("IMAGESEARCH_DOCUMENT_PAGES", default=500, low=1, high=10_000),
+        video_looks=env.integer("IMAGESEARCH_VIDEO_LOOKS", default=600, low=1, high=100_000),
+        video_scenes=env.integer("IMAGESEARCH_VIDEO_SCENES", default=200, low=1, high=10_000),
         image_pixels=env.integer("IMAGESEARCH_IMAGE_MEGAPIXELS", default=50, low=1, high=200) * 1_000_000,
         jpeg_pixels=env.integer("IMAGESEARCH_JPEG_MEGAPIXELS", default=200, low=1, high=1_000) * 1_000_000,
         decode_memory=env.integer("IMAGESEARCH_DECODER_MB", default=1536, low=512, high=65_536) * MIB,

@@ -19,6 +19,8 @@ class Limits:
     jpeg_pixels: int = 200_000_000
     image_side: int = 20_000
     document_pages: int = 500
+    video_looks: int = 600
+    video_scenes: int = 200
     archive_bytes: int = 200 * MIB
     archive_members: int = 2_000
     archive_real_bytes: int = 1024 * MIB

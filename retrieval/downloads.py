@@ -26,7 +26,10 @@ RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 THUMBNAIL_TYPE = "image/jpeg"
 ZIP_TYPE = "application/zip"
-EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "HEIF": "heic", "JXL": "jxl", "DICOM": "dcm"}
+EXTENSIONS = {
+    "JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "HEIF": "heic", "JXL": "jxl", "DICOM": "dcm",
+    "MPEG": "mpg", "MPEGTS": "ts",
+}  # fmt: skip
 # Where the name of a format is not that of its type.
 TYPES = {
     "JPEG2000": "image/jp2",
@@ -34,6 +37,13 @@ TYPES = {
     "RAW": "application/octet-stream",
     "PDF": "application/pdf",
     "DICOM": "application/dicom",
+    "MP4": "video/mp4",
+    "MOV": "video/quicktime",
+    "WEBM": "video/webm",
+    "MKV": "video/x-matroska",
+    "AVI": "video/x-msvideo",
+    "MPEG": "video/mpeg",
+    "MPEGTS": "video/mp2t",
 }
 
 

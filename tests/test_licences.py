@@ -40,7 +40,8 @@ def test_the_bill_of_materials_names_every_package_with_its_licence(tmp_path):
 
 def test_every_optional_package_is_told_of_with_its_version_and_licence():
     told = licences.PAGE.read_text()
-    lines = [line for line in (licences.ROOT / "requirements-extras.txt").read_text().splitlines() if line[0] != "#"]
+    files = licences.ROOT.glob("requirements-extras*.txt")
+    lines = [line for file in files for line in file.read_text().splitlines() if line[0] != "#"]
     for name, _, version in (line.partition("==") for line in lines):
         assert f"* {name} {version} " in told
         assert licences.licence(name)

@@ -16,6 +16,7 @@ LOCKS = {
     "requirements.txt": "requirements.lock",
     "requirements-dev.txt": "requirements-dev.lock",
     "requirements-extras.txt": "requirements-extras.lock",
+    "requirements-extras-video.txt": "requirements-extras-video.lock",
 }
 # One version, many builds: it has a lock of its own.
 UNLOCKED = {"torch"}

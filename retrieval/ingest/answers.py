@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from retrieval.ingest import wire
 from retrieval.ingest.facts import NOTHING
-from retrieval.ingest.picture import DIVISIBLE, FORMATS, Decoded, DecodeRequest
+from retrieval.ingest.picture import DIVISIBLE, FORMATS, VIDEOS, Decoded, DecodeRequest
 from retrieval.ingest.sniff import SENTENCES
 
 # A decoder may refuse a picture for these reasons; all others are the site's own to give.
@@ -61,7 +63,8 @@ def check(decoded: Decoded, request: DecodeRequest) -> None:
     _require(0 < width <= limits.side and 0 < height <= limits.side, "size out of bounds")
     most = max(limits.pixels, limits.jpeg_pixels) if decoded.format in DIVISIBLE else limits.pixels
     _require(width * height <= most, "more pixels than allowed")
-    _require(request.page <= decoded.pages <= limits.pages, "another number of pages than can be")
+    _require(request.part.page <= decoded.pages <= limits.pages, "another number of pages than can be")
+    _check_scenes(decoded, request)
     _require(len(decoded.subject) in {0, SUBJECT_BYTES}, "whose it is, of a wrong length")
     _check_pixels(decoded, request)
     if not request.thumbnail_sizes:
@@ -75,6 +78,21 @@ def check(decoded: Decoded, request: DecodeRequest) -> None:
         _check_thumbnail(data, _smaller((width, height), side / max(width, height)))
     _require(len(decoded.pdq) in {0, PDQ_BYTES}, "fingerprint of a wrong length")
     _check_placeholder(decoded.placeholder)
+
+
+def _check_scenes(decoded: Decoded, request: DecodeRequest) -> None:
+    """Of a video the scene that was asked for, or when all of them begin."""
+    asked, scenes = request.part.second, decoded.scenes
+    if decoded.second is None:
+        _require(asked is None and not scenes and decoded.format not in VIDEOS, "a video without its second")
+        return
+    _require(decoded.format in VIDEOS, "a second of what is no video")
+    if asked is not None:
+        _require((decoded.second, decoded.pages, scenes) == (asked, request.part.pages, ()), "another scene")
+        return
+    _require(len(scenes) == decoded.pages <= request.limits.video_scenes, "another number of scenes than can be")
+    _require(scenes[0] == decoded.second >= 0 and math.isfinite(scenes[-1]), "scenes at no time")
+    _require(all(one < other for one, other in pairwise(scenes)), "scenes out of order")
 
 
 def _require(holds: bool, why: str) -> None:

@@ -64,7 +64,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 def decode(data: bytes, request: DecodeRequest) -> Decoded:
-    """Decode the first frame of one file, or of one page of a document.
+    """Decode the first frame of one file, of one page of a document, or of a scene.
 
     Raises TooLarge from header and structure alone, before any pixel is decoded, and UnsupportedPicture for what is no
     allowed picture or is damaged or cut off.
@@ -75,6 +75,9 @@ def decode(data: bytes, request: DecodeRequest) -> Decoded:
     opened = _opened(data, request)
     try:
         _check_header(opened, request.limits)
+        if opened.look:
+            opened = opened.look(bool(request.thumbnail_sizes))
+            _check_header(opened, request.limits)
         answer = _answer(_upright(opened, request), request, opened=opened)
     except DAMAGE as error:
         message = f"The {opened.kind} file is damaged or cut off."
@@ -94,7 +97,7 @@ def _opened(data: bytes, request: DecodeRequest) -> Opened:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return reading.opened(data, request.page, most_pages=limits.pages)
+            return reading.opened(data, request.part, limits=limits)
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(limits.pixels) from error
     except DAMAGE as error:
@@ -142,7 +145,10 @@ def _divisor(size: tuple[int, int], scale: float, *, most: int) -> int:
 
 def _answer(picture: Image.Image, request: DecodeRequest, *, opened: Opened) -> Decoded:
     width, height = opened.size[::-1] if opened.orientation in SIDEWAYS else opened.size
-    answer = Decoded(_pixels(picture, request), width, height, opened.kind, pages=opened.pages, subject=opened.subject)
+    answer = Decoded(
+        _pixels(picture, request), width, height, opened.kind,
+        pages=opened.pages, subject=opened.subject, second=opened.second, scenes=opened.scenes,
+    )  # fmt: skip
     if not request.thumbnail_sizes:
         return answer
     pictures = ladder(picture, request.thumbnail_sizes)

@@ -1,4 +1,4 @@
-"""Decoders that are not always there: packages of requirements-extras.txt, used where they are installed."""
+"""Decoders that are not always there: packages of requirements-extras*.txt, used where they are installed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 from types import ModuleType
 
 # What people call the files -> the package that reads them.
-PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2", "DICOM": "pydicom", "JPEG XL": "imagecodecs"}
+PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2", "DICOM": "pydicom", "JPEG XL": "imagecodecs", "video": "av"}
 
 
 def load(package: str) -> ModuleType | None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.ingest.facts import NOTHING, Facts
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "HEIF", "RAW", "PDF", "DICOM", "JXL")
+VIDEOS = ("MP4", "MOV", "WEBM", "MKV", "AVI", "MPEG", "MPEGTS")
+FORMATS = (
+    "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "HEIF", "RAW", "PDF", "DICOM", "JXL", *VIDEOS,
+)  # fmt: skip
 DIVISIBLE = ("JPEG", "RAW", "PDF")
 """What is decoded at a part of its size when it is large."""
 
@@ -19,7 +23,8 @@ DIVISIBLE = ("JPEG", "RAW", "PDF")
 @dataclass(frozen=True)
 class PictureLimits:
     """What one file may hold: bytes, pixels, pixels of a JPEG (which is decoded at a part of its size when it is
-    large), pixels along one side, pages of a document. Of an animation one frame is read, whatever their number.
+    large), pixels along one side, pages of a document, looks at a video and scenes of it. Of an animation one frame is
+    read, whatever their number.
     """
 
     bytes: int = 25 * 1024 * 1024
@@ -27,6 +32,8 @@ class PictureLimits:
     jpeg_pixels: int = 200_000_000
     side: int = 20_000
     pages: int = 500
+    video_looks: int = 600
+    video_scenes: int = 200
 
 
 @dataclass(frozen=True)
@@ -50,19 +57,46 @@ def _span(start: float, length: float, pixels: int) -> tuple[int, int]:
     return first, max(first + 1, min(math.ceil((start + length) * pixels), pixels))
 
 
+class OfFile(Protocol):
+    """A picture as a row has it: which page of how many, and of a scene when it begins."""
+
+    page: int
+    pages: int
+    second: float | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which picture of a file: the page of a document (the first is 1), or the scene that begins at this second.
+
+    A video without a second is looked through for its scenes.
+    """
+
+    page: int = 1
+    pages: int = 1
+    second: float | None = None
+
+    @classmethod
+    def of(cls, image: OfFile) -> Part:
+        """The part that a row is."""
+        return cls(image.page, image.pages, image.second)
+
+
+FIRST = Part()
+
+
 @dataclass(frozen=True)
 class DecodeRequest:
     """What is wanted of a file: pixels with their short side at most ``working_side`` (0: none), and thumbnails.
 
     An upload wants thumbnails without pixels, a query or a worker pixels without thumbnails.
-    ``page`` is one of a document; the first is 1.
     """
 
     working_side: int = 0
     thumbnail_sizes: tuple[int, ...] = ()
     region: Region | None = None
     limits: PictureLimits = field(default_factory=PictureLimits)
-    page: int = 1
+    part: Part = FIRST
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +107,7 @@ class Decoded:
     for. ``thumbnails``: long side -> JPEG bytes without metadata. ``pdq``: 32 bytes, empty when there is too little in
     the picture. ``placeholder``: a ``data:`` address. ``facts``: what the file says of itself. These four are empty
     when no thumbnails were asked for. ``pages``: how many the file has. ``subject``: 32 bytes that tell the patient of
-    a medical picture from others.
+    a medical picture from others. ``second``: when a scene begins; ``scenes``: when all of them do, if looked for.
     """
 
     pixels: NDArray[np.uint8]
@@ -85,4 +119,6 @@ class Decoded:
     pdq: bytes = b""
     pages: int = 1
     subject: bytes = b""
+    second: float | None = None
+    scenes: tuple[float, ...] = ()
     facts: Facts = NOTHING

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, ImageFile, ImagePalette, TiffImagePlugin, UnidentifiedImageError
 
 from retrieval.errors import UnsupportedPicture
-from retrieval.ingest import dicom, heif, jpeg, jxl, pdf, png, raw, samples, tiff
+from retrieval.ingest import dicom, heif, jpeg, jxl, pdf, png, raw, samples, sniff, tiff, video
 from retrieval.ingest.colour import Raster
+from retrieval.ingest.picture import Part, PictureLimits
 from retrieval.ingest.sniff import refusal
 from retrieval.ingest.structure import require_quick
 
@@ -36,7 +37,8 @@ class Opened:
 
     ``load`` decodes at the original's size divided by the given number, 1, 2, 4 or 8, where it is ``divisible``.
     ``held``: bytes of memory that this takes whatever the divisor. ``pages``: how many the file has; ``subject``: whose
-    it is, a digest.
+    it is, a digest. ``look``, of a video, finds the scene that was asked for, or all of them when told so, and returns
+    the picture with which it begins; ``second`` and ``scenes`` are known from then on.
     """
 
     kind: str
@@ -47,20 +49,25 @@ class Opened:
     held: int = 0
     pages: int = 1
     subject: bytes = b""
+    look: Callable[[bool], Opened] | None = None
+    second: float | None = None
+    scenes: tuple[float, ...] = ()
 
 
-def opened(data: bytes, page: int, *, most_pages: int) -> Opened:
-    """Read the header, of a document that of this page; pages are counted to one more than ``most_pages``.
+def opened(data: bytes, part: Part, *, limits: PictureLimits) -> Opened:
+    """Read the header, of a document that of the page; pages are counted to one more than the limit.
 
     Raises UnsupportedPicture for what is no picture that is read here, and what Pillow raises.
     """
     if pdf.pdfium and data.startswith(pdf.BEGINNING):
-        return _pdf(data, page)
+        return _pdf(data, part.page)
     if dicom.pydicom and dicom.is_dicom(data):
-        return _dicom(data, page)
+        return _dicom(data, part.page)
     if tiff.is_tiff(data) and not raw.is_raw(data):
-        return _page_of_tiff(data, page, most_pages=most_pages)
-    if page != 1:
+        return _page_of_tiff(data, part.page, most_pages=limits.pages)
+    if video.av and sniff.code_of(data) == "video_not_read":
+        return _video(data, part, limits)
+    if part.page != 1:
         raise IndexError("no such page")
     return _picture(data)
 
@@ -73,6 +80,19 @@ def _pdf(data: bytes, page: int) -> Opened:
 def _dicom(data: bytes, page: int) -> Opened:
     found = dicom.Frame(data, page)
     return Opened("DICOM", found.size, UPRIGHT, lambda _: found.raster(), pages=found.pages, subject=found.subject)
+
+
+def _video(data: bytes, part: Part, limits: PictureLimits) -> Opened:
+    film = video.Film(data)
+
+    def look(every: bool) -> Opened:
+        found = film.scene(part, limits=limits, every=every)
+        return Opened(
+            film.kind, found.size, found.orientation, lambda _: found.raster,
+            pages=found.pages, second=found.second, scenes=found.scenes,
+        )  # fmt: skip
+
+    return Opened(film.kind, film.size, UPRIGHT, lambda _: look(False).load(1), look=look)
 
 
 def _page_of_tiff(data: bytes, page: int, *, most_pages: int) -> Opened:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from retrieval import conf
 from retrieval.errors import Unavailable
 from retrieval.ingest.children import Children
-from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits, Region
+from retrieval.ingest.picture import FIRST, Decoded, DecodeRequest, Part, PictureLimits, Region
 from retrieval.ingest.process import ChildLimits, EndedError, crash, limits_in_force
 from retrieval.ingest.turns import Asker, Job, Shares, Turns
 
@@ -201,43 +201,46 @@ def picture_limits() -> PictureLimits:
     """What one picture may hold by the settings in force."""
     limits = conf.get().limits
     return PictureLimits(
-        limits.image_bytes, limits.image_pixels, limits.jpeg_pixels, limits.image_side, limits.document_pages
-    )
+        limits.image_bytes, limits.image_pixels, limits.jpeg_pixels, limits.image_side, limits.document_pages,
+        limits.video_looks, limits.video_scenes,
+    )  # fmt: skip
 
 
-def upload(data: bytes, *, page: int = 1, asker: Asker = SITE) -> Decoded:
+def upload(data: bytes, *, part: Part = FIRST, asker: Asker = SITE) -> Decoded:
     """Decode a file that is to be kept: thumbnails, placeholder, fingerprint. Raises what ``decode`` raises."""
-    return shared().decode(data, _upload_request(page), asker=asker)
+    return shared().decode(data, _upload_request(part), asker=asker)
 
 
-def query(data: bytes, *, region: Region | None = None, page: int = 1, asker: Asker = SITE) -> Decoded:
+def query(data: bytes, *, region: Region | None = None, part: Part = FIRST, asker: Asker = SITE) -> Decoded:
     """Decode the pixels alone; ``region`` keeps a part, at its full detail. Raises what ``decode`` raises."""
-    return shared().decode(data, _query_request(region, page=page), asker=asker)
+    return shared().decode(data, _query_request(region, part=part), asker=asker)
 
 
-def pixels(original: Path, *, page: int = 1, asker: Asker = SITE, short_side: int | None = None) -> NDArray[np.uint8]:
+def pixels(
+    original: Path, *, part: Part = FIRST, asker: Asker = SITE, short_side: int | None = None
+) -> NDArray[np.uint8]:
     """Decode the pixels (H, W, 3) of a kept file, the short side at most so many, or as many as an encoder takes.
 
     Raises FileNotFoundError, and what ``decode`` raises.
     """
-    request = _query_request(page=page)
+    request = _query_request(part=part)
     wanted = request if short_side is None else replace(request, working_side=short_side)
     return shared().decode(original, wanted, asker=asker).pixels
 
 
-def begin_upload(data: bytes, *, page: int = 1, asker: Asker) -> Future[Decoded]:
+def begin_upload(data: bytes, *, part: Part = FIRST, asker: Asker) -> Future[Decoded]:
     """Put what ``upload`` does in line."""
-    return shared().submit(data, _upload_request(page), asker=asker)
+    return shared().submit(data, _upload_request(part), asker=asker)
 
 
-def begin_query(original: Path | bytes, *, page: int = 1, asker: Asker = SITE) -> Future[Decoded]:
+def begin_query(original: Path | bytes, *, part: Part = FIRST, asker: Asker = SITE) -> Future[Decoded]:
     """Put what ``pixels`` does in line, of a file or of its bytes."""
-    return shared().submit(original, _query_request(page=page), asker=asker)
+    return shared().submit(original, _query_request(part=part), asker=asker)
 
 
-def _upload_request(page: int = 1) -> DecodeRequest:
-    return DecodeRequest(thumbnail_sizes=conf.get().thumbnail_sizes, page=page, limits=picture_limits())
+def _upload_request(part: Part = FIRST) -> DecodeRequest:
+    return DecodeRequest(thumbnail_sizes=conf.get().thumbnail_sizes, part=part, limits=picture_limits())
 
 
-def _query_request(region: Region | None = None, *, page: int = 1) -> DecodeRequest:
-    return DecodeRequest(conf.get().working_side, region=region, page=page, limits=picture_limits())
+def _query_request(region: Region | None = None, *, part: Part = FIRST) -> DecodeRequest:
+    return DecodeRequest(conf.get().working_side, region=region, part=part, limits=picture_limits())

@@ -9,6 +9,7 @@ from retrieval.errors import UnsupportedPicture
 
 READ = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000 and cameras' raw files"
 OPERATOR = "whoever runs the site can have it read (make extras)"
+OPERATOR_OF_VIDEO = "whoever runs the site can have it read (make extras-video)"
 LOOKED_AT = 4096
 # Code -> sentence. Every edge may say its own words for a code.
 SENTENCES: Mapping[str, str] = {
@@ -21,7 +22,8 @@ SENTENCES: Mapping[str, str] = {
     "pdf_encrypted": "This PDF document asks for a password. Send it without one.",
     "dicom_not_read": f"This is a medical picture (DICOM). Send it as PNG or TIFF; {OPERATOR}.",
     "dicom_kind_not_read": "This medical file holds no picture, or one packed in a way that is not read here.",
-    "video_not_read": "This is a video; it is not read here. Send a still picture of it.",
+    "video_not_read": f"This is a video. Send still pictures of it; {OPERATOR_OF_VIDEO}.",
+    "video_kind_not_read": "This is a video of a kind that is not read here. Send it as MP4 or WebM.",
     "sound_not_read": "This is a sound recording, not a picture.",
     "archive_not_read": "This is an archive or an office document; it is not read as a picture.",
     "text_not_read": "This is text, not a picture.",
@@ -64,17 +66,28 @@ BRANDS: Mapping[bytes, str] = {
     b"crx ": "raw_not_read",
     b"M4A ": "sound_not_read",
 }
+# QuickTime files without a brand begin with one of these parts; their lengths begin with a zero.
+ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+# An MPEG transport stream: packets of 188 bytes, with a time stamp of 4 before each on some cameras. ISO/IEC 13818-1.
+SYNC, PACKET, STAMP, REPEATED = b"\x47", 188, 4, 3
 CONTAINERS: Mapping[bytes, str] = {b"AVI ": "video_not_read", b"WAVE": "sound_not_read"}
 MARKUP = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<(?:\w+:)?svg[\s>]", re.DOTALL)
 
 
 def refusal(data: bytes, *, code: str = "") -> UnsupportedPicture:
     """Build the refusal of a file that no decoder takes, for this reason if it is known."""
-    code = code or _code(data)
+    code = code or code_of(data)
     return UnsupportedPicture(SENTENCES[code], code=code)
 
 
-def _code(data: bytes) -> str:
+def is_transport_stream(data: bytes) -> bool:
+    """Tell an MPEG transport stream by the byte with which each of its packets begins."""
+    kinds = ((0, PACKET), (STAMP, PACKET + STAMP))
+    return any(data[first : first + step * REPEATED : step] == SYNC * REPEATED for first, step in kinds)
+
+
+def code_of(data: bytes) -> str:
+    """Why a file is refused that no decoder takes."""
     if not data:
         return "file_empty"
     if data[4:8] == b"ftyp":
@@ -84,6 +97,8 @@ def _code(data: bytes) -> str:
         return CONTAINERS[data[8:12]]
     if data[128:132] == b"DICM":
         return "dicom_not_read"
+    if (data[:1] == b"\0" and data[4:8] in ATOMS) or is_transport_stream(data):
+        return "video_not_read"
     for beginning, code in BEGINNINGS.items():
         if data.startswith(beginning):
             return code

@@ -169,7 +169,7 @@ def _write_down_pages(pictures: Sequence[NewPicture], place: Place) -> None:
         [
             ArchiveImport(
                 user=place.user, collection=place.collection, name=picture.columns.get("title") or str(picture.id),
-                document=picture.id, total=picture.decoded.pages - 1,
+                document=picture.id, total=picture.decoded.pages - 1, scenes=list(picture.decoded.scenes),
             )
             for picture in first
         ]
@@ -194,6 +194,7 @@ def _row(picture: NewPicture, place: Place) -> Image:
         document=document,
         page=picture.page,
         pages=decoded.pages,
+        second=decoded.second,
         **{**picture.columns, "group_key": _group(picture, document)},
     )
 

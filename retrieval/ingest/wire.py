@@ -14,7 +14,7 @@ import numpy as np
 
 from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
 from retrieval.ingest import facts
-from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits, Region
+from retrieval.ingest.picture import Decoded, DecodeRequest, Part, PictureLimits, Region
 
 PREFIX = struct.Struct("!I")
 MOST_HEADER, MOST_PARTS, MOST_IN_COUNT = 256 * 1024, 128 * 1024 * 1024, 16
@@ -88,7 +88,7 @@ def read_request(message: Message) -> tuple[bytes, DecodeRequest]:
         working_side=header["working_side"],
         thumbnail_sizes=tuple(header["thumbnail_sizes"]),
         region=Region(**header["region"]) if header["region"] else None,
-        page=header["page"],
+        part=Part(**header["part"]),
         limits=PictureLimits(**header["limits"]),
     )
     return bytes(message.parts[0]), request
@@ -104,6 +104,8 @@ def decoded_message(decoded: Decoded) -> Message:
         "placeholder": decoded.placeholder,
         "pages": decoded.pages,
         "subject": decoded.subject.hex(),
+        "second": decoded.second,
+        "scenes": decoded.scenes,
         "sizes": list(decoded.thumbnails),
         "facts": asdict(decoded.facts),
     }
@@ -135,6 +137,8 @@ def read_answer(message: Message) -> Decoded:
             pdq=bytes(parts[1]),
             pages=int(header["pages"]),
             subject=bytes.fromhex(header["subject"]),
+            second=None if header["second"] is None else float(header["second"]),
+            scenes=tuple(map(float, header["scenes"])),
             facts=facts.read(header["facts"]),
             thumbnails={int(size): bytes(part) for size, part in zip(header["sizes"], parts[2:], strict=True)},
         )

@@ -88,8 +88,8 @@ def content(sha256: str, page: int) -> str:
 class Image(models.Model):
     """One picture in one collection.
 
-    The pages of a document are pictures of one file: they share its digest, and the first alone counts its ``bytes``
-    and has the digest's row, by which the file is known.
+    The pages of a document, and the scenes of a video, are pictures of one file: they share its digest, and the first
+    alone counts its ``bytes`` and has the digest's row, by which the file is known.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7, editable=False)
@@ -114,6 +114,7 @@ class Image(models.Model):
     document = models.UUIDField(null=True, editable=False, help_text="What its pages have in common: the first's id.")
     page = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     pages = models.PositiveIntegerField(default=1, db_default=1, editable=False)
+    second = models.FloatField(null=True, editable=False, help_text="Of a scene: when it begins in its video.")
     taken_at = models.DateTimeField(null=True, blank=True, help_text="In UTC where its offset is not known.")
     taken_offset = models.SmallIntegerField(null=True, blank=True, help_text="Minutes east of UTC.")
     camera = models.CharField(max_length=CAMERA_LENGTH, blank=True, default="", db_default="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from retrieval.models.long_jobs import LongJob
@@ -10,7 +11,8 @@ from retrieval.models.long_jobs import LongJob
 class ArchiveImport(LongJob):
     """One uploaded archive of ``total`` members, or a document's pages but the first; ``done`` became pictures.
 
-    ``position`` is the next member to read, so that a restart goes on where it stopped.
+    A video is a document whose pages are its ``scenes``. ``position`` is the next member to read, so that a restart
+    goes on where it stopped.
     """
 
     name = models.CharField(max_length=300)
@@ -20,6 +22,9 @@ class ArchiveImport(LongJob):
     position = models.PositiveIntegerField(default=0)
     document = models.UUIDField(
         null=True, blank=True, help_text="Of the pages of a document: its id; there is no file."
+    )
+    scenes = ArrayField(
+        models.FloatField(), default=list, db_default=[], help_text="Of a video: in which second each begins."
     )
     decode_seconds = models.FloatField(default=0, help_text="How long its pictures have held decoders so far.")
 

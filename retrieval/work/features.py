@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from retrieval.errors import RetrievalError
-from retrieval.ingest import Asker, files, folder_mark, sandbox
+from retrieval.ingest import Asker, Part, files, folder_mark, sandbox
 from retrieval.matching import QueryPicture, local_features
 from retrieval.models import Image, ImageFeatures
 from retrieval.work import turns
@@ -44,7 +44,7 @@ def found_in(image: Image) -> Found | None:
     """Find a picture's features now; ``NOTHING`` where it cannot be read, None where that has to wait."""
     try:
         asker = Asker.behind(image.uploader_id)
-        pixels = sandbox.pixels(files.original(image.sha256), page=image.page, asker=asker)
+        pixels = sandbox.pixels(files.original(image.sha256), part=Part.of(image), asker=asker)
     except FileNotFoundError:
         folder_mark.require()  # else this host is at fault, and no picture
         return NOTHING

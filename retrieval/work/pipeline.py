@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 from retrieval import conf, live_encoders
 from retrieval.embedding import LiveEncoder
 from retrieval.errors import NotFound, RetrievalError, StorageFull, Unavailable, WeightsError
-from retrieval.ingest import Asker, Decoded, folder_mark, sandbox, store
+from retrieval.ingest import Asker, Decoded, Part, folder_mark, sandbox, store
 from retrieval.models import Encoder, Image
 from retrieval.search import Vector, vectors
 from retrieval.work import ending, ledger
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 # last two claims is slow to decode. A picture alone may take as long as the sandbox lets it.
 WORK_SECONDS = 8.0
 BATCH_DECODE_SECONDS = 15.0
+# What decoding needs to know of a picture.
+NEEDED = ("pk", "sha256", "page", "pages", "second", "uploader_id")
 # After a small batch others may gather for a moment: most work of a small one is its statements, not its pictures.
 SMALL_BATCH = 8
 GATHER_SECONDS = 0.15
@@ -108,10 +110,11 @@ def _next_batch(held: list[Batch], *, first: uuid.UUID | None = None) -> Batch |
         claim = ledger.claim(encoder, first=first)
         if claim:
             held.append(Batch(claim, {}))
-            rows = Image.objects.filter(pk__in=claim.image_ids).values_list("pk", "sha256", "page", "uploader_id")
-            for pk, sha, page, owner in rows:
-                asker = Asker.behind(owner)
-                held[-1].pixels[pk] = sandbox.begin_query(store.original(sha), page=page, asker=asker)
+            rows = Image.objects.filter(pk__in=claim.image_ids).only(*NEEDED)
+            for row in rows:
+                asker = Asker.behind(row.uploader_id)
+                original = store.original(row.sha256)
+                held[-1].pixels[row.pk] = sandbox.begin_query(original, part=Part.of(row), asker=asker)
             return held[-1]
     return None
 

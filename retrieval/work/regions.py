@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from retrieval import live_encoders
 from retrieval.errors import RetrievalError
-from retrieval.ingest import Asker, files, folder_mark, sandbox
+from retrieval.ingest import Asker, Part, files, folder_mark, sandbox
 from retrieval.matching import boxes
 from retrieval.models import Encoder, Image
 from retrieval.search import Vector, stored, vectors
@@ -49,7 +49,9 @@ def _put(image: Image) -> bool:
 def _found(image: Image, *, encoder: Encoder) -> list[Vector] | None:
     """The vectors of a picture's regions; none of one that cannot be read, None where that has to wait."""
     try:
-        pixels = sandbox.pixels(files.original(image.sha256), page=image.page, asker=Asker.behind(image.uploader_id))
+        pixels = sandbox.pixels(
+            files.original(image.sha256), part=Part.of(image), asker=Asker.behind(image.uploader_id)
+        )
     except FileNotFoundError:
         folder_mark.require()  # else this host is at fault, and no picture
         return []

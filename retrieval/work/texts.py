@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from retrieval import reading
 from retrieval.errors import RetrievalError
-from retrieval.ingest import Asker, files, folder_mark, sandbox
+from retrieval.ingest import Asker, Part, files, folder_mark, sandbox
 from retrieval.models import Image, ImageText
 from retrieval.reading import TextLine
 from retrieval.search import read_words
@@ -81,7 +81,7 @@ def _lines(image: Image) -> list[TextLine] | None:
     """The lines on a picture; none of one that cannot be read, None where that has to wait."""
     asker, side = Asker.behind(image.uploader_id), reading.short_side(image.width, image.height)
     try:
-        pixels = sandbox.pixels(files.original(image.sha256), page=image.page, asker=asker, short_side=side)
+        pixels = sandbox.pixels(files.original(image.sha256), part=Part.of(image), asker=asker, short_side=side)
     except FileNotFoundError:
         folder_mark.require()  # else this host is at fault, and no picture
         return []

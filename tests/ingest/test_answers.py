@@ -14,7 +14,7 @@ from retrieval.errors import TooLarge, UnsupportedPicture
 from retrieval.ingest import answers, process, wire
 from retrieval.ingest.answers import LieError
 from retrieval.ingest.decode import decode
-from retrieval.ingest.picture import DecodeRequest, PictureLimits, Region
+from retrieval.ingest.picture import DecodeRequest, Part, PictureLimits, Region
 from retrieval.ingest.process import Child, ChildLimits, EndedError
 from tests.ingest.pictures import FORMATS, encoded, sample, scene
 from tests.ingest.test_decode import ODD
@@ -104,6 +104,34 @@ def test_what_cannot_be_the_answer_to_an_upload_is_refused(name):
     answers.check(TRUE, UPLOAD)
     with pytest.raises(LieError):
         answers.check(replace(TRUE, **LIES[name]), UPLOAD)
+
+
+FILM = replace(TRUE, format="MP4", second=1.0, scenes=(1.0, 2.5), pages=2)
+SCENE = DecodeRequest(thumbnail_sizes=(16, 40), part=Part(2, 3, 2.5))
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"scenes": (1.0, 1.0)}, {"scenes": (1.0, float("inf"))}, {"scenes": (float("nan"), 2.5)}, {"scenes": ()},
+        {"second": 2.5}, {"second": None}, {"second": -1.0, "scenes": (-1.0, 2.5)}, {"pages": 3}, {"format": "PNG"},
+        {"pages": 201, "scenes": tuple(map(float, range(1, 202)))},
+    ],
+)  # fmt: skip
+def test_scenes_that_cannot_be_are_refused(lie):
+    answers.check(FILM, UPLOAD)
+    with pytest.raises(LieError):
+        answers.check(replace(FILM, **lie), UPLOAD)
+
+
+def test_another_scene_than_the_one_that_was_asked_for_is_refused():
+    true = replace(FILM, second=2.5, scenes=(), pages=3)
+    answers.check(true, SCENE)
+    for lie in ({"second": 1.0}, {"pages": 4}, {"scenes": (2.5,)}, {"second": None}):
+        with pytest.raises(LieError):
+            answers.check(replace(true, **lie), SCENE)
+    with pytest.raises(LieError):
+        answers.check(TRUE, SCENE)
 
 
 @pytest.mark.parametrize("shape", [(0, 0, 3), (24, 32, 3), (32, 20, 3), (48, 64, 3), (1, 1, 3), (32, 4000, 3)])

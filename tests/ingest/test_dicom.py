@@ -8,14 +8,14 @@ import pytest
 from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
 from retrieval.ingest import dicom as room
 from retrieval.ingest.decode import decode
-from retrieval.ingest.picture import DecodeRequest, PictureLimits
+from retrieval.ingest.picture import DecodeRequest, Part, PictureLimits
 from tests.ingest.dicoms import dicom, ramp
 
 WANTED = DecodeRequest(working_side=512)
 
 
 def grey(data, page=1):
-    return decode(data, DecodeRequest(512, page=page)).pixels[:, :, 0].astype(int)
+    return decode(data, DecodeRequest(512, part=Part(page))).pixels[:, :, 0].astype(int)
 
 
 def by_hand(value, centre, width):

@@ -10,14 +10,14 @@ import pytest
 from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
 from retrieval.ingest import tiff
 from retrieval.ingest.decode import decode
-from retrieval.ingest.picture import DecodeRequest, PictureLimits
+from retrieval.ingest.picture import DecodeRequest, Part, PictureLimits
 from tests.ingest.pictures import encoded, scene
 
 LIMITS = PictureLimits(pages=20)
 
 
 def page(data, number=1, **options):
-    return decode(data, DecodeRequest(512, page=number, limits=LIMITS, **options))
+    return decode(data, DecodeRequest(512, part=Part(number), limits=LIMITS, **options))
 
 
 def paged(kind, pages=3, **options):

@@ -21,7 +21,7 @@ from retrieval.errors import RetrievalError, TooLarge, Unavailable, UnsupportedP
 from retrieval.ingest import children as room
 from retrieval.ingest import fork_server, process, sandbox
 from retrieval.ingest.decode import decode
-from retrieval.ingest.picture import DecodeRequest, Region
+from retrieval.ingest.picture import DecodeRequest, Part, Region
 from retrieval.ingest.process import Child, ChildLimits
 from retrieval.ingest.sandbox import PoolSettings, Sandbox
 from retrieval.ingest.turns import Asker
@@ -29,6 +29,7 @@ from tests.ingest import hooks
 from tests.ingest.dicoms import dicom, ramp
 from tests.ingest.pictures import FORMATS, sample
 from tests.ingest.test_decode import ODD
+from tests.ingest.videos import CODECS, av, needs_av, video
 
 HOOKED = ChildLimits(cpu=1, wall=20, memory=700 * 2**20, program=hooks.PROGRAM)
 WANTED = DecodeRequest(working_side=64)
@@ -286,9 +287,20 @@ def test_without_files_every_kind_of_picture_is_decoded_alike(real, name):
     assert (here.thumbnails, here.placeholder, here.pdq) == (there.thumbnails, there.placeholder, there.pdq)
 
 
+@needs_av
+@pytest.mark.parametrize("kind", CODECS)
+def test_without_files_every_kind_of_video_is_decoded_alike(real, kind):
+    data = video(kind=kind)
+    here, there = (each(data, DecodeRequest(thumbnail_sizes=(32,))) for each in (decode, real.decode))
+    assert (here.scenes, here.pages, here.second, here.thumbnails) == (there.scenes, 3, 0, there.thumbnails)
+    third = DecodeRequest(16, part=Part(3, 3, here.scenes[2]))
+    assert np.array_equal(decode(data, third).pixels, real.decode(data, third).pixels)
+
+
 def test_nothing_is_loaded_once_the_decoder_is(tmp_path):
     pictures = [*map(sample, (*FORMATS, "PDF")), *(data for data, _ in ODD.values())]
     pictures += [dicom(ramp()), dicom(ramp(np.int16), packed=True, WindowCenter=1, WindowWidth=2)]
+    pictures += [video(kind=kind) for kind in CODECS if av]
     (tmp_path / "pictures").write_bytes(pickle.dumps(pictures))
     code = (
         "import pickle, sys\n"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from retrieval.errors import TooLarge, UnsupportedPicture
-from retrieval.ingest import dicom, heif, jpeg, jxl, pdf
+from retrieval.ingest import dicom, heif, jpeg, jxl, pdf, video
 from retrieval.ingest.decode import decode
 from retrieval.ingest.picture import DecodeRequest, PictureLimits, Region
 from retrieval.ingest.sniff import SENTENCES
@@ -155,10 +155,11 @@ NAMED = {
 
 
 @pytest.mark.parametrize(
-    "code", sorted(set(SENTENCES) - {"tiff_kind_not_read", "pdf_encrypted", "dicom_kind_not_read"})
+    "code",
+    sorted(set(SENTENCES) - {"tiff_kind_not_read", "pdf_encrypted", "dicom_kind_not_read", "video_kind_not_read"}),
 )
 def test_what_is_not_read_is_called_by_its_name(code, monkeypatch):
-    for room, package in ((heif, "pi_heif"), (pdf, "pdfium"), (dicom, "pydicom"), (jxl, "codec")):
+    for room, package in ((heif, "pi_heif"), (pdf, "pdfium"), (dicom, "pydicom"), (jxl, "codec"), (video, "av")):
         monkeypatch.setattr(room, package, None)
     with pytest.raises(UnsupportedPicture) as caught:
         decode(NAMED[code], WANTED)
@@ -168,6 +169,7 @@ def test_what_is_not_read_is_called_by_its_name(code, monkeypatch):
 @pytest.mark.parametrize(
     "data", [b"\x1a\x45\xdf\xa3" + bytes(40), b"RIFF\0\0\0\0AVI LIST", b"\0\0\0\x14ftypqt  " + bytes(40)]
 )
-def test_every_film_is_a_video(data):
+def test_every_film_is_a_video(data, monkeypatch):
+    monkeypatch.setattr(video, "av", None)
     with pytest.raises(UnsupportedPicture, match="video"):
         decode(data, WANTED)

@@ -13,7 +13,7 @@ import pytest
 from retrieval.errors import TooLarge, UnsupportedPicture
 from retrieval.ingest import wire
 from retrieval.ingest.facts import NOTHING
-from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits, Region
+from retrieval.ingest.picture import Decoded, DecodeRequest, Part, PictureLimits, Region
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_silent_sender_is_not_waited_for(ends):
 
 
 def test_a_request_arrives_as_it_was(ends):
-    request = DecodeRequest(7, (320, 1280), Region(0.1, 0.2, 0.3, 0.4), PictureLimits(1, 2, 3, 4))
+    request = DecodeRequest(7, (320, 1280), Region(0.1, 0.2, 0.3, 0.4), PictureLimits(1, 2, 3, 4), Part(2, 3, 4.5))
     wire.send(ends[0], wire.request_message(b"bytes", request))
     assert wire.read_request(wire.receive(ends[1])) == (b"bytes", request)
 
@@ -77,6 +77,8 @@ def answer(**changes):
         "sizes": [320],
         "pages": 1,
         "subject": "",
+        "second": None,
+        "scenes": [],
         "facts": asdict(NOTHING),
     }
     return wire.Message({**header, **changes}, [b"123456", b"", b"small"])
@@ -101,6 +103,8 @@ def test_an_answer_is_read():
         {"width": float("nan")},
         {"shape": [2**70, 1, 3]},
         {"sizes": [[]]},
+        {"second": "x"},
+        {"scenes": None},
     ],
 )
 def test_an_answer_that_does_not_hold_together_is_refused(changes):

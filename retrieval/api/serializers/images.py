@@ -152,6 +152,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
     status = serializers.ChoiceField(Status.choices)
     error = serializers.SerializerMethodField()
     document = serializers.SerializerMethodField()
+    second = serializers.FloatField(allow_null=True, help_text="Of a scene: when it begins in its video.")
     thumbnail_url = ThumbnailUrl("thumbnail")
     file_url = ThumbnailUrl("file")
     taken_at = serializers.SerializerMethodField()
@@ -171,6 +172,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
             "source_url",
             "metadata",
             "document",
+            "second",
             "width",
             "height",
             "format",

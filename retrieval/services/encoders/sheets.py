@@ -12,7 +12,7 @@ from PIL import Image as Picture
 from retrieval import training
 from retrieval.embedding import Pixels
 from retrieval.errors import Conflict, InvalidInput, RetrievalError
-from retrieval.ingest import sandbox, store
+from retrieval.ingest import Part, sandbox, store
 from retrieval.models import Image, TrainingRun
 from retrieval.services.encoders.training import KIND, TrainingRequest
 from retrieval.services.images import collections
@@ -68,7 +68,7 @@ def drawn_like(row: TrainingRun, image: Image, *, count: int = LIKE, seed: int =
     ``drawn``, and what decoding raises.
     """
     _require_count(count)
-    artist, picture = _artist(row), sandbox.pixels(store.original(image.sha256), page=image.page)
+    artist, picture = _artist(row), sandbox.pixels(store.original(image.sha256), part=Part.of(image))
     if row.recipe == "autoencoder":
         return _png([_redrawn(artist, picture)])
     like = training.drawing.Near(count, SPREAD, training.Inversion(STEPS, seed=seed))

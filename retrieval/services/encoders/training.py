@@ -13,7 +13,7 @@ from django.db import transaction
 from retrieval import live_encoders, training
 from retrieval.embedding import Pixels
 from retrieval.errors import InvalidInput, RetrievalError, Unavailable, WeightsError
-from retrieval.ingest import sandbox, store
+from retrieval.ingest import Part, sandbox, store
 from retrieval.models import GOING, Collection, Encoder, Image, Labels, TrainingRun
 from retrieval.services.encoders import weights
 from retrieval.services.evaluation import lineage
@@ -153,7 +153,7 @@ def _decoded(rows: list[Image], progress: ProgressWriter[TrainingRun]) -> Iterat
     for number, row in enumerate(rows):
         progress("reading", number, len(rows))
         try:
-            yield sandbox.pixels(store.original(row.sha256), page=row.page)
+            yield sandbox.pixels(store.original(row.sha256), part=Part.of(row))
         except Unavailable:  # reading itself does not work; no picture is to blame
             raise
         except FileNotFoundError:

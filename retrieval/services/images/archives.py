@@ -88,7 +88,7 @@ def _opened(job: ArchiveImport) -> Iterator[tuple[int, Iterator[Source]]]:
     """How many members, or pages, are left, and these. Raises NotFound."""
     path = archive_of(job)
     if job.document:
-        yield job.total - job.position, documents.sources(job.document, start=job.position)
+        yield job.total - job.position, documents.sources(job.document, start=job.position, scenes=job.scenes)
         return
     with archive.PictureArchive(path, _limits()) as opened:
         texts = _texts(opened)

@@ -10,7 +10,7 @@ import structlog
 from django.db.models import Q
 
 from retrieval.errors import RetrievalError
-from retrieval.ingest import files, sandbox
+from retrieval.ingest import Part, files, sandbox
 from retrieval.models import Collection, Image
 from retrieval.models.images import ImageQuerySet
 from retrieval.services.images import file_facts
@@ -55,7 +55,7 @@ def _rows(within: Collection | None) -> ImageQuerySet:
 
 def _read(image: Image) -> Read:
     try:
-        decoded = sandbox.upload(files.original(image.sha256).read_bytes(), page=image.page)
+        decoded = sandbox.upload(files.original(image.sha256).read_bytes(), part=Part.of(image))
     except (RetrievalError, OSError) as error:
         log.warning("facts_not_read", image=str(image.pk), reason=str(error))
         return Read(image.pk, changed=False, failed=True)

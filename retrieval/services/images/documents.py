@@ -1,15 +1,15 @@
-"""Documents: the first page is a picture at once, the others are made of the same file by a worker."""
+"""Documents and videos: the first page or scene is a picture at once, a worker makes the others of the same file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from retrieval.errors import NotFound
-from retrieval.ingest import files
+from retrieval.ingest import Part, files
 from retrieval.models import Image
 from retrieval.services.images.image_fields import ImageChanges
 from retrieval.services.images.imports import Source
@@ -24,8 +24,10 @@ def file_of(document: UUID) -> Path | None:
     return files.original(first.sha256) if first else None
 
 
-def sources(document: UUID, *, start: int) -> Iterator[Source]:
+def sources(document: UUID, *, start: int, scenes: Sequence[float] = ()) -> Iterator[Source]:
     """Yield the pages behind the first one and behind ``start`` more, with the words of the first.
+
+    ``scenes``: in which second each begins, of a video.
 
     Raises NotFound when the first page was deleted, FileNotFoundError when only its file is gone.
     """
@@ -38,7 +40,8 @@ def sources(document: UUID, *, start: int) -> Iterator[Source]:
         metadata=first.metadata,
     )  # fmt: skip
     for page in range(start + 2, first.pages + 1):
-        yield Source(f"{first.title} {page}", data, texts=texts, page=page, document=document)
+        part = Part(page, first.pages, scenes[page - 1] if scenes else None)
+        yield Source(f"{first.title} {page}", data, texts=texts, part=part, document=document)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from retrieval.errors import RetrievalError, StorageFull, TooMany, Unavailable
-from retrieval.ingest import Asker, Decoded, fingerprint, sandbox, store
+from retrieval.ingest import Asker, Decoded, Part, fingerprint, sandbox, store
 from retrieval.models import Collection, Image
 from retrieval.models.images import content
 from retrieval.services.images import file_facts
@@ -20,6 +20,7 @@ __all__ = ["PRIORITY_BULK", "Batch", "Intake", "Outcome", "Source", "batches", "
 BATCH = 64
 BATCH_BYTES = 64 * 1024 * 1024
 PRIORITY_BULK = 10
+FIRST = Part()
 NOTHING_SAID = ImageChanges()
 # The system is at fault, not one file: the import stops and can go on later.
 STOPS = (Unavailable, StorageFull, TooMany)
@@ -29,14 +30,14 @@ STOPS = (Unavailable, StorageFull, TooMany)
 class Source:
     """A file to come: its name, its bytes or why there are none, and what is said of a new picture.
 
-    ``page``, beyond the first, is one of the ``document`` whose file this is.
+    ``part``, beyond the first, is one of the ``document`` whose file this is.
     """
 
     name: str
     data: bytes = b""
     error: RetrievalError | None = None
     texts: ImageChanges = NOTHING_SAID
-    page: int = 1
+    part: Part = FIRST
     document: UUID | None = None
 
 
@@ -164,10 +165,10 @@ def _chunks(sources: Iterable[Source]) -> Iterator[list[Source]]:
 
 def _begin(sources: Sequence[Source], *, place: store.Place, asker: Asker) -> Batch:
     """Put every file in the decoders' line of which the collection has no picture yet; equal files once."""
-    digests = ["" if source.error else content(fingerprint.sha256(source.data), source.page) for source in sources]
+    digests = ["" if source.error else content(fingerprint.sha256(source.data), source.part.page) for source in sources]
     known = store.known(place.collection, digests)
     new = {digest: each for digest, each in zip(digests, sources, strict=True) if digest and digest not in known}
-    decoding = {digest: sandbox.begin_upload(each.data, page=each.page, asker=asker) for digest, each in new.items()}
+    decoding = {digest: sandbox.begin_upload(each.data, part=each.part, asker=asker) for digest, each in new.items()}
     return Batch(sources, digests, known, decoding)
 
 
@@ -182,7 +183,7 @@ def _decoded(batch: Batch, *, collection: Collection) -> tuple[dict[str, store.N
             decoded, sha256 = batch.decoding[digest].result(), digest.partition("#")[0]
             said = file_facts.columns(decoded, name=source.name, said=source.texts, collection=collection)
             pictures[digest] = store.NewPicture(
-                source.data, sha256, decoded, said, page=source.page, document=source.document
+                source.data, sha256, decoded, said, page=source.part.page, document=source.document
             )
         except STOPS:
             raise

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from retrieval import conf
 from retrieval.errors import RetrievalError
-from retrieval.ingest import files, fingerprint, sandbox
+from retrieval.ingest import Part, files, fingerprint, sandbox
 from retrieval.models import Image
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ def make_again(image_ids: Iterable[UUID]) -> int:
 def _make(image_id: UUID) -> bool:
     image = Image.objects.alive().filter(pk=image_id).first()
     try:
-        decoded = sandbox.upload(files.original(image.sha256).read_bytes(), page=image.page) if image else None
+        decoded = sandbox.upload(files.original(image.sha256).read_bytes(), part=Part.of(image)) if image else None
     except (RetrievalError, OSError) as error:
         log.warning("thumbnails_not_made", image=str(image_id), reason=str(error))
         return False

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import InvalidInput, NotFound, Unavailable
-from retrieval.ingest import Asker, Decoded, sandbox
+from retrieval.ingest import Asker, Decoded, Part, sandbox
 from retrieval.models import Collection, Encoder, Image, Measure
 from retrieval.search import Filters, QueryVector, Question, vectors
 from retrieval.services.people import askers
@@ -138,4 +138,4 @@ def _decoded(
         if request.files:
             return [sandbox.query(each, region=request.region, asker=asker()) for each in request.files]
         image = pictures[request.wanted[0]]
-        return [sandbox.query(original(image), region=request.region, page=image.page, asker=asker())]
+        return [sandbox.query(original(image), region=request.region, part=Part.of(image), asker=asker())]

@@ -10,7 +10,7 @@ from uuid import UUID
 from retrieval import live_encoders
 from retrieval.embedding import EncoderSpec
 from retrieval.errors import Conflict, InvalidInput, NotFound, Unavailable
-from retrieval.ingest import Asker, Decoded, Region, fingerprint, sandbox
+from retrieval.ingest import Asker, Decoded, Part, Region, fingerprint, sandbox
 from retrieval.matching import Judgement, Overlay, QueryPicture, Side, compare, explain, local_features, same_file
 from retrieval.models import Encoder, Image, Measure
 from retrieval.search import Filters, Hit, QueryVector, Question, nearest
@@ -68,7 +68,8 @@ def why(image_id: UUID, request: SearchRequest, *, user: Viewer, address: str = 
         raise Unavailable("No encoder is active yet.", code="no_encoder")
     image, query = _visible(image_id, user), _visible(request.wanted[0], user) if request.file is None else None
     asker = askers.waiting(user, address=address)
-    asked, found = _decoded(request, query, asker=asker), sandbox.query(original(image), page=image.page, asker=asker)
+    asked = _decoded(request, query, asker=asker)
+    found = sandbox.query(original(image), part=Part.of(image), asker=asker)
     measures = _measures(image, _vector(request, asked, encoder=encoder), encoder=encoder, user=user)
     return Why(
         image, query, (asked.width, asked.height), request.region, encoder.name, measures,
@@ -88,8 +89,8 @@ def _visible(image_id: UUID, user: Viewer) -> Image:
 
 def _decoded(request: SearchRequest, query: Image | None, *, asker: Asker) -> Decoded:
     data = original(query) if query is not None else request.file or b""
-    page = query.page if query is not None else 1
-    return sandbox.query(data, region=request.region, page=page, asker=asker)
+    part = Part.of(query) if query is not None else Part()
+    return sandbox.query(data, region=request.region, part=part, asker=asker)
 
 
 def _vector(request: SearchRequest, asked: Decoded, *, encoder: Encoder) -> QueryVector:
