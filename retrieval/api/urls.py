@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from retrieval.api.serializers.batches import BatchSerializer
 from retrieval.api.serializers.calibrations import CalibrationSerializer
 from retrieval.api.serializers.compressions import CompressionSerializer, CompressionTableSerializer
+from retrieval.api.serializers.copies import ScanSerializer
 from retrieval.api.serializers.evaluations import EvaluationResultSerializer, EvaluationSerializer
 from retrieval.api.serializers.images import ImportSerializer, WholeImportSerializer
 from retrieval.api.serializers.training import TrainingSerializer, WholeTrainingSerializer
@@ -39,6 +40,7 @@ from retrieval.api.views import (
     why,
 )
 from retrieval.services.copies import batches as batching
+from retrieval.services.copies import scans as scanning
 from retrieval.services.encoders import compressions, training
 from retrieval.services.evaluation import calibrations, evaluations
 from retrieval.services.images import archives as archiving
@@ -117,6 +119,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("copies/resolve/", copies.ResolveView.as_view(), name="copy-resolve"),
     path("copies/decisions/", copies.DecisionsView.as_view(), name="copy-decisions"),
     path("copies/decisions/<uuid:decision_id>/", copies.DecisionView.as_view(), name="copy-decision"),
+    *long_jobs.routes(scanning.KIND, listed=ScanSerializer, whole=ScanSerializer, jobs=copies.Scans),
     path("searches/", searches.SearchesView.as_view(), name="searches"),
     *long_jobs.routes(batching.KIND, listed=BatchSerializer, whole=BatchSerializer, jobs=batches.Batches),
     path("batches/<uuid:job_id>/rows/", batches.RowsView.as_view(), name="batch-rows"),

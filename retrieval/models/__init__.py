@@ -17,6 +17,7 @@ from retrieval.models.collections import Collection, Membership, Role, Visibilit
 from retrieval.models.compressions import Compression
 from retrieval.models.concepts import Concept, ConceptExample
 from retrieval.models.copies import CopyDecision, CopyKeys, CopyPair, CopyVerdict, Decided
+from retrieval.models.copy_scans import CopyScan
 from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest, RegionEmbedding
 from retrieval.models.encoders import Encoder, EncoderState, IndexKind, Measure
 from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, GroupRule, Labels
@@ -56,6 +57,7 @@ __all__ = [
     "CopyDecision",
     "CopyKeys",
     "CopyPair",
+    "CopyScan",
     "CopyVerdict",
     "Decided",
     "Delivery",

@@ -86,6 +86,7 @@ STAGES = {
 JOBS = {
     "imports": gettext_lazy("Archives"),
     "batches": gettext_lazy("Many queries"),
+    "scans": gettext_lazy("Looking for copies"),
     "evaluations": gettext_lazy("Measuring"),
     "calibrations": gettext_lazy("Calibration"),
     "compressions": gettext_lazy("Compression"),

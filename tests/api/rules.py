@@ -162,6 +162,13 @@ API: dict[str, list[Rule]] = {
         Rule("get", signed_in(200)),
         Rule("get", (401, 404, *[200] * 4, 404), {"collection": "COLLECTION"}),
     ],
+    "api/v1/scans/": [
+        Rule("get", signed_in(200)),
+        Rule("post", (401, 404, *[202] * 4, 404), {"collection": "COLLECTION"}),
+    ],
+    "api/v1/scans/<job_id>/": [Rule("get", signed_in(404)), Rule("delete", signed_in(404))],
+    "api/v1/scans/<job_id>/cancel/": [Rule("post", signed_in(404))],
+    "api/v1/scans/<job_id>/resume/": [Rule("post", signed_in(404))],
     "api/v1/copies/resolve/": [
         Rule("post", signed_in(400), {}),
         Rule("post", signed_in(200), {"verdict": "same_file"}),
@@ -357,6 +364,8 @@ WEB: dict[str, list[Rule]] = {
     "<kind>/<job_id>/resume/": [Rule("post", page_for_owner(409), {})],
     "<kind>/<job_id>/remove/": [Rule("post", page_for_owner(409), {})],
     "copies/": [Rule("get", pages(200))],
+    "copies/scan/": [Rule("post", pages(404), {"collection": NOBODYS})],
+    "copies/scans/<job_id>/": [Rule("get", pages(404))],
     "copies/decide/": [Rule("post", pages(404), {})],
     "copies/all/": [Rule("post", pages(302), {"verdict": "same_file"})],
     "copies/undo/": [Rule("post", pages(404), {})],

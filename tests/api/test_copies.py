@@ -106,3 +106,15 @@ def test_groups_are_resolved_and_brought_back(client, collection):
     named = {"groups": [group["id"]], "keep": [str(small.pk)]}
     assert client.post(f"{URL}resolve/", named, format="json").json()["trashed"] == 1
     assert client.get(f"/api/v1/images/{large.pk}/").status_code == 404
+
+
+def test_a_scan_is_asked_for_followed_and_removed(client, collection):
+    begun = client.post("/api/v1/scans/", {"collection": str(collection.pk), "with": str(collection.pk)}, format="json")
+    job = begun.json()
+    assert (begun.status_code, job["state"], job["pairs"]) == (202, "queued", 0)
+    assert job["within"] == job["against"] == [str(collection.pk)]
+    url = f"/api/v1/scans/{job['id']}/"
+    assert client.get(url).json() == job
+    assert client.post(f"{url}cancel/").status_code == 202
+    assert client.delete(url).status_code == 204
+    assert client.post("/api/v1/scans/", {"collections": []}, format="json").status_code == 400

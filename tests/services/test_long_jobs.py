@@ -26,6 +26,7 @@ from retrieval.models import (
     CalibrationRun,
     Collection,
     Compression,
+    CopyScan,
     Encoder,
     Evaluation,
     LongJobState,
@@ -72,6 +73,9 @@ MAKE = {
     "imports": an_import,
     "batches": lambda place: Batch.objects.create(
         **place, name="many", source="collection", asking=place["collection"].pk, against=[place["collection"].pk]
+    ),
+    "scans": lambda place: CopyScan.objects.create(
+        **place, name="all", within=[place["collection"].pk], against=[place["collection"].pk]
     ),
     "evaluations": lambda place: Evaluation.objects.create(**place, encoders=["whole"]),
     "calibrations": lambda place: CalibrationRun.objects.create(**place, encoder="whole"),
@@ -407,7 +411,8 @@ losses = pytest.mark.parametrize(
         pytest.param(kind, losing, id=f"{name} {said}")
         for name, kind in long_work.KINDS.items()
         for said, losing in LOSING.items()
-        if said != "no right" or name not in {"imports", "batches"}  # who sees the collection needs no other right
+        if said != "no right"
+        or name not in {"imports", "batches", "scans"}  # who sees the collection needs no other right
     ],
 )
 REFUSED = {"forbidden", "not_found", "account_closed"}
@@ -560,7 +565,7 @@ def test_it_is_removed_with_its_files_once_it_is_over(kind, row, django_capture_
         long_work.remove(row, user=row.user)
     assert not type(row).objects.exists()
     assert [path for path in files if path.exists()] == []
-    assert bool(files) == (kind.name not in {"evaluations", "calibrations"})
+    assert bool(files) == (kind.name not in {"evaluations", "calibrations", "scans"})
 
 
 @pytest.mark.parametrize("kind", [each for each in long_work.KINDS.values() if each.folder], ids=str)

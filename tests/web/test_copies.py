@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from retrieval.models import CopyDecision, CopyPair, Image
+from retrieval.models import CopyDecision, CopyPair, CopyScan, Image
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +90,18 @@ def test_an_address_that_means_nothing_shows_the_first(client, home):
     assert client.get(URL, {"collection": CollectionFactory().pk}).status_code == 404
     assert client.post(f"{URL}undo/", {"undo": "x", "kind": "act"}).status_code == 404
     assert client.post(f"{URL}decide/", {"act": "left"}).status_code == 404
+
+
+def test_a_list_is_looked_through_again_and_the_scan_leads_back_to_it(client, home):
+    other = CollectionFactory(owner=home.owner, name="Other")
+    said = {"collection": home.pk, "against": other.pk}
+    page = client.post(f"{URL}scan/", said, follow=True).content.decode()
+    row = CopyScan.objects.get()
+    assert (row.within, row.against, row.name) == ([home.pk], [other.pk], f"{home.name} · Other")
+    assert f'href="/copies/scans/{row.pk}/"' in page
+    assert re.search(rf'value="{other.pk}" selected>Against Other', page)
+    assert client.get(f"/copies/scans/{row.pk}/").url == f"/copies/?collection={home.pk}&against={other.pk}"
+    client.post(f"{URL}scan/", {})
+    everything = CopyScan.objects.latest("created_at")
+    assert (everything.name, set(everything.within)) == ("", {home.pk, other.pk})
+    assert client.get(f"/copies/scans/{everything.pk}/").url == "/copies/?"

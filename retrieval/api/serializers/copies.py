@@ -9,9 +9,10 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.fields import Input
 from retrieval.api.serializers.images import ImageSerializer
+from retrieval.api.serializers.long_jobs import FIELDS, LongJobSerializer
 from retrieval.api.serializers.search import Edit, FoundImageSerializer, Outline
 from retrieval.matching import Verdict
-from retrieval.models import CopyDecision, Decided, Image
+from retrieval.models import CopyDecision, CopyScan, Decided, Image
 from retrieval.services.copies.decisions import MOST_PAIRS
 from retrieval.services.copies.resolving import MOST_GROUPS
 from retrieval.services.copies.rules import DEFAULT, RULES
@@ -33,6 +34,15 @@ class CopiesQuery(ScopeQuery):
     """Filters of the list of groups."""
 
     verdict = serializers.ChoiceField(VERDICTS, required=False)
+
+
+class ScanSerializer(LongJobSerializer):
+    """A scan and how far it is; ``pairs``: how many it verified."""
+
+    class Meta:
+        model = CopyScan
+        fields = [*FIELDS, "name", "within", "against", "pairs"]
+        read_only_fields = fields
 
 
 class CopySerializer(serializers.Serializer[Any]):

@@ -20,12 +20,15 @@ from retrieval.api.serializers.copies import (
     GroupSerializer,
     ResolutionSerializer,
     ResolveInput,
+    ScanSerializer,
     ScopeQuery,
 )
+from retrieval.api.views.long_jobs import Jobs
 from retrieval.models import CopyVerdict, Decided
-from retrieval.services.copies import decisions, groups, resolving
+from retrieval.services.copies import decisions, groups, resolving, scans
 from retrieval.services.copies.groups import CopyScope
 from retrieval.services.copies.resolving import Wish
+from retrieval.services.copies.scans import ScanRequest
 
 
 class CopiesView(ApiView):
@@ -43,6 +46,21 @@ class CopiesView(ApiView):
         page = pages.page(found, request=request, names=[str(group.id) for group in found])
         shown = groups.with_status(page, user=self.person)
         return pages.get_paginated_response(self.shown(GroupSerializer, shown, many=True))
+
+
+class Scans(Jobs):
+    """Looks for the copies of all pictures of a collection, or of all."""
+
+    @extend_schema(request=ScopeQuery, responses={202: ScanSerializer})
+    def post(self, request: Request) -> Response:
+        """Look again at a ``collection``, at it among the pictures of another (``with``), or at all that one sees.
+
+        Pictures that come in are looked at by themselves. A scan looks only where it is asked to, and there by exact
+        vectors.
+        """
+        said = checked(ScopeQuery, request.data)
+        wanted = ScanRequest(said.get("collection"), said.get("with"))
+        return self.begun(scans.start(wanted, user=self.person))
 
 
 class ResolveView(ApiView):

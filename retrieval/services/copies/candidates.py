@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -24,15 +25,31 @@ WITH near AS MATERIALIZED (
     SELECT image.id, (SELECT min(bit_count(image.pdq # turned)) FROM unnest(%s::bit(256)[]) AS turned) AS apart
     FROM retrieval_copykeys keys JOIN retrieval_image image ON image.id = keys.image_id
     WHERE keys.prints && %s::int[] AND image.pdq IS NOT NULL AND image.id <> %s
+        AND (%s::uuid[] IS NULL OR image.collection_id = ANY(%s::uuid[]))
 )
 SELECT id FROM near WHERE apart <= %s ORDER BY apart, id LIMIT %s"""
 # Each key is looked up by itself: to count what is shared within the rows would read all keys of whoever has one.
 BY_CORNERS = """
-SELECT image_id FROM unnest(%s::bigint[]) AS asked(corner)
-CROSS JOIN LATERAL (SELECT image_id FROM retrieval_copykeys WHERE corners @> ARRAY[asked.corner] OFFSET 0) AS owner
-WHERE image_id <> %s GROUP BY image_id HAVING count(*) >= %s ORDER BY count(*) DESC, image_id LIMIT %s"""
+SELECT image_id FROM (
+    SELECT image_id, count(*) AS shared FROM unnest(%s::bigint[]) AS asked(corner)
+    CROSS JOIN LATERAL (SELECT image_id FROM retrieval_copykeys WHERE corners @> ARRAY[asked.corner] OFFSET 0) AS owner
+    WHERE image_id <> %s GROUP BY image_id HAVING count(*) >= %s
+) near JOIN retrieval_image image ON image.id = image_id
+WHERE %s::uuid[] IS NULL OR image.collection_id = ANY(%s::uuid[]) ORDER BY shared DESC, image_id LIMIT %s"""
 # Of a small table the planner would read all rows for each key.
 BY_INDEX = "SET LOCAL enable_seqscan = off"
+
+
+Homes = Sequence[UUID] | None
+"""The collections where candidates are looked for; None: wherever there are any."""
+
+
+@dataclass(frozen=True)
+class Among:
+    """Where a scan looks: these collections, in which these are the nearest by vector."""
+
+    collections: Sequence[UUID]
+    near: Sequence[UUID]
 
 
 def keep_keys(image: Image, seen: QueryPicture | None) -> None:
@@ -57,29 +74,30 @@ def known_already(image: Image, *, user: Viewer) -> list[tuple[Image, bool]]:
     return [*((each, True) for each in same), *((each, False) for each in others)]
 
 
-def candidates(image: Image, seen: QueryPicture | None) -> list[UUID]:
+def candidates(image: Image, seen: QueryPicture | None, *, among: Among | None = None) -> list[UUID]:
     """Return the pictures that are worth comparing in detail, whoever may see them, the likeliest first.
 
     Those in the trash too, apart from what only their vector would tell: what is brought back has its pairs. Pages of
     one document are no copies of each other, however alike they are.
     """
     same = Image.objects.filter(sha256=image.sha256, page=image.page).exclude(pk=image.pk).order_by("pk")
+    homes = among.collections if among else None
     found: Iterable[UUID] = (
-        *same.values_list("pk", flat=True),
-        *_by_print(image),
-        *(_by_corners(image, seen) if seen else ()),
-        *_by_vector(image),
+        *(same if homes is None else same.filter(collection__in=homes)).values_list("pk", flat=True),
+        *_by_print(image, homes=homes),
+        *(_by_corners(image, seen, homes=homes) if seen else ()),
+        *(among.near if among else _by_vector(image)),
     )
     pages = Image.objects.filter(document=image.document) if image.document else Image.objects.none()
     own = set(pages.values_list("pk", flat=True))
     return [pk for pk in dict.fromkeys(found) if pk not in own]
 
 
-def _by_print(image: Image, *, apart: int = copy_keys.NEAR) -> list[UUID]:
+def _by_print(image: Image, *, apart: int = copy_keys.NEAR, homes: Homes = None) -> list[UUID]:
     if not image.pdq:
         return []
-    turned = copy_keys.turns(image.pdq)
-    return _ids(BY_PRINT, [turned, copy_keys.asked_prints(turned), image.pk, apart, copy_keys.MOST])
+    turned, within = copy_keys.turns(image.pdq), _list(homes)
+    return _ids(BY_PRINT, [turned, copy_keys.asked_prints(turned), image.pk, within, within, apart, copy_keys.MOST])
 
 
 def _corners(seen: QueryPicture, keys: Callable[[LocalFeatures], list[int]]) -> list[int]:
@@ -87,14 +105,20 @@ def _corners(seen: QueryPicture, keys: Callable[[LocalFeatures], list[int]]) -> 
     return sorted({key for features in (seen.whole, *(part for _, part in seen.parts)) for key in keys(features)})
 
 
-def _by_corners(image: Image, seen: QueryPicture) -> list[UUID]:
-    asked = _corners(seen, copy_keys.asked_corners)
-    return _ids(BY_CORNERS, [asked, image.pk, copy_keys.LEAST_SHARED, copy_keys.MOST]) if asked else []
+def _by_corners(image: Image, seen: QueryPicture, *, homes: Homes = None) -> list[UUID]:
+    asked, within = _corners(seen, copy_keys.asked_corners), _list(homes)
+    if not asked:
+        return []
+    return _ids(BY_CORNERS, [asked, image.pk, copy_keys.LEAST_SHARED, within, within, copy_keys.MOST])
 
 
 def _by_vector(image: Image) -> list[UUID]:
     encoder = Encoder.objects.active()
     return neighbours(encoder, image.pk, k=NEAREST, min_score=ALIKE) if encoder else []
+
+
+def _list(homes: Homes) -> list[UUID] | None:
+    return None if homes is None else list(homes)
 
 
 def _ids(statement: str, values: Sequence[Any]) -> list[UUID]:

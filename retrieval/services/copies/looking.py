@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from django.utils import timezone
 from retrieval.matching import Judgement, Verdict, compare_stored, other_way, same_file
 from retrieval.models import CopyKeys, CopyPair, Encoder, Image
 from retrieval.search import stored
-from retrieval.services.copies.candidates import candidates, keep_keys
+from retrieval.services.copies.candidates import Among, candidates, keep_keys
 from retrieval.services.copies.details import Details, WaitingError
 from retrieval.work import turns
 
@@ -39,18 +39,32 @@ def look(image: Image) -> bool:
     details = Details()
     own = details.kept([image]).get(image.pk)
     keep_keys(image, own)
-    others = Image.objects.select_related("collection").in_bulk(candidates(image, own))
-    details.kept(others.values())
-    judged: dict[UUID, Judgement] = {}
-    for other in others.values():
-        try:
-            found = _compared(image, other, details=details)
-        except WaitingError:
-            return False
-        if found:
-            judged[other.pk] = found
-    _write(image, judged)
+    try:
+        _write(image, _judged(image, candidates(image, own), details=details))
+    except WaitingError:
+        return False
+    CopyKeys.objects.filter(image=image).update(looked_at=timezone.now())
     return True
+
+
+def look_among(image: Image, among: Among) -> int:
+    """Find and write down the pairs of one picture with what a scan looks through; return how many.
+
+    Whether the workers looked for its copies everywhere stays as it is. Raises WaitingError.
+    """
+    details = Details()
+    own = details.kept([image]).get(image.pk)
+    if not CopyKeys.objects.filter(image=image, with_details=own is not None).exists():
+        keep_keys(image, own)
+    return _write(image, _judged(image, candidates(image, own, among=among), details=details))
+
+
+def _judged(image: Image, others: Sequence[UUID], *, details: Details) -> dict[UUID, Judgement]:
+    """Compare a picture with each of these, and return what those are that have something in common with it."""
+    rows = Image.objects.select_related("collection").in_bulk(others)
+    details.kept(rows.values())
+    found = ((other.pk, _compared(image, other, details=details)) for other in rows.values())
+    return {pk: judgement for pk, judgement in found if judgement}
 
 
 def _compared(image: Image, other: Image, *, details: Details) -> Judgement | None:
@@ -67,21 +81,19 @@ def _worth(image: Image) -> tuple[int, int, str]:
     return image.width * image.height, image.bytes, image.sha256
 
 
-def _write(image: Image, judged: Mapping[UUID, Judgement]) -> None:
-    """Write the pairs of a picture, those that are gone meanwhile left out, and that they were looked for."""
+def _write(image: Image, judged: Mapping[UUID, Judgement]) -> int:
+    """Write the pairs of a picture, those that are gone meanwhile left out; return how many."""
     with transaction.atomic():
         held = Image.objects.select_for_update(no_key=True).filter(pk__in=[image.pk, *judged]).order_by("pk")
         there = set(held.values_list("pk", flat=True))
-        if image.pk not in there:
-            return
-        rows = [_pair(image.pk, pk, found) for pk, found in judged.items() if pk in there]
+        rows = [_pair(image.pk, pk, found) for pk, found in judged.items() if {image.pk, pk} <= there]
         CopyPair.objects.bulk_create(
             rows,
             update_conflicts=True,
             unique_fields=["one", "other"],
             update_fields=["verdict", "edit", "outline", "other_outline", "matches", "probability"],
         )
-        CopyKeys.objects.filter(image=image).update(looked_at=timezone.now())
+    return len(rows)
 
 
 def _pair(image_id: UUID, other_id: UUID, found: Judgement) -> CopyPair:

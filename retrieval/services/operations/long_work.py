@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from retrieval.errors import NotFound
 from retrieval.models import LongJob
-from retrieval.services.copies import batches
+from retrieval.services.copies import batches, scans
 from retrieval.services.encoders import compressions, training
 from retrieval.services.evaluation import calibrations, evaluations
 from retrieval.services.images import archives
@@ -26,6 +26,7 @@ KINDS: dict[str, Kind[Any]] = {
     for kind in (
         archives.KIND,
         batches.KIND,
+        scans.KIND,
         evaluations.KIND,
         calibrations.KIND,
         compressions.KIND,

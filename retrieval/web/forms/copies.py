@@ -18,13 +18,15 @@ class CopiesForm(forms.Form):
     """Which pairs, and at which place of the list; what is no sound choice counts as none."""
 
     collection = forms.UUIDField(required=False)
+    against = forms.UUIDField(required=False)
     verdict = forms.ChoiceField(choices=CopyVerdict.choices, required=False)
     n = forms.IntegerField(required=False, min_value=0, max_value=FARTHEST)
 
     def scope(self) -> CopyScope:
         """Return the pairs that are meant."""
         said = self.shown()
-        return CopyScope(said.get("collection"), verdict=CopyVerdict(said["verdict"]) if said.get("verdict") else None)
+        verdict = CopyVerdict(said["verdict"]) if said.get("verdict") else None
+        return CopyScope(said.get("collection"), said.get("against"), verdict)
 
     def place(self) -> int:
         """Return the place in the list, 0 for the first."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -17,14 +18,17 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from retrieval import tasks
-from retrieval.models import CopyVerdict, Decided, Image
-from retrieval.services.copies import decisions, groups, resolving
+from retrieval.models import CopyScan, CopyVerdict, Decided, Image
+from retrieval.services.copies import decisions, groups, resolving, scans
 from retrieval.services.copies.groups import Copy, CopyScope, Group
 from retrieval.services.copies.resolving import Wish
+from retrieval.services.copies.scans import ScanRequest
 from retrieval.services.images import bulk_undo, collections
+from retrieval.services.operations import long_work
 from retrieval.web import words
 from retrieval.web.forms.copies import CopiesForm, PairForm, UndoForm
 from retrieval.web.pages import for_people, person
+from retrieval.web.views import long_jobs
 
 KEPT = 10  # decisions that can be undone from the page
 DONE = "copies"  # the session's list of them
@@ -51,9 +55,30 @@ def page(request: HttpRequest) -> HttpResponse:
         "form": form.shown(), "collections": collections.listing(user),
         "verdicts": _verdicts(scope, found, request=request),
         "total": len(steps), "at": at, "number": at + 1, "next": _address(request.GET, n=at + 1),
-        "done": list(reversed(request.session.get(DONE, []))),
+        "done": list(reversed(request.session.get(DONE, []))), **long_jobs.listed(request, scans.KIND),
     }  # fmt: skip
     return render(request, "web/copies.html", {**context, **(_pair(*steps[at]) if steps else {})})
+
+
+@require_POST
+@for_people
+def scan(request: HttpRequest) -> HttpResponse:
+    """Look for copies again, in the collections that the list is of."""
+    scope = CopiesForm(request.POST).scope()
+    tasks.wake_long_job(scans.start(ScanRequest(scope.collection, scope.against), user=person(request)))
+    messages.success(request, _("It is being looked through; the list fills as it goes on."))
+    return redirect(_address(request.POST))
+
+
+@require_safe
+@for_people
+def scanned(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Show what a scan found: the list of the collections that it looked through."""
+    row: CopyScan = long_work.get(scans.KIND, job_id, user=person(request))
+    said = {"collection": row.within[0], "against": row.against[0]} if row.name else {}
+    return redirect(
+        _address({name: pk for name, pk in said.items() if name == "collection" or row.within != row.against})
+    )
 
 
 @require_POST
@@ -141,5 +166,5 @@ def _note(request: HttpRequest, **said: str) -> None:
 
 
 def _address(said: Any, **more: Any) -> str:
-    kept = {name: said[name] for name in ("collection", "verdict") if said.get(name)}
+    kept = {name: said[name] for name in ("collection", "against", "verdict") if said.get(name)}
     return f"{reverse('web:copies')}?{urlencode({**kept, **more})}"

@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from retrieval import tasks
-from retrieval.models import ArchiveImport, Evaluation, Labels, LongJob, TrainingRun
+from retrieval.models import ArchiveImport, CopyScan, Evaluation, Labels, LongJob, TrainingRun
 from retrieval.services.operations import long_work
 from retrieval.services.people import rights
 from retrieval.web import words
@@ -24,11 +24,12 @@ from retrieval.web.pages import for_people, person
 from retrieval.work import Kind
 
 SHOWN = 20
+OWN = ("imports", "batches", "scans")  # kinds that everybody may ask for
 # Where a kind's list stands, and the page of one of it.
-LISTS = {"imports": "web:activity", "calibrations": "web:activity"}
+LISTS = {"imports": "web:activity", "calibrations": "web:activity", "scans": "web:copies"}
 PAGES = {
     "batches": "web:batch", "evaluations": "web:evaluation", "compressions": "web:compression",
-    "training": "web:training_run",
+    "training": "web:training_run", "scans": "web:scan",
 }  # fmt: skip
 EMPTY = {
     "batches": gettext_lazy("No batch yet. Many queries at once are sent by the API (batches/) for now."),
@@ -117,7 +118,7 @@ def listed(request: HttpRequest, kind: Kind[Any]) -> dict[str, Any]:
 def everything(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the lists of all kinds of which this person may follow some."""
     kinds = long_work.KINDS
-    ours = kinds.values() if rights.administrator(request.user) else [kinds["imports"], kinds["batches"]]
+    ours = kinds.values() if rights.administrator(request.user) else [kinds[name] for name in OWN]
     return [found for kind in ours if (found := listed(request, kind))["lines"]]
 
 
@@ -142,6 +143,8 @@ def _note(row: LongJob) -> str:
     if isinstance(row, Evaluation):
         judged = [words.name(row.labels)] if row.labels == Labels.JUDGEMENTS else []
         return " · ".join([*judged, words.name(row.measure)])
+    if isinstance(row, CopyScan):
+        return ngettext("{n} pair", "{n} pairs", row.pairs).format(n=row.pairs)
     if isinstance(row, ArchiveImport):
         return _("{done} put in · {failed} refused · {skipped} already here").format(
             done=row.done, failed=row.failed, skipped=row.skipped
