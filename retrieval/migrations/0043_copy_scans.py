@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
     """One more table of long work."""
 
     dependencies = [
-        ("retrieval", "0041_copy_keys_at_once"),
+        ("retrieval", "0042_video"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
