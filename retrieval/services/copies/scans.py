@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
@@ -87,7 +87,7 @@ def _scan(scan: CopyScan, progress: ProgressWriter[CopyScan]) -> Settle | None:
     return lambda: _behind(scan)
 
 
-def _behind(scan: CopyScan) -> dict[str, object]:
+def _behind(scan: CopyScan) -> dict[str, Any]:
     return {"after": scan.after, "done": scan.done, "total": scan.total, "pairs": scan.pairs, "attempts": 1}
 
 

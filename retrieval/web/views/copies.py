@@ -75,10 +75,9 @@ def scan(request: HttpRequest) -> HttpResponse:
 def scanned(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Show what a scan found: the list of the collections that it looked through."""
     row: CopyScan = long_work.get(scans.KIND, job_id, user=person(request))
-    said = {"collection": row.within[0], "against": row.against[0]} if row.name else {}
-    return redirect(
-        _address({name: pk for name, pk in said.items() if name == "collection" or row.within != row.against})
-    )
+    said = {"collection": row.within[0]} if row.name else {}
+    crossed = {"against": row.against[0]} if row.within != row.against else {}
+    return redirect(_address({**said, **crossed}))
 
 
 @require_POST
