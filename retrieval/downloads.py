@@ -45,6 +45,8 @@ TYPES = {
     "MPEG": "video/mpeg",
     "MPEGTS": "video/mp2t",
 }
+# What browsers play, if they know what is in it.
+PLAYED = ("MP4", "MOV", "WEBM")
 
 
 class RangeNotSatisfiable(RetrievalError):

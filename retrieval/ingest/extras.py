@@ -7,7 +7,7 @@ import importlib.util
 from types import ModuleType
 
 # What people call the files -> the package that reads them.
-PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2", "DICOM": "pydicom", "JPEG XL": "imagecodecs", "video": "av"}
+PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2", "DICOM": "pydicom", "JPEG XL": "imagecodecs", "MP4, MOV, WebM": "av"}
 
 
 def load(package: str) -> ModuleType | None:

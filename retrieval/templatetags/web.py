@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from retrieval import conf
+from retrieval import conf, downloads
 from retrieval.matching import Judgement
 from retrieval.models import Image
 from retrieval.services.people import rights
@@ -206,6 +206,20 @@ def done(judgement: Judgement) -> str:
 def number(value: float) -> str:
     """Write a number of pixels as drawings take it, in any language."""
     return f"{value:.1f}"
+
+
+@register.filter
+def moment(second: float) -> str:
+    """Write when something is shown in a video, as players do: 0:42, 1:02:03."""
+    minutes, rest = divmod(int(second), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.filter
+def plays(image: Image) -> bool:
+    """Tell whether browsers play the video that a scene is of."""
+    return image.format in downloads.PLAYED
 
 
 @register.filter

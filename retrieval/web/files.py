@@ -26,9 +26,14 @@ def thumbnail(request: HttpRequest, image: Image, *, size: int) -> HttpResponseB
     return response
 
 
-def original(image: Image) -> HttpResponseBase:
-    """Send the very bytes that were put in, as a download and never to be shown in the page."""
-    stored = downloads.Stored(images.file_path(image), "application/octet-stream", downloads.file_name(image))
-    response = downloads.send(stored)
+def original(request: HttpRequest, image: Image) -> HttpResponseBase:
+    """Send the very bytes that were put in, or a part of them: a download, of which only a video says what it is.
+
+    So a player in the page takes it; by itself a browser shows nothing of it.
+    """
+    kind = "application/octet-stream" if image.second is None else downloads.content_type(image)
+    stored = downloads.Stored(images.file_path(image), kind, downloads.file_name(image), version=image.sha256)
+    asked = request.headers
+    response = downloads.send(stored, wanted=asked.get("Range", ""), if_range=asked.get("If-Range", ""))
     patch_cache_control(response, private=True, no_store=True)
     return response

@@ -46,6 +46,7 @@ def test_every_scene_becomes_a_picture_with_its_second_and_is_made_again(scenes,
     ]  # fmt: skip
     assert [each.bytes for each in scenes] == [len(data), 0, 0]
     assert len({each.group_key for each in scenes}) == 1
+    assert {each.title for each in scenes} == {"walk"}
     assert len({each.pdq for each in scenes}) == 3
     assert [found for check in audit.checks() if check.invariant in {2, 4, 6, 7} for found in check.run()] == []
     kept = files.thumbnail(scenes[2].pk, scenes[2].sha256, size=320)

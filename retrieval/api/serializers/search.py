@@ -127,7 +127,7 @@ class FoundImageSerializer(serializers.ModelSerializer[Image]):
 
     class Meta:
         model = Image
-        fields = ["id", "collection", "title", "tags", "group_key", "width", "height", "thumbnail_url"]
+        fields = ["id", "collection", "title", "tags", "group_key", "second", "width", "height", "thumbnail_url"]
         read_only_fields = fields
 
 

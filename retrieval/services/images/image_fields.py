@@ -30,7 +30,7 @@ LENGTHS = {"title": TITLE_LENGTH, "caption": CAPTION_LENGTH, "group_key": GROUP_
 # What pictures' names end with, read here or not.
 ENDINGS = {f".{ending}" for ending in (
     "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif", "heic", "heif",
-    "jxl", "jp2", "svg", "pdf", "dcm", "zip",
+    "jxl", "jp2", "svg", "pdf", "dcm", "zip", "mp4", "m4v", "mov", "3gp", "webm", "mkv", "avi", "mpg", "mpeg", "mts",
 )}  # fmt: skip
 # Zero width non-joiner and joiner: Persian, Hindi and emoji are written with them.
 JOINERS = "\u200c\u200d"

@@ -24,4 +24,4 @@ def thumbnail(request: HttpRequest, image_id: UUID, size: int) -> HttpResponseBa
 @for_anyone
 def original(request: HttpRequest, image_id: UUID) -> HttpResponseBase:
     """Send the very bytes that were put in."""
-    return files.original(images.get(image_id, user=request.user))
+    return files.original(request, images.get(image_id, user=request.user))

@@ -99,7 +99,7 @@ def thumbnail(request: HttpRequest, secret: str, image_id: UUID, size: int) -> H
 def original(request: HttpRequest, secret: str, image_id: UUID) -> HttpResponseBase:
     """Send the very bytes that were put in, where the link gives them."""
     link = _opened(request, _entered(request, secret))
-    return files.original(share_links.original(link, image_id))
+    return files.original(request, share_links.original(link, image_id))
 
 
 def _entered(request: HttpRequest, secret: str) -> ShareLink:
