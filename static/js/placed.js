@@ -5,31 +5,34 @@ import { current, idOf } from "./windowed.js"
 const REST = 200
 
 let jumped = null
+let clicked = null
+let timer
 
 export const start = () => {
   if (!current()) return
   history.scrollRestoration = "manual"
-  let timer
-  addEventListener("scroll", () => {
-    clearTimeout(timer)
-    timer = setTimeout(note, REST)
-  }, { passive: true })
+  addEventListener("scroll", later, { passive: true })
   addEventListener("popstate", comeBack)
   document.addEventListener("click", noteCard, true)
   comeBack()
 }
 
+const later = () => {
+  clearTimeout(timer)
+  timer = setTimeout(note, REST)
+}
+
 // Jump to a rank; the address is what leads there.
 export const jump = (rank, address) => {
+  clicked = null
   note()
   history.pushState({}, "", address)
   go(rank)
   current().later()
 }
 
-const go = (rank) => {
-  current().go(rank)
-  jumped = { rank, top: current().goal.top }
+const go = (rank, top) => {
+  jumped = { rank, top: current().go(rank, top) }
 }
 
 const comeBack = () => {
@@ -37,7 +40,7 @@ const comeBack = () => {
   const { place } = history.state ?? {}
   const near = grid.find(new URL(location).searchParams.get("near"))
   const first = Number(grid.list.dataset.first)
-  if (place) grid.go(grid.find(place.id) ?? place.rank, place.top)
+  if (place) go(grid.find(place.id) ?? place.rank, place.top)
   else if (near ?? first) go(near ?? first)
   else scrollTo(0, 0)
   if (place?.card) one(`[data-card="${CSS.escape(place.card)}"]`)?.focus({ preventScroll: true })
@@ -45,6 +48,7 @@ const comeBack = () => {
 
 // What is fixed by a link stays in the address until one scrolls on.
 const note = () => {
+  if (scrollY === clicked) return // the card that was opened is the place
   const grid = current()
   const still = jumped && Math.abs(grid.topOf(jumped.rank) - jumped.top) < 2
   const place = grid.view.top > 0 || still ? grid.seen() : null
@@ -57,6 +61,7 @@ const note = () => {
 const noteCard = (event) => {
   const card = event.target.closest(".card")
   if (!card || !current().list.contains(card)) return
+  clicked = scrollY
   const place = { id: idOf(card), rank: Number(card.ariaPosInSet) - 1, top: card.getBoundingClientRect().top, card: idOf(card) }
   history.replaceState({ ...history.state, place }, "", `${current().list.dataset.window}near=${place.id}`)
 }

@@ -55,7 +55,8 @@ class Grid {
     one(".more", list)?.remove()
     list.classList.add("windowed")
     this.measure()
-    this.take(this.blocks.of(Number(first)), cards)
+    this.put(this.blocks.of(Number(first)), cards)
+    this.later() // by then somebody may have gone to where these are
   }
 
   // A change of width makes other rows; the picture at the top of the window stays there.
@@ -88,6 +89,7 @@ class Grid {
 
   paint() {
     const { top, bottom } = this.view
+    if (this.goal && Math.abs(this.topOf(this.goal.rank) - this.goal.top) > innerHeight) this.goal = null // scrolled away
     const reach = (windows) => this.blocks.between(top - windows * innerHeight, bottom + windows * innerHeight)
     this.forget(new Set(reach(KEPT)))
     this.attach({ from: top - NEAR * innerHeight, to: bottom + NEAR * innerHeight })
@@ -137,13 +139,13 @@ class Grid {
     }
   }
 
-  // What lies beside loaded pictures is asked for at once, what is far from them when the window rests.
+  // What lies beside loaded pictures is asked for at once; what is far from them when the window rests, the middle first.
   request(missing) {
     clearTimeout(this.rest)
     const beside = (at) => this.blocks.loaded.has(at - 1) || this.blocks.loaded.has(at + 1)
     for (const at of missing.filter(beside)) this.load(at)
     const far = missing.filter((at) => !beside(at))
-    if (far.length) this.rest = setTimeout(() => far.forEach((at) => this.load(at)), JUMP)
+    if (far.length === missing.length) this.rest = setTimeout(() => far.length && this.load(far[far.length >> 1]), JUMP)
   }
 
   async load(at) {
@@ -168,7 +170,12 @@ class Grid {
     return one("[data-window]", parsed.content)
   }
 
-  take(at, cards, total = this.blocks.total) {
+  take(at, cards, total) {
+    this.put(at, cards, total)
+    this.paint()
+  }
+
+  put(at, cards, total = this.blocks.total) {
     const known = new Set(this.blocks.cards().map(idOf))
     for (const card of this.blocks.loaded.get(at)?.cards ?? []) known.delete(idOf(card))
     const place = this.anchor()
@@ -180,7 +187,6 @@ class Grid {
     this.arrange(at)
     this.settle()
     this.hold(place)
-    this.paint()
   }
 
   // What was changed on the server is asked for anew; cards that are the same stay as they are.
@@ -215,9 +221,9 @@ class Grid {
     return card ? rankOf(card) : undefined
   }
 
-  // Which picture of the list is at the top of the window, near enough.
+  // Which picture of the list is below the window's first row, near enough.
   get rank() {
-    const top = Math.max(0, this.view.top + edge())
+    const top = Math.max(0, this.view.top + edge() + SPARE + this.shape.row)
     const at = this.blocks.at(top)
     const share = (top - this.blocks.tops[at]) / Math.max(1, this.blocks.tops[at + 1] - this.blocks.tops[at])
     return this.blocks.start(at) + Math.floor(Math.min(share, 0.999) * (this.blocks.end(at) - this.blocks.start(at)))
@@ -252,15 +258,24 @@ class Grid {
     if (top <= 0) return null
     const at = this.blocks.at(top)
     const high = this.blocks.tops[at + 1] - this.blocks.tops[at]
-    return { at, share: (top - this.blocks.tops[at]) / high, loaded: this.blocks.loaded.has(at), top }
+    return { at, share: (top - this.blocks.tops[at]) / high }
   }
 
   hold(place) {
-    if (this.goal && Date.now() < this.goal.until) return this.show(this.goal.rank, this.goal.top)
+    if (this.goal) return this.reach()
     if (!place || place.at >= this.blocks.count) return
-    const { at, share, top } = place
+    const { at, share } = place
     const next = this.blocks.tops[at] + share * (this.blocks.tops[at + 1] - this.blocks.tops[at])
-    if (Math.abs(next - top) > 0.5) scrollBy({ top: next - top, behavior: "instant" })
+    const moved = next - this.view.top // a list that became shorter may have moved it already
+    if (Math.abs(moved) > 0.5) scrollBy({ top: moved, behavior: "instant" })
+  }
+
+  // Until all around it is here, what one wants to see is held where it shall be.
+  reach() {
+    const { rank, top } = this.goal
+    this.show(rank, top)
+    const { top: from, bottom } = this.view
+    if (this.blocks.between(from, bottom).every((at) => this.blocks.loaded.has(at))) this.goal = null
   }
 
   // The first card that is seen, with its place in list and window.
@@ -288,9 +303,10 @@ class Grid {
 
   // Be there, also when what comes turns out to be higher or lower than was thought.
   go(rank, top = edge() + SPARE) {
-    this.goal = { rank, top, until: Date.now() + AGAIN }
+    this.goal = { rank, top }
     this.show(rank, top)
     this.paint()
+    return top
   }
 }
 
