@@ -127,12 +127,14 @@ class Grid {
     for (const card of [...this.list.children]) {
       if (staying.has(card)) continue
       tell("left", card)
+      unload(card)
       card.remove()
     }
     let next = this.list.firstElementChild
     for (const card of wanted) {
       if (card === next) next = next.nextElementSibling
       else {
+        reload(card)
         this.list.insertBefore(card, next)
         tell("came", card)
       }
@@ -308,6 +310,20 @@ class Grid {
     this.paint()
     return top
   }
+}
+
+// A picture that is passed by before it came is asked for no longer, until its card comes back.
+const unload = (card) => {
+  const image = one(".picture", card)
+  if (image.complete) return
+  image.dataset.src = image.src
+  image.removeAttribute("src")
+}
+
+const reload = (card) => {
+  const image = one(".picture", card)
+  if (image.dataset.src) image.src = image.dataset.src
+  delete image.dataset.src
 }
 
 // The card that is here already, with what may have changed, unless it looks different now.

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from playwright.sync_api import expect
+
+from retrieval.web import paging
 from tests.browser.acts import shown
+
+CLICK = "element => element.click()"  # what is fixed to an edge of so small a window may lie over it
 
 
 def count(window):
@@ -57,3 +64,35 @@ def test_by_a_long_press_on_a_phone(opens, owner, library):
     window.tap("[data-select-all]:has-text('All 30')")
     window.wait_for_selector("[data-count]:has-text('30 selected')")
     assert window.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_what_leaves_a_long_grid_stays_selected_and_is_come_back_to(opens, owner, birds, library, monkeypatch):
+    monkeypatch.setattr(paging, "PAGE", 8)
+    months = [datetime(2019, 2 + rank // 16, 1, tzinfo=UTC) for rank in range(32)]
+    for image, taken in zip(birds.images.order_by("title"), months, strict=True):
+        birds.images.filter(pk=image.pk).update(taken_at=taken)
+    window = opens(owner, viewport={"width": 600, "height": 400})
+    window.goto(f"/collections/{birds.id}/?sort=taken_first", wait_until="networkidle")
+    cards = window.locator("[data-grid] .card")
+    assert cards.first.get_attribute("aria-setsize") == "32"
+    cards.first.locator("[data-pick]").evaluate(CLICK)
+    window.click("[data-rail] [data-month='2019-03']")
+    march = window.locator(".card[aria-posinset='17']")
+    expect(march).to_be_in_viewport()
+    expect(window.locator("[data-rail] [aria-current]")).to_contain_text("Mar")
+    expect(window.locator(".card[aria-posinset='1']")).to_have_count(0)
+    assert cards.count() < 32
+    assert (count(window), window.inner_text("[data-count]")) == (0, "1 selected")
+    window.keyboard.press("Control+a")
+    march.locator("[data-pick]").evaluate(CLICK)
+    assert window.inner_text("[data-count]") == "31 selected"
+    window.click(".selection summary >> nth=0")
+    window.fill(".pop [name=tags]", "garden")
+    window.keyboard.press("Enter")
+    window.wait_for_selector(".notice:has-text('Tagged: 31.')")
+    march.locator(".open").click()
+    window.wait_for_selector("[data-stage]")
+    window.go_back()
+    expect(march.locator(".open")).to_be_focused()
+    expect(march).to_be_in_viewport()
+    assert "near=" in window.url
