@@ -10,6 +10,8 @@ from tests.services.test_same import data_of
 from tests.web.library import put
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# The buttons of a card lie over its picture until it is pointed at; these never.
+SEEN = "(style => [style.position, style.opacity])(getComputedStyle(document.querySelector('.copies form')))"
 CORNERS = [[0.28, 0.29], [0.84, 0.29], [0.84, 0.87], [0.28, 0.87]]
 WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]]
 
@@ -32,6 +34,7 @@ def test_a_pair_is_decided_by_keys_and_taken_back(opens, owner, pair, width):
     window.goto("/copies/")
     assert window.locator(".line b").inner_text() == "The same picture: cropped"
     assert window.evaluate(WIDER) <= 0
+    assert window.evaluate(SEEN) == ["static", "1"]
     window.keyboard.press("Space")
     assert window.locator(".side.behind").count() == 1
     window.keyboard.press("1")

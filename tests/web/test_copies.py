@@ -31,7 +31,7 @@ def pair(home, verdict="same_image", **fields):
 def pressed(client, act, **more):
     """Press one of the buttons, with the fields that the page holds."""
     page = client.get(URL, more).content.decode()
-    form = page[page.index('class="acts"') :]
+    form = page[page.index('class="decisions"') :]
     said = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form[: form.index("</form>")]))
     return client.post(f"{URL}decide/", {**said, "act": act}, follow=True)
 
