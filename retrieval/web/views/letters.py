@@ -22,7 +22,7 @@ from retrieval.web.views import account
 @for_anyone
 def forgotten(request: HttpRequest) -> HttpResponse:
     """Ask whose password it is; the answer is the same whoever that is. Without a mail server, say whom to ask."""
-    form = ForgottenForm(request.POST or None)
+    form = ForgottenForm(request.POST if request.method == "POST" else None)
     done = request.method == "POST" and form.is_valid()
     if done:
         letters.forgotten(form.cleaned_data["asked"])
