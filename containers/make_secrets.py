@@ -42,6 +42,7 @@ def wanted(said: dict[str, str]) -> dict[str, str]:
         "redis_url": said.get("REDIS_URL") or f"redis://:{broker}@broker:6379/0",
         "secret_key": said.get("IMAGESEARCH_SECRET_KEY") or secrets.token_urlsafe(64),
         "mail_url": said.get("IMAGESEARCH_MAIL_URL") or "off",
+        "oidc_client_secret": said.get("IMAGESEARCH_OIDC_CLIENT_SECRET") or "off",
         "admin_password": said.get("IMAGESEARCH_ADMIN_PASSWORD") or secrets.token_urlsafe(18),
     }
 

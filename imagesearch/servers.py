@@ -17,6 +17,17 @@ from imagesearch.env import BadVariable
 BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
 DATABASE_SCHEMES = ("postgresql", "postgres")
 LONGEST_NAME = 63
+# How Celery speaks with the broker, and for how long a worker may hold a message.
+TRANSPORT = {
+    "visibility_timeout": 900,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 30,
+    "max_retries": 1,
+}
 
 
 def postgres(data_dir: Path) -> Postgres:

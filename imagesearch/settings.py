@@ -11,9 +11,9 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 from whitenoise.compress import Compressor  # type: ignore[import-untyped]
 
-from imagesearch import api_pages, datadir, env, logs, mailing, safety, servers
+from imagesearch import api_pages, datadir, env, identity, logs, mailing, safety, servers
 from imagesearch.embedded import postgres
-from retrieval.conf import MIB, Conf, Limits
+from retrieval.conf import MIB, Conf, Limits, Provider
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -136,26 +136,15 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 
 # --- Background work -------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL, CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = servers.broker(BROKER), True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 900,
-    "unacked_restore_interval": 10,
-    "unacked_restore_throttle": 1,
-    "socket_timeout": 10,
-    "socket_connect_timeout": 2,
-    "socket_keepalive": True,
-    "health_check_interval": 30,
-    "max_retries": 1,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS = servers.TRANSPORT
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER, CELERY_ACCEPT_CONTENT = "json", ["json"]
 CELERY_TASK_IGNORE_RESULT, CELERY_RESULT_BACKEND = True, None
 CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 60, 90
 CELERY_TASK_DEFAULT_QUEUE = "embedding"
 LONG_TASKS = ("long_job", "deliver", "care_for_indexes", "guard_recall", "drop_expired")
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_WORKER_PREFETCH_MULTIPLIER, CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 1, 30
 # A new child loads torch and the encoder before it answers. On a busy machine Celery's 4 s are too few: it would kill
 # one child after the other, for ever.
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 3600
@@ -182,6 +171,13 @@ SESSION_ENGINE = "retrieval.services.people.sessions"
 SESSION_IDLE_HOURS = env.integer("IMAGESEARCH_SESSION_IDLE_HOURS", default=72, low=1, high=8760)
 SESSION_DAYS = env.integer("IMAGESEARCH_SESSION_DAYS", default=30, low=1, high=365)
 SESSION_COOKIE_AGE = SESSION_DAYS * 24 * 3600
+PASSWORDS = env.boolean("IMAGESEARCH_PASSWORDS", default=True)
+PROVIDER = identity.provider(Provider(
+    env.text("IMAGESEARCH_OIDC_ISSUER"), env.text("IMAGESEARCH_OIDC_CLIENT_ID"),
+    env.secret("IMAGESEARCH_OIDC_CLIENT_SECRET"), env.text("IMAGESEARCH_OIDC_NAME"),
+    env.text("IMAGESEARCH_OIDC_GROUP"), env.text("IMAGESEARCH_OIDC_ADMIN_GROUP"),
+    env.text("IMAGESEARCH_OIDC_GROUPS_CLAIM", "groups"), env.text("IMAGESEARCH_OIDC_SCOPES", "openid profile email"),
+), passwords=PASSWORDS)  # fmt: skip
 # In the session, as the cookie that is usual would name collections and people in the browser.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LOGIN_URL = LOGOUT_REDIRECT_URL = "/login/"
@@ -261,6 +257,9 @@ IMAGESEARCH = Conf(
     fetch=env.boolean("IMAGESEARCH_FETCH", default=True),
     mail_from=MAIL_FROM,
     site=SITE,
+    origins=ORIGINS,
+    provider=PROVIDER,
+    passwords=PASSWORDS,
     decode_processes=env.integer("IMAGESEARCH_DECODERS", default=2, low=1, high=64),
     decode_line=env.integer("IMAGESEARCH_DECODER_LINE", default=5, low=0, high=1_000),
     unprotected_decoder=env.boolean("IMAGESEARCH_UNPROTECTED_DECODER"),

@@ -17,6 +17,7 @@ urlpatterns = [
     path("metrics", health.metrics),
     # One page asks for the old password, and counts.
     path("admin/password_change/", admin.site.admin_view(RedirectView.as_view(pattern_name="web:account"))),
+    path("admin/login/", entry.to_admin, {"page": admin.site.login}),
     path("admin/logout/", entry.sign_out),  # one way out, which empties the browser
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),

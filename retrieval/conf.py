@@ -61,6 +61,28 @@ class Ledger:
 
 
 @dataclass(frozen=True)
+class Provider:
+    """The house's own identity provider (OpenID Connect), as which client it knows this site, and what it calls groups.
+
+    ``group`` may sign in (empty: everybody whom it vouches for), ``admin_group`` steers the site (empty: nobody).
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    name: str = ""
+    group: str = ""
+    admin_group: str = ""
+    groups_claim: str = "groups"
+    scopes: str = "openid profile email"
+
+    @property
+    def asks_groups(self) -> bool:
+        """Whether anything hangs on groups."""
+        return bool(self.group or self.admin_group)
+
+
+@dataclass(frozen=True)
 class Conf:
     """Where things live and how far they may go."""
 
@@ -71,6 +93,9 @@ class Conf:
     fetch: bool = True
     mail_from: str = ""
     site: str = "http://localhost:8000"
+    origins: tuple[str, ...] = ()
+    provider: Provider | None = None
+    passwords: bool = True
     own_names: tuple[str, ...] = ()
     decode_processes: int = 2
     decode_line: int = 5

@@ -194,6 +194,7 @@ SENTENCES = {
         "HEIC pictures, as iPhones take them, are not read here. Send it as JPEG; or the operator runs `make extras`."
     ),
     "idempotency_key_reused": gettext_noop("This key was used for another request already."),
+    "identity_taken": gettext_noop("This identity opens another account here."),
     "image_changed": gettext_noop("The picture was changed since."),
     "image_failed": gettext_noop("This picture could not be read."),
     "image_moved": gettext_noop("The picture was moved at this moment; look again."),
@@ -230,10 +231,9 @@ SENTENCES = {
     "not_found": gettext_noop("There is nothing here, or it is not yours to see."),
     "nothing_to_change": gettext_noop("Nothing was given that could be changed."),
     "original_missing": gettext_noop("The original file is missing."),
-    "originals_elsewhere": gettext_noop(
-        "This server does not see the folder of the pictures; tell whoever runs the site."
-    ),
+    "originals_elsewhere": gettext_noop("This server does not see the pictures' folder; tell whoever runs the site."),
     "password_incorrect": gettext_noop("The old password is not right."),
+    "passwords_off": gettext_noop("Nobody signs in by a password here; use the house's own sign-in."),
     "pdf_encrypted": gettext_noop("This PDF document asks for a password. Send it without one."),
     "pdf_not_read": gettext_noop(
         "PDF documents are not read here. Send their pages as pictures; or the operator runs `make extras`."
@@ -241,6 +241,10 @@ SENTENCES = {
     "picture_damaged": gettext_noop("The picture is damaged or cut off."),
     "picture_gone": gettext_noop("The picture that this key made was deleted."),
     "picture_too_slow": gettext_noop("This picture is built so that reading it would take too long."),
+    "provider_away": gettext_noop("The house's sign-in does not answer just now. Please try again in a moment."),
+    "provider_refused": gettext_noop(
+        "The house's sign-in did not let you in here. Begin again, or ask whoever runs the site."
+    ),
     "quota_exceeded": gettext_noop("Your space here is used up."),
     "range_not_satisfiable": gettext_noop("The file has no such part."),
     "rate_limited": gettext_noop("That was a lot in a short time. Please wait a moment."),
@@ -257,9 +261,7 @@ SENTENCES = {
     "special_member": gettext_noop("This is not a plain file."),
     "storage_full": gettext_noop("The disk is full; nothing was kept."),
     "text_not_read": gettext_noop("This is text, not a picture."),
-    "tiff_kind_not_read": gettext_noop(
-        "This TIFF file is sound, but its kind is not read here. Send it as PNG or JPEG."
-    ),
+    "tiff_kind_not_read": gettext_noop("This TIFF is sound, but its kind is not read here. Send it as PNG or JPEG."),
     "token_only_reads": gettext_noop("This token may only read."),
     "too_large": gettext_noop("This is larger than the limit."),
     "too_many_pages": gettext_noop("The document has more pages than the limit."),

@@ -17,14 +17,14 @@ FLOORS = {
     "folders": 0, "form_parts": 0, "on_demand": 0, "zip_stream": 0, "openvino_core": 0,
     "weight_files": 1,
     "models": 1, "ingest": 1, "search": 1, "embedding": 1, "evaluation": 1, "training": 1, "compression": 1,
-    "matching": 1, "reading": 1,
+    "matching": 1, "reading": 1, "openid": 1,
     "live_encoders": 2, "checks": 2, "downloads": 2, "worker_start": 2,
     "work": 3, "services": 4, "tasks": 5,
     "api": 6, "web": 6, "admin": 6, "management": 6, "templatetags": 6, "apps": 6,
 }  # fmt: skip
 # On one floor only these look at each other, the first at the second.
 BESIDE = {
-    ("folders", "errors"), ("ingest", "models"), ("search", "models"), ("models", "weight_files"),
+    ("folders", "errors"), ("openid", "ingest"), ("ingest", "models"), ("search", "models"), ("models", "weight_files"),
     ("apps", "management"), ("templatetags", "web"),
     ("training", "evaluation"), ("training", "embedding"), ("evaluation", "embedding"), ("matching", "embedding"),
     ("compression", "embedding"), ("compression", "evaluation"), ("compression", "training"),
@@ -33,8 +33,19 @@ SUBJECTS = {
     "people": 0, "images": 1, "searching": 2, "evaluation": 3, "encoders": 4, "copies": 4, "watching": 4,
     "operations": 5,
 }  # fmt: skip
-ROOMS = ("compression", "embedding", "evaluation", "ingest", "matching", "reading", "search", "training", "work")
-WITHOUT_DJANGO = {"embedding", "training", "evaluation", "compression", "matching", "reading"}
+ROOMS = (
+    "compression",
+    "embedding",
+    "evaluation",
+    "ingest",
+    "matching",
+    "openid",
+    "reading",
+    "search",
+    "training",
+    "work",
+)
+WITHOUT_DJANGO = {"openid", "embedding", "training", "evaluation", "compression", "matching", "reading"}
 WITHOUT_TORCH = {"ingest", "reading", "search", "models", "api", "web", "admin"}
 VECTOR_TABLES = re.compile(r"\bretrieval_embedding(?:count|digest)?\b")
 LONGEST_FILE, LONGEST_FUNCTION, USUAL_FUNCTION = 290, 30, 16

@@ -119,6 +119,22 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str], rules: FetchRules
         raise _refused("Nothing could be sent to this address.", code="url_unreachable") from error
 
 
+def ask(url: str, rules: FetchRules, *, headers: Mapping[str, str], body: bytes | None = None) -> tuple[int, bytes]:
+    """Get, or post, and return the status and what was answered, under the same rules. No redirect is followed.
+
+    Raises InvalidInput naming ``url``, and TooLarge.
+    """
+    parts, ends = _checked(url), time.monotonic() + rules.seconds
+    try:
+        with _connected(parts, rules, ends=ends) as connection:
+            sent = {"User-Agent": "imagesearch", **headers}
+            connection.request("GET" if body is None else "POST", _path(parts), body=body, headers=sent)
+            answer = connection.getresponse()
+            return answer.status, _body(answer, rules.most_bytes)
+    except UNREACHABLE as error:
+        raise _refused("Nothing was answered at this address.", code="url_unreachable") from error
+
+
 def _path(parts: SplitResult) -> str:
     return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=SIGNS)
 

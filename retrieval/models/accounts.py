@@ -10,7 +10,7 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils import timezone
 
-from retrieval.models.bounds import TOKEN_NAME_LENGTH
+from retrieval.models.bounds import SUBJECT_LENGTH, TOKEN_NAME_LENGTH, URL_LENGTH
 
 
 class ApiToken(models.Model):
@@ -46,9 +46,27 @@ class FirstLink(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+    by_terminal = models.BooleanField(default=False, help_text="It opens also where passwords are off.")
 
     def __str__(self) -> str:
         return f"for {self.user}"
+
+
+class Identity(models.Model):
+    """Whom the house's identity provider vouches for when it says this subject: known by issuer and subject alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="identities", db_constraint=False)
+    issuer = models.CharField(max_length=URL_LENGTH)
+    subject = models.CharField(max_length=SUBJECT_LENGTH)
+    gave_powers = models.BooleanField(default=False, help_text="Its groups made an administrator of the person.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="identity_is_one_persons")]
+
+    def __str__(self) -> str:
+        return f"of {self.user}"
 
 
 class SecondFactor(models.Model):

@@ -48,6 +48,8 @@ REFUSED = [
     ({"IMAGESEARCH_X_ACCEL_PREFIX": "protected"}, "IMAGESEARCH_X_ACCEL_PREFIX"),
     ({"IMAGESEARCH_MAIL_URL": "https://user:hunter2@mail.example"}, "IMAGESEARCH_MAIL_URL"),
     ({"IMAGESEARCH_MAIL_URL": "smtp://"}, "IMAGESEARCH_MAIL_URL"),
+    ({"IMAGESEARCH_PASSWORDS": "off"}, "IMAGESEARCH_PASSWORDS"),
+    ({"IMAGESEARCH_OIDC_ISSUER": "http://id.example", "IMAGESEARCH_OIDC_CLIENT_ID": "x"}, "IMAGESEARCH_OIDC_ISSUER"),
     ({"IMAGESEARCH_MAIL_URL": "smtp://mail.example?form=a@example.org"}, "IMAGESEARCH_MAIL_URL"),
     ({"IMAGESEARCH_MAIL_URL": "smtp://mail.example?from=me"}, "IMAGESEARCH_MAIL_URL"),
     ({"IMAGESEARCH_DATA_DIR": "/dev/null/there"}, "IMAGESEARCH_DATA_DIR"),

@@ -17,5 +17,5 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         """Issue the link and print it."""
-        token = sign_in_link.issue(sign_in_link.prepare_admin())
+        token = sign_in_link.issue(sign_in_link.prepare_admin(), by_terminal=True)
         self.stdout.write(f"{site.address()}first/{token}")

@@ -70,7 +70,7 @@ class Command(BaseCommand):
 def _first_link() -> str:
     """The token of the link that signs the administrator in; leaves no connection: programs are forked later too."""
     try:
-        return sign_in_link.issue(sign_in_link.prepare_admin())
+        return sign_in_link.issue(sign_in_link.prepare_admin(), by_terminal=True)
     finally:
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.translation import get_language
 
-from retrieval import caller
-from retrieval.errors import SENTENCES, InvalidInput
+from retrieval import caller, conf
+from retrieval.errors import SENTENCES, Forbidden, InvalidInput
 from retrieval.models import Letter, LetterKind
 from retrieval.models.bounds import MAIL_LENGTH
 from retrieval.services.people import limits, posting, sign_in_link
@@ -31,8 +31,10 @@ def forgotten(asked: str) -> None:
     """Have a link for a new password mailed to whose name or address this is, if it is anybody's. Commits.
 
     Nobody is looked for here, so that neither the answer nor its time tells whether there is such an account. Raises
-    TooMany beyond the limits, InvalidInput (``mail_off``) without a mail server.
+    TooMany beyond the limits, InvalidInput (``mail_off``) without a mail server, Forbidden where passwords are off.
     """
+    if not conf.get().passwords:
+        raise Forbidden("Passwords are switched off here.", code="passwords_off")
     if not posting.is_on():
         raise InvalidInput.of("asked", SENTENCES["mail_off"], code="mail_off")
     limits.forgotten(asked, address=caller.current().address)

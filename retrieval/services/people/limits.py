@@ -143,6 +143,11 @@ def forgotten(asked: str, *, address: str) -> None:
     hit("forgotten-user", key=spelling(asked), limit=limits.login_per_user, per_seconds=MINUTE)
 
 
+def provider(address: str) -> None:
+    """Count one way to the identity provider, or back, from this address. Raises TooMany."""
+    hit("provider", key=place(address), limit=conf.get().limits.login_per_address, per_seconds=MINUTE)
+
+
 def link(address: str) -> None:
     """Count one page or original that is looked at by a share link from this address. Raises TooMany."""
     hit("share-link", key=place(address), limit=conf.get().limits.link_pages, per_seconds=MINUTE)

@@ -14,8 +14,8 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import CommonPasswordValidator, MinimumLengthValidator
 from django.db import transaction
 
-from retrieval import caller
-from retrieval.errors import CodeNeeded, TooMany
+from retrieval import caller, conf
+from retrieval.errors import CodeNeeded, Forbidden, TooMany
 from retrieval.models import ApiToken, FirstLink, LetterKind, Session, ShareLink
 from retrieval.services.people import accounts, letters, limits, second_factor
 
@@ -48,6 +48,7 @@ class Door(ModelBackend):
         """
         if username is None or password is None:
             return None
+        require_on()
         user: User | None = get_user_model().objects.filter(username=username).first()
         if not _looked_at(username, about=user, fits=partial(_fits, user, password)):
             return None
@@ -88,6 +89,17 @@ class Uncommon(CommonPasswordValidator):
             super().validate(known, user)
 
 
+def require_on() -> None:
+    """Raise Forbidden (``passwords_off``) where the house's identity provider is the one way in."""
+    if not conf.get().passwords:
+        raise Forbidden("Passwords are switched off here.", code="passwords_off")
+
+
+def prove(user: User) -> bool:
+    """Tell whether this person has a password that proves who sits there."""
+    return conf.get().passwords and user.has_usable_password()
+
+
 def enter(user: User, *, code: str) -> None:
     """Let somebody in whose password was right, as the trail will tell. Raises CodeNeeded and TooMany."""
     if second_factor.is_on(user) and not (code and second_factor.accepts(user, code)):
@@ -95,8 +107,19 @@ def enter(user: User, *, code: str) -> None:
     accounts.record(user, "sign_in", user)
 
 
+def enter_vouched(user: User) -> None:
+    """Let somebody in whom the house's identity provider vouches for; whether it asks for a second factor is its own.
+
+    Raises Forbidden for an account that is closed here.
+    """
+    if not user.is_active:
+        raise Forbidden("The account is closed.", code="account_closed")
+    accounts.record(user, "sign_in", user, by="provider")
+
+
 def confirm(user: User, password: str) -> bool:
-    """Tell whether this is the password of somebody who is signed in. Raises TooMany beyond the limits."""
+    """Tell whether this is the password of somebody who is signed in. Raises TooMany beyond the limits, Forbidden."""
+    require_on()
     return _looked_at(user.get_username(), about=user, fits=partial(_fits, user, password))
 
 

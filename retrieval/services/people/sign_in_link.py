@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from retrieval import caller
+from retrieval import caller, conf
 from retrieval.errors import Forbidden, InvalidInput
 from retrieval.models import FirstLink
 from retrieval.services.people import rights
@@ -53,11 +53,11 @@ def _require_good(password: str) -> None:
         raise InvalidInput.of("password", " ".join(error.messages)) from None
 
 
-def issue(user: User, *, good_for: timedelta = GOOD_FOR, alone: bool = True) -> str:
+def issue(user: User, *, good_for: timedelta = GOOD_FOR, alone: bool = True, by_terminal: bool = False) -> str:
     """Make a link for the user and return its token, which is never to be seen again; links before it end.
 
-    Not ``alone``: they stay, as strangers can ask for this one. Commits one row; only a digest of the token is kept. Of
-    two who ask at once, the later one's link is good.
+    Not ``alone``: they stay, as strangers can ask for this one. ``by_terminal``: it also opens where passwords are off.
+    Commits one row; only a digest of the token is kept. Of two who ask at once, the later one's link is good.
     """
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -65,8 +65,9 @@ def issue(user: User, *, good_for: timedelta = GOOD_FOR, alone: bool = True) -> 
         before = FirstLink.objects.filter(user=user)
         (before if alone else before.filter(Q(expires_at__lt=timezone.now()) | ~Q(used_at=None))).delete()
         FirstLink.objects.create(
-            user=user, digest=digest(token), password=digest(user.password), expires_at=timezone.now() + good_for
-        )
+            user=user, digest=digest(token), password=digest(user.password), expires_at=timezone.now() + good_for,
+            by_terminal=by_terminal,
+        )  # fmt: skip
     return token
 
 
@@ -83,7 +84,9 @@ def issue_for(person: User, *, actor: User) -> str:
 
 
 def require_reach(person: User, *, actor: User) -> None:
-    """Raise Forbidden for an account that is out of the actor's reach, or closed."""
+    """Raise Forbidden for an account that is out of the actor's reach, or closed, and where passwords are off."""
+    if not conf.get().passwords:
+        raise Forbidden("Passwords are switched off here.", code="passwords_off")
     if not rights.may_change_person(actor, person):
         raise Forbidden("Only a superuser makes links for accounts with powers of their own.")
     if not person.is_active:
@@ -116,7 +119,8 @@ def redeem(token: str) -> User | None:
 
 def _may_sign_in(link: FirstLink) -> bool:
     """Tell whether the account is open and its password still the one of that moment."""
-    return link.user.is_active and link.password == digest(link.user.password)
+    here = conf.get().passwords or link.by_terminal
+    return here and link.user.is_active and link.password == digest(link.user.password)
 
 
 def _good(token: str) -> QuerySet[FirstLink]:

@@ -56,13 +56,18 @@ class CodeForm(forms.Form):
 
 
 class PasswordAskingForm(forms.Form):
-    """The password too, looked at through the one door: a browser left open must not lock its owner out."""
+    """The password too, looked at through the one door: a browser left open must not lock its owner out.
+
+    Who signs in by the house's identity provider alone has none that could be asked for.
+    """
 
     password = forms.CharField(max_length=4096, strip=False, label=_("Password"), widget=forms.PasswordInput)
 
     def __init__(self, user: User, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.user = user
+        if not passwords.prove(user):
+            del self.fields["password"]
 
     def clean_password(self) -> str:
         """Return it when it is right. Raises ValidationError, and TooMany for who guesses."""

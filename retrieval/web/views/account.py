@@ -17,7 +17,15 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import conf
 from retrieval.errors import InvalidInput
 from retrieval.services.images import members
-from retrieval.services.people import accounts, own_address, posting, second_factor, sessions
+from retrieval.services.people import (
+    accounts,
+    own_address,
+    passwords,
+    posting,
+    provider_sign_in,
+    second_factor,
+    sessions,
+)
 from retrieval.services.searching import history
 from retrieval.web import agents, asking_again
 from retrieval.web.forms.people import AddressForm, PasswordForm, TokenForm
@@ -126,6 +134,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "searches": [asking_again.again(row) for row in history.listing(person(request))[:SEARCHES]],
         "invitations": members.asked(person(request)),
         "sessions": [(row, agents.name(row.agent), sessions.is_same(row, here)) for row in found],
+        "provider": conf.get().provider,
+        "linked": provider_sign_in.is_linked(person(request)),
         "factor": second_factor.is_on(person(request)),
         "hours": conf.get().session_idle_hours,
         "session_days": conf.get().session_days,
@@ -134,6 +144,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "address_form": AddressForm(person(request), initial={"email": person(request).email}),
         "tokens": accounts.tokens_of(person(request)),
         "token_form": TokenForm(),
+        "proves": passwords.prove(person(request)),
         "password_form": PasswordForm(person(request)),
         "themes": (("system", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))),
     }

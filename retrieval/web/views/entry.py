@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib.auth import get_user_model, login, logout, update_session_auth_hash
+from django.contrib.auth import REDIRECT_FIELD_NAME, get_user_model, login, logout, update_session_auth_hash
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from retrieval import conf
 from retrieval.errors import CodeNeeded, NotFound
 from retrieval.services.people import passwords, second_factor, sign_in_link
 from retrieval.web import half_way, words
@@ -29,18 +33,33 @@ LINK_USED = NotFound("This link was used already, or it is too old.", code="link
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Ask for name and password; afterwards go where the person was going."""
     if request.user.is_authenticated:
-        return redirect(_goal(request))
+        return redirect(goal_of(request))
     form = SignInForm(request, request.POST or None)
     try:
         if request.method == "POST" and form.is_valid():
             login(request, form.get_user())
-            return redirect(_goal(request))
+            return redirect(goal_of(request))
     except CodeNeeded:
         user = get_user_model().objects.get(username=form.cleaned_data["username"])
-        half_way.begin(request, user, goal=_goal(request))
+        half_way.begin(request, user, goal=goal_of(request))
         return redirect("web:code")
     status = 400 if form.errors else 200
-    return render(request, "web/sign_in.html", {"form": form, "next": _goal(request)}, status=status)
+    context = {
+        "form": form,
+        "next": goal_of(request),
+        "provider": conf.get().provider,
+        "passwords": conf.get().passwords,
+    }
+    return render(request, "web/sign_in.html", context, status=status)
+
+
+@for_anyone
+def to_admin(request: HttpRequest, *, page: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
+    """Show the administration's own page; where there is an identity provider, the one that offers it."""
+    if conf.get().provider is None:
+        return page(request)
+    goal = request.GET.get(REDIRECT_FIELD_NAME, reverse("admin:index"))
+    return redirect(f"{reverse('web:sign_in')}?{urlencode({'next': goal})}")
 
 
 @sensitive_post_parameters("code")
@@ -101,7 +120,7 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
 @for_people
 def welcome(request: HttpRequest) -> HttpResponse:
     """Choose a password right after the first link; later the account page asks for the old one first."""
-    if not request.session.get(MAY_CHOOSE):
+    if not request.session.get(MAY_CHOOSE) or not conf.get().passwords:
         return redirect("web:account")
     form: SetPasswordForm[Any] = SetPasswordForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -112,7 +131,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
     return render(request, "web/welcome.html", {"form": form}, status=400 if form.errors else 200)
 
 
-def _goal(request: HttpRequest) -> str:
+def goal_of(request: HttpRequest) -> str:
     """Return where to go next; only addresses of this site are followed."""
     wanted = request.POST.get("next") or request.GET.get("next") or "/"
     safe = url_has_allowed_host_and_scheme(

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from retrieval import conf
 from retrieval.errors import InvalidInput
 from retrieval.services.people import letters, own_address, posting
 from retrieval.tasks import wake_for
@@ -27,7 +28,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     if done:
         letters.forgotten(form.cleaned_data["asked"])
         wake_for("letters")
-    context = {"form": form, "done": done, "mail_on": posting.is_on()}
+    context = {"form": form, "done": done, "mail_on": posting.is_on(), "passwords": conf.get().passwords}
     return render(request, "web/forgotten.html", context, status=400 if form.errors else 200)
 
 
