@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """A table beside the accounts, a column beside the links."""
     dependencies = [
-        ("retrieval", "0041_copy_keys_at_once"),
+        ("retrieval", "0043_copy_scans"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
