@@ -168,9 +168,7 @@ SENTENCES = {
     ),
     "decoders_busy": gettext_noop("Many pictures are being read just now. Please try again in a moment."),
     "decoding_used_up": gettext_noop("Reading your pictures took a lot of time. Please wait a moment."),
-    "dicom_kind_not_read": gettext_noop(
-        "This medical file holds no picture, or one packed in a way that is not read here."
-    ),
+    "dicom_kind_not_read": gettext_noop("This medical file holds no picture, or one packed in a way not read here."),
     "dicom_not_read": gettext_noop(
         "Medical pictures (DICOM) are not read here. Send it as PNG or TIFF; or the operator runs `make extras`."
     ),

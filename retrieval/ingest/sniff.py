@@ -21,7 +21,7 @@ SENTENCES: Mapping[str, str] = {
     "pdf_not_read": f"This is a PDF document. Send its pages as pictures; {OPERATOR}.",
     "pdf_encrypted": "This PDF document asks for a password. Send it without one.",
     "dicom_not_read": f"This is a medical picture (DICOM). Send it as PNG or TIFF; {OPERATOR}.",
-    "dicom_kind_not_read": "This medical file holds no picture, or one packed in a way that is not read here.",
+    "dicom_kind_not_read": "This medical file holds no picture, or one packed in a way not read here.",
     "video_not_read": f"This is a video. Send still pictures of it; {OPERATOR_OF_VIDEO}.",
     "video_kind_not_read": "This is a video of a kind that is not read here. Send it as MP4 or WebM.",
     "sound_not_read": "This is a sound recording, not a picture.",
