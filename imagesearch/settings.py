@@ -217,8 +217,7 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "ma
 # --- JSON API --------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "retrieval.api.auth.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "retrieval.api.auth.TokenAuthentication", "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -229,7 +228,7 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "NUM_PROXIES": PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
+}  # fmt: skip
 SPECTACULAR_SETTINGS = api_pages.SETTINGS
 
 # --- Administration site ---------------------------------------------------------------------------------------------
@@ -273,6 +272,7 @@ IMAGESEARCH = Conf(
         archive_decode_seconds=env.integer("IMAGESEARCH_ARCHIVE_DECODE_SECONDS", default=1_800, low=1, high=1_000_000),
         image_bytes=env.integer("IMAGESEARCH_IMAGE_MB", default=25, low=1, high=100) * MIB,
         document_pages=env.integer("IMAGESEARCH_DOCUMENT_PAGES", default=500, low=1, high=10_000),
+        video_bytes=env.integer("IMAGESEARCH_VIDEO_MB", default=100, low=1, high=120) * MIB,
         video_looks=env.integer("IMAGESEARCH_VIDEO_LOOKS", default=600, low=1, high=100_000),
         video_scenes=env.integer("IMAGESEARCH_VIDEO_SCENES", default=200, low=1, high=10_000),
         image_pixels=env.integer("IMAGESEARCH_IMAGE_MEGAPIXELS", default=50, low=1, high=200) * 1_000_000,

@@ -19,6 +19,7 @@ class Limits:
     jpeg_pixels: int = 200_000_000
     image_side: int = 20_000
     document_pages: int = 500
+    video_bytes: int = 100 * MIB
     video_looks: int = 600
     video_scenes: int = 200
     archive_bytes: int = 200 * MIB
@@ -42,6 +43,11 @@ class Limits:
     login_per_address: int = 20
     user_images: int = 1_000_000
     user_bytes: int = 1024 * 1024 * MIB
+
+    @property
+    def file_bytes(self) -> int:
+        """The largest file that is taken, be it a picture or a video."""
+        return max(self.image_bytes, self.video_bytes)
 
 
 @dataclass(frozen=True)

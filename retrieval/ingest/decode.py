@@ -22,7 +22,7 @@ from PIL import (
 )
 
 from retrieval.errors import TooLarge, UnsupportedPicture
-from retrieval.ingest import deep, metadata, profiles, reading
+from retrieval.ingest import deep, metadata, profiles, reading, sniff
 from retrieval.ingest.colour import to_rgb
 from retrieval.ingest.fingerprint import pdq
 from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits
@@ -69,8 +69,11 @@ def decode(data: bytes, request: DecodeRequest) -> Decoded:
     Raises TooLarge from header and structure alone, before any pixel is decoded, and UnsupportedPicture for what is no
     allowed picture or is damaged or cut off.
     """
-    if len(data) > request.limits.bytes:
-        raise too_large(f"The file has more than {request.limits.bytes // 2**20} MB.")
+    most = request.limits.bytes
+    if len(data) > most and sniff.is_video(data):
+        most = request.limits.video_bytes
+    if len(data) > most:
+        raise too_large(f"The file has more than {most // 2**20} MB.")
     require_quick(data)
     opened = _opened(data, request)
     try:

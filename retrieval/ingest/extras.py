@@ -6,8 +6,9 @@ import importlib
 import importlib.util
 from types import ModuleType
 
+VIDEO = "MP4, MOV, WebM"
 # What people call the files -> the package that reads them.
-PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2", "DICOM": "pydicom", "JPEG XL": "imagecodecs", "MP4, MOV, WebM": "av"}
+PACKAGES = {"HEIC": "pi_heif", "PDF": "pypdfium2", "DICOM": "pydicom", "JPEG XL": "imagecodecs", VIDEO: "av"}
 
 
 def load(package: str) -> ModuleType | None:

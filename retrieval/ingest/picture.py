@@ -23,8 +23,8 @@ DIVISIBLE = ("JPEG", "RAW", "PDF")
 @dataclass(frozen=True)
 class PictureLimits:
     """What one file may hold: bytes, pixels, pixels of a JPEG (which is decoded at a part of its size when it is
-    large), pixels along one side, pages of a document, looks at a video and scenes of it. Of an animation one frame is
-    read, whatever their number.
+    large), pixels along one side, pages of a document, and of a video bytes, looks at it and scenes. Of an animation
+    one frame is read, whatever their number.
     """
 
     bytes: int = 25 * 1024 * 1024
@@ -32,6 +32,7 @@ class PictureLimits:
     jpeg_pixels: int = 200_000_000
     side: int = 20_000
     pages: int = 500
+    video_bytes: int = 100 * 1024 * 1024
     video_looks: int = 600
     video_scenes: int = 200
 

@@ -65,7 +65,7 @@ def opened(data: bytes, part: Part, *, limits: PictureLimits) -> Opened:
         return _dicom(data, part.page)
     if tiff.is_tiff(data) and not raw.is_raw(data):
         return _page_of_tiff(data, part.page, most_pages=limits.pages)
-    if video.av and sniff.code_of(data) == "video_not_read":
+    if video.av and sniff.is_video(data):
         return _video(data, part, limits)
     if part.page != 1:
         raise IndexError("no such page")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from retrieval import conf
 from retrieval.errors import Unavailable
+from retrieval.ingest import sniff
 from retrieval.ingest.children import Children
 from retrieval.ingest.picture import FIRST, Decoded, DecodeRequest, Part, PictureLimits, Region
 from retrieval.ingest.process import ChildLimits, EndedError, crash, limits_in_force
@@ -202,8 +203,14 @@ def picture_limits() -> PictureLimits:
     limits = conf.get().limits
     return PictureLimits(
         limits.image_bytes, limits.image_pixels, limits.jpeg_pixels, limits.image_side, limits.document_pages,
-        limits.video_looks, limits.video_scenes,
+        limits.file_bytes, limits.video_looks, limits.video_scenes,
     )  # fmt: skip
+
+
+def most_bytes(head: bytes) -> int:
+    """How many bytes a file may have that begins so: a video more than a picture."""
+    limits = conf.get().limits
+    return limits.file_bytes if sniff.is_video(head) else limits.image_bytes
 
 
 def upload(data: bytes, *, part: Part = FIRST, asker: Asker = SITE) -> Decoded:

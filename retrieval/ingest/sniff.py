@@ -86,6 +86,11 @@ def is_transport_stream(data: bytes) -> bool:
     return any(data[first : first + step * REPEATED : step] == SYNC * REPEATED for first, step in kinds)
 
 
+def is_video(data: bytes) -> bool:
+    """Whether this begins as a video does."""
+    return code_of(data) == "video_not_read"
+
+
 def code_of(data: bytes) -> str:
     """Why a file is refused that no decoder takes."""
     if not data:

@@ -97,10 +97,16 @@ class Upload {
     }
   }
 
+  most(item) {
+    const { archiveMost, most, videoMost } = this.form.dataset
+    if (/\.zip$/i.test(item.name)) return Number(archiveMost)
+    const films = item.file.type?.startsWith("video/") || /\.(mkv|avi|mpe?g|m?ts)$/i.test(item.name)
+    return Number(films ? videoMost : most)
+  }
+
   async transfer(item) {
     this.active += 1
-    const limit = Number(/\.zip$/i.test(item.name) ? this.form.dataset.archiveMost : this.form.dataset.most)
-    if (item.file.size > limit) this.finish(item, { state: "refused", message: say("too_large") })
+    if (item.file.size > this.most(item)) this.finish(item, { state: "refused", message: say("too_large") })
     else {
       const outcome = await send(this.form.dataset.fileUrl, () => this.body(item), {
         token: token(),

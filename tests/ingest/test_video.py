@@ -76,6 +76,9 @@ def test_a_dark_beginning_is_no_scene():
 def test_looks_and_scenes_are_bounded():
     data = video()
     assert len(upload(data, video_scenes=2).scenes) == len(upload(data, pages=2).scenes) == 2
+    assert upload(data, bytes=1_000).pages == 3
+    with pytest.raises(TooLarge):
+        upload(data, bytes=1_000, video_bytes=1_000)
     assert upload(data, video_looks=1).scenes == (0,)
     for most in (1, 2, 7, 600):
         times = [number / 25 for number in range(500)]

@@ -152,6 +152,14 @@ def test_a_file_is_read_up_to_the_limit_and_no_further(collection, settings):
     assert file.tell() == 1001
 
 
+def test_of_a_video_more_is_read_up_to_its_own_limit(collection, settings):
+    limited(settings, image_bytes=1000, video_bytes=3000)
+    file = io.BytesIO(b"\0\0\0\x14ftypisom" + bytes(5000))
+    with pytest.raises(TooLarge):
+        images.add(Upload(file), user=collection.owner, collection=collection)
+    assert file.tell() == 3001
+
+
 @pytest.mark.parametrize(
     "texts",
     [

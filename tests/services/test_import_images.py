@@ -105,11 +105,13 @@ def test_refusals_have_reasons_and_names(folder, admin, settings):
     settings.IMAGESEARCH = dataclasses.replace(conf.get(), limits=limits)
     (folder / "notes.txt").write_text("no picture")
     (folder / "huge.jpg").write_bytes(b"x" * 6000)
+    (folder / "film.mp4").write_bytes(b"\0\0\0\x14ftypisom" + bytes(6000))  # a video may be larger
     (folder / ".hidden.txt").write_text("left out")
     out = run(folder)
-    assert out.startswith("3 new, 0 known already, 2 refused")
+    assert out.startswith("3 new, 0 known already, 3 refused")
     assert "1 x This is text, not a picture." in out
     assert "huge.jpg: The file has more than" in out
+    assert "film.mp4: The file has more than" not in out
     assert "hidden" not in out
 
 

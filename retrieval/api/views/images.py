@@ -54,7 +54,7 @@ class ImagesView(ApiView):
     queries = MappingProxyType({"GET": ImageQuery})
     visitors = True
     parser_classes = [FormParser, JsonParser]
-    largest_file = "image_bytes"
+    largest_file = "file_bytes"
     more_failures = frozenset({409, 429, 507})
 
     @extend_schema(operation_id="images_list", responses=ImageSerializer(many=True))

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retrieval import conf, tasks
 from retrieval.errors import InvalidInput, RetrievalError, TooLarge
-from retrieval.ingest import is_clutter, store
+from retrieval.ingest import is_clutter, sandbox, store
 from retrieval.management.bars import Bars
 from retrieval.models import Collection, Role
 from retrieval.models.bounds import PATH_LENGTH
@@ -202,6 +202,9 @@ def _source(path: Path, *, texts: ImageChanges) -> Source:
     """Read one file; one that is too large or cannot be read is refused without its bytes."""
     most = conf.get().limits.image_bytes
     try:
+        if path.stat().st_size > most:
+            with path.open("rb") as file:
+                most = sandbox.most_bytes(file.read(most))
         if path.stat().st_size > most:
             error = TooLarge(f"The file has more than {most // 2**20} MB.", code="image_too_large")
             return Source(str(path), error=error)

@@ -68,7 +68,7 @@ def add(upload: Upload, *, user: User, collection: Collection) -> Added:
     """
     rights.require_role(collection, user=user, role=Role.CONTRIBUTOR)
     checked(upload.texts)
-    data = upload.file.read(conf.get().limits.image_bytes + 1)
+    data = _read(upload.file)
     digest = fingerprint.sha256(data)
     known = store.known(collection, [digest])
     if digest in known:
@@ -79,6 +79,13 @@ def add(upload: Upload, *, user: User, collection: Collection) -> Added:
     still = partial(collections.acting, collection.pk, user=user)  # decoding took a while
     (saved,) = store.save([picture], place=store.Place(collection, user), check=still)
     return Added(_as_made(saved.image), True) if saved.created else Added(get(saved.image.pk, user=user), False)
+
+
+def _read(file: Readable) -> bytes:
+    """Read a file up to its limit and a byte more; of what is no video that is as much as a picture may have."""
+    most = conf.get().limits.image_bytes
+    data = file.read(most + 1)
+    return data if len(data) <= most else data + file.read(sandbox.most_bytes(data) - most)
 
 
 def get(image_id: UUID | str, *, user: Viewer) -> Image:

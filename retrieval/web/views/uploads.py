@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -135,7 +136,12 @@ def _choices(request: HttpRequest) -> dict[str, Any]:
     homes = [row for row in collections.listing(request.user) if may_add(row)]
     chosen = _uuid(request.GET.get("collection", "") or str(request.POST.get("collection", "")))
     found = {"homes": homes, "chosen": chosen, "limits": conf.get().limits, "fetches": conf.get().fetch}
-    return {**found, "more": "".join(f", {name}" for name in extras.readable())}
+    return {**found, "more": "".join(f", {name}" for name in map(_bounded, extras.readable()))}
+
+
+def _bounded(name: str) -> str:
+    """What people call a kind of file; of videos how large they may be, which is more than a picture."""
+    return f"{name} ({filesizeformat(conf.get().limits.file_bytes)})" if name == extras.VIDEO else name
 
 
 def _uuid(text: str) -> UUID | None:
