@@ -33,8 +33,8 @@ const moreLike = (alike) => {
 }
 
 const focus = (link, event) => {
+  if (link || current()?.awaits(event.target)) event.preventDefault()
   if (!link) return
-  event.preventDefault()
   link.focus()
   link.scrollIntoView({ block: "nearest" })
 }

@@ -223,6 +223,13 @@ class Grid {
     return card ? rankOf(card) : undefined
   }
 
+  // Whether cards beside this one's are still to come.
+  awaits(link) {
+    const card = this.list.contains(link) && link.closest(".card")
+    const at = card ? this.blocks.of(rankOf(card)) : 0
+    return card && [at - 1, at + 1].some((other) => other >= 0 && other < this.blocks.count && !this.blocks.loaded.has(other))
+  }
+
   // Which picture of the list is below the window's first row, near enough.
   get rank() {
     const top = Math.max(0, this.view.top + edge() + SPARE + this.shape.row)
