@@ -67,12 +67,17 @@ def first(images: QuerySet[Image], *, order: str, place: Place) -> int:
     after = _key(images, order=order, image_id=place.after)
     if after:
         return images.filter(_before(order, after)).count() + 1
-    if place.moment:
-        return images.filter(_before(order, (place.moment, None))).count()
-    return 0
+    return _rank(images, order=order, moment=place.moment) if place.moment else 0
 
 
 Key = tuple[object, UUID | None]  # value of the order's column, and id
+
+
+def _rank(images: QuerySet[Image], *, order: str, moment: datetime) -> int:
+    """Return how many stand before a moment; where none follows, that is the place of the last one."""
+    before = _before(order, (moment, None))
+    count = images.filter(before).count()
+    return count if images.exclude(before).exists() else max(count - 1, 0)
 
 
 def _ordered(images: QuerySet[Image], order: str) -> QuerySet[Image]:

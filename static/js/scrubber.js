@@ -55,7 +55,7 @@ const linkOf = (month) => one(`[data-month="${month.name}"]`, rail) ?? one("a", 
 const open = (year) => {
   if (one(".months", year)) return
   for (const list of all("li > ol", rail)) list.remove()
-  const list = Object.assign(document.createElement("ol"), { className: "months" })
+  const list = Object.assign(document.createElement("ol"), { className: "months", ariaLabel: year.dataset.months.slice(0, 4) })
   list.append(...months.filter((month) => month.year === year).map(item))
   year.append(list)
 }

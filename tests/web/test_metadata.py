@@ -101,5 +101,6 @@ def test_a_month_leads_to_where_it_begins_and_a_camera_narrows(page, path, colle
     assert shown(page.get(f"{path}?month=2019-06&camera=EOS")) == ["d", "a"]
     assert [page.get(f"{path}?month={month}").status_code for month in ("2019-13", "9999-12", "x")] == [400] * 3
     assert 'data-first="1" data-total="4"' in page.get(f"{path}?month=2019-06").content.decode()  # a place, no bound
+    assert shown(page.get(f"{path}?month=1990-01")) == ["a"]  # nothing was taken before
     first = page.get(f"{path}?month=2019-06&sort=taken_first")
     assert (shown(first), 'data-first="1"' in first.content.decode()) == (["b", "d", "c"], True)
