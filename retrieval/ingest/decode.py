@@ -85,7 +85,7 @@ def decode(data: bytes, request: DecodeRequest) -> Decoded:
     except DAMAGE as error:
         message = f"The {opened.kind} file is damaged or cut off."
         raise UnsupportedPicture(message, code="picture_damaged") from error
-    return replace(answer, facts=metadata.read(data)) if request.thumbnail_sizes else answer
+    return replace(answer, facts=opened.facts or metadata.read(data)) if request.thumbnail_sizes else answer
 
 
 def too_large(message: str) -> TooLarge:

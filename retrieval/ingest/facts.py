@@ -53,6 +53,21 @@ def read(said: Mapping[str, Any]) -> Facts:
     return found
 
 
+def bounded(found: Facts) -> Facts:
+    """Hold what was read to the bounds that the other side holds it to."""
+    try:
+        return read({**vars(found), "keywords": list(found.keywords)})
+    except (ValueError, TypeError, LookupError):
+        return Facts(title=found.title, caption=found.caption, keywords=found.keywords)
+
+
+def camera(make: str, model: str) -> str:
+    """Make and model; many models begin with their make."""
+    make, model = (cleaned(text, most=100) for text in (make, model))
+    named = model.casefold().startswith(make.casefold().split(" ")[0]) if make else True
+    return model if named and model else f"{make} {model}".strip()
+
+
 def _text(value: Any, *, most: int) -> str:
     if not isinstance(value, str) or len(value) > most or not cleaned(value, most=most) == value:
         raise ValueError("no text")

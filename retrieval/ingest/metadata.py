@@ -50,15 +50,7 @@ def read(data: bytes) -> Facts:
     with suppress(*UNREADABLE):
         place = _place(exif.get_ifd(GPS))
     title, caption, keywords = _words(image)
-    return _bounded(Facts(taken_at, camera, place, title, caption, keywords))
-
-
-def _bounded(found: Facts) -> Facts:
-    """Hold what was read to the bounds that the other side holds it to."""
-    try:
-        return facts.read({**vars(found), "keywords": list(found.keywords)})
-    except (ValueError, TypeError, LookupError):
-        return Facts(title=found.title, caption=found.caption, keywords=found.keywords)
+    return facts.bounded(Facts(taken_at, camera, place, title, caption, keywords))
 
 
 def _taken_at(exif: Image.Exif) -> str:
@@ -75,10 +67,7 @@ def _taken_at(exif: Image.Exif) -> str:
 
 
 def _camera(exif: Image.Exif) -> str:
-    """Make and model; many models begin with their make."""
-    make, model = (facts.cleaned(str(exif.get(tag, "")).replace("\0", ""), most=100) for tag in (BASE.Make, BASE.Model))
-    named = model.casefold().startswith(make.casefold().split(" ")[0]) if make else True
-    return model if named and model else f"{make} {model}".strip()
+    return facts.camera(*(str(exif.get(tag, "")).replace("\0", "") for tag in (BASE.Make, BASE.Model)))
 
 
 def _place(gps: dict[int, Any]) -> tuple[float, float] | None:

@@ -15,6 +15,7 @@ from PIL import Image, ImageFile, ImagePalette, TiffImagePlugin, UnidentifiedIma
 from retrieval.errors import UnsupportedPicture
 from retrieval.ingest import dicom, heif, jpeg, jxl, pdf, png, raw, samples, sniff, tiff, video
 from retrieval.ingest.colour import Raster
+from retrieval.ingest.facts import Facts
 from retrieval.ingest.picture import Part, PictureLimits
 from retrieval.ingest.sniff import refusal
 from retrieval.ingest.structure import require_quick
@@ -38,7 +39,7 @@ class Opened:
     ``load`` decodes at the original's size divided by the given number, 1, 2, 4 or 8, where it is ``divisible``.
     ``held``: bytes of memory that this takes whatever the divisor. ``pages``: how many the file has; ``subject``: whose
     it is, a digest. ``look``, of a video, finds the scene that was asked for, or all of them when told so, and returns
-    the picture with which it begins; ``second`` and ``scenes`` are known from then on.
+    the picture with which it begins; ``second``, ``scenes`` and ``facts`` are known from then on.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Opened:
     look: Callable[[bool], Opened] | None = None
     second: float | None = None
     scenes: tuple[float, ...] = ()
+    facts: Facts | None = None
 
 
 def opened(data: bytes, part: Part, *, limits: PictureLimits) -> Opened:
@@ -89,7 +91,7 @@ def _video(data: bytes, part: Part, limits: PictureLimits) -> Opened:
         found = film.scene(part, limits=limits, every=every)
         return Opened(
             film.kind, found.size, found.orientation, lambda _: found.raster,
-            pages=found.pages, second=found.second, scenes=found.scenes,
+            pages=found.pages, second=found.second, scenes=found.scenes, facts=found.facts,
         )  # fmt: skip
 
     return Opened(film.kind, film.size, UPRIGHT, lambda _: look(False).load(1), look=look)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrieval.ingest import extras, scenes, sniff
+from retrieval.ingest import extras, scenes, sniff, video_facts
 from retrieval.ingest.colour import Raster
+from retrieval.ingest.facts import Facts
 from retrieval.ingest.picture import Part, PictureLimits
 
 av: Any = extras.load("av")
@@ -48,14 +49,15 @@ class Scene:
     """The picture with which a scene begins at this ``second``.
 
     ``size``: width and height before it is turned by ``orientation``, 1..8 as EXIF has it. ``scenes``: when all of them
-    begin, where they were looked for; ``pages``: how many there are.
+    begin, where they were looked for; ``pages``: how many there are; ``facts``: what the file says of this scene.
     """
 
     raster: Raster
     orientation: int
+    facts: Facts
     second: float
-    scenes: tuple[float, ...]
-    pages: int
+    scenes: tuple[float, ...] = ()
+    pages: int = 1
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,13 +83,11 @@ class Film:
         Raises ValueError for damage, MemoryError.
         """
         if part.second is not None:
-            raster, orientation = self._picture(part.second, limits)
-            return Scene(raster, orientation, part.second, (), part.pages)
+            return replace(self._scene(part.second, limits), pages=part.pages)
         found = self._beginnings(limits, every=every)
-        raster, orientation = self._picture(found[0], limits)
-        return Scene(raster, orientation, found[0], found, len(found))
+        return replace(self._scene(found[0], limits), scenes=found, pages=len(found))
 
-    def _picture(self, second: float, limits: PictureLimits) -> tuple[Raster, int]:
+    def _scene(self, second: float, limits: PictureLimits) -> Scene:
         """The key frame of this second, and how it is turned: where the index leads, else wherever it is."""
         for jump in (True, False):
             with self._stream(most_pixels=limits.pixels) as stream:
@@ -95,8 +95,9 @@ class Film:
                     _jump(stream, second)
                 frame = _frame_at(stream, second)
                 if frame is not None:
-                    turned = round(frame.rotation / 90) * 90 % 360
-                    return Raster(_rgb(frame, stream.sample_aspect_ratio)), ORIENTATIONS[turned]
+                    said = video_facts.read({**stream.metadata, **stream.container.metadata}, second=second)
+                    turned = ORIENTATIONS[round(frame.rotation / 90) * 90 % 360]
+                    return Scene(Raster(_rgb(frame, stream.sample_aspect_ratio)), turned, said, second)
         raise ValueError("no key frame at this second")
 
     def _beginnings(self, limits: PictureLimits, *, every: bool) -> tuple[float, ...]:
@@ -120,8 +121,9 @@ class Film:
     def _stream(self, *, most_pixels: int = 0) -> Iterator[Any]:
         """Open the file anew and yield its pictures' stream."""
         try:
-            options = {"codec_whitelist": ",".join(DECODERS)}
-            with av.open(io.BytesIO(self._data), "r", format=DEMUXERS[self.kind], container_options=options) as opened:
+            known = {"codec_whitelist": ",".join(DECODERS)}
+            kind, file = DEMUXERS[self.kind], io.BytesIO(self._data)
+            with av.open(file, "r", format=kind, container_options=known, metadata_errors="replace") as opened:
                 yield _prepared(opened, self._data, most_pixels)
         except av.FFmpegError as error:
             if isinstance(error, MemoryError):

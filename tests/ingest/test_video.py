@@ -9,7 +9,9 @@ import pytest
 
 from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
 from retrieval.ingest import video as room
+from retrieval.ingest import video_facts
 from retrieval.ingest.decode import decode
+from retrieval.ingest.facts import Facts
 from retrieval.ingest.picture import DecodeRequest, Part, PictureLimits
 from tests.ingest.pictures import scene
 from tests.ingest.videos import CODECS, NAMES, RATE, SCENES, SIZE, drawn, needs_av, sound, video
@@ -63,6 +65,40 @@ def test_a_turned_video_is_shown_upright(turned, size):
 def test_pixels_that_are_not_square_are_made_so():
     found = upload(video(drawn({1: 1}), "matroska", shape=(2, 1)))
     assert (found.width, found.height) == (2 * SIZE[0], SIZE[1])
+
+
+@needs_av
+def test_a_scene_was_taken_when_the_video_began_and_as_much_later():
+    tags = {"creation_time": "2024-05-06T05:08:09Z", "location": "+48.1371+011.5754/", "title": "Grüße"}
+    found = upload(data := video(tags=tags)).facts
+    assert (found.taken_at, found.place, found.title) == ("2024-05-06T05:08:09+00:00", (48.1371, 11.5754), "Grüße")
+    scene = decode(data, DecodeRequest(thumbnail_sizes=(32,), part=Part(3, 3, 7.0)))
+    assert scene.facts.taken_at == "2024-05-06T05:08:16+00:00"
+    assert upload(data.replace("Grüße".encode(), b"Gr\xfc\xdf\xff\xff")).pages == 3  # tags that are no UTF-8
+
+
+@pytest.mark.parametrize(
+    ("tags", "found"),
+    [
+        ({"creation_time": "1904-01-01T00:00:00Z"}, Facts()),
+        ({"creation_time": "1970-01-01T00:00:01Z"}, Facts()),
+        ({"creation_time": "yesterday", "location": "home"}, Facts()),
+        ({"creation_time": "9999-12-31T23:59:59Z"}, Facts()),
+        ({"location": "+95.0+011.5/"}, Facts()),
+        ({"location": "+00.0000+000.0000/"}, Facts()),
+        (
+            {
+                "creation_time": "2024-05-06T05:08:09Z", "com.apple.quicktime.creationdate": "2024-05-06T07:08:09+0200",
+                "com.apple.quicktime.location.ISO6709": "-33.8600+151.2094+010.0/",
+                "com.apple.quicktime.make": "Apple", "com.apple.quicktime.model": "iPhone 15",
+            },
+            Facts("2024-05-06T07:08:11+02:00", "Apple iPhone 15", (-33.86, 151.2094)),
+        ),
+        ({"com.android.model": "Pixel 8\0", "com.android.manufacturer": ""}, Facts(camera="Pixel 8")),
+    ],
+)  # fmt: skip
+def test_what_a_video_says_of_itself(tags, found):
+    assert video_facts.read(tags, second=2.9) == found
 
 
 @needs_av
