@@ -23,8 +23,9 @@ extras: .venv/extras  ## install what reads more (HEIC, JPEG XL, PDF, DICOM, wor
 
 extras-video: .venv/extras-video  ## install what reads videos (PyAV; its wheel holds code under the GPL)
 
+# Compiled code is kept even where the environment says otherwise: the tests start many programs, which would compile it again.
 test: .venv/test  ## run the tests (PYTEST_ARGS=...)
-	$(PY) -m pytest $(PYTEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest $(PYTEST_ARGS)
 
 lint: .venv/test  ## ruff, ruff format --check, mypy
 	$(PY) -m ruff check .

@@ -66,10 +66,11 @@ def programs() -> dict[str, Service]:
 
 def load_code() -> None:
     """Load what the programs and their preparation share, in the process that is to fork them."""
+    gc.disable()  # nothing of it is garbage
     for name in CODE:
         importlib.import_module(name)
-    gc.collect()
     gc.freeze()  # the collector would write to every page of it, and so give each program a copy
+    gc.enable()
 
 
 def preparation() -> Service:
