@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from django.test import Client
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -47,6 +48,8 @@ def site(live_server, monkeypatch):
     from tests.web.library import MeanColour
 
     monkeypatch.setattr(live_encoders, "for_row", lambda row: MeanColour())
+    # A connection for each request, thirty in a page, was most of what the database did.
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 600)
     live_server.encoder = EncoderFactory(name="colours", dimension=3, trained=True)
     return live_server
 
