@@ -22,6 +22,7 @@ from containers import make_secrets, pin_images
 from imagesearch import safety, servers
 from imagesearch.embedded import postgres, roles
 from imagesearch.embedded.supervisor import Supervisor
+from tests import made
 from tests.ops.test_up import answer, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -198,7 +199,7 @@ def image(short_folder):
     step = step.replace("python ", shlex.quote(sys.executable) + " ")
     subprocess.run(["sh", "-ec", step], cwd=app, env=of_image(app), check=True)
     subprocess.run(["chmod", "-R", "a-w", str(app)], check=True)
-    (short_folder / "data").mkdir(mode=0o700)
+    made.lend(short_folder / "data")
     yield app
     subprocess.run(["chmod", "-R", "u+w", str(app)], check=True)
 

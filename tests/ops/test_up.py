@@ -174,6 +174,7 @@ def heard():
 
 def test_the_demo_comes_before_the_first_start_too_and_ctrl_c_is_one_sentence(short_folder):
     site = Site(short_folder / ODD, free_port(), [])
+    made.lend(site.folder)
     done = site.manage("demo", "--each", "1")
     assert done.returncode == 0, done.stderr
     assert "message_not_sent" not in done.stderr
