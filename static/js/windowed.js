@@ -230,12 +230,13 @@ class Grid {
     return card && [at - 1, at + 1].some((other) => other >= 0 && other < this.blocks.count && !this.blocks.loaded.has(other))
   }
 
-  // Which picture of the list is below the window's first row, near enough.
+  // Which picture ends the first row that is seen, near enough where that is still to come.
   get rank() {
-    const top = Math.max(0, this.view.top + edge() + SPARE + this.shape.row)
+    const top = Math.max(0, this.view.top + edge() + SPARE)
     const at = this.blocks.at(top)
-    const share = (top - this.blocks.tops[at]) / Math.max(1, this.blocks.tops[at + 1] - this.blocks.tops[at])
-    return this.blocks.start(at) + Math.floor(Math.min(share, 0.999) * (this.blocks.end(at) - this.blocks.start(at)))
+    const [inside, start] = [top - this.blocks.tops[at], this.blocks.start(at)]
+    const row = this.blocks.loaded.get(at)?.rows.find((each) => each.top + each.height > inside)
+    return row ? start + row.to - 1 : Math.min(this.blocks.end(at) - 1, start + Math.floor(inside / this.blocks.guess))
   }
 
   // Where each card of a block is, beside its height in the list.
