@@ -48,7 +48,7 @@ def actions(person):
 @pytest.mark.parametrize("asked", ["anna", "anna@EXAMPLE.org"])
 def test_by_name_or_address_comes_a_link_that_leads_to_a_new_password(sees, anna, mailoutbox, asked):
     answer = sees().post(ASK, {"asked": asked})
-    assert (answer.status_code, "Look into your mail" in answer.text) == (200, True)
+    assert (answer.status_code, "Check your mail" in answer.text) == (200, True)
     letter_sending.send_due()
     (mail,) = mailoutbox
     assert (mail.to, mail.from_email) == (["Anna@example.org"], "site@example.org")
