@@ -166,7 +166,8 @@ class Grid {
   async fetch(at, { after, signal } = {}) {
     const url = `${this.list.dataset.window}at=${this.blocks.start(at)}${after ? `&after=${after}` : ""}`
     const response = await fetch(url, { headers: { "HX-Request": "true" }, signal })
-    if (!response.ok || response.headers.has("HX-Redirect")) return notify(say("broken"), { bad: true }) && null
+    if (response.headers.has("HX-Redirect")) location.assign(response.headers.get("HX-Redirect")) // signed out meanwhile
+    if (!response.ok) this.complained ||= notify(say("broken"), { bad: true }) // once: it is tried again and again
     const parsed = document.createElement("template")
     parsed.innerHTML = await response.text()
     return one("[data-window]", parsed.content)
@@ -211,8 +212,9 @@ class Grid {
     const found = []
     for (let at = this.blocks.of(from); at <= this.blocks.of(to); at += 1) {
       const start = this.blocks.start(at)
-      const part = this.blocks.loaded.get(at) ?? { cards: all(".card", (await this.fetch(at)) ?? document.createElement("ol")) }
-      found.push(...part.cards.filter((_card, index) => start + index >= from && start + index <= to))
+      const part = this.blocks.loaded.has(at) ? null : await this.fetch(at).catch(() => null)
+      const cards = this.blocks.loaded.get(at)?.cards ?? (part ? all(".card", part) : [])
+      found.push(...cards.filter((_card, index) => start + index >= from && start + index <= to))
     }
     return found
   }

@@ -232,6 +232,11 @@ def test_what_cannot_be_meant_is_refused(collection, monkeypatch):
     with pytest.raises(InvalidInput) as error:
         bulk.run(Choice(filters=ImageFilters(collection=collection.pk)), user=collection.owner, acts=Acts(embed=True))
     assert "filter" in error.value.fields
+    monkeypatch.setattr(choice, "MOST_IDS", 1)
+    but = Choice(filters=ImageFilters(collection=collection.pk), but=[row.pk for row in rows])
+    with pytest.raises(InvalidInput) as error:
+        bulk.run(but, user=collection.owner, acts=Acts(embed=True))
+    assert "but" in error.value.fields
 
 
 def test_an_act_and_its_undo_are_on_the_trail(collection):
