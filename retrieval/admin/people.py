@@ -16,11 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from retrieval import conf
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.errors import Forbidden, InvalidInput, NotFound
 from retrieval.models import ApiToken, AuditEvent
 from retrieval.services.images import moderation
-from retrieval.services.people import letters, posting, rights, second_factor, sign_in_link
+from retrieval.services.people import letters, posting, provider_sign_in, rights, second_factor, sign_in_link
 from retrieval.tasks import wake_for
 
 MOST_LINKS = 100  # at once: a page that a person can hand out from
@@ -38,7 +39,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "is_active", "is_staff", "pictures", "last_login")
-    actions = ("make_links", "mail_links", "remove_second_factors")
+    actions = ("make_links", "mail_links", "remove_second_factors", "unlink_identities")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Let others than superusers read powers, and give none."""
@@ -72,9 +73,9 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         return TemplateResponse(request, "admin/sign_in_links.html", context)
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Offer mail only where a server is set."""
-        found = super().get_actions(request)
-        return found if posting.is_on() else {name: act for name, act in found.items() if name != "mail_links"}
+        """Offer mail, and what is about the identity provider, only where they are set."""
+        off = {"mail_links": not posting.is_on(), "unlink_identities": conf.get().provider is None}
+        return {name: act for name, act in super().get_actions(request).items() if not off.get(name)}
 
     @admin.action(description=_("Mail sign-in links"), permissions=["change"])
     def mail_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -98,6 +99,17 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
                 self.message_user(request, f"{person.username}: {error.message}", messages.ERROR)
             else:
                 self.message_user(request, _("%s signs in by name and password alone.") % person.username)
+
+    @admin.action(description=_("Disconnect from the identity provider"), permissions=["change"])
+    def unlink_identities(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Let the provider's word open these accounts no more."""
+        for person in queryset.order_by("username"):
+            try:
+                provider_sign_in.unlink(person, actor=actor(request))
+            except (Forbidden, NotFound) as error:
+                self.message_user(request, f"{person.username}: {error.message}", messages.ERROR)
+            else:
+                self.message_user(request, _("The identity provider does not open %s any more.") % person.username)
 
     @admin.display(description=_("Pictures"), ordering="usage__images")
     def pictures(self, user: Any) -> int:

@@ -6,6 +6,7 @@ Every action of every registered table is found by itself and asked for with eac
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from django.apps import apps
@@ -17,6 +18,7 @@ from django.urls import reverse
 
 from retrieval import live_encoders
 from retrieval.admin.images import ImageAdmin
+from retrieval.conf import Provider
 from retrieval.errors import Forbidden
 from retrieval.models import Collection, EmbeddingJob, Encoder, Image, JobOverview, JobState
 from retrieval.services.encoders import indexes
@@ -41,14 +43,23 @@ OPENED_BY: dict[tuple[str, str], set[str]] = {
     ("image", "move"): {"change_image"},
     ("joboverview", "try_again"): {"change_embeddingjob"},
     ("user", "delete_selected"): {"delete_user"},
+    ("user", "mail_links"): {"change_user"},
     ("user", "make_links"): {"change_user"},
     ("user", "remove_second_factors"): {"change_user"},
+    ("user", "unlink_identities"): {"change_user"},
 } | {
     (kind.model._meta.model_name, action): {"change_encoder"}
     for kind in long_work.KINDS.values()
     for action in ("cancel", "remove", "resume")
 }
 READ_ONLY = {("image", "export_csv")}
+
+
+@pytest.fixture(autouse=True)
+def everything_set(settings):
+    """A site with mail and an identity provider, which have actions of their own."""
+    provider = Provider("https://id.example", "pictures")
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, mail_from="site@example.org", provider=provider)
 
 
 def tables() -> Iterator[tuple[str, admin.ModelAdmin]]:

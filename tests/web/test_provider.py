@@ -193,6 +193,17 @@ def test_a_person_lets_it_open_the_account_by_the_password(home, comes):
     assert browser.post("/account/provider/", {"password": "secret-pass-1"}).status_code == 409
 
 
+def test_an_administrator_disconnects_an_account(home, comes, client, admin_user):
+    person = who(comes()[0])
+    client.force_login(admin_user)
+    chosen = {"action": "unlink_identities", "_selected_action": [person.pk, admin_user.pk]}
+    answer = client.post(reverse("admin:auth_user_changelist"), chosen, follow=True)
+    assert "The identity provider does not open anna any more." in answer.text
+    assert f"{admin_user.username}: The identity provider does not open this account." in answer.text
+    assert AuditEvent.objects.get(action="identity.unlinked").actor == admin_user
+    assert who(comes()[0]).username == "anna-2"
+
+
 def test_whom_somebody_else_asked_for_opens_nothing(home, sees, comes):
     """Signed in as another person meanwhile."""
     browser, _ = comes(UserFactory(username="anna"), link="on")

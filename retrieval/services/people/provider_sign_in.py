@@ -15,7 +15,7 @@ from retrieval import caller, conf, openid
 from retrieval.errors import SENTENCES, Conflict, Forbidden, NotFound, Unavailable
 from retrieval.models import Identity
 from retrieval.models.bounds import SUBJECT_LENGTH
-from retrieval.services.people import limits, passwords
+from retrieval.services.people import limits, passwords, rights
 from retrieval.services.people.accounts import note, record
 
 if TYPE_CHECKING:
@@ -94,6 +94,19 @@ def link(user: User, who: Who) -> None:
             _written(user, who)
     except IntegrityError:
         raise Conflict("This identity opens another account.", code="identity_taken") from None
+
+
+def unlink(person: User, *, actor: User) -> None:
+    """Let the provider's word open this account no more: it makes a new one for who comes again. Commits.
+
+    Raises Forbidden for an account that is out of the actor's reach, NotFound when it opens none.
+    """
+    if not rights.may_change_person(actor, person):
+        raise Forbidden("Only a superuser changes accounts with powers of their own.")
+    with transaction.atomic():
+        if not Identity.objects.filter(user=person).delete()[0]:
+            raise NotFound("The identity provider does not open this account.")
+        record(actor, "identity.unlinked", person)
 
 
 def is_linked(user: User) -> bool:
