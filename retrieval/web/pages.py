@@ -54,7 +54,7 @@ def person(request: HttpRequest) -> User:
 
 
 def may_add(collection: Collection) -> bool:
-    """Tell whether to offer putting pictures into a collection of ``collections.listing``; the service checks again."""
+    """Tell whether to offer putting pictures into one of ``collections.with_roles``; the service checks again."""
     return rights.at_least(getattr(collection, "role", None), Role.CONTRIBUTOR)
 
 

@@ -92,24 +92,28 @@ def named(text: str) -> Collection:
     return found[0]
 
 
-def listing(user: Viewer) -> QuerySet[Collection]:
-    """Return the visible collections with ``role`` (text or None), ``image_count`` and ``ready_count``."""
+def with_roles(user: Viewer) -> QuerySet[Collection]:
+    """Return the visible collections with ``role`` (text or None); nothing is counted."""
     owner_id = user.pk or 0
     membership = Membership.objects.filter(collection=OuterRef("pk"), user_id=owner_id)
+    role = Case(
+        When(owner_id=owner_id, then=Value(Role.OWNER.value)),
+        default=Subquery(membership.values("role")[:1]),
+        output_field=CharField(null=True),
+    )
+    return Collection.objects.visible_to(user).annotate(role=role)
+
+
+def listing(user: Viewer) -> QuerySet[Collection]:
+    """Return the visible collections with ``role`` (text or None), ``image_count`` and ``ready_count``."""
     images = Image.objects.alive().filter(collection=OuterRef("pk")).order_by().values("collection")
     counted = images.annotate(n=Count("*")).values("n")
-    encoder = Encoder.objects.active()
     return (
-        Collection.objects.visible_to(user)
+        with_roles(user)
         .select_related("owner")
         .annotate(
-            role=Case(
-                When(owner_id=owner_id, then=Value(Role.OWNER.value)),
-                default=Subquery(membership.values("role")[:1]),
-                output_field=CharField(null=True),
-            ),
             image_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
-            ready_count=counts.of_collection(encoder),
+            ready_count=counts.of_collection(Encoder.objects.active()),
         )
     )
 

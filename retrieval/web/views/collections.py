@@ -197,7 +197,7 @@ def _around(collection: Collection, request: HttpRequest) -> dict[str, Any]:
     may = _may(collection, request)
     return {
         "may": may,
-        "homes": [row for row in collections.listing(request.user) if may_add(row)] if may["add"] else [],
+        "homes": [row for row in collections.with_roles(request.user) if may_add(row)] if may["add"] else [],
         "most_zipped": originals.MOST,
         "orders": [(order, words.ORDERS[order]) for order in paging.ORDERS],
     }

@@ -49,7 +49,7 @@ def show(request: HttpRequest, concept_id: UUID) -> HttpResponse:
     """Show how well it is known, what it asks next, what looks like it, and what it was taught."""
     row = concepts.get(concept_id, user=person(request))
     told = teaching.told(row.pk, user=person(request))
-    homes = [home for home in collections.listing(person(request)) if may_add(home)]
+    homes = [home for home in collections.with_roles(person(request)) if may_add(home)]
     return render(request, "web/concept.html", {**_lesson(request, row), "told": told, "homes": homes})
 
 

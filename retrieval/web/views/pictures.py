@@ -31,7 +31,7 @@ def show(request: HttpRequest, image_id: UUID) -> HttpResponse:
     """Show one picture large, with what is known of it."""
     image = images.get(image_id, user=request.user)
     may_edit = _may_edit(image, request)
-    homes = [row for row in collections.listing(request.user) if may_add(row)]
+    homes = [row for row in collections.with_roles(request.user) if may_add(row)]
     context = {
         "image": image,
         "beside": documents.beside(image, user=request.user),

@@ -133,7 +133,7 @@ def _home(request: HttpRequest) -> Collection:
 
 
 def _choices(request: HttpRequest) -> dict[str, Any]:
-    homes = [row for row in collections.listing(request.user) if may_add(row)]
+    homes = [row for row in collections.with_roles(request.user) if may_add(row)]
     chosen = _uuid(request.GET.get("collection", "") or str(request.POST.get("collection", "")))
     found = {"homes": homes, "chosen": chosen, "limits": conf.get().limits, "fetches": conf.get().fetch}
     return {**found, "more": "".join(f", {name}" for name in map(_bounded, extras.readable()))}
