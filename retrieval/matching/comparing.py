@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retrieval.matching import local_features
-from retrieval.matching.geometry import Doubles, align, moved
+from retrieval.matching.geometry import Doubles, align, moved, project
 from retrieval.matching.local_features import LocalFeatures, Pixels
 from retrieval.matching.parts import Box, standing_out
 from retrieval.matching.verdict import Judgement, Side, judge
@@ -58,7 +58,8 @@ def compare(query: QueryPicture, result: Side) -> Judgement | None:
         alignment = align(features, result.features)
         if alignment:
             change = _into(box, query.whole, part=features)
-            placed = replace(features, width=query.whole.width, height=query.whole.height)
+            points = project(change, features.points).astype(np.float32)
+            placed = replace(features, points=points, width=query.whole.width, height=query.whole.height)
             return judge(moved(alignment, change), query=Side(placed, query.size), result=result)
     return None
 

@@ -23,6 +23,7 @@ MOST_FOCUS = 4.0  # how much smaller perspective may make one side than the one 
 PIXELS = 1_000.0  # to the long side, while the transformation is sought
 ITERATIONS = 2_000
 CONFIDENCE = 0.999
+GRID = 24  # points to a side, by which areas are measured
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,13 @@ def corners(features: LocalFeatures) -> Doubles:
     """The corners (4, 2) of a picture, clockwise from the upper left, in units of its long side."""
     width, height = features.width, features.height
     return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+
+
+def evenly(picture: LocalFeatures) -> Doubles:
+    """Points (N, 2) evenly over a picture, in units of its long side."""
+    places = (np.arange(GRID) + 0.5) / GRID
+    axes = np.meshgrid(places * picture.width, places * picture.height)
+    return np.asarray(np.stack(axes, axis=-1).reshape(-1, 2), np.float64)
 
 
 def matched(query: LocalFeatures, result: LocalFeatures) -> NDArray[np.int64]:

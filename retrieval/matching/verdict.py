@@ -7,12 +7,12 @@ from enum import StrEnum
 
 import numpy as np
 
-from retrieval.matching.geometry import Alignment, Doubles, corners, inverse, project, within
+from retrieval.matching.geometry import Alignment, Doubles, corners, evenly, inverse, project, within
 from retrieval.matching.local_features import LocalFeatures
+from retrieval.matching.spread import is_spread
 
 Point = tuple[float, float]
 
-GRID = 24  # points to a side, by which areas are measured
 WHOLE = 0.92  # of a picture that lies within the other: nothing worth a word is missing
 RIGHT_ANGLE, STRAIGHT = 4.0, 2.5  # degrees
 AS_LARGE = 1.15  # times as many pixels to a side, or as few
@@ -71,6 +71,7 @@ def judge(alignment: Alignment, *, query: Side, result: Side) -> Judgement:
         and alignment.support > max(SUPPORT, EVIDENCE / alignment.matches)
         and _disagreement(affine, alignment, query=query.features, result=result.features) < AGREED
         and _lightness(alignment, query=query.features, result=result.features) > LIGHTNESS
+        and is_spread(alignment, query=query.features, result=result.features)
     )
     ahead, back = alignment.homography, inverse(alignment.homography)
     return Judgement(
@@ -90,14 +91,7 @@ def same_file() -> Judgement:
 
 def share_within(homography: Doubles, picture: LocalFeatures, *, of: LocalFeatures) -> float:
     """The share 0 to 1 of a picture's area that the homography puts within the frame of another."""
-    return float(within(project(homography, _grid(picture)), of).mean())
-
-
-def _grid(picture: LocalFeatures) -> Doubles:
-    """Points (N, 2) evenly over a picture, in units of its long side."""
-    places = (np.arange(GRID) + 0.5) / GRID
-    axes = np.meshgrid(places * picture.width, places * picture.height)
-    return np.asarray(np.stack(axes, axis=-1).reshape(-1, 2), np.float64)
+    return float(within(project(homography, evenly(picture)), of).mean())
 
 
 def _affine(alignment: Alignment) -> tuple[Doubles, float]:
@@ -111,7 +105,7 @@ def _affine(alignment: Alignment) -> tuple[Doubles, float]:
 
 def _disagreement(affine: Doubles, alignment: Alignment, *, query: LocalFeatures, result: LocalFeatures) -> float:
     """How far apart the affine map and the homography put what is shared, at most, by the result's long side."""
-    grid = _grid(result)
+    grid = evenly(result)
     exactly = project(alignment.homography, grid)
     flatly = np.column_stack([grid, np.ones(len(grid))]) @ affine.T
     shared = within(exactly, query)
