@@ -41,6 +41,7 @@ class Limits:
     link_pages: int = 120
     login_per_user: int = 5
     login_per_address: int = 20
+    provider_per_address: int = 60
     user_images: int = 1_000_000
     user_bytes: int = 1024 * 1024 * MIB
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -11,6 +12,8 @@ from retrieval.errors import InvalidInput, TooLarge, Unavailable
 from retrieval.ingest import fetch
 
 MOST_BYTES, SECONDS = 1024 * 1024, 10.0
+# A provider that hangs must not keep every thread of the web server waiting.
+PLACES, WAIT = BoundedSemaphore(4), 2.0
 JSON = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
@@ -18,6 +21,15 @@ def ask(
     url: str, *, issuer: str, body: bytes | None = None, headers: Mapping[str, str] = JSON
 ) -> tuple[int, dict[str, Any]]:
     """Get, or post a form; return the status and the object that came back. Raises Unavailable (``provider_away``)."""
+    if not PLACES.acquire(timeout=WAIT):
+        raise away("Others are waiting for the provider already.")
+    try:
+        return _asked(url, issuer=issuer, body=body, headers=headers)
+    finally:
+        PLACES.release()
+
+
+def _asked(url: str, *, issuer: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
     form = {} if body is None else {"Content-Type": "application/x-www-form-urlencoded"}
     try:
         status, data = fetch.ask(url, rules(url, issuer=issuer), body=body, headers={**JSON, **headers, **form})

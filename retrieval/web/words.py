@@ -215,7 +215,7 @@ def error_page(status: int, code: str = "") -> tuple[str, str]:
         return _("This link opens nothing any more"), _("Sign in with your password, or ask for a new link.")
     if code == "code_needed":
         return _("One more step"), _("Sign in at /login/ with your name, your password and the code.")
-    if code in {"provider_refused", "passwords_off"}:
+    if code in {"provider_refused", "passwords_off", "account_closed"}:
         return _("Nobody was signed in"), _("Go back to the sign-in page and begin again.")
     if code == "share_link_over":
         return _("This link shows nothing any more"), _("Ask whoever gave it to you for a new one.")

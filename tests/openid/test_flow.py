@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from threading import BoundedSemaphore
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -219,6 +220,14 @@ def test_an_issuer_with_https_is_not_led_to_places_without(monkeypatch):
     monkeypatch.setattr(asking, "ask", lambda *_, **__: (200, found))
     with pytest.raises(Unavailable, match="no authorization_endpoint with https"):
         openid.begin(House("https://id.example").client(), back=BACK)
+
+
+def test_a_provider_that_hangs_holds_few_threads(home, monkeypatch):
+    monkeypatch.setattr(asking, "WAIT", 0)
+    monkeypatch.setattr(asking, "PLACES", BoundedSemaphore(1))
+    assert signed_in(home).subject == "u-1"
+    with asking.PLACES, pytest.raises(Unavailable, match="waiting"):
+        signed_in(home)
 
 
 def test_only_the_issuers_own_place_may_be_inside(home):

@@ -144,8 +144,13 @@ def forgotten(asked: str, *, address: str) -> None:
 
 
 def provider(address: str) -> None:
-    """Count one way to the identity provider, or back, from this address. Raises TooMany."""
-    hit("provider", key=place(address), limit=conf.get().limits.login_per_address, per_seconds=MINUTE)
+    """Count one way to the identity provider from this address, before somebody came back by it. Raises TooMany."""
+    hit("provider", key=place(address), limit=conf.get().limits.provider_per_address, per_seconds=MINUTE)
+
+
+def came_back(address: str) -> None:
+    """Take the way back, because the provider let somebody in: a house of many is one address."""
+    _take_back(_name("provider", place(address)))
 
 
 def link(address: str) -> None:

@@ -113,6 +113,7 @@ def enter_vouched(user: User) -> None:
     Raises Forbidden for an account that is closed here.
     """
     if not user.is_active:
+        accounts.note(None, "provider.refused", user, reason="The account is closed.")
         raise Forbidden("The account is closed.", code="account_closed")
     accounts.record(user, "sign_in", user, by="provider")
 

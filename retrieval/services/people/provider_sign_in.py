@@ -54,10 +54,9 @@ def begin(*, back: str) -> tuple[str, Kept]:
 def finish(kept: Kept, answer: Mapping[str, str]) -> Who:
     """Return whom the provider vouches for, if this person may use the site.
 
-    Raises Forbidden (``provider_refused``), on the trail; Unavailable (``provider_away``), TooMany.
+    Raises Forbidden (``provider_refused``), on the trail; Unavailable (``provider_away``).
     """
     found = provider()
-    limits.provider(caller.current().address)
     try:
         who = openid.finish(found, kept, answer)
         _require_may(found, who)
@@ -65,6 +64,7 @@ def finish(kept: Kept, answer: Mapping[str, str]) -> Who:
         raise refused(error.message) from error
     except Unavailable as error:
         raise _away(error) from error
+    limits.came_back(caller.current().address)
     return who
 
 
@@ -81,9 +81,8 @@ def enter(who: Who) -> User:
     Raises Forbidden for an account that is closed here.
     """
     identity = _known(who) or _made(who)
-    with transaction.atomic():
-        _set_powers(identity, who)
-        passwords.enter_vouched(identity.user)
+    passwords.enter_vouched(identity.user)
+    _set_powers(identity, who)
     return identity.user
 
 
@@ -173,5 +172,6 @@ def _set_powers(identity: Identity, who: Who) -> None:
     if wanted and user.is_superuser:
         return  # by somebody here
     user.is_staff = user.is_superuser = identity.gave_powers = wanted
-    user.save(update_fields=["is_staff", "is_superuser"])
-    identity.save(update_fields=["gave_powers"])
+    with transaction.atomic():
+        user.save(update_fields=["is_staff", "is_superuser"])
+        identity.save(update_fields=["gave_powers"])
