@@ -13,6 +13,7 @@ from retrieval.errors import RetrievalError
 from retrieval.ingest import sandbox
 from tests.ingest.dicoms import dicom, ramp
 from tests.ingest.pictures import FORMATS, encoded, sample, scene
+from tests.ingest.videos import CODECS, av, drawn, video
 
 MORE = int(os.environ.get("IMAGESEARCH_FUZZ_FILES", "0"))
 SAMPLES = {
@@ -21,6 +22,7 @@ SAMPLES = {
     "DICOM": dicom(ramp(), WindowCenter=40, WindowWidth=100),
     "RLE DICOM": dicom(ramp(), packed=True),
     "pages": encoded(scene(), "TIFF", save_all=True, append_images=[scene(seed=1)]),
+    **{kind: video(drawn({1: 1, 2: 1}), kind) for kind in CODECS if av},
 }
 SIZES = [b"\x00" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x00\x01\x00\x00", b"\x00\x00\x00\x01"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -102,6 +103,14 @@ def test_what_a_video_says_of_itself(tags, found):
 
 
 @needs_av
+@pytest.mark.parametrize(("size", "colours"), [((1280, 720), "ITU709"), (SIZE, "ITU601")])
+def test_colours_that_are_not_told_are_those_of_the_size(size, colours):
+    red = np.full((*size[::-1], 3), (200, 40, 30), np.uint8)
+    found = decode(video([red], colours=colours), DecodeRequest(16)).pixels
+    assert np.abs(found.astype(int) - (200, 40, 30)).max() <= 4
+
+
+@needs_av
 def test_a_dark_beginning_is_no_scene():
     dark = [np.zeros((*SIZE[::-1], 3), np.uint8)] * RATE
     assert upload(video([*dark, *drawn({1: 2})])).scenes == pytest.approx((1,))
@@ -140,6 +149,24 @@ def test_a_frame_that_grows_beyond_the_header_is_not_decoded():
     assert caught.value.code in {"picture_damaged", "image_too_large"}
 
 
+@needs_av
+def test_a_frame_of_more_pixels_than_allowed_gets_no_memory():
+    film = room.Film(video())
+    for most, frames in ((100, 0), (10_000, 9)):
+        found = 0
+        with suppress(ValueError), film._stream(most_pixels=most) as stream:
+            found = sum(room._decoded(packet) is not None for packet in room._key_packets(stream))
+        assert found == frames
+
+
+@needs_av
+def test_no_other_demuxer_is_asked_than_that_of_its_beginning(monkeypatch):
+    data = video()
+    monkeypatch.setattr(room, "kind_of", lambda _: "AVI")
+    with pytest.raises(UnsupportedPicture):
+        upload(data)
+
+
 def promising(data, frames):
     """The MP4 with a table of so many frames, which are not there."""
     data = bytearray(data)
@@ -160,6 +187,7 @@ def test_hostile_videos_are_refused_with_a_reason_or_right():
         "no frame": promising(whole, 0),
         "zeroes": whole[:2_000] + bytes(len(whole)),
         "sound": sound(),
+        "sound with a cover": sound(cover=True),
         "no time": whole.replace(b"mdhd", b"mdhx"),
     }
     codes = {}
@@ -168,7 +196,7 @@ def test_hostile_videos_are_refused_with_a_reason_or_right():
             codes[name] = upload(data).pages
         except RetrievalError as error:
             codes[name] = error.code
-    assert codes["sound"] == "sound_not_read"
+    assert codes["sound"] == codes["sound with a cover"] == "sound_not_read"
     assert set(codes.values()) <= {"picture_damaged", "sound_not_read", 1, 2, 3}, codes
     assert codes["cut before its index"] == codes["nothing but its head"] == codes["no frame"] == "picture_damaged"
 

@@ -33,7 +33,7 @@ def drawn(seconds, *, size=SIZE):
     return [np.asarray(scene(*size, seed=seed)) for seed, lasts in seconds.items() for _ in range(lasts * RATE)]
 
 
-def video(frames=None, kind="mp4", *, times=None, turned=0, shape=None, tags=None):
+def video(frames=None, kind="mp4", *, times=None, turned=0, shape=None, tags=None, colours=None):
     """A file of these frames; ``times``: of each, in thousandths of a second, where they are not even."""
     frames, (codec, settings), out = drawn(SCENES) if frames is None else frames, CODECS[kind], io.BytesIO()
     base = Fraction(1, RATE) if times is None else Fraction(1, 1000)
@@ -50,19 +50,26 @@ def video(frames=None, kind="mp4", *, times=None, turned=0, shape=None, tags=Non
             stream.set_display_rotation(turned)
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame = frame.reformat(format=stream.pix_fmt, dst_colorspace=colours) if colours else frame
             frame.pts, frame.time_base = number if times is None else times[number], base
             opened.mux(stream.encode(frame))
         opened.mux(stream.encode(None))
     return out.getvalue()
 
 
-def sound():
-    """An MP4 of sound alone."""
+def sound(*, cover=False):
+    """An MP4 of sound alone, or with a picture on its cover."""
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as opened:
         stream = opened.add_stream("aac", rate=8000, layout="mono")
+        if cover:
+            front = opened.add_stream("mjpeg", rate=1, width=64, height=48, pix_fmt="yuvj420p")
+            front.disposition = av.stream.Disposition.attached_pic
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
         frame.rate, frame.pts = 8000, 0
         opened.mux(stream.encode(frame))
         opened.mux(stream.encode(None))
+        if cover:
+            opened.mux(front.encode(av.VideoFrame.from_ndarray(np.asarray(scene()), format="rgb24")))
+            opened.mux(front.encode(None))
     return out.getvalue()
