@@ -48,6 +48,8 @@ ROOMS = (
 WITHOUT_DJANGO = {"openid", "embedding", "training", "evaluation", "compression", "matching", "reading"}
 WITHOUT_TORCH = {"ingest", "reading", "search", "models", "api", "web", "admin"}
 VECTOR_TABLES = re.compile(r"\bretrieval_embedding(?:count|digest)?\b")
+# Django makes its checks, which ask about the code, before each command; `prepare` and `check` make them.
+SKIPPED = "requires_system_checks: list[str] = []"
 LONGEST_FILE, LONGEST_FUNCTION, USUAL_FUNCTION = 290, 30, 16
 
 SOURCES = sorted(
@@ -277,3 +279,11 @@ def without_a_sentence(path: Path) -> bool:
 
 def test_every_module_says_its_job_in_one_sentence():
     assert broken_by(SOURCES, without_a_sentence) == {}
+
+
+def checks_the_code(path: Path) -> bool:
+    return "commands" in path.parts and "class Command(" in text_of(path) and SKIPPED not in text_of(path)
+
+
+def test_no_command_loads_every_pages_code_to_check_it():
+    assert broken_by(SOURCES, checks_the_code) == {}

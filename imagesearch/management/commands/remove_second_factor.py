@@ -15,6 +15,7 @@ class Command(BaseCommand):
     """``manage.py remove_second_factor NAME``: whoever has the terminal may."""
 
     help = "Let somebody sign in by name and password alone again."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Ask for the name."""

@@ -14,6 +14,7 @@ class Command(BaseCommand):
     """``manage.py sign_in_link``: for whoever has the terminal but no password."""
 
     help = "Print a link that signs the administrator in, once."
+    requires_system_checks: list[str] = []
 
     def handle(self, **_options: Any) -> None:
         """Issue the link and print it."""

@@ -22,6 +22,7 @@ class Command(BaseCommand):
     """Check the invariants, one line each, and repair what is safe to repair when asked to."""
 
     help = "Check that no picture, vector, file or counter is lost or wrong."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--strict", action="store_true", help="exit with status 1 when anything is found")

@@ -17,6 +17,7 @@ class Command(BaseCommand):
     """Write a backup, with progress."""
 
     help = "Write pictures, vectors, people and settings into one file, while the site runs."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="the file to write; it must not exist")

@@ -23,6 +23,7 @@ class Command(BaseCommand):
     """The terminal's way to the indexes."""
 
     help = "Build the vector index of every encoder that needs one, repair half-built ones, drop those of nobody."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""

@@ -23,6 +23,7 @@ class Command(BaseCommand):
         "Fit on DIR/class/picture how likely a hit of a score is right, and how many strangers score as high; "
         "a class folder called _ holds pictures without a label."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The encoder, the pictures, and a file."""

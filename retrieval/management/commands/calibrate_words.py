@@ -24,6 +24,7 @@ class Command(BaseCommand):
         "Fit how likely a hit of a word's score is right, on the table's own labelled pictures: each source of them is "
         "asked by a table that is made without it."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The encoder, what its table was made of, and a file."""

@@ -24,6 +24,7 @@ class Command(BaseCommand):
     """``manage.py compress_encoder NAME DIR``."""
 
     help = "Measure smaller versions of an encoder on DIR/class/picture: mAP, sizes, speeds."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

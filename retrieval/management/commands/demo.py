@@ -19,6 +19,7 @@ class Command(BaseCommand):
     """``manage.py demo``: draws the pictures and imports them like any folder. Repeating it adds none."""
 
     help = "Put drawn pictures of six kinds, each tagged with its kind, into the collection Demo."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -24,6 +24,7 @@ class Command(BaseCommand):
     """``manage.py evaluate_answers NAME DIR [DIR ...] --open-set``, ``--words FILE`` or ``--further``."""
 
     help = "Measure on DIR/class/picture what is refused and how likely hits are (--open-set, --words), or --further."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The encoder, the sets, and what to measure."""

@@ -22,6 +22,7 @@ class Command(BaseCommand):
     """``manage.py evaluate_concepts NAME DIR [DIR ...]``."""
 
     help = "Measure on DIR/class/picture how well a class is learnt as a concept: mAP of the pictures not clicked."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The encoder and the sets."""

@@ -27,6 +27,7 @@ class Command(BaseCommand):
         "Measure retrieval by an encoder on DIR/class/[group/]picture, or by what people judged in a collection; "
         "keeps the scorecard on the encoder."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -17,6 +17,7 @@ class Command(BaseCommand):
     """``manage.py fetch_weights resnet50``: the only thing here that ever downloads weights."""
 
     help = "Download torchvision's official weights of a backbone (checked by SHA-256) and add a draft encoder."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Backbone, where else to find the file, and what to build on top."""

@@ -81,6 +81,7 @@ class Command(BaseCommand):
     """Reads the folder and everything below it. Files that the collection has already are skipped."""
 
     help = "Put all pictures of a folder, and of the folders in it, into a collection."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -18,6 +18,7 @@ class Command(BaseCommand):
     """``manage.py learn_projection NAME --method supervised --dimension 128``: no picture is read."""
 
     help = "Learn a projection on the stored vectors of an encoder, and make a draft encoder with it."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The encoder, the method, and the pictures."""

@@ -19,6 +19,7 @@ class Command(BaseCommand):
     """The terminal's way to it; run it once after an update from a version without these fields."""
 
     help = "Read moment, camera and place from the files of pictures of which none of them is known."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""

@@ -17,6 +17,7 @@ class Command(BaseCommand):
     """``manage.py register_encoder NAME FILE``: for weights trained here or brought along."""
 
     help = "Add a draft encoder from a local weights file (.safetensors, or a .pth state dict)."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Name, file, and its spec where the file does not carry one."""

@@ -18,6 +18,7 @@ class Command(BaseCommand):
     """Read a backup, with progress; the audit has the last word."""
 
     help = "Fill an empty system from a backup, and check that everything is there."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="a file that manage.py backup wrote")

@@ -27,6 +27,7 @@ class Command(BaseCommand):
     """``manage.py train_encoder CONFIG.toml [--data DIR]``; stop it with Ctrl-C, call it again to go on."""
 
     help = "Train an encoder as CONFIG.toml says (recipes/ has examples; docs/training.md explains them)."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Config, data, and where things lie."""
