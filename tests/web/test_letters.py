@@ -100,6 +100,15 @@ def test_a_server_that_takes_none_is_tried_again_until_nobody_waits(anna, mailou
     Letter.objects.update(due_at=timezone.now(), created_at=timezone.now() - letter_sending.RESET_WAITS)
     letter_sending.send_due()
     assert not Letter.objects.exists()
+    line = AuditEvent.objects.get(action="letter.given_up", object_id=str(anna.pk))
+    assert line.detail == {"kind": "reset", "reason": "mail_unreachable"}
+
+
+def test_a_question_that_nobody_looked_at_in_time_is_not_answered(anna, mailoutbox):
+    letters.forgotten("anna")
+    Letter.objects.update(created_at=timezone.now() - letter_sending.RESET_WAITS)
+    letter_sending.send_due()
+    assert (mailoutbox, Letter.objects.count()) == ([], 0)
 
 
 def test_without_a_mail_server_the_page_says_whom_to_ask(sees, anna, site):

@@ -194,6 +194,14 @@ def test_a_person_lets_it_open_the_account_by_the_password(home, comes):
     assert browser.post("/account/provider/", {"password": "secret-pass-1"}).status_code == 409
 
 
+def test_who_has_no_password_sets_an_address_without(home, comes, settings):
+    settings.IMAGESEARCH = replace(settings.IMAGESEARCH, mail_from="site@example.org")
+    browser, _ = comes()
+    assert browser.post("/account/mail/", {"email": "anna@example.org"}).status_code == 302
+    anna, _ = comes(UserFactory(), link="on")
+    assert anna.post("/account/mail/", {"email": "anna@example.org"}).status_code == 400
+
+
 def test_an_administrator_disconnects_an_account(home, comes, client, admin_user):
     person = who(comes()[0])
     client.force_login(admin_user)

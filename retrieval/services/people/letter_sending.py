@@ -7,7 +7,6 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
@@ -16,13 +15,11 @@ from django.utils import timezone, translation
 from retrieval import conf
 from retrieval.models import Letter, LetterKind
 from retrieval.services.people import letter_texts, limits, own_address, posting, sign_in_link
-from retrieval.services.people.accounts import record
+from retrieval.services.people.accounts import note, record
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
-
-log = structlog.get_logger(__name__)
 
 WORK_SECONDS = 8.0  # of one task
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
@@ -67,12 +64,14 @@ def _send(letter: Letter) -> None:
     """Send one, or write it to whom it turns out to be for; what can be sent never is forgotten."""
     if letter.user is None:
         with transaction.atomic():
-            for person in _who(letter.asked):
+            for person in [] if _too_late(letter) else _who(letter.asked):
                 Letter.objects.create(kind=LetterKind.RESET, user=person, language=letter.language)
             letter.delete()
         return
     address = letter.address or letter.user.email
     reason = posting.why_not(address) or ("" if letter.user.is_active else "account_closed")
+    if not reason and _too_late(letter):
+        reason = posting.UNREACHABLE
     if not reason:
         with translation.override(letter.language or "en"):
             mail = letter_texts.write(letter, address=address, link=_link(letter, letter.user))
@@ -82,12 +81,18 @@ def _send(letter: Letter) -> None:
 
 def _end(letter: Letter, *, reason: str) -> None:
     """Strike it off when it was sent, or never will be; the others wait for a server that takes none."""
-    waits = RESET_WAITS if letter.kind == LetterKind.RESET else OTHERS_WAIT
-    if reason == posting.UNREACHABLE and timezone.now() - letter.created_at < waits:
+    if reason == posting.UNREACHABLE and not _too_late(letter):
         due().update(due_at=letter.due_at)
         return
-    log.info("letter_given_up" if reason else "letter_sent", kind=letter.kind, reason=reason)
-    letter.delete()
+    with transaction.atomic():
+        if reason:
+            note(None, "letter.given_up", letter.user, kind=letter.kind, reason=reason)
+        letter.delete()
+
+
+def _too_late(letter: Letter) -> bool:
+    resets = {LetterKind.FORGOTTEN, LetterKind.RESET}
+    return timezone.now() - letter.created_at >= (RESET_WAITS if letter.kind in resets else OTHERS_WAIT)
 
 
 def _who(asked: str) -> list[User]:

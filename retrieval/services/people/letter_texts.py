@@ -17,7 +17,7 @@ def write(letter: Letter, *, address: str, link: str) -> Mail:
     name = line(letter.user.get_username()) if letter.user else ""
     subject, parts = _words(LetterKind(letter.kind))
     said = {"name": name, "site": conf.get().site, "hours": HOURS, "link": f"\n{link}"}
-    body = "\n\n".join(part.format(**said) for part in parts)
+    body = "\n\n".join(part.format(**said).replace(" \n", "\n") for part in parts)
     return Mail(address, f"[imagesearch] {subject}", f"{body}\n")
 
 
