@@ -163,6 +163,11 @@ class Image(models.Model):
         """What it shows: the digest of its file, and the page of a document beyond the first."""
         return content(self.sha256, self.page)
 
+    @property
+    def of_patient(self) -> bool:
+        """Whether it is a medical picture whose group says of whom: what is like it is looked for among others."""
+        return self.format == "DICOM" and bool(self.group_key)
+
 
 class Favourite(models.Model):
     """A picture that one person marked for themselves."""

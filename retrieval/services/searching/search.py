@@ -28,7 +28,7 @@ from retrieval.services.searching.verdicts import Judge, Verdict
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
-__all__ = ["Found", "Region", "SearchAnswer", "SearchRequest", "Took", "run", "similar"]
+__all__ = ["Found", "Region", "SearchAnswer", "SearchRequest", "Took", "among_others", "run", "similar"]
 
 Pixels = NDArray[np.uint8]
 FoundBy = Mapping[UUID, tuple[str, ...]]
@@ -118,6 +118,15 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
         calibrated=judge is not None, match=match, mode=request.mode, compared=details.compared, expand=request.expand,
         concepts=said.understood.concepts, unknown=said.understood.unknown, knows_words=said.known,
     )  # fmt: skip
+
+
+def among_others(image: Image, *, user: Viewer, k: int) -> SearchAnswer:
+    """Return the most similar pictures; of a medical one those of other patients, one for each.
+
+    Raises what ``run`` raises.
+    """
+    others, own = image.of_patient, (image.pk,)
+    return run(SearchRequest(images=own, k=k, exclude=own, group=others, exclude_group=others), user=user)
 
 
 def similar(

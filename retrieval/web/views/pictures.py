@@ -50,12 +50,13 @@ def show(request: HttpRequest, image_id: UUID) -> HttpResponse:
 def similar(request: HttpRequest, image_id: UUID) -> HttpResponse:
     """Render the pictures nearest to this one, for the part below it; nothing while it waits to be read."""
     answer, waiting = None, False
+    image = images.get(image_id, user=request.user)
     try:
         limits.search(request.user, address=address(request), uploaded=False)
-        answer = search.similar(image_id, user=request.user, k=SIMILAR)
+        answer = search.among_others(image, user=request.user, k=SIMILAR)
     except Conflict:
         waiting = True
-    context = {"answer": answer, "waiting": waiting, "image_id": image_id, "compares": f"image={image_id}"}
+    context = {"answer": answer, "waiting": waiting, "one": image, "compares": f"image={image_id}"}
     return render(request, "web/parts/similar.html", context)
 
 
