@@ -13,8 +13,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from retrieval import conf
+from retrieval.api.serializers.images import ImageSerializer
 from retrieval.models import Image
-from retrieval.services.images import originals, tables
+from retrieval.services.images import metadata_table, originals, tables
 from retrieval.services.images.choice import Choice, ImageFilters
 from tests.factories import EncoderFactory, ImageFactory
 from tests.search.rows import embed
@@ -61,6 +62,10 @@ def test_what_is_exported_reads_back_unchanged(client, address, collection, kind
     client.post(address, {"file": SimpleUploadedFile("t", text)}, format="multipart")
     found = Image.objects.filter(collection=collection, group_key=SAID["group_key"]).values(*SAID, *MORE).get()
     assert found == SAID | MORE
+
+
+def test_every_field_of_a_picture_is_known_so_that_a_list_of_them_is_read():
+    assert set(ImageSerializer.Meta.fields) <= set(metadata_table.KNOWN)
 
 
 def test_no_cell_of_an_export_is_a_formula(client, address, rows):

@@ -18,7 +18,7 @@ SAID = ("title", "caption", "tags", "group_key", "source_url", "metadata", "take
 NAMES = ("path", "file_name", "name")
 # What else a picture shows: passed over, so that an export may be read as it is.
 SHOWN = (
-    "collection", "document", "page", "pages", "width", "height", "format", "bytes", "status", "error",
+    "collection", "document", "page", "pages", "second", "width", "height", "format", "bytes", "status", "error",
     "thumbnail_url", "file_url", "camera", "place", "latitude", "longitude", "favourite", "text", "created_at",
 )  # fmt: skip
 KNOWN = ("id", "sha256", *NAMES, *SAID, *SHOWN)
