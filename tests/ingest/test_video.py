@@ -47,6 +47,21 @@ def test_each_scene_is_found_and_shown_by_its_second(kind):
 
 
 @needs_av
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("mp4", {"movflags": "frag_keyframe+empty_moov"}),
+        ("webm", {"live": "1"}),  # as browsers record: without a length or an index
+        ("mpegts", {"mpegts_m2ts_mode": "1"}),
+    ],
+)
+def test_other_ways_of_writing_a_container_are_read_alike(kind, options):
+    data = video(kind=kind, options=options)
+    assert upload(data).scenes == pytest.approx((0, 3, 7))
+    assert away(shown(data, 3.0).pixels, 2) < 15
+
+
+@needs_av
 def test_a_frame_lasts_as_long_as_its_time_says():
     times = [0, 40, 80, 120, 9_000, 9_700, 9_900, 9_950, 60_000, 60_001, 60_002, 61_000]
     frames = [np.asarray(scene(*SIZE, seed=seed)) for seed in (1, 2, 3) for _ in range(RATE)]

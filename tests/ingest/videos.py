@@ -33,11 +33,11 @@ def drawn(seconds, *, size=SIZE):
     return [np.asarray(scene(*size, seed=seed)) for seed, lasts in seconds.items() for _ in range(lasts * RATE)]
 
 
-def video(frames=None, kind="mp4", *, times=None, turned=0, shape=None, tags=None, colours=None):
+def video(frames=None, kind="mp4", *, times=None, turned=0, shape=None, tags=None, colours=None, options=None):
     """A file of these frames; ``times``: of each, in thousandths of a second, where they are not even."""
     frames, (codec, settings), out = drawn(SCENES) if frames is None else frames, CODECS[kind], io.BytesIO()
     base = Fraction(1, RATE) if times is None else Fraction(1, 1000)
-    with av.open(out, "w", format=kind) as opened:
+    with av.open(out, "w", format=kind, options=options or {}) as opened:
         opened.metadata.update(tags or {})
         stream = opened.add_stream(codec, rate=RATE, options=settings)
         stream.height, stream.width = frames[0].shape[:2]
