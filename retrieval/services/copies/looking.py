@@ -83,6 +83,8 @@ def _worth(image: Image) -> tuple[int, int, str]:
 
 def _write(image: Image, judged: Mapping[UUID, Judgement]) -> int:
     """Write the pairs of a picture, those that are gone meanwhile left out; return how many."""
+    if not judged:
+        return 0
     with transaction.atomic():
         held = Image.objects.select_for_update(no_key=True).filter(pk__in=[image.pk, *judged]).order_by("pk")
         there = set(held.values_list("pk", flat=True))
