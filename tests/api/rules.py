@@ -75,6 +75,7 @@ API: dict[str, list[Rule]] = {
     "api/v1/jobs/retry/": [Rule("post", signed_in(202))],
     "api/v1/auth/token/": [Rule("post", everyone(400)), Rule("delete", signed_in(204))],
     "api/v1/auth/tokens/": [Rule("get", signed_in(200)), Rule("delete", signed_in(204))],
+    "api/v1/auth/address/": [Rule("get", signed_in(200)), Rule("post", signed_in(400), {})],
     "api/v1/auth/second-factor/": [Rule("get", signed_in(200)), Rule("post", signed_in(201), {})],
     "api/v1/auth/second-factor/on/": [Rule("post", signed_in(400), {})],
     "api/v1/auth/second-factor/off/": [Rule("post", signed_in(400), {})],

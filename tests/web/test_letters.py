@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.contrib.auth import SESSION_KEY
@@ -159,6 +160,18 @@ def test_an_own_address_counts_once_its_link_is_opened_and_the_one_before_is_tol
     assert (line.actor, line.detail) == (anna, {"email": "new@example.org"})
     letter_sending.send_due()
     assert mailoutbox[1].to == ["Anna@example.org"]
+
+
+def test_the_same_by_the_api(sees, anna, mailoutbox):
+    page, wanted = sees(anna), {"email": "new@example.org", "password": "secret-pass-1"}
+    ask = partial(page.post, "/api/v1/auth/address/", content_type="application/json")
+    wrong = ask({**wanted, "password": "wrong"})
+    assert (wrong.status_code, [*wrong.json()["error"]["fields"]]) == (400, ["password"])
+    answer = ask(wanted)
+    assert (answer.status_code, answer.json()) == (202, {"email": "Anna@example.org", "waiting": "new@example.org"})
+    assert page.get("/api/v1/auth/address/").json() == answer.json()
+    assert ask({**wanted, "email": "no address"}).status_code == 400
+    assert ask({**wanted, "email": ""}).json() == {"email": "", "waiting": None}
 
 
 def test_a_link_confirms_the_address_that_it_was_sent_to_and_no_other(anna):

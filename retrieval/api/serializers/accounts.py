@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from retrieval.api.serializers.fields import Input
 from retrieval.models import ApiToken, Session
-from retrieval.models.bounds import TOKEN_NAME_LENGTH, USERNAME_LENGTH
+from retrieval.models.bounds import MAIL_LENGTH, TOKEN_NAME_LENGTH, USERNAME_LENGTH
 from retrieval.services.people import sessions
 
 
@@ -52,6 +52,20 @@ class RecoveryCodesSerializer(serializers.Serializer[Any]):
     """Codes that are shown this once."""
 
     codes = serializers.ListField(child=serializers.CharField())
+
+
+class NewAddressSerializer(Input):
+    """An address that mail shall go to."""
+
+    email = serializers.EmailField(max_length=MAIL_LENGTH, allow_blank=True, help_text="Empty: none.")
+    password = serializers.CharField(max_length=4096, trim_whitespace=False, default="", allow_blank=True)
+
+
+class OwnAddressSerializer(serializers.Serializer[Any]):
+    """Where mail goes."""
+
+    email = serializers.CharField(help_text="Empty: nowhere.")
+    waiting = serializers.CharField(allow_null=True, help_text="It counts once the link in the mail is opened.")
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):
