@@ -37,4 +37,6 @@ def _due(lacking: Callable[[], QuerySet[Image]], *, ends: float) -> Iterator[Ima
             if ending.comes() or time.monotonic() >= ends:
                 return
             yield image
+        if len(due) < BATCH:
+            return  # to ask once more what is lacking reads all that is not
         after = due[-1].pk

@@ -367,3 +367,11 @@ def test_what_is_anothers_stays_and_is_no_reason_to_lose_ones_own(home):
     done = resolved(home.owner, scope=CopyScope())
     assert (done.trashed, done.left) == (0, 1)
     assert Image.objects.alive().count() == 2
+
+
+def test_what_is_lacking_is_not_asked_for_again_once_it_was_all_there(collection, encoder, monkeypatch):  # noqa: F811
+    put(collection, encoder, scene(50))
+    asked, real = [], looking.lacking
+    monkeypatch.setattr(looking, "lacking", lambda: asked.append(1) or real())
+    assert not looking.work()
+    assert (len(asked), CopyKeys.objects.filter(looked_at=None).exists()) == (2, False)  # what is due; is more left

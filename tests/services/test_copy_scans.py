@@ -9,7 +9,7 @@ import pytest
 
 from retrieval.errors import NotFound
 from retrieval.matching import copy_keys
-from retrieval.models import CopyKeys, CopyPair, CopyScan
+from retrieval.models import CopyKeys, CopyPair, CopyScan, Image
 from retrieval.services.copies import candidates, groups, looking, scans
 from retrieval.services.copies.details import WaitingError
 from retrieval.services.copies.groups import CopyScope
@@ -134,3 +134,15 @@ def test_whatever_came_first_a_scan_gives_the_same_groups(encoder):  # noqa: F81
     assert answers[0] == answers[1]
     assert groups.find(CopyScope(), user=UserFactory()) == []
     assert CopyScan.objects.count() == 2
+
+
+def test_a_picture_that_goes_while_it_is_in_line_stops_nothing(homes, monkeypatch):
+    real = scans._near
+
+    def slowly(scan, block, **by):
+        Image.objects.filter(pk=block[-1].pk).delete()
+        return real(scan, block, **by)
+
+    monkeypatch.setattr(scans, "_near", slowly)
+    row = scan(homes[0])
+    assert (row.state, titles(), CopyKeys.objects.count()) == ("done", [WITHIN], 2)

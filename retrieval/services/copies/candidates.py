@@ -53,13 +53,20 @@ class Among:
 
 
 def keep_keys(image: Image, seen: QueryPicture | None) -> None:
-    """Write down a picture's keys, committed before its copies are looked for: of two at once, one finds the other."""
-    said = {
-        "prints": copy_keys.of_print(image.pdq or ""),
-        "corners": _corners(seen, copy_keys.of_corners) if seen else [],
-        "with_details": seen is not None,
-    }
-    CopyKeys.objects.update_or_create(image=image, defaults={**said, "looked_at": None})
+    """Write down a picture's keys, committed before its copies are looked for: of two at once, one finds the other.
+
+    A picture that is gone meanwhile gets none.
+    """
+    row = CopyKeys(
+        image=image,
+        prints=copy_keys.of_print(image.pdq or ""),
+        corners=_corners(seen, copy_keys.of_corners) if seen else [],
+        with_details=seen is not None,
+    )
+    said = ["prints", "corners", "with_details", "looked_at"]
+    with transaction.atomic():
+        if Image.objects.select_for_update(no_key=True).filter(pk=image.pk).exists():
+            CopyKeys.objects.bulk_create([row], update_conflicts=True, unique_fields=["image"], update_fields=said)
 
 
 def known_already(image: Image, *, user: Viewer) -> list[tuple[Image, bool]]:
@@ -109,7 +116,10 @@ def _by_corners(image: Image, seen: QueryPicture, *, homes: Homes = None) -> lis
     asked, within = _corners(seen, copy_keys.asked_corners), _list(homes)
     if not asked:
         return []
-    return _ids(BY_CORNERS, [asked, image.pk, copy_keys.LEAST_SHARED, within, within, copy_keys.MOST])
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(BY_INDEX)
+        return _ids(BY_CORNERS, [asked, image.pk, copy_keys.LEAST_SHARED, within, within, copy_keys.MOST])
 
 
 def _by_vector(image: Image) -> list[UUID]:
@@ -122,7 +132,6 @@ def _list(homes: Homes) -> list[UUID] | None:
 
 
 def _ids(statement: str, values: Sequence[Any]) -> list[UUID]:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(BY_INDEX)
+    with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [pk for (pk,) in cursor.fetchall()]
