@@ -17,7 +17,7 @@ from tests.web.test_bodies import Unread
 pytestmark = pytest.mark.django_db
 MIB = 2**20
 FORM = "multipart/form-data; boundary=x"
-PICTURE, ARCHIVE = 25 * MIB, 200 * MIB
+PICTURE, VIDEO, ARCHIVE = 25 * MIB, 100 * MIB, 200 * MIB
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_where_public_search_is_open_a_visitor_may_send_a_picture_to_it(settings
 def test_a_person_may_send_what_the_address_takes(client, owner):
     for known in (by_session(client, owner), by_token(owner)):
         assert allowance(head("/upload/", **known)) == admission.Allowance(ARCHIVE + MIB, str(owner.pk))
-        assert allowance(head("/api/v1/images/", **known)).most == PICTURE + MIB
+        assert allowance(head("/api/v1/images/", **known)).most == VIDEO + MIB
         assert allowance(head("/api/v1/archives/", **known)).most == ARCHIVE + MIB
         assert allowance(head("/api/v1/images/", kind="application/json", **known)).most == MIB
         assert allowance(head("/api/v1/collections/", **known)).most == MIB
