@@ -53,6 +53,9 @@ def main() -> None:
 
 
 def _run() -> None:
+    if sys.argv[1:2] == ["up"]:
+        # Numpy comes with Django's apps; its programs are forked with the threads that it was loaded for.
+        os.environ.update(site.THREADS)
     if lending.needs_servers(sys.argv) and sys.argv[1] not in GOES_WITHOUT:
         external.require_database()
     if not lending.needs_servers(sys.argv) or not (services := site.embedded_servers()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import runpy
 import signal
@@ -11,12 +12,24 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import TextIOWrapper
 from typing import NoReturn
 
 from setproctitle import setproctitle
 
 LOOK_SECONDS = 0.02
+OPEN = "/proc/self/fd"
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let signals wait while the block runs; a program that is forked in it lets go of them by itself."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Forked:
@@ -32,18 +45,18 @@ class Forked:
         sys.stdout.flush()
         sys.stderr.flush()
         # A signal that comes before the child has let go of our handlers would run them there.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
+        with uninterrupted():
             self.pid = os.fork()
             if not self.pid:
                 _become(argv, log=log, env=env, first=first)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def poll(self) -> int | None:
         """How it ended: its exit code, or less than 0 for a signal's number; None while it runs."""
         if self.returncode is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # whoever started us ignores SIGCHLD: nobody is told how it ended; as subprocess
+                pid, status = self.pid, 0
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
@@ -68,17 +81,24 @@ class Forked:
 
 
 def _become(argv: Sequence[str], *, log: int, env: Mapping[str, str], first: Callable[[], None]) -> NoReturn:
-    """Be that program to the end; nothing of the caller's runs in this process any more."""
+    """Be that program to the end; nothing of the caller's runs in this process any more, whatever fails here."""
     status = 1
     try:
-        first()
-        _leave(log)
-        os.environ.update(env)
-        status = _run(argv)
+        with contextlib.ExitStack() as failing:
+            failing.push(_tell)
+            first()
+            _leave(log)
+            os.environ.update(env)
+            status = _run(argv)
     finally:
-        if error := sys.exception():
-            traceback.print_exception(error)
-        os._exit(status)
+        os._exit(status & 0xFF)
+
+
+def _tell(_kind: object, error: BaseException | None, _trace: object) -> bool:
+    """Say what went wrong, which is the end of it."""
+    if error:
+        traceback.print_exception(error)
+    return True
 
 
 def _leave(log: int) -> None:
@@ -87,26 +107,44 @@ def _leave(log: int) -> None:
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.closerange(3, max(map(int, os.listdir(OPEN))) + 1)  # the system's limit may be a thousand million
+    sys.stdout = sys.__stdout__ = _lines(1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _lines(2)  # type: ignore[misc]
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _lines(number: int) -> TextIOWrapper:
+    """A file of lines that never closes its descriptor.
+
+    Whoever puts something else in its place, as Celery does, would else free the number for the next file.
+    """
+    return open(number, "w", buffering=1, errors="backslashreplace", closefd=False)
 
 
 def _run(argv: Sequence[str]) -> int:
     """Run ``python -m NAME ...`` as Python would; returns its exit code."""
     setproctitle(" ".join(argv))
     sys.argv = list(argv[2:])
-    try:
-        runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        return _code(end.code)
-    finally:
-        threading._shutdown()  # type: ignore[attr-defined]  # what Python does at its own end: threads, then the rest
-        atexit._run_exitfuncs()
-    return 0
+    with contextlib.ExitStack() as last:  # what Python does at its own end: the error, threads, and then the rest
+        last.callback(_flush)
+        last.callback(atexit._run_exitfuncs)
+        last.callback(threading._shutdown)  # type: ignore[attr-defined]
+        last.push(_tell)
+        try:
+            runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            return _code(end.code)
+        return 0
+    return 1
+
+
+def _flush() -> None:
+    """Write the last line, which may lack its end."""
+    for file in (sys.stdout, sys.stderr):
+        file.flush()
 
 
 def _code(said: object) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from imagesearch.embedded.forked import Forked
+from imagesearch.embedded.forked import OPEN, Forked
 
 PR_SET_PDEATHSIG = 1
 
@@ -94,11 +94,25 @@ class Service:
 
 
 def launch(service: Service) -> Process:
-    """Start the process in its own session, so that Ctrl-C reaches only the one who stops things in order."""
+    """Start the process in its own session, so that Ctrl-C reaches only the one who stops things in order.
+
+    Signals must wait meanwhile (``uninterrupted``): an exception of their handlers would leave a process unknown to us.
+    Raises StartError when the system refuses.
+    """
+    try:
+        return _launched(service, _tied_to_parent(service.stop_signal))
+    except OSError as error:
+        raise StartError(f"{service.name} does not start: {error}") from error
+
+
+def _launched(service: Service, tie: Callable[[], None]) -> Process:
+    def first() -> None:
+        tie()
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
     service.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    tie = _tied_to_parent(service.stop_signal)
     with service.log.open("ab") as log:
-        if service.forked and sys.platform == "linux":  # elsewhere the system's own libraries do not outlive a fork
+        if service.forked and Path(OPEN).exists():  # on Linux; elsewhere its own libraries do not outlive a fork
             return Forked(service.argv, log=log.fileno(), env=service.env, first=tie)
         return subprocess.Popen(
             list(service.argv),
@@ -107,7 +121,7 @@ def launch(service: Service) -> Process:
             stderr=subprocess.STDOUT,
             env={**os.environ, **service.env},
             start_new_session=True,
-            preexec_fn=tie,  # noqa: PLW1509  (nothing here starts threads first)
+            preexec_fn=first,  # noqa: PLW1509  (nothing here starts threads first)
         )
 
 
@@ -116,7 +130,8 @@ def end(process: Process, *, seconds: float) -> bool:
     try:
         process.wait(max(seconds, 0))
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        end_orphans(process)
+        process.kill()  # it may not have had the time for a session of its own
         process.wait()
         return False
     end_orphans(process)

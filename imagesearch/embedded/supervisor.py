@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from imagesearch.embedded.forked import uninterrupted
 from imagesearch.embedded.process import Process, Service, StartError, end, end_orphans, nothing
 from imagesearch.embedded.signs import Signs, started
 
@@ -50,7 +51,8 @@ class Running:
         """Start the process anew."""
         self.due, self.serves = None, False
         self.service.prepare()
-        self.signs = started(self.service)
+        with uninterrupted():
+            self.signs = started(self.service)
 
     def look(self) -> bool:
         """Does it serve by now? The first time that it answers, it is settled. Raises StartError."""
@@ -76,7 +78,8 @@ class Supervisor:
         self.groups.append(group)
         for service in services:
             service.prepare()
-            group.append(Running(service, started(service)))
+            with uninterrupted():
+                group.append(Running(service, started(service)))
         meanwhile()
         self._await(lambda: [running for running in group if not running.look()])
 
@@ -85,8 +88,9 @@ class Supervisor:
 
         It may be silent for long: a database at work for it shows in no process of its own.
         """
-        running = Running(replace(service, silent_seconds=math.inf), started(service))
-        self.groups.append([running])
+        with uninterrupted():
+            running = Running(replace(service, silent_seconds=math.inf), started(service))
+            self.groups.append([running])
         self._await(lambda: _unfinished(running))
         self.groups.pop()
 

@@ -45,7 +45,7 @@ class Command(BaseCommand):
             site.require_free_port()
             external.require_database()
             external.require_broker()
-            self._start(supervisor, *site.embedded_servers(), meanwhile=site.load_code)
+            self._start(supervisor, *site.embedded_servers(), meanwhile=_load_code)
             self.stderr.write("Preparing the database.")
             supervisor.run(site.preparation())
             programs = site.programs()
@@ -65,6 +65,13 @@ class Command(BaseCommand):
         if services:
             self.stderr.write(f"Starting {', '.join(service.name for service in services)}.")
         supervisor.start(*services, meanwhile=meanwhile)
+
+
+def _load_code() -> None:
+    """Load it. A signal is raised in the middle of somebody's module, or of a clean-up, which may swallow it."""
+    site.load_code()
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        raise Stopped
 
 
 def _first_link() -> str:
