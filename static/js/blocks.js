@@ -14,7 +14,7 @@ export class Blocks {
   resize(total) {
     this.total = total
     this.count = Math.max(1, Math.ceil((total + this.lead) / this.size))
-    for (const at of [...this.loaded.keys()]) if (at >= this.count) this.loaded.delete(at)
+    for (const known of [this.loaded, this.heights]) for (const at of [...known.keys()]) if (at >= this.count) known.delete(at)
     this.place()
   }
 

@@ -19,7 +19,9 @@ const onKey = (event) => {
     return
   }
   if (event.key === "m") moreLike(one("[data-alike]", link.closest(".card")))
-  else if (event.key in KEYS) focus(neighbour(link, KEYS[event.key]), event)
+  if (!(event.key in KEYS)) return
+  current()?.bring(link.closest(".card"))
+  focus(neighbour(link, KEYS[event.key]), event)
 }
 
 // Of a long grid, the first that is in the window.

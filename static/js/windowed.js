@@ -156,10 +156,17 @@ class Grid {
     this.asked.set(at, asking)
     const last = this.blocks.loaded.get(at - 1)?.cards.at(-1)
     const part = await this.fetch(at, { after: last && idOf(last), signal: asking.signal }).catch(() => null)
-    if (!part && !asking.signal.aborted) await new Promise((done) => setTimeout(done, AGAIN))
+    if (part) this.complained = null
+    else if (!asking.signal.aborted) await this.complain()
     if (this.asked.get(at) === asking) this.asked.delete(at)
     if (part && !asking.signal.aborted) this.take(at, all(".card", part), Number(part.dataset.total ?? this.blocks.total))
     else this.later()
+  }
+
+  // Said once: it is tried again and again.
+  complain() {
+    this.complained ??= notify(say("broken"), { bad: true })
+    return new Promise((done) => setTimeout(done, AGAIN))
   }
 
   // The pictures of a block, after those before it where these are known, so that none is skipped.
@@ -167,7 +174,6 @@ class Grid {
     const url = `${this.list.dataset.window}at=${this.blocks.start(at)}${after ? `&after=${after}` : ""}`
     const response = await fetch(url, { headers: { "HX-Request": "true" }, signal })
     if (response.headers.has("HX-Redirect")) location.assign(response.headers.get("HX-Redirect")) // signed out meanwhile
-    if (!response.ok) this.complained ||= notify(say("broken"), { bad: true }) // once: it is tried again and again
     const parsed = document.createElement("template")
     parsed.innerHTML = await response.text()
     return one("[data-window]", parsed.content)
@@ -183,6 +189,7 @@ class Grid {
     for (const card of this.blocks.loaded.get(at)?.cards ?? []) known.delete(idOf(card))
     const place = this.anchor()
     if (total !== this.blocks.total) this.blocks.resize(total)
+    if (at >= this.blocks.count) return this.settle() // the list became shorter
     const most = this.blocks.end(at) - this.blocks.start(at)
     const fresh = cards.filter((card) => !known.has(idOf(card))).slice(0, most)
     for (const [index, card] of fresh.entries()) lean(card, { rank: this.blocks.start(at) + index, total })
@@ -207,13 +214,14 @@ class Grid {
     }
   }
 
-  // The cards from one rank to another, loaded for this where they are not here.
+  // The cards from one rank to another, loaded for this where they are not here; null where some do not come.
   async range(from, to) {
     const found = []
     for (let at = this.blocks.of(from); at <= this.blocks.of(to); at += 1) {
       const start = this.blocks.start(at)
       const part = this.blocks.loaded.has(at) ? null : await this.fetch(at).catch(() => null)
-      const cards = this.blocks.loaded.get(at)?.cards ?? (part ? all(".card", part) : [])
+      const cards = this.blocks.loaded.get(at)?.cards ?? (part && all(".card", part))
+      if (!cards) return null
       found.push(...cards.filter((_card, index) => start + index >= from && start + index <= to))
     }
     return found
@@ -223,6 +231,14 @@ class Grid {
   find(id) {
     const card = id && this.blocks.cards().find((each) => idOf(each) === id)
     return card ? rankOf(card) : undefined
+  }
+
+  // A card that has the focus is in the page wherever it is; what is beside it comes only where the window is.
+  bring(card) {
+    const { top, bottom } = card.getBoundingClientRect()
+    if (!this.list.contains(card) || (bottom > -NEAR * innerHeight && top < (1 + NEAR) * innerHeight)) return
+    this.show(rankOf(card), edge() + SPARE)
+    this.paint()
   }
 
   // Whether cards beside this one's are still to come.
@@ -322,7 +338,7 @@ class Grid {
   }
 }
 
-// A picture that is passed by before it came is asked for no longer, until its card comes back.
+// A picture that is passed by before it came is asked for no longer, until its card comes back; so is one that failed.
 const unload = (card) => {
   const image = one(".picture", card)
   if (image.complete) return
@@ -332,7 +348,8 @@ const unload = (card) => {
 
 const reload = (card) => {
   const image = one(".picture", card)
-  if (image.dataset.src) image.src = image.dataset.src
+  const failed = image.complete && !image.naturalWidth && image.hasAttribute("src")
+  if (image.dataset.src || failed) image.src = image.dataset.src ?? image.src
   delete image.dataset.src
 }
 

@@ -96,3 +96,9 @@ def test_what_leaves_a_long_grid_stays_selected_and_is_come_back_to(opens, owner
     expect(march.locator(".open")).to_be_focused()
     expect(march).to_be_in_viewport()
     assert "near=" in window.url
+    window.evaluate("scrollTo(0, 0)")
+    expect(march).not_to_be_in_viewport()
+    window.keyboard.press("ArrowRight")  # beside the card that has the focus, though that is far from the window
+    expect(window.locator(".card[aria-posinset='18'] .open")).to_be_focused()
+    window.emulate_media(media="print")
+    assert march.evaluate("card => getComputedStyle(card).position") == "relative"  # no paper for what is not here
