@@ -13,6 +13,12 @@ const words = JSON.parse(one("#words").textContent)
 export const say = (name, values = {}) =>
   words[name].replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole))
 
+// A count as the server writes it: in Chinese without marks between thousands.
+export const counted = (number) => {
+  const { lang } = document.documentElement
+  return number.toLocaleString(lang, { useGrouping: !lang.startsWith("zh") })
+}
+
 export const typing = (element) => element.matches("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")
 
 export const plainKey = (event) => !event.ctrlKey && !event.metaKey && !event.altKey

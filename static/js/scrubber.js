@@ -1,5 +1,5 @@
 // The rail of years and months beside a long grid: says where one is, opens the year, and goes to a month by click, key or drag.
-import { all, one } from "./dom.js"
+import { all, counted, one } from "./dom.js"
 import { jump } from "./placed.js"
 import { current, on } from "./windowed.js"
 
@@ -36,6 +36,9 @@ const read = () => {
   )
 }
 
+// Where pictures came or went since, the links themselves lead to the months.
+const fits = () => months.at(-1).rank + months.at(-1).count === current().blocks.total
+
 const address = ({ year, name }) => one("a", year).getAttribute("href").replace(/month=[\d-]+/, `month=${name}`)
 
 const mark = (grid) => {
@@ -65,9 +68,8 @@ const item = (month) => {
   link.dataset.month = month.name
   const date = new Date(`${month.name}-15T12:00`)
   const count = document.createElement("small")
-  const { lang } = document.documentElement
-  count.textContent = month.count.toLocaleString(lang)
-  link.append(`${date.toLocaleDateString(lang, { month: "short" })} `, count)
+  count.textContent = counted(month.count)
+  link.append(`${date.toLocaleDateString(document.documentElement.lang, { month: "short" })} `, count)
   const line = document.createElement("li")
   line.append(link)
   return line
@@ -85,7 +87,7 @@ const firstOf = (link) => link.closest("[data-months]").dataset.months.split(" "
 
 const onClick = (event) => {
   const link = event.target.closest("a")
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button || !fits()) return
   event.preventDefault()
   jump(monthOf(link).rank, link.href)
 }
@@ -100,7 +102,7 @@ const onKey = (event) => {
 
 // With the button held, the grid follows what is under the pointer.
 const onDown = (event) => {
-  if (event.button || event.pointerType === "touch") return
+  if (event.button || event.pointerType === "touch" || !fits()) return
   const move = (next) => {
     const link = document.elementFromPoint(next.clientX, next.clientY)?.closest("[data-rail] a")
     if (!link || link === (dragged ?? event.target.closest("a"))) return
@@ -109,8 +111,9 @@ const onDown = (event) => {
   }
   const end = () => {
     removeEventListener("pointermove", move)
-    if (dragged) jump(monthOf(dragged).rank, dragged.href)
-    dragged = null
+    const link = dragged
+    dragged = here = null // the year that it ends in is opened
+    if (link) jump(monthOf(link).rank, link.href)
   }
   addEventListener("pointermove", move)
   for (const name of ["pointerup", "pointercancel"]) addEventListener(name, end, { once: true })

@@ -1,5 +1,5 @@
 // Selecting many pictures of a grid: by click, shift, keys, a drawn frame or a long press; and what is done to them.
-import { all, notify, one, plainKey, post, say, typing } from "./dom.js"
+import { all, counted, notify, one, plainKey, post, say, typing } from "./dom.js"
 import { current, idOf, on, rankOf } from "./windowed.js"
 
 const LONG = 450
@@ -10,6 +10,7 @@ const NO_ID = "00000000-0000-0000-0000-000000000000"
 
 let last = null
 let pressed = false
+let acting = false
 
 // Of a long grid: the chosen ones that are not in the page, with their tags; whether everything is, and but for which.
 const away = new Map()
@@ -78,7 +79,10 @@ const pickRange = async (from, to) => {
     return
   }
   const [low, high] = [from, to].map((each) => rankOf(each.closest(".card"))).sort((a, b) => a - b)
-  for (const card of await grid.range(low, Math.min(high, low + MOST_LOADED))) {
+  if (high - low >= MOST_LOADED) return notify(say("too_many", { n: counted(MOST_LOADED) }), { bad: true })
+  const cards = await grid.range(low, high)
+  if (!cards) return notify(say("broken"), { bad: true })
+  for (const card of cards) {
     const shown = one(`[data-pick][value="${idOf(card)}"]`)
     if (shown) choose(shown)
     else if (everything) but.delete(idOf(card))
@@ -106,10 +110,10 @@ const show = () => {
   if (field) field.value = everything ? "on" : ""
   bar().classList.toggle("on", count > 0)
   document.body.classList.toggle("selecting", count > 0)
-  one("[data-count]", bar()).textContent = say("selected", { n: count })
+  one("[data-count]", bar()).textContent = say("selected", { n: counted(count) })
   const more = one("[data-select-all]", bar())
   more.hidden = allOf() <= count
-  more.textContent = say("select_all", { n: allOf() })
+  more.textContent = say("select_all", { n: counted(allOf()) })
   carried([...chosen().map((pick) => tagsOf(pick.closest(".card"))), ...away.values()])
 }
 
@@ -264,7 +268,10 @@ const onSubmit = async (event) => {
   if (event.submitter?.hasAttribute("formaction")) return send(event.submitter.formAction, body)
   const act = event.submitter?.value
   const cards = chosen().map((pick) => pick.closest(".card"))
+  if (acting) return // pressed twice, where the first answer takes its time: its undo would be lost
+  acting = true
   const answer = await post(bar().action, body)
+  acting = false
   if (!answer) return
   const refused = new Set(answer.refused)
   const gone = ["delete", "restore", "remove"].includes(act) || (act === "move" && bar().dataset.total) ? cards : []

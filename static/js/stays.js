@@ -1,5 +1,5 @@
 // Back, forward and reload bring the same pictures at the same place: each history entry finds again what it showed.
-import { all, one, token } from "./dom.js"
+import { all, counted, one, token } from "./dom.js"
 import { find, forgetAll, forgetOld, keep } from "./kept.js"
 import { ask, putBack, taken } from "./search.js"
 
@@ -114,7 +114,7 @@ const count = () => {
   if (!line) return
   if (line.dataset.title) document.title = line.dataset.title
   const shown = one("[data-shown]", line)
-  if (shown) shown.textContent = all("[data-card]", place()).length.toLocaleString(document.documentElement.lang)
+  if (shown) shown.textContent = counted(all("[data-card]", place()).length)
 }
 
 const save = () => {
