@@ -39,7 +39,7 @@ PAGES = {"search": "", "upload": "upload/", "collections": "collections/"}
 # What a command line holds -> what it is called here; the first that fits counts.
 PROGRAMS = {
     "postgres": "PostgreSQL", "valkey": "Valkey", "imagesearch.front": "web", " worker ": "workers",
-    "[celeryd": "workers", " beat ": "scheduler", "retrieval.ingest": "decoders", "manage.py up": "supervisor",
+    " beat ": "scheduler", "retrieval.ingest": "decoders", "manage.py up": "supervisor",
 }  # fmt: skip
 
 

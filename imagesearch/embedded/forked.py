@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
 from typing import NoReturn
 
-from setproctitle import setproctitle
+from setproctitle import setproctitle, setthreadtitle
 
 LOOK_SECONDS = 0.02
 OPEN = "/proc/self/fd"
@@ -127,6 +127,7 @@ def _lines(number: int) -> TextIOWrapper:
 def _run(argv: Sequence[str]) -> int:
     """Run ``python -m NAME ...`` as Python would; returns its exit code."""
     setproctitle(" ".join(argv))
+    setthreadtitle(os.path.basename(argv[0]))  # what `ps` and `top` show by themselves
     sys.argv = list(argv[2:])
     with contextlib.ExitStack() as last:  # what Python does at its own end: the error, threads, and then the rest
         last.callback(_flush)

@@ -75,7 +75,7 @@ class Unread(io.RawIOBase):
         ("auth/token/", "application/x-www-form-urlencoded", MIB + 1),
         ("search/", "application/json", MIB + 1),
         ("search/", "multipart/form-data; boundary=x", 27 * MIB),
-        ("images/", "multipart/form-data; boundary=x", 27 * MIB),
+        ("images/", "multipart/form-data; boundary=x", 102 * MIB),
         ("archives/", "multipart/form-data; boundary=x", 202 * MIB),
         ("nothing/", "application/json", MIB + 1),
     ],

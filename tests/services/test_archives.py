@@ -293,11 +293,11 @@ def decoded(monkeypatch):
     """The files that are decoded, in their order; a turn is over once ``turn`` of them are."""
     real, found = sandbox.begin_upload, SimpleNamespace(files=[], turn=None)
 
-    def begun(data, *, page=1, asker):
+    def begun(data, *, part, asker):
         found.files.append(data)
         return real(data, asker=asker)
 
-    def at_once(data, *, page=1, asker):
+    def at_once(data, *, part, asker):
         """As with one decoder: whoever comes after the end of the turn has not begun by then."""
         future = Future()
         if found.turn is None or len(found.files) < found.turn:
@@ -377,7 +377,7 @@ def test_it_shows_signs_of_life_while_pictures_are_waited_for(collection, decode
     real = ProgressWriter.note
     monkeypatch.setattr(archives, "WAKE_SECONDS", 0.01)
     monkeypatch.setattr(ProgressWriter, "note", note)
-    monkeypatch.setattr(sandbox, "begin_upload", lambda data, page, asker: future)
+    monkeypatch.setattr(sandbox, "begin_upload", lambda data, part, asker: future)
     assert numbers(ran(job)) == ("done", 1, 0, 1, 0)
     assert len(noted) > 3
 

@@ -88,7 +88,7 @@ def test_how_alerts_are_told_is_set_on_the_page_of_the_watch(client, watch, sett
     refused = client.post(f"/watches/{watch.pk}/notify/", {"mail": "daily", "gather": "600"}, follow=True)
     assert "No mail server is set here." in refused.content.decode()
     settings.IMAGESEARCH = replace(settings.IMAGESEARCH, mail_from="site@example.org")
-    assert "ask an administrator" in client.get(f"/watches/{watch.pk}/").content.decode()
+    assert "This account has no address of mail" in client.get(f"/watches/{watch.pk}/").content.decode()
     type(watch.user).objects.filter(pk=watch.user_id).update(email="ada@example.org")
     said = {"mail": "daily", "gather": "600", "most_an_hour": "5", "quiet_from": "22:00", "quiet_until": "06:30"}
     client.post(f"/watches/{watch.pk}/notify/", {**said, "webhook": "https://example.org/hook"})
