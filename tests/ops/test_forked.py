@@ -170,7 +170,7 @@ def service(tmp_path):
 
 def test_a_signal_during_a_start_waits_until_the_process_is_noted(monkeypatch, service):
     def interrupted(service):
-        os.kill(os.getpid(), signal.SIGUSR1)
+        signal.raise_signal(signal.SIGUSR1)  # to this thread: those of a test run would take what is for the process
         return started(service)
 
     def ask(*_):
