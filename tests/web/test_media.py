@@ -6,6 +6,8 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from retrieval import conf
 from tests.web.library import put
@@ -29,6 +31,15 @@ def test_a_thumbnail_is_kept_by_the_browser_but_asked_about_each_time(page, red)
     again = page.get(paths(red)[0], headers={"If-None-Match": answer["ETag"]})
     assert again.status_code == 304
     assert b"".join(again) == b""
+
+
+def test_a_file_is_asked_for_without_what_is_told_of_its_picture(page, red):
+    for path in [*paths(red), f"/api/v1/images/{red.id}/thumbnail/", f"/api/v1/images/{red.id}/file/"]:
+        with CaptureQueriesContext(connection) as asked:
+            assert page.get(path).status_code == 200
+        about = [query["sql"] for query in asked if 'FROM "retrieval_image"' in query["sql"]]
+        assert len(about) == 1
+        assert "retrieval_embedding" not in about[0]
 
 
 def test_an_original_is_a_download_and_never_shown(page, red):

@@ -183,7 +183,7 @@ class ThumbnailView(ApiView):
         size = self.asked(request)["size"]
         sizes = sorted(conf.get().thumbnail_sizes)
         fitting = next((made for made in sizes if made >= size), sizes[-1])
-        path = images.thumbnail_path(images.get(image_id, user=self.person), fitting)
+        path = images.thumbnail_path(images.get_file(image_id, user=self.person), fitting)
         return downloads.send(downloads.Stored(path, downloads.THUMBNAIL_TYPE))
 
 
@@ -199,7 +199,7 @@ class FileView(ApiView):
     )
     def get(self, request: Request, image_id: UUID) -> File:
         """Send the original as an attachment, whole or one part of it."""
-        image = images.get(image_id, user=self.person)
+        image = images.get_file(image_id, user=self.person)
         kind = downloads.content_type(image)
         stored = downloads.Stored(images.file_path(image), kind, downloads.file_name(image), version=image.sha256)
         headers = request.headers

@@ -17,11 +17,11 @@ from retrieval.web.pages import for_anyone
 @for_anyone
 def thumbnail(request: HttpRequest, image_id: UUID, size: int) -> HttpResponseBase:
     """Show the re-encoded small picture."""
-    return files.thumbnail(request, images.get(image_id, user=request.user), size=size)
+    return files.thumbnail(request, images.get_file(image_id, user=request.user), size=size)
 
 
 @require_safe
 @for_anyone
 def original(request: HttpRequest, image_id: UUID) -> HttpResponseBase:
     """Send the very bytes that were put in."""
-    return files.original(request, images.get(image_id, user=request.user))
+    return files.original(request, images.get_file(image_id, user=request.user))
