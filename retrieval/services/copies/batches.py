@@ -228,17 +228,11 @@ def _judge(row: BatchRow, hits: Sequence[tuple[UUID, float]], *, unit: Any, judg
     row.doubt = 1 - abs(2 * best - 1)
 
 
-def _require(row: Batch, person: Viewer) -> None:
-    """Raise Forbidden for a closed account, NotFound once they do not see the first collection any more."""
-    accounts.require_active(person)
-    collections.find(row.collection_id, user=person)
-
-
 KIND = Kind(
     "batches",
     _ask,
     model=Batch,
-    require=_require,
+    require=collections.require_seen,
     seen_by=seen_by,
     folder="batches",
     passing=(Unavailable, StorageFull),

@@ -118,17 +118,11 @@ def _look(scan: CopyScan, image: Image, *, among: Among) -> None:
     scan.after, scan.done = image.pk, scan.done + 1
 
 
-def _require(row: CopyScan, person: Viewer) -> None:
-    """Raise Forbidden for a closed account, NotFound once they do not see the first collection any more."""
-    accounts.require_active(person)
-    collections.find(row.collection_id, user=person)
-
-
 KIND = Kind(
     "scans",
     _scan,
     model=CopyScan,
-    require=_require,
+    require=collections.require_seen,
     seen_by=seen_by,
     passing=(Unavailable,),
     of_each_person=True,

@@ -29,6 +29,7 @@ from retrieval.services.people import accounts, rights
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from retrieval.models import Batch, CopyScan
     from retrieval.models.collections import Viewer
 
 # To mark each picture of a collection takes its time, above all for the index of vectors. Beyond so many the mark on
@@ -68,6 +69,15 @@ def get(collection_id: UUID | str, *, user: Viewer) -> Collection:
 def find(collection_id: UUID | str, *, user: Viewer) -> Collection:
     """Return the bare collection, for work that does not show it: nothing is counted. Raises NotFound as ``get``."""
     return _found(Collection.objects.visible_to(user), collection_id)
+
+
+def require_seen(row: Batch | CopyScan, person: Viewer) -> None:
+    """Let a long job go on for somebody who may still see its collection.
+
+    Raises Forbidden for a closed account, NotFound once they do not see it any more.
+    """
+    accounts.require_active(person)
+    find(row.collection_id, user=person)
 
 
 def is_seen(collection_id: UUID | str, *, user: Viewer) -> bool:
