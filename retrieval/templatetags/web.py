@@ -44,6 +44,8 @@ ICONS = {
     'r="2.5"/>',
     "review": '<path d="M3.5 13h5l1.5 2.5h4l1.5-2.5h5"/><path d="M6.5 4.5h11l3 8.5v5a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 '
     '0 0 1 3.5 18v-5Z"/>',
+    "workshop": '<path d="M9 3.5h6m-5 0v6L5 18.4a1.4 1.4 0 0 0 1.2 2.1h11.6a1.4 1.4 0 0 0 1.2-2.1l-5-8.9v-6M7.8 '
+    '14.5h8.4"/>',
     "left": '<path d="m14.5 5-7 7 7 7"/>',
     "right": '<path d="m9.5 5 7 7-7 7"/>',
     "check": '<path d="m5 12.5 4.5 4.5L19 7.5"/>',
@@ -67,6 +69,9 @@ PLACES = {
     "search": "search", "collections": "collections", "collection": "collections", "collection_settings": "collections",
     "upload": "upload", "activity": "activity", "account": "account", "concepts": "account", "concept": "account",
     "watches": "account", "watch": "account",
+    "encoders": "workshop", "evaluations": "workshop", "evaluation": "workshop", "judging": "workshop",
+    "judging_pool": "workshop", "compressions": "workshop", "compression": "workshop", "training": "workshop",
+    "training_run": "workshop",
     "copies": "review", "alerts": "review", "batches": "review", "batch": "review",
 }  # fmt: skip
 NARROWEST, WIDEST, STEP = 40, 300, 5
