@@ -1,4 +1,4 @@
-"""All tables as they are since regions came, in one step: a new database needs none of the way there.
+"""All tables as they are since identities came, in one step: a new database needs none of the way there.
 
 A database that has gone that way, or a part of it, goes on along it.
 """
@@ -99,6 +99,16 @@ class Migration(migrations.Migration):
         ("retrieval", "0032_watches"),
         ("retrieval", "0033_facts"),
         ("retrieval", "0034_regions"),
+        ("retrieval", "0035_alerts_waiting"),
+        ("retrieval", "0036_texts"),
+        ("retrieval", "0037_second_factor"),
+        ("retrieval", "0038_share_links"),
+        ("retrieval", "0039_mail"),
+        ("retrieval", "0040_letters"),
+        ("retrieval", "0041_copy_keys_at_once"),
+        ("retrieval", "0042_video"),
+        ("retrieval", "0043_copy_scans"),
+        ("retrieval", "0044_identities"),
     ]
 
     dependencies = [
@@ -128,7 +138,7 @@ class Migration(migrations.Migration):
                 ],
                 options={
                     'ordering': ['-fired_at', '-id'],
-                    'indexes': [models.Index(fields=['watch', '-fired_at'], name='alert_newest_of_watch')],
+                    'indexes': [models.Index(fields=['watch', '-fired_at'], name='alert_newest_of_watch'), models.Index(condition=models.Q(('gathered_into', None), ('seen', False)), fields=['watch'], name='alert_waiting')],
                 },
             ),
             migrations.CreateModel(
@@ -173,9 +183,10 @@ class Migration(migrations.Migration):
                     ('skipped', models.PositiveIntegerField(default=0)),
                     ('position', models.PositiveIntegerField(default=0)),
                     ('document', models.UUIDField(blank=True, help_text='Of the pages of a document: its id; there is no file.', null=True)),
+                    ('scenes', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), db_default=[], default=list, help_text='Of a video: in which second each begins.', size=None)),
                     ('decode_seconds', models.FloatField(default=0, help_text='How long its pictures have held decoders so far.')),
-                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                     ('collection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='retrieval.collection')),
+                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ],
                 options={
                     'ordering': ['-created_at'],
@@ -224,8 +235,8 @@ class Migration(migrations.Migration):
                     ('against', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
                     ('encoder', models.CharField(max_length=80)),
                     ('candidates', models.PositiveIntegerField(default=0)),
-                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                     ('collection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='retrieval.collection')),
+                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ],
                 options={
                     'ordering': ['-created_at'],
@@ -300,8 +311,8 @@ class Migration(migrations.Migration):
                     ('encoder', models.CharField(max_length=80)),
                     ('labels', models.CharField(choices=[('tags', 'First tag'), ('group_key', 'Belongs to')], default='tags', max_length=10)),
                     ('result', models.JSONField(default=dict)),
-                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                     ('collection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='retrieval.collection')),
+                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ],
                 options={
                     'ordering': ['-created_at'],
@@ -318,6 +329,7 @@ class Migration(migrations.Migration):
                     ('local_features', models.BooleanField(db_default=False, default=False, help_text='Keep what is needed to tell edited copies, about 10 kB a picture.')),
                     ('drop_place', models.BooleanField(db_default=False, default=False, help_text='Do not keep where new pictures were taken; their files stay as sent.')),
                     ('regions', models.BooleanField(db_default=False, default=False, help_text='Keep vectors of parts of the pictures, some 10 kB a picture.')),
+                    ('read_text', models.BooleanField(db_default=False, default=False, help_text='Read the words on the pictures, a second or so of a processor for each.')),
                     ('created_at', models.DateTimeField(auto_now_add=True)),
                     ('updated_at', models.DateTimeField(auto_now=True)),
                     ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
@@ -372,8 +384,8 @@ class Migration(migrations.Migration):
                     ('offset', models.FloatField(default=0)),
                     ('knows', models.FloatField(null=True)),
                     ('fitted_to', models.PositiveIntegerField(default=0)),
-                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='concepts', to=settings.AUTH_USER_MODEL)),
                     ('encoder', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='retrieval.encoder')),
+                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='concepts', to=settings.AUTH_USER_MODEL)),
                 ],
                 options={
                     'ordering': ['-created_at', '-id'],
@@ -386,8 +398,8 @@ class Migration(migrations.Migration):
                     ('right', models.BooleanField()),
                     ('clicked_at', models.DateTimeField(auto_now=True)),
                     ('concept', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='examples', to='retrieval.concept')),
-                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                     ('image', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='retrieval.image')),
+                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ],
             ),
             migrations.CreateModel(
@@ -396,9 +408,9 @@ class Migration(migrations.Migration):
                     ('id', models.UUIDField(default=uuid6.uuid7, editable=False, primary_key=True, serialize=False)),
                     ('decision', models.CharField(choices=[('copies', 'Copies'), ('different', 'Not copies')], max_length=10)),
                     ('decided_at', models.DateTimeField(auto_now=True)),
-                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                     ('one', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='retrieval.image')),
                     ('other', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='retrieval.image')),
+                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ],
                 options={
                     'ordering': ['-decided_at', '-id'],
@@ -415,7 +427,7 @@ class Migration(migrations.Migration):
                     ('looked_at', models.DateTimeField(null=True)),
                 ],
                 options={
-                    'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['prints'], name='copy_prints'), django.contrib.postgres.indexes.GinIndex(fields=['corners'], name='copy_corners')],
+                    'indexes': [django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['prints'], name='copy_prints'), django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['corners'], name='copy_corners')],
                 },
             ),
             migrations.CreateModel(
@@ -437,17 +449,52 @@ class Migration(migrations.Migration):
                 },
             ),
             migrations.CreateModel(
+                name='CopyScan',
+                fields=[
+                    ('id', models.UUIDField(default=uuid6.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('state', models.CharField(choices=[('queued', 'Waiting'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=10)),
+                    ('stage', models.CharField(blank=True, max_length=100)),
+                    ('done', models.PositiveIntegerField(default=0)),
+                    ('total', models.PositiveIntegerField(default=0)),
+                    ('attempts', models.PositiveSmallIntegerField(default=0)),
+                    ('worker', models.CharField(blank=True, help_text='Who works on it: host, process, its start.', max_length=100)),
+                    ('lease_token', models.UUIDField(blank=True, null=True)),
+                    ('heartbeat_at', models.DateTimeField(blank=True, help_text='The last sign of life of its worker.', null=True)),
+                    ('cancel_asked', models.BooleanField(default=False)),
+                    ('error_code', models.CharField(blank=True, max_length=60)),
+                    ('error_text', models.TextField(blank=True)),
+                    ('created_at', models.DateTimeField(auto_now_add=True)),
+                    ('queued_at', models.DateTimeField(default=django.utils.timezone.now)),
+                    ('started_at', models.DateTimeField(blank=True, null=True)),
+                    ('finished_at', models.DateTimeField(blank=True, null=True)),
+                    ('name', models.TextField()),
+                    ('within', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
+                    ('against', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
+                    ('after', models.UUIDField(default=uuid.UUID('00000000-0000-0000-0000-000000000000'))),
+                    ('pairs', models.PositiveIntegerField(default=0)),
+                    ('collection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='retrieval.collection')),
+                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ],
+                options={
+                    'ordering': ['-created_at'],
+                    'abstract': False,
+                },
+            ),
+            migrations.CreateModel(
                 name='Delivery',
                 fields=[
-                    ('alert', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='delivery', serialize=False, to='retrieval.alert')),
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('way', models.CharField(choices=[('webhook', 'Webhook'), ('mail', 'Mail')], default='webhook', max_length=7)),
                     ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('dead', 'Dead')], default='waiting', max_length=7)),
                     ('attempts', models.PositiveSmallIntegerField(default=0)),
                     ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
                     ('sent_at', models.DateTimeField(null=True)),
                     ('error', models.TextField(blank=True)),
+                    ('alert', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='retrieval.alert')),
                 ],
                 options={
                     'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at'], name='delivery_due')],
+                    'constraints': [models.UniqueConstraint(fields=('alert', 'way'), name='delivery_once_each_way')],
                 },
             ),
             migrations.CreateModel(
@@ -459,8 +506,8 @@ class Migration(migrations.Migration):
                     ('centred_length', models.FloatField()),
                     ('created_at', models.DateTimeField(auto_now_add=True)),
                     ('collection', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='retrieval.collection')),
-                    ('image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='embeddings', to='retrieval.image')),
                     ('encoder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='retrieval.encoder')),
+                    ('image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='embeddings', to='retrieval.image')),
                 ],
                 options={
                     'indexes': [models.Index(fields=['encoder', 'collection'], name='embedding_scope'), models.Index(fields=['created_at'], name='embedding_newest')],
@@ -481,8 +528,8 @@ class Migration(migrations.Migration):
                 fields=[
                     ('pk', models.CompositePrimaryKey('image_id', 'encoder_id', blank=True, editable=False, primary_key=True, serialize=False)),
                     ('sha256', models.BinaryField(max_length=32)),
-                    ('image', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='retrieval.image')),
                     ('encoder', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='retrieval.encoder')),
+                    ('image', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='retrieval.image')),
                 ],
             ),
             migrations.CreateModel(
@@ -501,9 +548,9 @@ class Migration(migrations.Migration):
                     ('error_text', models.TextField(blank=True)),
                     ('created_at', models.DateTimeField(auto_now_add=True)),
                     ('finished_at', models.DateTimeField(blank=True, null=True)),
+                    ('encoder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='retrieval.encoder')),
                     ('image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='retrieval.image')),
                     ('owner', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
-                    ('encoder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='retrieval.encoder')),
                 ],
                 options={
                     'indexes': [models.Index(condition=models.Q(('state__in', ['pending', 'running'])), fields=['encoder', 'owner', 'priority', 'next_attempt_at'], name='job_to_do'), models.Index(fields=['state', 'encoder'], name='job_by_state')],
@@ -585,6 +632,7 @@ class Migration(migrations.Migration):
                     ('created_at', models.DateTimeField(auto_now_add=True)),
                     ('expires_at', models.DateTimeField()),
                     ('used_at', models.DateTimeField(blank=True, null=True)),
+                    ('by_terminal', models.BooleanField(default=False, help_text='It opens also where passwords are off.')),
                     ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ],
             ),
@@ -609,6 +657,20 @@ class Migration(migrations.Migration):
                 ],
             ),
             migrations.CreateModel(
+                name='Identity',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('issuer', models.CharField(max_length=2000)),
+                    ('subject', models.CharField(max_length=255)),
+                    ('gave_powers', models.BooleanField(default=False, help_text='Its groups made an administrator of the person.')),
+                    ('created_at', models.DateTimeField(auto_now_add=True)),
+                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='identities', to=settings.AUTH_USER_MODEL)),
+                ],
+                options={
+                    'constraints': [models.UniqueConstraint(fields=('issuer', 'subject'), name='identity_is_one_persons')],
+                },
+            ),
+            migrations.CreateModel(
                 name='Image',
                 fields=[
                     ('id', models.UUIDField(default=uuid6.uuid7, editable=False, primary_key=True, serialize=False)),
@@ -629,6 +691,7 @@ class Migration(migrations.Migration):
                     ('document', models.UUIDField(editable=False, help_text="What its pages have in common: the first's id.", null=True)),
                     ('page', models.PositiveIntegerField(db_default=1, default=1, editable=False)),
                     ('pages', models.PositiveIntegerField(db_default=1, default=1, editable=False)),
+                    ('second', models.FloatField(editable=False, help_text='Of a scene: when it begins in its video.', null=True)),
                     ('taken_at', models.DateTimeField(blank=True, help_text='In UTC where its offset is not known.', null=True)),
                     ('taken_offset', models.SmallIntegerField(blank=True, help_text='Minutes east of UTC.', null=True)),
                     ('camera', models.CharField(blank=True, db_default='', default='', max_length=200)),
@@ -666,6 +729,19 @@ class Migration(migrations.Migration):
                     ('parts', django.contrib.postgres.fields.ArrayField(base_field=models.BinaryField(), db_default=[], default=list, help_text='Of parts that stand out.', size=None)),
                     ('created_at', models.DateTimeField(auto_now_add=True)),
                 ],
+            ),
+            migrations.CreateModel(
+                name='ImageText',
+                fields=[
+                    ('image', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='read', serialize=False, to='retrieval.image')),
+                    ('text', models.TextField(blank=True)),
+                    ('lines', models.JSONField(default=list)),
+                    ('words', django.contrib.postgres.search.SearchVectorField()),
+                    ('created_at', models.DateTimeField(auto_now_add=True)),
+                ],
+                options={
+                    'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['words'], name='read_words')],
+                },
             ),
             migrations.CreateModel(
                 name='ImportIssue',
@@ -708,6 +784,9 @@ class Migration(migrations.Migration):
                     ('error_text', models.TextField()),
                     ('created_at', models.DateTimeField()),
                     ('finished_at', models.DateTimeField(null=True)),
+                    ('encoder', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='retrieval.encoder')),
+                    ('image', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='retrieval.image')),
+                    ('owner', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ],
                 options={
                     'verbose_name': 'job',
@@ -732,6 +811,23 @@ class Migration(migrations.Migration):
                 },
             ),
             migrations.CreateModel(
+                name='Letter',
+                fields=[
+                    ('id', models.UUIDField(default=uuid6.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('kind', models.CharField(choices=[('forgotten', 'Forgotten password'), ('reset', 'Link for a new password'), ('invitation', 'Invitation'), ('confirmation', 'Confirmation of an address'), ('new_address', 'Changed address'), ('new_password', 'Changed password')], max_length=12)),
+                    ('asked', models.CharField(blank=True, max_length=254)),
+                    ('address', models.CharField(blank=True, max_length=254)),
+                    ('language', models.CharField(blank=True, max_length=10)),
+                    ('attempts', models.PositiveSmallIntegerField(default=0)),
+                    ('due_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                    ('user', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ],
+                options={
+                    'ordering': ['due_at'],
+                },
+            ),
+            migrations.CreateModel(
                 name='Membership',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -747,6 +843,15 @@ class Migration(migrations.Migration):
                     'ordering': ['username'],
                     'constraints': [models.UniqueConstraint(fields=('collection', 'user'), name='one_role_per_member'), models.UniqueConstraint(condition=models.Q(('user', None)), fields=('collection', 'username'), name='one_invitation_per_name')],
                 },
+            ),
+            migrations.CreateModel(
+                name='NewAddress',
+                fields=[
+                    ('user', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
+                    ('address', models.CharField(max_length=254)),
+                    ('digest', models.CharField(blank=True, max_length=64)),
+                    ('expires_at', models.DateTimeField()),
+                ],
             ),
             migrations.CreateModel(
                 name='Pool',
@@ -794,6 +899,13 @@ class Migration(migrations.Migration):
                 },
             ),
             migrations.CreateModel(
+                name='RecoveryCode',
+                fields=[
+                    ('digest', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                    ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ],
+            ),
+            migrations.CreateModel(
                 name='RegionEmbedding',
                 fields=[
                     ('pk', models.CompositePrimaryKey('image_id', 'encoder_id', 'place', blank=True, editable=False, primary_key=True, serialize=False)),
@@ -821,6 +933,16 @@ class Migration(migrations.Migration):
                 },
             ),
             migrations.CreateModel(
+                name='SecondFactor',
+                fields=[
+                    ('user', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='second_factor', serialize=False, to=settings.AUTH_USER_MODEL)),
+                    ('secret', models.CharField(help_text='In base 32.', max_length=64)),
+                    ('created_at', models.DateTimeField(auto_now_add=True)),
+                    ('confirmed_at', models.DateTimeField(help_text='When a code of the app was seen; it is asked for since.', null=True)),
+                    ('last_step', models.BigIntegerField(default=0, help_text='The half minute of the last code that let somebody in.')),
+                ],
+            ),
+            migrations.CreateModel(
                 name='Session',
                 fields=[
                     ('session_data', models.TextField(verbose_name='session data')),
@@ -838,6 +960,26 @@ class Migration(migrations.Migration):
                     'verbose_name_plural': 'sessions',
                     'ordering': ['-seen_at'],
                     'abstract': False,
+                },
+            ),
+            migrations.CreateModel(
+                name='ShareLink',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('name', models.CharField(blank=True, max_length=100)),
+                    ('digest', models.CharField(max_length=64, unique=True)),
+                    ('password', models.CharField(blank=True, max_length=128)),
+                    ('downloads', models.BooleanField(default=False)),
+                    ('created_at', models.DateTimeField(auto_now_add=True)),
+                    ('expires_at', models.DateTimeField()),
+                    ('ended_at', models.DateTimeField(null=True)),
+                    ('visits', models.PositiveBigIntegerField(default=0)),
+                    ('last_visit_at', models.DateTimeField(null=True)),
+                    ('collection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='share_links', to='retrieval.collection')),
+                    ('made_by', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ],
+                options={
+                    'ordering': ['-created_at'],
                 },
             ),
             migrations.CreateModel(
@@ -903,6 +1045,8 @@ class Migration(migrations.Migration):
                     ('version', models.BigIntegerField(default=retrieval.models.watches.version)),
                     ('webhook', models.URLField(blank=True, max_length=2000)),
                     ('secret', models.CharField(blank=True, help_text='Signs what is sent to the webhook.', max_length=64)),
+                    ('mail', models.CharField(blank=True, choices=[('at_once', 'At once'), ('hourly', 'Hourly'), ('daily', 'Daily')], max_length=7)),
+                    ('language', models.CharField(blank=True, help_text='Of mails: in which they were asked for.', max_length=10)),
                     ('most_an_hour', models.PositiveIntegerField(null=True)),
                     ('quiet_from', models.TimeField(help_text='UTC', null=True)),
                     ('quiet_until', models.TimeField(help_text='UTC', null=True)),
