@@ -1,6 +1,6 @@
 """What two pictures share, and how sure that is: arrays in, numbers out, no Django. The front door of the room."""
 
-from retrieval.matching import copy_keys, expansion, local_features, logistic, open_set
+from retrieval.matching import copy_keys, expansion, local_features, logistic, neighbourhood, open_set
 from retrieval.matching.bands import Band, Match, band, band_begins, match
 from retrieval.matching.calibration import Calibration, Reliability, Sample, fit, reliability
 from retrieval.matching.comparing import SHORTLIST, SHORTLIST_OF_A_PART, QueryPicture, compare, unpacked_parts
@@ -57,6 +57,7 @@ __all__ = [
     "logistic",
     "match",
     "nearness",
+    "neighbourhood",
     "of_words",
     "open_set",
     "other_way",

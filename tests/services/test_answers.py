@@ -49,8 +49,13 @@ def test_looking_further_is_measured_for_each_set_and_for_all_as_one():
     fitted = fit(Sample(sets[0].items.vectors, sets[0].items.labels, np.zeros(120, np.int64)))
     found = list(answers.gains(fitted, sets))
     assert [each.name for each in found] == ["one", "two", answers.MIXED]
-    assert all(each.further > each.plain for each in found)
-    assert found[2].plain < min(found[0].plain, found[1].plain) + 0.2
+    for each in found:
+        plain, *others = each.steps.values()
+        assert min(others) > plain
+        assert each.steps["neighbourhood + expand + LDA"] > each.steps["neighbourhood"]
+    alone = [each.steps["neighbourhood"] for each in found[:2]]
+    assert found[2].steps["plain"] < min(each.steps["plain"] for each in found[:2]) + 0.2
+    assert answers.mean(found[:2]).steps["neighbourhood"] == pytest.approx(sum(alone) / 2)
 
 
 def test_without_a_calibration_nothing_looks_further():

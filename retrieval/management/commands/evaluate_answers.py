@@ -58,8 +58,11 @@ class Command(BaseCommand):
             for found in answers.open_sets(encoder, sets):
                 self.stdout.write(_open_set(found))
         else:
+            alone = []
             for gain in answers.gains(calibration, sets):
                 self.stdout.write(_gain(gain))
+                alone += [gain] if gain.name != answers.MIXED else []
+            self.stdout.write(_gain(answers.mean(alone)))
 
 
 def _queries(path: Path) -> dict[str, Any]:
@@ -75,8 +78,9 @@ def _words(found: WordRefusals) -> str:
 
 
 def _gain(gain: Gain) -> str:
-    difference = 100 * (gain.further - gain.plain)
-    return f"{gain.name}: mAP {100 * gain.plain:.2f} plain, {100 * gain.further:.2f} further, {difference:+.2f}"
+    (plain, first), *others = gain.steps.items()
+    told = [f"{100 * found:.2f} {step} ({100 * (found - first):+.2f})" for step, found in others]
+    return f"{gain.name}: mAP {100 * first:.2f} {plain}, {', '.join(told)}"
 
 
 def _open_set(found: OpenSet) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from retrieval.matching import (
     Reliability,
     Sample,
     fit,
+    neighbourhood,
     open_set,
     reliability,
 )
@@ -28,8 +29,11 @@ from retrieval.progress import Progress
 from retrieval.search import vectors
 from retrieval.services.evaluation.labelled import Folder
 
+Floats = NDArray[np.float32]
+
 HITS = 24  # of each query whose probabilities are held against what they are
 MIXED = "all as one"
+MEAN = "mean of the sets"
 
 
 class Named(NamedTuple):
@@ -56,11 +60,10 @@ class OpenSet:
 
 @dataclass(frozen=True)
 class Gain:
-    """Mean average precision of one set by the plain search and by one that looks further, 0 to 1."""
+    """Mean average precision of one set, 0 to 1, by the steps taken: the first is the plain search."""
 
     name: str
-    plain: float
-    further: float
+    steps: Mapping[str, float]
 
 
 def load(encoder: Encoder, folders: Sequence[Folder], *, progress: Progress) -> list[Named]:
@@ -97,10 +100,29 @@ def calibration_of(encoder: Encoder) -> Calibration:
 def gains(calibration: Calibration, sets: Sequence[Named]) -> Iterator[Gain]:
     """Each set on its own and, where there are several, all as one gallery: right is the same class of the same set."""
     for name, items in [*sets, *([Named(MIXED, mixed(sets))] if len(sets) > 1 else [])]:
-        exemplar = Exemplar.of(Moments.of(items.vectors))
-        plain = ranking.scorer(items.vectors, items.vectors, measure="cosine")
-        further = Further(items.vectors, items.vectors, exemplar, calibration, itself=True)
-        yield Gain(name, *(_mean_precision(items, scorer) for scorer in (plain, further)))
+        scorers = _scorers(items.vectors, calibration)
+        yield Gain(name, {step: _mean_precision(items, scorer) for step, scorer in scorers.items()})
+
+
+def mean(alone: Sequence[Gain]) -> Gain:
+    """The mean of sets measured one by one, at least one."""
+    return Gain(MEAN, {step: float(np.mean([each.steps[step] for each in alone])) for step in alone[0].steps})
+
+
+def _scorers(units: Floats, calibration: Calibration) -> dict[str, ranking.Scores]:
+    """What ranks a gallery of unit vectors (N, D) for each of them, by step; smoothed as it would be stored."""
+    smooth, still = _units(neighbourhood.of_gallery(units)), Exemplar(np.zeros(units.shape[1]), np.eye(units.shape[1]))
+
+    def further(gallery: Floats, exemplar: Exemplar) -> Further:
+        return Further(gallery, gallery, exemplar, calibration, itself=True)
+
+    return {
+        "plain": ranking.scorer(units, units, measure="cosine"),
+        "expand": further(units, still),
+        "expand + LDA": further(units, Exemplar.of(Moments.of(units))),
+        "neighbourhood": ranking.scorer(smooth, smooth, measure="cosine"),
+        "neighbourhood + expand + LDA": further(smooth, Exemplar.of(Moments.of(smooth))),
+    }
 
 
 def mixed(sets: Sequence[Named]) -> LabelledSet:
@@ -145,5 +167,5 @@ def _reliability(items: LabelledSet, calibration: Calibration | None) -> Sequenc
     return reliability(said[asking].ravel(), right[asking].ravel())
 
 
-def _units(raw: NDArray[np.floating]) -> NDArray[np.float32]:
+def _units(raw: NDArray[np.floating]) -> Floats:
     return vectors.unit(np.asarray(raw, np.float32)).vectors
