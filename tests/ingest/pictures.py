@@ -46,6 +46,11 @@ def raw(*jpegs, orientation=1, numbers=b"\x11\x22" * 500):
     return b"II*\0" + struct.pack("<IH", 8, len(rows)) + table + bytes(4) + numbers + b"".join(jpegs) + numbers
 
 
+def icns(png):
+    """An Apple icon of one size, 128 pixels."""
+    return b"icns" + struct.pack(">I", 16 + len(png)) + b"ic07" + struct.pack(">I", 8 + len(png)) + png
+
+
 def png_header(width, height):
     """A PNG that promises a size and ends soon after."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
