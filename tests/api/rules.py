@@ -341,6 +341,7 @@ WEB: dict[str, list[Rule]] = {
     "activity/count/": [Rule("get", pages(200))],
     "activity/retry/": [Rule("post", pages(302), {})],
     "encoders/": [Rule("get", pages(200))],
+    "encoders/beside/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(200), {})],
     "encoders/now/": [Rule("get", pages(200))],
     "encoders/projections/": [Rule("post", page_for_admins(400), {})],
     "encoders/<encoder_id>/build/": [Rule("post", page_for_admins(409), {})],

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import Permission
 
-from tests.factories import UserFactory
+from retrieval.models import EncoderState
+from tests.factories import CollectionFactory, EncoderFactory, UserFactory
+from tests.search.rows import embed
+from tests.web.library import put, upload
 
 pytestmark = pytest.mark.django_db
 TABS = ["/encoders/", "/evaluations/", "/judging/", "/compressions/", "/training/"]
@@ -51,3 +55,46 @@ def test_who_may_not_steer_finds_no_trace_of_it(sees, encoder, right):
     for path in ("/encoders/", "/account/"):
         assert "Workshop" not in browser.get(path).content.decode()
     assert browser.get("/training/").status_code == 403
+
+
+@pytest.fixture
+def two(sees, encoder):
+    """An administrator's browser, and two pictures of three with vectors by both encoders; the third by the first."""
+    person = UserFactory(is_staff=True, is_superuser=True)
+    home = CollectionFactory(owner=person)
+    rows = [put(home, name, encoder=encoder) for name in ("red", "pink", "blue")]
+    second = EncoderFactory(name="second", dimension=3, state=EncoderState.RETIRED)
+    embed(rows[:2], encoder=second, raw=np.array([[1, 2, 3], [3, 2, 1]], np.float32))
+    return sees(person), rows
+
+
+def test_two_answers_stand_beside_each_other_by_address(two, page):
+    browser, (red, pink, blue) = two
+    link = re.search(r'href="(/encoders/beside/[^"]+)"', browser.get(f"/?image={red.pk}").content.decode())[1]
+    text = browser.get(link).content.decode()
+    assert "1 of 2 are in both" in text
+    one, other = re.findall(r"<ol class=\"grid\">(.*?)</ol>", text, re.DOTALL)
+    assert f'id="in-1-{pink.pk}"' in one
+    assert f'href="#in-2-{pink.pk}">there 1<' in one
+    assert "only here" in one
+    assert str(blue.pk) not in other
+    assert f'id="in-2-{pink.pk}"' in other
+    assert f'href="#in-1-{pink.pk}">there 1<' in other
+    assert "beside" not in page.get("/?q=red").content.decode()
+
+
+def test_a_picture_sent_along_is_set_beside_in_the_page(two):
+    browser, _ = two
+    answer = browser.post("/encoders/beside/", {"file": upload("red")}, headers={"HX-Request": "true"})
+    text = answer.content.decode()
+    assert "2 of 3 are in both" in text
+    assert 'hx-post="/encoders/beside/" hx-include="#search"' in text
+    assert "<html" not in text
+
+
+def test_without_a_question_or_a_second_encoder_it_says_what_is_missing(two):
+    browser, (red, *_) = two
+    assert "Search for something first" in browser.get("/encoders/beside/").content.decode()
+    assert browser.get(f"/encoders/beside/?image={red.pk}&beside=none").status_code == 400
+    EncoderFactory._meta.model.objects.filter(name="second").delete()
+    assert "No other encoder is built" in browser.get(f"/encoders/beside/?image={red.pk}").content.decode()

@@ -11,7 +11,7 @@ from retrieval.api.serializers.fields import Input, Many, json_value
 from retrieval.api.serializers.images import ThumbnailUrl
 from retrieval.matching import Band, Match, Verdict
 from retrieval.models import Image, Measure
-from retrieval.models.bounds import GROUP_LENGTH, URL_LENGTH
+from retrieval.models.bounds import ENCODER_NAME_LENGTH, GROUP_LENGTH, URL_LENGTH
 from retrieval.services.searching.search_request import (
     FARTHEST,
     MODES,
@@ -87,6 +87,10 @@ class SearchInput(Input):
     min_score = serializers.FloatField(required=False, allow_null=True)
     min_band = serializers.ChoiceField(BANDS, required=False, allow_null=True)
     receipt = serializers.BooleanField(default=False, help_text="Keep a receipt; for people with an account.")
+    encoder = serializers.CharField(
+        max_length=ENCODER_NAME_LENGTH, required=False, allow_null=True,
+        help_text="Another encoder that is built, by its name; for administrators.",
+    )  # fmt: skip
     mode = serializers.ChoiceField(MODES, default=MODES[0], help_text="``same``: verified by details, those first.")
     expand = serializers.BooleanField(default=False, help_text="Look further: by one picture and cosine.")
     regions = serializers.BooleanField(

@@ -20,8 +20,8 @@ from retrieval.services.searching import history, query_pictures, receipts, sear
 from retrieval.services.searching.search import Region, SearchRequest
 
 AS_SAID = (
-    "concept", "diversity", "exact", "exclude_group", "expand", "group", "group_key", "k", "measure", "min_band",
-    "min_score", "mode", "offset", "regions", "text_weight",
+    "concept", "diversity", "encoder", "exact", "exclude_group", "expand", "group", "group_key", "k", "measure",
+    "min_band", "min_score", "mode", "offset", "regions", "text_weight",
 )  # fmt: skip
 
 

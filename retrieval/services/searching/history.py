@@ -20,7 +20,7 @@ PLAIN = SearchRequest()
 # What a search is asked with beside its pictures, under the names of the API.
 BESIDE = (
     "text", "text_weight", "measure", "k", "tags", "exclude_group", "group", "group_key", "diversity", "exact",
-    "min_score", "min_band", "mode", "expand",
+    "min_score", "min_band", "mode", "expand", "encoder",
 )  # fmt: skip
 
 

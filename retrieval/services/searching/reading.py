@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from retrieval.errors import InvalidInput, NotFound, Unavailable
 from retrieval.ingest import Asker, Decoded, Part, sandbox
-from retrieval.models import Collection, Encoder, Image, Measure
+from retrieval.models import Collection, Encoder, EncoderState, Image, Measure
 from retrieval.search import Filters, QueryVector, Question, vectors
-from retrieval.services.people import askers
+from retrieval.services.people import askers, rights
 from retrieval.services.searching import concepts, meaning, verdicts
 from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.query_pictures import encoded, original, vectors_of
@@ -40,8 +40,11 @@ class Read:
 
 
 def read(request: SearchRequest, *, user: Viewer, address: str, watch: Stopwatch) -> Read:
-    """Read a request. Raises InvalidInput, NotFound, Conflict, Unavailable, and what decoding and the encoder raise."""
-    encoder = _encoder_for(request)
+    """Read a request.
+
+    Raises InvalidInput, Forbidden, NotFound, Conflict, Unavailable, and what decoding and the encoder raise.
+    """
+    encoder = _encoder_for(request, user=user)
     said = meaning.of(request.text or "", request.negative_words, encoder=encoder)
     pictures = _visible_pictures(request, user)
     beside = None if request.kind == "concept" else request.concept
@@ -81,12 +84,23 @@ def _question(
     )  # fmt: skip
 
 
-def _encoder_for(request: SearchRequest) -> Encoder:
+def _encoder_for(request: SearchRequest, *, user: Viewer) -> Encoder:
     """Check the request, and read the encoder once, so that an answer never mixes two."""
     request.check()
+    if request.encoder is not None:
+        return _named(request.encoder, user=user)
     encoder = Encoder.objects.active()
     if encoder is None:
         raise Unavailable("No encoder is active yet.", code="no_encoder")
+    return encoder
+
+
+def _named(name: str, *, user: Viewer) -> Encoder:
+    """The encoder that an administrator asked for. Raises Forbidden, and InvalidInput for one without vectors."""
+    rights.require_administrator(user, to="choose the encoder of a search")
+    encoder = Encoder.objects.filter(name=name).exclude(state=EncoderState.DRAFT).first()
+    if encoder is None:
+        raise InvalidInput.of("encoder", "There is no encoder of this name that has been built.")
     return encoder
 
 

@@ -95,6 +95,7 @@ def run(request: SearchRequest, *, user: Viewer, address: str = "") -> SearchAns
     """Answer a search. Query pictures are decoded and encoded, and not kept; stored ones are asked by their vectors.
 
     ``address`` tells visitors apart, each of whom has a share of the decoders. Raises InvalidInput naming the field;
+    Forbidden for a chosen encoder without the right;
     NotFound for a picture or collection that is not there or not visible; Conflict (image_pending, image_failed) for a
     stored picture without a vector; Unavailable without an encoder or in time; what decoding and the encoder raise.
     """

@@ -43,7 +43,8 @@ class SearchRequest:
     are to be avoided. ``exclude_group`` leaves out the groups of the stored pictures asked with; ``group`` gives the
     best of each group; ``group_key`` keeps one group alone. ``diversity`` (0..1) puts the first of the answer in an
     order that varies. ``regions`` compares with parts of the pictures, where collections keep these; None does where
-    what is asked with is a part itself.
+    what is asked with is a part itself. ``encoder`` names another one than the active, for administrators: what it has
+    not read is not among the candidates.
     """
 
     file: bytes | None = None
@@ -72,6 +73,7 @@ class SearchRequest:
     mode: str = "alike"
     expand: bool = False
     regions: bool | None = None
+    encoder: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the files, as JSON values."""
@@ -152,6 +154,8 @@ class SearchRequest:
                 raise InvalidInput.of("region", "A region needs exactly one picture, uploaded or stored.")
 
     def _check_mode(self) -> None:
+        if self.encoder is not None and self.concept is not None:
+            raise InvalidInput.of("encoder", "A concept is fitted to the active encoder; no other one is asked by it.")
         if self.mode not in MODES:
             raise InvalidInput.of("mode", f"The mode is one of {', '.join(MODES)}.")
         if self.mode == "same" and self.kind not in {"file", "image"}:

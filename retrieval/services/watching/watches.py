@@ -38,7 +38,7 @@ AT_ONCE = 200  # fitted by one look
 MOST_CAUGHT_UP = 10_000  # pictures that became ready while a watch could not see
 TRY_AGAIN = timedelta(hours=1)  # what could not be fitted
 # What a search may ask and a watch cannot tell of one picture.
-NOT_WATCHED = ("mode", "expand", "diversity", "group", "measure", "exclude_group")
+NOT_WATCHED = ("mode", "expand", "diversity", "group", "measure", "exclude_group", "encoder")
 
 
 @dataclass(frozen=True)

@@ -233,8 +233,12 @@ class Asked:
 
     def address(self) -> str:
         """Return the address that asks the same again, offset left out; a file cannot be part of it."""
-        pairs = self.pairs
-        return f"/?{urlencode(pairs)}" if pairs else "/"
+        return f"/?{self.query}" if self.query else "/"
+
+    @property
+    def query(self) -> str:
+        """The query part of its address."""
+        return urlencode(self.pairs)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
