@@ -161,7 +161,7 @@ def test_an_answer_that_nobody_fetches_is_ended():
 
 def test_without_the_least_rate_a_slow_reader_gets_all_of_it(monkeypatch):
     monkeypatch.setattr(sending.asyncio, "timeout_at", lambda _: asyncio.timeout(None))
-    with running(SLOW, application=large) as (_, port):
+    with running(replace(SLOW, least_rate=2**20), application=large) as (_, port):
         client = Client(port, request("/large"), buffer=4096)
         assert asked(port)[0] == 200
         assert client.answer()[2] == LARGE
