@@ -38,6 +38,7 @@ def pytest_configure() -> None:
 
     The settings module is named here and not in pyproject.toml, because pytest-django would read it too early.
     """
+    os.fsync = lambda _: None  # for what FAST says; who asks whether it is called puts a function of his own here
     TEMPORARY.mkdir(exist_ok=True)
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(TEMPORARY)
     folder = Path(os.environ.get(STARTED) or _start())

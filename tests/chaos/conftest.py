@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.site import Pictures, Site, free_port
+from tests.folders import quickest
 
 SEED = "IMAGESEARCH_CHAOS_SEED"
 
@@ -40,18 +41,19 @@ def dice(seed: int, request: pytest.FixtureRequest) -> random.Random:
 def running_site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """One site for all tests of a file, with the variables that the file names as EXTRA."""
     extra = {"IMAGESEARCH_USER_SEARCHES": "1000000", **getattr(request.module, "EXTRA", {})}  # five a second are many
-    with tempfile.TemporaryDirectory(prefix="isc-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    root = quickest() if in_haste(request) else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="isc-", dir=root, ignore_cleanup_errors=True) as folder:
         site = Site(Path(folder), free_port(), extra=extra)
         site.start()
         yield site
-        if at_its_end(request):
+        if in_haste(request):
             site.audit()
         site.stop()
 
 
-def at_its_end(request: pytest.FixtureRequest) -> bool:
-    """Is the audit of this file's tests taken once, after the last? Nothing of theirs is taken away before."""
-    return getattr(request.module, "AUDITED_AT_ITS_END", False)
+def in_haste(request: pytest.FixtureRequest) -> bool:
+    """Does the file do without a disk, and with one audit after its last test? Nothing of theirs goes before that."""
+    return getattr(request.module, "IN_HASTE", False)
 
 
 @pytest.fixture
@@ -60,5 +62,5 @@ def site(running_site: Site, request: pytest.FixtureRequest) -> Iterator[Site]:
     yield running_site
     running_site.wait_ready(running_site.kept(), hurry=True)
     assert running_site.committed_twice() == 0
-    if not at_its_end(request):
+    if not in_haste(request):
         running_site.audit()

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up as Linux shows them"),
 ]
-AUDITED_AT_ITS_END = True
+IN_HASTE = True
 
 
 def test_workers_are_killed_at_random_moments(site, pictures, dice):
