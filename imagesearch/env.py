@@ -126,6 +126,17 @@ def folder(name: str, default: Path) -> Path:
     return found
 
 
+def folders(name: str, *, apart_from: Path) -> tuple[Path, ...]:
+    """Absolute folders, divided by commas, none of which lies in that one; what is not there now may come later."""
+    found = tuple(Path(word) for word in words(name))
+    for each in found:
+        if "\0" in str(each) or not each.is_absolute():
+            raise BadVariable(name, f"must hold absolute folders, and {str(each)!r} is none.")
+        if each.resolve().is_relative_to(apart_from.resolve()):
+            raise BadVariable(name, f"must hold folders outside the site's own data, and {each} lies in it.")
+    return found
+
+
 def hosts(name: str) -> tuple[str, ...]:
     """Names of hosts, divided by commas."""
     for word in (found := words(name)):

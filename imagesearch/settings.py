@@ -142,14 +142,13 @@ CELERY_TASK_SERIALIZER, CELERY_ACCEPT_CONTENT = "json", ["json"]
 CELERY_TASK_IGNORE_RESULT, CELERY_RESULT_BACKEND = True, None
 CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 60, 90
-CELERY_TASK_DEFAULT_QUEUE = "embedding"
-LONG_TASKS = ("long_job", "deliver", "care_for_indexes", "guard_recall", "drop_expired")
+CELERY_TASK_DEFAULT_QUEUE, CELERY_TIMEZONE = "embedding", "UTC"
+LONG_TASKS = ("long_job", "deliver", "read_sources", "care_for_indexes", "guard_recall", "drop_expired")
 CELERY_WORKER_PREFETCH_MULTIPLIER, CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 1, 30
 # A new child loads torch and the encoder before it answers. On a busy machine Celery's 4 s are too few: it would kill
 # one child after the other, for ever.
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 3600
 CELERY_WORKER_HIJACK_ROOT_LOGGER = CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = {f"retrieval.tasks.{name}": {"queue": "long"} for name in LONG_TASKS}
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "retrieval.tasks.reconcile", "schedule": 30.0, "options": {"expires": 300}},
@@ -254,6 +253,8 @@ IMAGESEARCH = Conf(
     encoder=env.text("IMAGESEARCH_ENCODER", "compact-v1"),
     public_search=env.boolean("IMAGESEARCH_PUBLIC_SEARCH"),
     fetch=env.boolean("IMAGESEARCH_FETCH", default=True),
+    source_folders=env.folders("IMAGESEARCH_SOURCE_FOLDERS", apart_from=DATA_DIR),
+    source_networks=env.networks("IMAGESEARCH_SOURCE_NETWORKS"),
     mail_from=MAIL_FROM,
     site=SITE,
     origins=ORIGINS,

@@ -98,6 +98,8 @@ class Conf:
     encoder: str = "compact-v1"
     public_search: bool = False
     fetch: bool = True
+    source_folders: tuple[Path, ...] = ()
+    source_networks: tuple[str, ...] = ()
     mail_from: str = ""
     site: str = "http://localhost:8000"
     origins: tuple[str, ...] = ()

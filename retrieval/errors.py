@@ -6,8 +6,7 @@ import errno
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-# Of an OSError: the disk, a quota, or the largest file that may be written, is full.
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # disk, quota or largest file that may be is full
 
 Fields = Mapping[str, Sequence[str]]
 
@@ -185,6 +184,8 @@ SENTENCES = {
     "file_empty": gettext_noop("The file is empty."),
     "file_missing": gettext_noop("The file is not there."),
     "file_too_large": gettext_noop("The file is larger than the limit."),
+    "folder_missing": gettext_noop("There is no such folder now, or the site may not read it."),
+    "folder_not_allowed": gettext_noop("This is none of the folders that the operator has opened for reading."),
     "forbidden": gettext_noop("You may look, but not change this."),
     "draws_nothing": gettext_noop("Only a finished run of the recipes gan and autoencoder can draw."),
     "format_not_allowed": gettext_noop("This kind of file is not read here."),

@@ -22,9 +22,9 @@ from retrieval.models import LongJob, Way
 from retrieval.services.copies import looking
 from retrieval.services.encoders import encoders as encoder_life
 from retrieval.services.encoders import indexes
-from retrieval.services.images import bulk_undo, idempotency, images, leftovers, purging, thumbnails
-from retrieval.services.operations import clocks, long_work, status
+from retrieval.services.operations import clocks, long_work, status, upkeep
 from retrieval.services.people import accounts, letter_sending, sessions
+from retrieval.services.sources import reading
 from retrieval.services.watching import deliveries, trying, watches
 from retrieval.work import derived, ending, features, jobs, leases, long_jobs, regions, texts
 from retrieval.worker_start import require_originals, require_weights
@@ -34,15 +34,13 @@ log = structlog.get_logger(__name__)
 # Messages of requests are sent beside them, one at a time: a broker that hangs keeps nobody waiting. The same message
 # is not sent again while it waits, nor more often than this, so that a worker finds a batch and not one picture each
 # time. What is too many is not sent; the reconciler finds the work all the same.
-MESSAGES_WAITING = 8
-PAUSE_BETWEEN_MESSAGES = 0.15  # seconds
+MESSAGES_WAITING, PAUSE_BETWEEN_MESSAGES = 8, 0.15  # seconds
 # Upkeep comes before any number of pictures: the broker hands out the low numbers first. Messages that only wake end by
 # themselves, so that those which send themselves again stay few; the reconciler wakes whoever is needed after that.
 BEHIND = 9
 MESSAGE_SECONDS = 300
 NIGHT = timedelta(hours=20)  # asked for each night and at each start, done once
-PURGE_SECONDS, DIGESTS_AT_ONCE = 5.0, 1_000  # of one task
-Changed = Literal["images", "documents", "failed", "encoders", "indexes", "trash", "watches", "letters"]
+Changed = Literal["images", "documents", "failed", "encoders", "indexes", "trash", "watches", "letters", "sources"]
 _sender = ThreadPoolExecutor(1, thread_name_prefix="send")
 _waiting: set[tuple[Any, ...]] = set()
 _lock = threading.Lock()
@@ -90,6 +88,7 @@ def wake_for(changed: Changed) -> None:
     """Wake whoever has work by what an edge has just changed, so that no edge has to know which tasks those are."""
     tasks = {"images": (embed,), "documents": (embed, reconcile), "failed": (embed, derive), "encoders": (reconcile,)}
     tasks |= {"indexes": (care_for_indexes,), "trash": (purge,), "watches": (look_back,), "letters": (deliver,)}
+    tasks |= {"sources": (read_sources,)}
     for task in tasks[changed]:
         wake(task)
 
@@ -127,12 +126,11 @@ def embed(image_id: str | None = None) -> None:
         jobs.embed(uuid.UUID(image_id) if image_id else None)
     except (WeightsError, Unavailable) as error:
         log.error("encoder_unusable", code=error.code, reason=error.message)
-        return
     except (DatabaseAway, InterfaceError) as error:
         log.warning("database_away", reason=str(error).strip())
-        return
-    _send_alerts()
-    _publish(embed if jobs.more_due() else find_copies, ())
+    else:
+        _send_alerts()
+        _publish(embed if jobs.more_due() else find_copies, ())
 
 
 @shared_task
@@ -143,10 +141,9 @@ def reconcile() -> None:
         _publish(embed, (image_id,))
     if features.lacking().exists() or regions.lacking().exists() or looking.lacking().exists():
         _publish(find_copies, ())
-    if texts.waiting():
-        _publish(read_words, ())
-    if derived.waiting():
-        _publish(derive, ())
+    for task, waits in ((read_words, texts.waiting()), (derive, derived.waiting()), (read_sources, reading.is_due())):
+        if waits:
+            _publish(task, ())
     for name, pk in long_work.next_up():
         _publish(long_job, (name, pk))
     watches.refresh()
@@ -193,6 +190,15 @@ def deliver(way: str = "") -> None:
         _publish(deliver, (way,))
 
 
+@shared_task(soft_time_limit=None, time_limit=None, expires=MESSAGE_SECONDS)
+def read_sources() -> None:
+    """Read for some seconds what is due of the sources; what came in is embedded."""
+    ending.watch()
+    if reading.read_due():
+        _publish(read_sources, ())
+    _publish(embed, ())
+
+
 def _send_alerts() -> None:
     for way in (*deliveries.ways_due(), *letter_sending.ways_due()):
         _publish(deliver, (way,))
@@ -208,17 +214,11 @@ def derive() -> None:
 
 @shared_task
 def purge() -> None:
-    """Remove for good what has been in the trash for its time, leftovers of broken-off uploads, and old keys.
+    """Put away what is past its time.
 
     What takes longer is gone on with by another message, so that pictures that wait to be embedded have their turn.
     """
-    images.purge_deleted(seconds=PURGE_SECONDS)
-    leftovers.sweep()
-    long_work.tidy()
-    idempotency.forget_old()
-    bulk_undo.forget_old()
-    thumbnails.note_digests(limit=DIGESTS_AT_ONCE, seconds=PURGE_SECONDS)
-    if purging.more_to_purge():
+    if upkeep.put_away():
         _publish(purge, ())
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from retrieval.ingest.fetch import is_public
+from retrieval.ingest.networks import is_public
 
 HOME = ipaddress.ip_address("127.0.0.1")
 

@@ -30,7 +30,7 @@ BESIDE = {
     ("compression", "embedding"), ("compression", "evaluation"), ("compression", "training"),
 }  # fmt: skip
 SUBJECTS = {
-    "people": 0, "images": 1, "searching": 2, "evaluation": 3, "encoders": 4, "copies": 4, "watching": 4,
+    "people": 0, "images": 1, "searching": 2, "sources": 2, "evaluation": 3, "encoders": 4, "copies": 4, "watching": 4,
     "operations": 5,
 }  # fmt: skip
 ROOMS = (

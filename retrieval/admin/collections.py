@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from retrieval.admin.base import actor, choice
-from retrieval.models import Collection, Membership
+from retrieval.admin.base import ReadOnlyAdmin, actor, choice
+from retrieval.models import Collection, Membership, Source
 from retrieval.services.images import moderation
 from retrieval.services.images.collections import CollectionChanges
 
@@ -106,3 +106,17 @@ class CollectionAdmin(ModelAdmin):
         """Delete several."""
         for collection in queryset:
             moderation.delete_collection(collection, actor=actor(request))
+
+
+@admin.register(Source)
+class SourceAdmin(ReadOnlyAdmin):
+    """What is read into collections on a schedule; its managers set it on their pages."""
+
+    list_display = (
+        "name", choice("kind"), "place", "collection", "user", "active", "every_minutes", "keep_days", "last_read_at",
+        "due_at", "failures", "error_code", "taken", "known", "refused",
+    )  # fmt: skip
+    list_filter = ("kind", "active", "error_code")
+    list_select_related = ("collection", "user")
+    search_fields = ("name", "place", "user__username")
+    exclude = ("password", "lease_token")

@@ -14,53 +14,19 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from retrieval.errors import InvalidInput, TooLarge
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from retrieval.ingest.networks import Address, is_own, is_public
+from retrieval.ingest.proof import Credentials, proof
 
 PORTS = {"http": 80, "https": 443}
 MOVED = {301, 302, 303, 307, 308}
 CHUNK = 64 * 1024
 OPEN_PORTS = frozenset(PORTS.values())
-# Of all IPv6 only this part is given out (RFC 4291). In it, and in IPv4, Python's table lacks some special networks:
-# documentation (RFC 9637), the anycast of 6to4 relays (RFC 7526), and the sinks of AS112 (RFC 7534, 7535).
-GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
-SPECIAL = (
-    ipaddress.ip_network("3fff::/20"),
-    ipaddress.ip_network("192.88.99.0/24"),
-    ipaddress.ip_network("192.31.196.0/24"),
-    ipaddress.ip_network("192.175.48.0/24"),
-    ipaddress.ip_network("2620:4f:8000::/48"),
-)
-TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "imagesearch"}
 UNREACHABLE = (OSError, http.client.HTTPException, ValueError)
 # What an address may hold beside letters and digits; anything else is sent percent-encoded.
 SIGNS = "/?%:@!$&'()*+,;=~-._[]"
 # One sentence for a private address and for none at all: else it would tell which names there are inside.
 NOT_PUBLIC = "There is no such address on the open internet."
-
-
-def is_public(address: Address) -> bool:
-    """Tell whether an address is one of the open internet, whatever IPv6 form an IPv4 address hides in."""
-    inner = _inner(address)
-    if inner is not None:
-        return is_public(inner)
-    if isinstance(address, ipaddress.IPv6Address) and address not in GIVEN_OUT:
-        return False
-    if any(address in network for network in SPECIAL):
-        return False
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
-
-
-def is_own(address: Address) -> bool:
-    """Tell whether an address is one of this machine's: only its own can be given to a socket."""
-    family = socket.AF_INET if isinstance(address, ipaddress.IPv4Address) else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as trial:
-        try:
-            trial.bind((str(address), 0))
-        except OSError:
-            return False
-    return True
 
 
 def is_elsewhere(address: Address) -> bool:
@@ -72,6 +38,9 @@ def is_elsewhere(address: Address) -> bool:
 class FetchRules:
     """Most bytes, seconds for all hops together (names are resolved at the system's pace), redirects; which addresses
     and ports may be connected; names under which this site itself is reached, whose addresses may not.
+
+    In the networks that are ``inside``, which the operator opened, anything but this machine may be, by any port.
+    ``credentials`` are for the server of the address itself, when it asks, and for none that it sends us to.
     """
 
     most_bytes: int = 25 * 1024 * 1024
@@ -80,6 +49,8 @@ class FetchRules:
     allowed: Callable[[Address], bool] = is_elsewhere
     ports: Container[int] = OPEN_PORTS
     own_names: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    credentials: Credentials | None = None
 
 
 @dataclass(frozen=True)
@@ -93,12 +64,13 @@ class Fetched:
 def fetch(url: str, rules: FetchRules) -> Fetched:
     """Fetch an address over http or https, following redirects; each hop's connected address is checked.
 
-    Proxy settings, cookies and credentials play no part. Raises InvalidInput naming ``url``, and TooLarge.
+    Proxy settings and cookies play no part. Raises InvalidInput naming ``url``, and TooLarge.
     """
-    ends = time.monotonic() + rules.seconds
+    ends, first = time.monotonic() + rules.seconds, _server(_checked(url))
     for _ in range(rules.redirects + 1):
         parts = _checked(url)
-        moved_to, data = _hop(parts, rules, ends=ends)
+        known = rules.credentials if _server(parts) == first else None
+        moved_to, data = _hop(parts, rules, ends=ends, known=known)
         if moved_to is None:
             return Fetched(data, unquote(parts.path.rsplit("/", 1)[-1]))
         url = urljoin(url, moved_to)
@@ -135,6 +107,10 @@ def ask(url: str, rules: FetchRules, *, headers: Mapping[str, str], body: bytes 
         raise _refused("Nothing was answered at this address.", code="url_unreachable") from error
 
 
+def _server(parts: SplitResult) -> tuple[str, str | None, int]:
+    return parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme]
+
+
 def _path(parts: SplitResult) -> str:
     return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=SIGNS)
 
@@ -150,19 +126,40 @@ def _checked(url: str) -> SplitResult:
     return parts
 
 
-def _hop(parts: SplitResult, rules: FetchRules, *, ends: float) -> tuple[str | None, bytes]:
-    """Ask one server; returns where it sends us, or None and the bytes."""
+def _hop(parts: SplitResult, rules: FetchRules, *, ends: float, known: Credentials | None) -> tuple[str | None, bytes]:
+    """Ask one server, once more with a proof where it wants one; returns where it sends us, or None and the bytes."""
     try:
-        with _connected(parts, rules, ends=ends) as connection:
-            connection.request("GET", _path(parts), headers=HEADERS)
-            answer = connection.getresponse()
-            if answer.status in MOVED:
-                return answer.headers.get("Location", ""), b""
-            if answer.status != http.HTTPStatus.OK:
-                raise _refused(f"The server answered {answer.status}.", code="url_unreachable")
-            return None, _body(answer, rules.most_bytes)
+        found = _asked(parts, rules, ends=ends, headers=HEADERS)
+        if isinstance(found, _WantsProof) and known:
+            told = {**HEADERS, "Authorization": proof(known, found.challenges, path=_path(parts))}
+            found = _asked(parts, rules, ends=ends, headers=told)
     except UNREACHABLE as error:
         raise _refused("Nothing could be fetched from this address.", code="url_unreachable") from error
+    if isinstance(found, _WantsProof):
+        raise _refused("The server answered 401: it wants a name and a password.", code="url_unreachable")
+    return found
+
+
+@dataclass(frozen=True)
+class _WantsProof:
+    """A server that wants to know who asks."""
+
+    challenges: list[str]
+
+
+def _asked(
+    parts: SplitResult, rules: FetchRules, *, ends: float, headers: Mapping[str, str]
+) -> tuple[str | None, bytes] | _WantsProof:
+    with _connected(parts, rules, ends=ends) as connection:
+        connection.request("GET", _path(parts), headers=dict(headers))
+        answer = connection.getresponse()
+        if answer.status in MOVED:
+            return answer.headers.get("Location", ""), b""
+        if answer.status == http.HTTPStatus.UNAUTHORIZED:
+            return _WantsProof(answer.headers.get_all("WWW-Authenticate", []))
+        if answer.status != http.HTTPStatus.OK:
+            raise _refused(f"The server answered {answer.status}.", code="url_unreachable")
+        return None, _body(answer, rules.most_bytes)
 
 
 def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
@@ -220,9 +217,17 @@ def _resolved(host: str, port: int, rules: FetchRules) -> str:
         found = _addresses(host, port)
     except (OSError, UnicodeError) as error:
         raise _refused(NOT_PUBLIC, code="url_not_allowed") from error
-    if port not in rules.ports or not all(map(rules.allowed, map(_parsed, found))) or _is_this_site(found, rules):
+    addresses = [*map(_parsed, found)]
+    open_to_all = port in rules.ports and all(map(rules.allowed, addresses))
+    if not (open_to_all or _are_inside(addresses, rules)) or _is_this_site(found, rules):
         raise _refused(NOT_PUBLIC, code="url_not_allowed")
     return found[0]
+
+
+def _are_inside(addresses: list[Address], rules: FetchRules) -> bool:
+    """Tell whether all lie in networks of the operator's own; this machine's own addresses never do."""
+    networks = [ipaddress.ip_network(text) for text in rules.inside]
+    return all(any(each in network for network in networks) and not is_own(each) for each in addresses)
 
 
 def _is_this_site(found: list[str], rules: FetchRules) -> bool:
@@ -242,16 +247,6 @@ def _addresses_or_none(name: str) -> list[str]:
 
 def _parsed(address: str) -> Address:
     return ipaddress.ip_address(address.partition("%")[0])
-
-
-def _inner(address: Address) -> Address | None:
-    """The IPv4 address inside an IPv6 one: mapped, 6to4, Teredo or translated (RFC 4291, 3056, 4380, 6052)."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return None
-    if address in TRANSLATED:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    teredo = address.teredo
-    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
 
 
 def _refused(message: str, *, code: str) -> InvalidInput:

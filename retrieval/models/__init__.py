@@ -32,6 +32,7 @@ from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.receipts import Receipt
 from retrieval.models.searches import SearchRecord
 from retrieval.models.share_links import ShareLink
+from retrieval.models.sources import Source, SourceFile, SourceImage, SourceKind
 from retrieval.models.texts import ImageText
 from retrieval.models.training import TrainingRun
 from retrieval.models.watches import Alert, AlertVerdict, Delivery, DeliveryState, MailWhen, Watch, Way
@@ -107,6 +108,10 @@ __all__ = [
     "SecondFactor",
     "Session",
     "ShareLink",
+    "Source",
+    "SourceFile",
+    "SourceImage",
+    "SourceKind",
     "Status",
     "TrainingRun",
     "UserUsage",

@@ -67,6 +67,7 @@ VISIBILITY_ICONS = {"private": "lock", "shared": "people", "public": "globe"}
 # Which place of the bar a page belongs to, by the name of its address.
 PLACES = {
     "search": "search", "collections": "collections", "collection": "collections", "collection_settings": "collections",
+    "sources": "collections",
     "upload": "upload", "activity": "activity", "account": "account", "concepts": "account", "concept": "account",
     "watches": "account", "watch": "account",
     "encoders": "workshop", "evaluations": "workshop", "evaluation": "workshop", "judging": "workshop",

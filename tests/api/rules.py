@@ -65,6 +65,7 @@ def page_from_role(role: str, status: int) -> Statuses:
 UPLOAD = {"file": "FILE", "collection": "COLLECTION"}
 # An address that is never asked: who may add is told so, the others are told nothing about it.
 ADDRESS = {"url": "http://127.0.0.1/x.jpg", "collection": "COLLECTION"}
+CAMERA = {"name": "Gate", "kind": "address", "place": "https://camera.example/x.jpg"}
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 ANOTHERS = "00000000-0000-4000-8000-000000000001"
 FROM_CONTRIBUTOR_415 = from_role("contributor", 415)
@@ -102,6 +103,17 @@ API: dict[str, list[Rule]] = {
         Rule("post", from_role("manager", 201), {"downloads": True}),
     ],
     "api/v1/collections/<collection_id>/links/<link_id>/": [Rule("delete", from_role("manager", 204))],
+    "api/v1/collections/<collection_id>/sources/": [
+        Rule("get", from_role("manager", 200)),
+        Rule("post", from_role("manager", 201), CAMERA),
+        Rule("post", from_role("manager", 403), {**CAMERA, "kind": "folder", "place": "/"}),
+    ],
+    "api/v1/collections/<collection_id>/sources/<source_id>/": [
+        Rule("get", from_role("manager", 200)),
+        Rule("patch", from_role("manager", 200), {"active": False}),
+        Rule("delete", from_role("manager", 204)),
+    ],
+    "api/v1/collections/<collection_id>/sources/<source_id>/read/": [Rule("post", from_role("manager", 202))],
     "api/v1/collections/<collection_id>/metadata/": [
         Rule("get", from_role("viewer", 200)),
         Rule("post", from_role("contributor", 200), {"rows": [{"id": "IMAGE", "title": "Changed"}]}),
@@ -318,6 +330,15 @@ WEB: dict[str, list[Rule]] = {
     ],
     "collections/<collection_id>/links/": [Rule("post", page_from_role("manager", 200), {"name": "A client"})],
     "collections/<collection_id>/links/<link_id>/end/": [Rule("post", page_from_role("manager", 302), {})],
+    "collections/<collection_id>/sources/": [
+        Rule("get", page_from_role("manager", 200)),
+        Rule("post", page_from_role("manager", 302), {**CAMERA, "every_minutes": 5}),
+    ],
+    "collections/<collection_id>/sources/<source_id>/": [
+        Rule("post", page_from_role("manager", 302), {"active": "off"})
+    ],
+    "collections/<collection_id>/sources/<source_id>/read/": [Rule("post", page_from_role("manager", 302), {})],
+    "collections/<collection_id>/sources/<source_id>/remove/": [Rule("post", page_from_role("manager", 302), {})],
     "collections/<collection_id>/delete/": [Rule("post", page_from_role("owner", 302), {"name": "NAME"})],
     # What is sent is no table: who may take one in is told so.
     "collections/<collection_id>/metadata/try/": [Rule("post", page_from_role("contributor", 400), {"file": "FILE"})],

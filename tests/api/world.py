@@ -17,7 +17,7 @@ from django.db import transaction
 from django.http import HttpResponseBase
 from rest_framework.test import APIClient
 
-from retrieval.models import Alert, ArchiveImport, Concept, Heartbeat, Membership
+from retrieval.models import Alert, ArchiveImport, Concept, Heartbeat, Membership, Source
 from retrieval.services.images import images, share_links
 from retrieval.services.images.share_links import LinkRequest
 from retrieval.services.people import accounts
@@ -64,6 +64,10 @@ class World:
         self.secret, self.link = share_links.make(
             self.collection, user=self.people["owner"], wanted=LinkRequest(name="For all")
         )
+        self.source = Source.objects.create(
+            collection=self.collection, user=self.people["owner"], name="Gate", kind="address",
+            place="https://camera.example/x.jpg", every_minutes=5,
+        )  # fmt: skip
         self.archive = ArchiveImport.objects.create(
             user=self.people["owner"], collection=self.collection, name="birds.zip"
         )
@@ -124,6 +128,7 @@ class World:
             "watch_id": self.watch.pk,
             "alert_id": self.alert.pk,
             "link_id": self.link.pk,
+            "source_id": self.source.pk,
             "secret": self.secret,
             "username": "viewer",
             "size": 320,

@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from retrieval.errors import InvalidInput, TooLarge
-from retrieval.ingest.fetch import FetchRules, fetch, is_own, is_public
+from retrieval.ingest.fetch import FetchRules, fetch
+from retrieval.ingest.networks import is_own, is_public
 
 HERE = FetchRules(most_bytes=1000, seconds=1, allowed=lambda address: address.is_loopback, ports=range(65536))
 

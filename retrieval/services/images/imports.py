@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from retrieval.errors import RetrievalError, StorageFull, TooMany, Unavailable
@@ -13,9 +15,9 @@ from retrieval.ingest import Asker, Decoded, Part, fingerprint, sandbox, store
 from retrieval.models import Collection, Image
 from retrieval.models.images import content
 from retrieval.services.images import file_facts
-from retrieval.services.images.image_fields import ImageChanges
+from retrieval.services.images.image_fields import ImageChanges, checked
 
-__all__ = ["PRIORITY_BULK", "Batch", "Intake", "Outcome", "Source", "batches", "finish"]
+__all__ = ["PRIORITY_BULK", "Batch", "Intake", "Outcome", "Seen", "Source", "batches", "finish"]
 
 BATCH = 64
 BATCH_BYTES = 64 * 1024 * 1024
@@ -27,10 +29,25 @@ STOPS = (Unavailable, StorageFull, TooMany)
 
 
 @dataclass(frozen=True)
+class Seen:
+    """When a picture was taken, and by which camera."""
+
+    at: datetime
+    camera: str
+
+    def columns(self, decoded: Decoded) -> dict[str, Any]:
+        """Return the columns of what the file does not say."""
+        facts = decoded.facts
+        when = {} if facts.moment else checked(ImageChanges(taken_at=self.at))
+        return when if facts.camera else {**when, "camera": self.camera}
+
+
+@dataclass(frozen=True)
 class Source:
     """A file to come: its name, its bytes or why there are none, and what is said of a new picture.
 
-    ``part``, beyond the first, is one of the ``document`` whose file this is.
+    ``part``, beyond the first, is one of the ``document`` whose file this is. ``seen`` is when and by what a camera saw
+    it, where the file itself does not say.
     """
 
     name: str
@@ -39,6 +56,7 @@ class Source:
     texts: ImageChanges = NOTHING_SAID
     part: Part = FIRST
     document: UUID | None = None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True)
@@ -182,8 +200,9 @@ def _decoded(batch: Batch, *, collection: Collection) -> tuple[dict[str, store.N
         try:
             decoded, sha256 = batch.decoding[digest].result(), digest.partition("#")[0]
             said = file_facts.columns(decoded, name=source.name, said=source.texts, collection=collection)
+            seen = source.seen.columns(decoded) if source.seen else {}
             pictures[digest] = store.NewPicture(
-                source.data, sha256, decoded, said, page=source.part.page, document=source.document
+                source.data, sha256, decoded, {**said, **seen}, page=source.part.page, document=source.document
             )
         except STOPS:
             raise

@@ -29,6 +29,7 @@ class Right(StrEnum):
     DELETE_IMAGES = "retrieval.delete_image"
     JOBS = "retrieval.change_embeddingjob"
     TOKENS = "retrieval.delete_apitoken"
+    SOURCE_FOLDERS = "retrieval.add_source"
 
 
 def role_of(collection: Collection, user: Viewer) -> Role | None:

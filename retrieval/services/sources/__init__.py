@@ -1,0 +1,1 @@
+"""Sources: what is read into collections on a schedule, how it is read, and how long it is kept."""
