@@ -11,6 +11,7 @@ from retrieval.api.serializers.compressions import CompressionSerializer, Compre
 from retrieval.api.serializers.copies import ScanSerializer
 from retrieval.api.serializers.evaluations import EvaluationResultSerializer, EvaluationSerializer
 from retrieval.api.serializers.images import ImportSerializer, WholeImportSerializer
+from retrieval.api.serializers.maps import MapSerializer
 from retrieval.api.serializers.training import TrainingSerializer, WholeTrainingSerializer
 from retrieval.api.views import (
     accounts,
@@ -25,6 +26,7 @@ from retrieval.api.views import (
     images,
     judgements,
     long_jobs,
+    maps,
     metadata,
     own_address,
     receipts,
@@ -44,6 +46,7 @@ from retrieval.api.views import (
 from retrieval.services.copies import batches as batching
 from retrieval.services.copies import scans as scanning
 from retrieval.services.encoders import compressions, training
+from retrieval.services.encoders import maps as mapping
 from retrieval.services.evaluation import calibrations, evaluations
 from retrieval.services.images import archives as archiving
 
@@ -172,6 +175,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("training/views/", sheets.ViewsView.as_view(), name="training-views"),
     path("training/<uuid:job_id>/drawn/", sheets.DrawnView.as_view(), name="training-drawn"),
     *long_jobs.routes(training.KIND, listed=TrainingSerializer, whole=WholeTrainingSerializer, jobs=asking.Trainings),
+    *long_jobs.routes(mapping.KIND, listed=MapSerializer, whole=MapSerializer, jobs=maps.Maps),
+    path("maps/<uuid:job_id>/points/", maps.PointsView.as_view(), name="map-points"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^.*$", status.UnknownView.as_view(), name="unknown"),

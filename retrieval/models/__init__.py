@@ -28,6 +28,7 @@ from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverv
 from retrieval.models.judgements import Grade, Judgement, Pool
 from retrieval.models.letters import Letter, LetterKind, NewAddress
 from retrieval.models.long_jobs import GOING, LongJob, LongJobState
+from retrieval.models.maps import PictureMap
 from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.receipts import Receipt
 from retrieval.models.searches import SearchRecord
@@ -98,6 +99,7 @@ __all__ = [
     "Measure",
     "Membership",
     "NewAddress",
+    "PictureMap",
     "Pool",
     "RecallFigure",
     "Receipt",

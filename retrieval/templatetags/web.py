@@ -72,7 +72,7 @@ PLACES = {
     "watches": "account", "watch": "account",
     "encoders": "workshop", "evaluations": "workshop", "evaluation": "workshop", "judging": "workshop",
     "judging_pool": "workshop", "compressions": "workshop", "compression": "workshop", "training": "workshop",
-    "training_run": "workshop", "beside": "workshop",
+    "training_run": "workshop", "beside": "workshop", "maps": "workshop", "map": "workshop",
     "copies": "review", "alerts": "review", "batches": "review", "batch": "review",
 }  # fmt: skip
 NARROWEST, WIDEST, STEP = 40, 300, 5

@@ -80,6 +80,7 @@ STAGES = {
     "timing": gettext_lazy("measuring speed"),
     "measuring": gettext_lazy("measuring {name}"),
     "training": gettext_lazy("training"),
+    "laying out": gettext_lazy("laying out"),
     "unpacking": gettext_lazy("unpacking"),
 }
 
@@ -91,6 +92,7 @@ JOBS = {
     "calibrations": gettext_lazy("Calibration"),
     "compressions": gettext_lazy("Compression"),
     "training": gettext_lazy("Training"),
+    "maps": gettext_lazy("Maps"),
 }
 
 ORDERS = {

@@ -56,6 +56,20 @@ const pickOf = (element) => element?.closest(".card")?.querySelector("[data-pick
 
 const selecting = () => bar()?.classList.contains("on")
 
+// From elsewhere than a grid, as from a map: these pictures, beside those that were chosen so before, or turned round.
+export const take = (ids, { add = false } = {}) => {
+  if (!add) away.clear()
+  for (const id of ids) {
+    if (add === "turn" && away.has(id)) away.delete(id)
+    else away.set(id, "")
+  }
+  show()
+}
+
+export const isTaken = (id) => away.has(id)
+
+export const taken = () => away.size
+
 const choose = (pick, is = true) => {
   pick.checked = is
   if (everything) but[is ? "delete" : "add"](pick.value)
@@ -115,6 +129,7 @@ const show = () => {
   more.hidden = allOf() <= count
   more.textContent = say("select_all", { n: counted(allOf()) })
   carried([...chosen().map((pick) => tagsOf(pick.closest(".card"))), ...away.values()])
+  document.dispatchEvent(new Event("selected"))
 }
 
 // The tags that the selected ones have, with how many have them; a click takes one off.
@@ -281,6 +296,7 @@ const onSubmit = async (event) => {
   for (const open of all("details[open]", bar())) open.open = false
   for (const field of all("[type=text]", bar())) field.value = ""
   clear()
+  document.dispatchEvent(new Event("acted"))
   current()?.renew()
   one("#main").focus({ preventScroll: true })
   told(answer, hidden)
@@ -312,6 +328,7 @@ const told = ({ message, undo }, hidden) => {
   button.addEventListener("click", async () => {
     const answer = await post(bar().dataset.undo.replace(NO_ID, undo), new FormData())
     if (!answer) return
+    document.dispatchEvent(new Event("acted"))
     for (const card of hidden) card.hidden = false
     current()?.renew()
     notify(answer.message)

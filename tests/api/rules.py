@@ -240,7 +240,7 @@ API: dict[str, list[Rule]] = {
     ],
     **{
         address: rules
-        for kind in ("evaluations", "calibrations", "compressions", "training")
+        for kind in ("evaluations", "calibrations", "compressions", "training", "maps")
         for address, rules in {
             f"api/v1/{kind}/<job_id>/": [Rule("get", admins(404)), Rule("delete", admins(404))],
             f"api/v1/{kind}/<job_id>/cancel/": [Rule("post", admins(404))],
@@ -265,6 +265,8 @@ API: dict[str, list[Rule]] = {
         Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "encoder": "any"}),
     ],
     "api/v1/compressions/<job_id>/adopt/": [Rule("post", admins(404), {"row": "int8", "name": "new"})],
+    "api/v1/maps/": [Rule("get", admins(200)), Rule("post", admins(404), {"collection": "COLLECTION"})],
+    "api/v1/maps/<job_id>/points/": [Rule("get", admins(404))],
     "api/v1/training/": [
         Rule("get", admins(200)),
         Rule("post", (401, 404, 403, 403, 403, 403, 404), {"collection": "COLLECTION", "config": {"name": "new"}}),
@@ -362,6 +364,8 @@ WEB: dict[str, list[Rule]] = {
     "activity/count/": [Rule("get", pages(200))],
     "activity/retry/": [Rule("post", pages(302), {})],
     "encoders/": [Rule("get", pages(200))],
+    "maps/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(400), {})],
+    "maps/<job_id>/": [Rule("get", page_for_admins(404))],
     "encoders/beside/": [Rule("get", page_for_admins(200)), Rule("post", page_for_admins(200), {})],
     "encoders/now/": [Rule("get", pages(200))],
     "encoders/projections/": [Rule("post", page_for_admins(400), {})],

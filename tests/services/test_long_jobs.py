@@ -30,6 +30,7 @@ from retrieval.models import (
     Encoder,
     Evaluation,
     LongJobState,
+    PictureMap,
     TrainingRun,
 )
 from retrieval.services.evaluation import evaluations
@@ -80,6 +81,9 @@ MAKE = {
     "evaluations": lambda place: Evaluation.objects.create(**place, encoders=["whole"]),
     "calibrations": lambda place: CalibrationRun.objects.create(**place, encoder="whole"),
     "compressions": lambda place: Compression.objects.create(**place, encoder="whole"),
+    "maps": lambda place: PictureMap.objects.create(
+        **place, name="all", within=[place["collection"].pk], encoder="whole"
+    ),
     "training": lambda place: TrainingRun.objects.create(
         **place, name=f"run-{uuid.uuid4()}", recipe="classify", config=CONFIG
     ),

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import Permission
 
-from retrieval.models import EncoderState
+from retrieval.models import EncoderState, PictureMap
+from retrieval.services.encoders import maps
+from retrieval.work import long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.search.rows import embed
 from tests.web.library import put, upload
 
 pytestmark = pytest.mark.django_db
-TABS = ["/encoders/", "/evaluations/", "/judging/", "/compressions/", "/training/"]
+TABS = ["/encoders/", "/evaluations/", "/judging/", "/compressions/", "/training/", "/maps/"]
 
 
 @pytest.fixture
@@ -98,3 +100,18 @@ def test_without_a_question_or_a_second_encoder_it_says_what_is_missing(two):
     assert browser.get(f"/encoders/beside/?image={red.pk}&beside=none").status_code == 400
     EncoderFactory._meta.model.objects.filter(name="second").delete()
     assert "No other encoder is built" in browser.get(f"/encoders/beside/?image={red.pk}").content.decode()
+
+
+def test_a_map_is_asked_for_and_read_by_address_with_its_groups_in_words(two, sees):
+    browser, rows = two
+    address = browser.post("/maps/", {"collection": "", "encoder": "colours"}).url
+    assert "Whole map" not in browser.get(address).content.decode()
+    long_jobs.run(maps.KIND, PictureMap.objects.get().pk)
+    text = browser.get(f"{address}?by=collection").content.decode()
+    assert "3 of 3 pictures, drawn evenly" in text
+    assert re.search(rf">{rows[0].collection.name}</button>.*?>3</span>", text)
+    points = browser.get(address, headers={"Accept": "application/json"}).json()
+    assert sorted(points["ids"]) == sorted(str(row.pk) for row in rows)
+    assert browser.get(f"{address}?by=camera").status_code == 400
+    assert sees(UserFactory(is_staff=True, is_superuser=True)).get(address).status_code == 404
+    assert "A map takes at least 3 pictures" in browser.post("/maps/", {"encoder": "second"}).content.decode()

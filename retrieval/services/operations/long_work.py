@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from retrieval.errors import NotFound
 from retrieval.models import LongJob
 from retrieval.services.copies import batches, scans
-from retrieval.services.encoders import compressions, training
+from retrieval.services.encoders import compressions, maps, training
 from retrieval.services.evaluation import calibrations, evaluations
 from retrieval.services.images import archives
 from retrieval.services.people import accounts
@@ -31,6 +31,7 @@ KINDS: dict[str, Kind[Any]] = {
         calibrations.KIND,
         compressions.KIND,
         training.KIND,
+        maps.KIND,
     )
 }
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from retrieval import tasks
-from retrieval.models import ArchiveImport, CopyScan, Evaluation, Labels, LongJob, TrainingRun
+from retrieval.models import ArchiveImport, CopyScan, Evaluation, Labels, LongJob, PictureMap, TrainingRun
 from retrieval.services.operations import long_work
 from retrieval.services.people import rights
 from retrieval.web import words
@@ -29,7 +29,7 @@ OWN = ("imports", "batches", "scans")  # kinds that everybody may ask for
 LISTS = {"imports": "web:activity", "calibrations": "web:activity", "scans": "web:copies"}
 PAGES = {
     "batches": "web:batch", "evaluations": "web:evaluation", "compressions": "web:compression",
-    "training": "web:training_run", "scans": "web:scan",
+    "training": "web:training_run", "scans": "web:scan", "maps": "web:map",
 }  # fmt: skip
 EMPTY = {
     "batches": gettext_lazy("No batch yet. Many queries at once are sent by the API (batches/) for now."),
@@ -40,6 +40,7 @@ EMPTY = {
         "Nothing was made smaller yet. Tag some pictures, or say what they belong to, then start below."
     ),
     "training": gettext_lazy("Nothing was trained yet."),
+    "maps": gettext_lazy("No map was drawn yet."),
 }
 
 
@@ -149,4 +150,6 @@ def _note(row: LongJob) -> str:
         return _("{done} put in · {failed} refused · {skipped} already here").format(
             done=row.done, failed=row.failed, skipped=row.skipped
         )
+    if isinstance(row, PictureMap):
+        return row.encoder
     return row.recipe if isinstance(row, TrainingRun) else ""
