@@ -26,7 +26,7 @@ from retrieval.services.operations import clocks, long_work, status, upkeep
 from retrieval.services.people import accounts, letter_sending, sessions
 from retrieval.services.sources import reading
 from retrieval.services.watching import deliveries, trying, watches
-from retrieval.work import derived, ending, features, jobs, leases, long_jobs, regions, texts
+from retrieval.work import derived, ending, features, jobs, leases, long_jobs, neighbourhoods, regions, texts
 from retrieval.worker_start import require_originals, require_weights
 
 log = structlog.get_logger(__name__)
@@ -141,9 +141,9 @@ def reconcile() -> None:
         _publish(embed, (image_id,))
     if features.lacking().exists() or regions.lacking().exists() or looking.lacking().exists():
         _publish(find_copies, ())
-    for task, waits in ((read_words, texts.waiting()), (derive, derived.waiting()), (read_sources, reading.is_due())):
-        if waits:
-            _publish(task, ())
+    lines = ((read_words, texts.waiting), (derive, derived.waiting), (care_for_indexes, neighbourhoods.waiting))
+    for task in (task for task, waits in (*lines, (read_sources, reading.is_due)) if waits()):
+        _publish(task, ())
     for name, pk in long_work.next_up():
         _publish(long_job, (name, pk))
     watches.refresh()
@@ -224,7 +224,7 @@ def purge() -> None:
 
 @shared_task(soft_time_limit=None, time_limit=None)
 def care_for_indexes() -> None:
-    """Build the indexes that became worth it, repair broken ones, drop those whose encoder is gone; look at times."""
+    """Smooth vectors; build the indexes worth it by now, mend broken ones, drop those of no encoder; look at times."""
     ending.watch()
     clocks.set_right()
     indexes.care()

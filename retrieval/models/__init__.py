@@ -29,6 +29,7 @@ from retrieval.models.judgements import Grade, Judgement, Pool
 from retrieval.models.letters import Letter, LetterKind, NewAddress
 from retrieval.models.long_jobs import GOING, LongJob, LongJobState
 from retrieval.models.maps import PictureMap
+from retrieval.models.neighbourhoods import Neighbours, SmoothedCollection
 from retrieval.models.operations import Heartbeat, RecallFigure
 from retrieval.models.receipts import Receipt
 from retrieval.models.searches import SearchRecord
@@ -98,6 +99,7 @@ __all__ = [
     "MailWhen",
     "Measure",
     "Membership",
+    "Neighbours",
     "NewAddress",
     "PictureMap",
     "Pool",
@@ -110,6 +112,7 @@ __all__ = [
     "SecondFactor",
     "Session",
     "ShareLink",
+    "SmoothedCollection",
     "Source",
     "SourceFile",
     "SourceImage",

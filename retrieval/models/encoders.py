@@ -55,6 +55,10 @@ class Encoder(models.Model):
     weights_name = models.CharField(max_length=200, blank=True)
     weights_sha256 = models.CharField(max_length=64, blank=True)
     dimension = models.PositiveIntegerField()
+    smooths = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, editable=False, related_name="smoothed",
+        help_text="Of which encoder's vectors, by the same weights, its own are smoothed by their neighbours.",
+    )  # fmt: skip
     trained = models.BooleanField(default=False, help_text="Off: the weights are random and results mean little.")
     measure = models.CharField(max_length=10, choices=Measure.choices, default=Measure.COSINE)
     index_kind = models.CharField(max_length=10, choices=IndexKind.choices, default=IndexKind.HALVES)

@@ -18,6 +18,7 @@ from django.utils import timezone
 from pgvector import HalfVector
 
 from retrieval.models import Collection, Embedding, EmbeddingDigest, Encoder, Image, RegionEmbedding
+from retrieval.search import smoothing
 from retrieval.search.vectors import Floats, QueryVector, Vector, raw
 
 READ_AT_ONCE = 1_000
@@ -90,13 +91,20 @@ def digest(row: Embedding) -> bytes:
 
 
 def place(image_id: UUID, collection_id: UUID | None) -> None:
-    """Let the picture's vectors be found in this collection, or None: nowhere, as while the picture is deleted."""
+    """Let the picture's vectors be found in this collection, or None: nowhere, as while the picture is deleted.
+
+    What smoothed them elsewhere is taken from them.
+    """
     Embedding.objects.filter(image=image_id).update(collection=collection_id)
+    if collection_id is not None:
+        smoothing.unsmooth(collection_id, image_ids=[image_id])
 
 
 def place_all(images: QuerySet[Image], collection_id: UUID | None) -> None:
-    """Do what ``place`` does for all these pictures, in one statement."""
+    """Do what ``place`` does for all these pictures."""
     Embedding.objects.filter(image__in=images.values("pk")).update(collection=collection_id)
+    if collection_id is not None:
+        smoothing.unsmooth(collection_id)
 
 
 def hide_collection(collection_id: UUID) -> None:

@@ -41,14 +41,17 @@ def untouched(encoder: Encoder) -> QuerySet[Image]:
 
 
 def has_source(encoder: Encoder) -> Q | Exists:
-    """Return the condition on pictures that their vector by this encoder follows from a stored one."""
-    source = source_of(encoder)
+    """Return the condition on pictures that their vector by this encoder follows from a stored one.
+
+    Those that follow by smoothing are left to ``neighbourhoods``.
+    """
+    source = encoder.smooths or source_of(encoder)
     return stored.has_vector(source) if source else Q(pk__in=[])
 
 
 def waiting() -> bool:
     """Tell whether there is something to compute."""
-    building = Encoder.objects.filter(state=EncoderState.BUILDING)
+    building = Encoder.objects.filter(state=EncoderState.BUILDING, smooths=None)
     return any(untouched(encoder).filter(has_source(encoder)).exists() for encoder in building)
 
 
@@ -59,7 +62,7 @@ def work() -> bool:
     process works on an encoder at a time; another one leaves it alone.
     """
     ends = time.monotonic() + WORK_SECONDS
-    for encoder in Encoder.objects.filter(state=EncoderState.BUILDING):
+    for encoder in Encoder.objects.filter(state=EncoderState.BUILDING, smooths=None):
         step = _step(encoder) if untouched(encoder).filter(has_source(encoder)).exists() else None
         after, total = uuid.UUID(int=0), 0
         while step and (done := _batch(encoder, step, after=after)):

@@ -27,12 +27,16 @@ EXHAUSTED = RetrievalError(
 
 @dataclass(frozen=True)
 class Claim:
-    """Jobs of one encoder that this process holds until its lease runs out; ``again`` when one was tried before."""
+    """Jobs of one encoder that this process holds until its lease runs out; ``again`` when one was tried before.
+
+    ``by_network``: their vectors come from pictures, and not from vectors that are stored.
+    """
 
     encoder: Encoder
     token: uuid.UUID
     image_ids: tuple[uuid.UUID, ...]
     again: bool = False
+    by_network: bool = True
 
 
 def claim(encoder: Encoder, *, first: uuid.UUID | None = None) -> Claim | None:
@@ -108,7 +112,7 @@ def begin(encoder: Encoder, image_ids: Sequence[uuid.UUID]) -> Claim:
     To be finished in the same transaction, so that nobody ever sees them unfinished. A picture that has a job already
     is left out.
     """
-    claim = Claim(encoder, uuid.uuid4(), tuple(image_ids))
+    claim = Claim(encoder, uuid.uuid4(), tuple(image_ids), by_network=False)
     held = {
         "state": JobState.RUNNING, "attempts": 1, "worker": leases.worker_name(), "lease_token": claim.token,
         "lease_until": timezone.now() + timedelta(seconds=conf.get().ledger.lease),
@@ -132,14 +136,20 @@ def finish(claim: Claim, found: Mapping[uuid.UUID, Vector]) -> int:
     """Store vectors and mark their jobs done in one commit; return how many were still ours to finish.
 
     A job that was taken over or given back meanwhile is left alone, so nothing is ever committed twice. Pictures are
-    locked while their collection is copied, so that a move or a deletion comes either before or after.
+    locked while their collection is copied, so that a move or a deletion comes either before or after. Where the
+    encoder smooths another one's vectors, that one gets what the network gave in the same commit.
     """
+    also = claim.encoder.smooths if claim.by_network else None
     with transaction.atomic():
         jobs = _ours(claim, found)
         images = Image.objects.select_for_update(no_key=True).filter(pk__in=[job.image_id for job in jobs])
         scope = {image.pk: None if image.deleted_at else image.collection_id for image in images.order_by("pk")}
-        stored.put(claim.encoder, {job.image_id: found[job.image_id] for job in jobs}, places=scope)
-        EmbeddingJob.objects.filter(encoder=claim.encoder, image_id__in=scope).update(
+        theirs = EmbeddingJob.objects.filter(encoder=claim.encoder)
+        for encoder in filter(None, (claim.encoder, also)):
+            stored.put(encoder, {job.image_id: found[job.image_id] for job in jobs}, places=scope)
+        if also:
+            theirs |= EmbeddingJob.objects.filter(encoder=also, state=JobState.FAILED)
+        theirs.filter(image_id__in=scope).update(
             state=JobState.DONE, lease_until=None, finished_at=timezone.now(), error_code="", error_text=""
         )
         JobEvent.objects.bulk_create([_event(job, JobEventKind.DONE) for job in jobs])

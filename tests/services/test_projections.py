@@ -36,7 +36,7 @@ from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.judged import alike, clicked
 from retrieval.services.evaluation.labelled import CollectionLabels
 from retrieval.services.images import images
-from retrieval.work import derived, jobs, ledger
+from retrieval.work import derived, jobs, ledger, neighbourhoods
 from tests.factories import CollectionFactory, UserFactory
 from tests.services.projected import PICTURES, add, beginning, work_off, world
 
@@ -148,6 +148,22 @@ def test_pictures_that_come_during_the_build_are_read_by_the_composed_network(co
     work_off()
     assert encoders.progress(row).done == PICTURES + 1
     assert min(cosines(row)) > 0.999
+    audit()
+
+
+def test_new_pictures_of_one_that_smooths_are_read_once_for_both(collection, source, admin):
+    row = projections.learn(source, ProjectionRequest("smooth", source.dimension, "neighbourhood"), user=admin)
+    encoders.build(row, user=admin)
+    assert (derived.waiting(), jobs.add_missing(row, limit=10)) == (False, 0)
+    neighbourhoods.work()
+    encoders.activate(row, user=admin)
+    late = add(collection, 100)
+    work_off()
+    np.testing.assert_array_equal(stored(row)[late.pk], stored(source)[late.pk])
+    assert neighbourhoods.waiting()
+    neighbourhoods.work()
+    assert np.abs(stored(row)[late.pk] - stored(source)[late.pk]).max() > 0
+    assert (encoders.progress(row).done, len(stored(source))) == (PICTURES + 1, PICTURES + 1)
     audit()
 
 
@@ -391,6 +407,8 @@ def test_the_command_learns_and_says_what_next(collection, source):
     assert f"source-supervised-8 is a draft encoder now: 8 dimensions, learned on {PICTURES} vectors." in out.getvalue()
     call_command("learn_projection", "source", name="mine", method="pca", dimension=4, stdout=out)
     assert "mine is a draft" in out.getvalue()
+    call_command("learn_projection", "source", method="neighbourhood", stdout=out)
+    assert "source-neighbourhood is a draft encoder now: 24 dimensions, smoothed of source." in out.getvalue()
     for wrong in ({"collection": "nowhere"}, {"collection": str(uuid.uuid4())}, {"dimension": 99}):
         with pytest.raises(CommandError):
             call_command("learn_projection", "source", **{**options, "name": "other", **wrong})

@@ -59,7 +59,7 @@ class Command(BaseCommand):
                 self.stdout.write(_open_set(found))
         else:
             alone = []
-            for gain in answers.gains(calibration, sets):
+            for gain in answers.gains(calibration, sets, smooth=encoder.smooths_id is None):
                 self.stdout.write(_gain(gain))
                 alone += [gain] if gain.name != answers.MIXED else []
             self.stdout.write(_gain(answers.mean(alone)))

@@ -12,7 +12,7 @@ from retrieval.embedding import EncoderSpec
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import Encoder
 from retrieval.progress import Progress, silent
-from retrieval.services.encoders import weights
+from retrieval.services.encoders import neighbourhoods, weights
 from retrieval.services.evaluation import evaluation, lineage
 from retrieval.services.evaluation.labelled import Folder, Source
 
@@ -38,8 +38,9 @@ def run(row: Encoder, *, source: Source, wanted: Wanted, workshop: compression.W
     """Build every smaller encoder, encode the labelled pictures with each, and measure; no row is stored.
 
     What is measured is read back from the file that can be adopted. Raises InvalidInput when there are no pictures or
-    too few, and WeightsError for the row's own file.
+    too few, or for one that smooths, and WeightsError for the row's own file.
     """
+    neighbourhoods.require_plain(row)
     if isinstance(source, Folder):
         source.require_two_labels()
     calibration, progress = wanted.calibration or source, workshop.progress

@@ -13,7 +13,7 @@ from django.db import transaction
 from retrieval.compression import FEWEST_TO_TUNE, STORED, Table, slug
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.models import GOING, Collection, Compression, Encoder, Image, Labels, LongJobState
-from retrieval.services.encoders import compression
+from retrieval.services.encoders import compression, neighbourhoods
 from retrieval.services.encoders.compression import MOST_CALIBRATION, Wanted
 from retrieval.services.evaluation import evaluation, evaluations, lineage
 from retrieval.services.evaluation.labelled import CollectionLabels, LabelSource
@@ -159,6 +159,7 @@ def _require_possible(request: CompressionRequest) -> None:
     wanted, encoder = request.wanted, Encoder.objects.filter(name=request.encoder).first()
     if encoder is None:
         raise InvalidInput.of("encoder", f"There is no encoder named {request.encoder!r}.")
+    neighbourhoods.require_plain(encoder)
     _require_bounds(wanted)
     pruned = wanted.keep < 1
     if pruned and (encoder.spec.get("backbone") != "mobilenet_v2" or encoder.spec.get("precision") == "int8"):

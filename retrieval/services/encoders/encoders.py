@@ -19,7 +19,7 @@ from retrieval.search import stored
 from retrieval.services.encoders import indexes, origins
 from retrieval.services.evaluation import lineage
 from retrieval.services.people import accounts, rights
-from retrieval.work import jobs
+from retrieval.work import jobs, neighbourhoods
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -149,12 +149,18 @@ def worse_sets(candidate: Encoder, current: Encoder) -> dict[str, tuple[float, f
 
 
 def drop(encoder: Encoder, *, user: User) -> None:
-    """Remove an encoder that is not in use, with its vectors, jobs and index. Raises Conflict for one in use."""
+    """Remove an encoder that is not in use, with its vectors, jobs and index.
+
+    Raises Conflict (encoder_active) for one in use, be it for its vectors, which another one smooths.
+    """
     rights.require_administrator(user)
     with transaction.atomic():
         row = _locked(encoder)
         if row.state == EncoderState.ACTIVE:
             raise Conflict("The active encoder cannot be dropped; activate another one first.", code="encoder_active")
+        if smoothed := row.smoothed.first():
+            text = f"{smoothed.name} is smoothed of its vectors; drop that one first."
+            raise Conflict(text, code="encoder_active")
         accounts.record(user, "encoder.dropped", row, name=row.name)
         row.delete()
     indexes.drop(encoder)  # after a crash before it, the care for indexes does it
@@ -162,12 +168,13 @@ def drop(encoder: Encoder, *, user: User) -> None:
 
 def drop_expired() -> int:
     """Drop the retired encoders whose time to be rolled back to is over; return how many."""
-    expired = Encoder.objects.filter(state=EncoderState.RETIRED, retired_at__lte=timezone.now() - KEEP_RETIRED)
+    old = Encoder.objects.filter(state=EncoderState.RETIRED, retired_at__lte=timezone.now() - KEEP_RETIRED)
+    expired = old.filter(smoothed=None)  # one whose vectors another is smoothed of goes after it
     dropped = 0
     for encoder in expired:
         with transaction.atomic():
             # One that is rolled back to at this moment stays.
-            gone = expired.select_for_update().filter(pk=encoder.pk).first()
+            gone = old.select_for_update().filter(pk=encoder.pk, pk__in=expired.values("pk")).first()
             if gone:
                 gone.delete()
                 dropped += 1
@@ -191,6 +198,9 @@ def _locked(encoder: Encoder) -> Encoder:
 
 
 def _require_ready(chosen: Encoder, *, current: Encoder | None, user: User, force_reason: str) -> None:
+    if chosen.state != EncoderState.DRAFT and not neighbourhoods.settled(chosen):
+        text = "Not all pictures are smoothed by their neighbours of now; build it, and wait a moment."
+        raise Conflict(text, code="encoder_incomplete")
     if chosen.state == EncoderState.RETIRED or force_reason.strip():
         return
     done = progress(chosen)

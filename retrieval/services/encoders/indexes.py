@@ -15,6 +15,7 @@ from retrieval.errors import Conflict
 from retrieval.models import Encoder, IndexKind, RecallFigure
 from retrieval.search import counts, indexes, recall, stored
 from retrieval.services.people import accounts, rights
+from retrieval.work import neighbourhoods
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -149,10 +150,11 @@ def half_built() -> list[str]:
 
 
 def care() -> None:
-    """Build what encoders lack, drop what is nobody's, and measure what was not measured yet.
+    """Smooth vectors, build what encoders lack, drop what is nobody's, and measure what was not measured yet.
 
     May take minutes. Another builder at work is left alone.
     """
+    neighbourhoods.work()
     for encoder in Encoder.objects.wanted():
         ensure(encoder)
     tidy()

@@ -19,7 +19,7 @@ from retrieval.errors import InvalidInput
 from retrieval.evaluation import Entry, sets
 from retrieval.models import Collection, Encoder, Image
 from retrieval.search import stored
-from retrieval.services.encoders import weights
+from retrieval.services.encoders import neighbourhoods, weights
 from retrieval.services.evaluation import lineage
 from retrieval.services.evaluation.judged import alike, clicked
 from retrieval.services.images import collections
@@ -28,7 +28,7 @@ from retrieval.services.people import accounts, rights
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-Method = Literal["pca", "supervised"]
+Method = Literal["pca", "supervised", "neighbourhood"]
 Labels = Literal["tags", "group_key", "judgements", "clicks"]
 METHODS: tuple[Method, ...] = get_args(Method)
 LABELS: tuple[Labels, ...] = get_args(Labels)
@@ -71,6 +71,8 @@ def learn(source: Encoder, request: ProjectionRequest, *, user: User | None) -> 
     if user is not None:
         rights.require_administrator(user)
     _check(source, request)
+    if request.method == "neighbourhood":
+        return neighbourhoods.make(source, request.name, user=user)
     sample = _sample(source, request, images=_images(request, user=user), user=user)
     composed = embedding.composing.followed_by(live_encoders.plain(source), _fitted(sample, request))
     with tempfile.TemporaryDirectory() as folder, transaction.atomic():
@@ -91,6 +93,10 @@ def _check(source: Encoder, request: ProjectionRequest) -> None:
             raise InvalidInput.of(field, f"{field} is one of {', '.join(known)}.")
     if not 1 <= request.dimension <= source.dimension:
         raise InvalidInput.of("dimension", f"dimension must be from 1 to {source.dimension}, as {source.name} has it.")
+    if request.method == "neighbourhood" and (request.collection, request.dimension) != (None, source.dimension):
+        text = "Every collection is smoothed, each by itself, and vectors stay as long as they are."
+        raise InvalidInput.of("collection" if request.collection else "dimension", text)
+    neighbourhoods.require_plain(source)
     if not source.trained:
         raise InvalidInput.of("encoder", f"{source.name} is untrained: what is random gets no better by a projection.")
 

@@ -178,7 +178,7 @@ def first_encoder() -> Encoder:
 
 def _calibrated(row: Encoder) -> Encoder:
     """The row, with what it lacks of the calibration that lies beside its weights, where that came later."""
-    if row.weights_name and WORDS not in row.calibration:
+    if row.weights_name and row.smooths_id is None and WORDS not in row.calibration:
         kept = {**_calibration(live_encoders.weights_path(row.weights_name)), **row.calibration}
         if kept != row.calibration:
             row.calibration = kept

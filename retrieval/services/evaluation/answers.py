@@ -34,6 +34,7 @@ Floats = NDArray[np.float32]
 HITS = 24  # of each query whose probabilities are held against what they are
 MIXED = "all as one"
 MEAN = "mean of the sets"
+LOOKING, SMOOTH = "expand + LDA", "neighbourhood"
 
 
 class Named(NamedTuple):
@@ -97,10 +98,13 @@ def calibration_of(encoder: Encoder) -> Calibration:
     return Calibration.from_dict(encoder.calibration)
 
 
-def gains(calibration: Calibration, sets: Sequence[Named]) -> Iterator[Gain]:
-    """Each set on its own and, where there are several, all as one gallery: right is the same class of the same set."""
+def gains(calibration: Calibration, sets: Sequence[Named], *, smooth: bool = True) -> Iterator[Gain]:
+    """Each set on its own and, where there are several, all as one gallery: right is the same class of the same set.
+
+    Without ``smooth``, as for vectors that are smoothed already, the steps that smooth are left out.
+    """
     for name, items in [*sets, *([Named(MIXED, mixed(sets))] if len(sets) > 1 else [])]:
-        scorers = _scorers(items.vectors, calibration)
+        scorers = _further(items.vectors, calibration) | (_smoothed(items.vectors, calibration) if smooth else {})
         yield Gain(name, {step: _mean_precision(items, scorer) for step, scorer in scorers.items()})
 
 
@@ -109,20 +113,20 @@ def mean(alone: Sequence[Gain]) -> Gain:
     return Gain(MEAN, {step: float(np.mean([each.steps[step] for each in alone])) for step in alone[0].steps})
 
 
-def _scorers(units: Floats, calibration: Calibration) -> dict[str, ranking.Scores]:
-    """What ranks a gallery of unit vectors (N, D) for each of them, by step; smoothed as it would be stored."""
-    smooth, still = _units(neighbourhood.of_gallery(units)), Exemplar(np.zeros(units.shape[1]), np.eye(units.shape[1]))
-
-    def further(gallery: Floats, exemplar: Exemplar) -> Further:
-        return Further(gallery, gallery, exemplar, calibration, itself=True)
-
+def _further(units: Floats, calibration: Calibration) -> dict[str, ranking.Scores]:
+    """What ranks a gallery of unit vectors (N, D) for each of them, by step."""
+    still = Exemplar(np.zeros(units.shape[1]), np.eye(units.shape[1]))
     return {
         "plain": ranking.scorer(units, units, measure="cosine"),
-        "expand": further(units, still),
-        "expand + LDA": further(units, Exemplar.of(Moments.of(units))),
-        "neighbourhood": ranking.scorer(smooth, smooth, measure="cosine"),
-        "neighbourhood + expand + LDA": further(smooth, Exemplar.of(Moments.of(smooth))),
+        "expand": Further(units, units, still, calibration, itself=True),
+        LOOKING: Further(units, units, Exemplar.of(Moments.of(units)), calibration, itself=True),
     }
+
+
+def _smoothed(units: Floats, calibration: Calibration) -> dict[str, ranking.Scores]:
+    """The same of the gallery smoothed, as an encoder stores it that smooths these vectors."""
+    found = _further(_units(neighbourhood.of_gallery(units)), calibration)
+    return {SMOOTH: found["plain"], f"{SMOOTH} + {LOOKING}": found[LOOKING]}
 
 
 def mixed(sets: Sequence[Named]) -> LabelledSet:

@@ -19,7 +19,7 @@ from retrieval.ingest import files
 from retrieval.models import Collection, Encoder, Image
 from retrieval.progress import Progress
 from retrieval.search import stored
-from retrieval.services.evaluation import lineage
+from retrieval.services.evaluation import as_stored, lineage
 from retrieval.services.images import decoding
 from retrieval.services.images.decoding import Encodes, Floats, Pixels
 
@@ -86,8 +86,13 @@ class Folder:
         return self.path.resolve().name
 
     def load(self, rows: Sequence[Encoder], *, progress: Progress) -> Measurable:
-        """As ``encode``, by the encoders of these rows. Raises WeightsError when one cannot be loaded."""
-        return self.encode([live_encoders.for_row(row) for row in rows], progress=progress)
+        """As ``encode``, by the encoders of these rows, smoothed as a collection of these pictures would be.
+
+        Raises WeightsError when one cannot be loaded.
+        """
+        found = self.encode([live_encoders.for_row(row) for row in rows], progress=progress)
+        queries = as_stored.queries(rows, found.queries, found.galleries)
+        return replace(found, galleries=as_stored.galleries(rows, found.galleries), queries=queries)
 
     def encode(self, live: Sequence[Encodes], *, progress: Progress) -> Measurable:
         """Decode each picture once, in the sandbox, and encode it by every encoder.

@@ -27,7 +27,14 @@ from retrieval.search import integrity
 from retrieval.services.encoders import indexes
 from retrieval.services.encoders.indexes import IndexState
 from retrieval.services.images import purging, thumbnails
-from retrieval.services.operations import audit_files, audit_references, audit_rows, audit_vectors, clocks
+from retrieval.services.operations import (
+    audit_files,
+    audit_references,
+    audit_rows,
+    audit_smoothed,
+    audit_vectors,
+    clocks,
+)
 from retrieval.services.operations.findings import SHOWN, Finding
 
 KNOWN_GOOD_EXTENSION = (0, 8, 0)
@@ -167,6 +174,7 @@ MENDERS: tuple[tuple[frozenset[str], Callable[[], str]], ...] = (
     (audit_rows.DIGEST_CODES, _digests_made),
     (audit_vectors.MISPLACED_CODES, lambda: f"Put {audit_vectors.put_in_place()} vectors where their pictures are."),
     (audit_vectors.WRONG_CODES, lambda: f"Asked for {audit_vectors.ask_for_wrong()} vectors anew that were wrong."),
+    (audit_smoothed.CODES, lambda: f"Had {audit_smoothed.ask_again()} vectors smoothed anew."),
     (frozenset({"no_work", "vector_missing"}), lambda: f"Asked for {audit_vectors.ask_for_missing()} vectors."),
     (frozenset({"usage_wrong", "count_wrong", "size_wrong"}), _recounted),
     (frozenset({"index_missing", "index_invalid"}), _indexed),

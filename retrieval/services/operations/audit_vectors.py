@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 
 from retrieval.models import EmbeddingJob, Encoder, Image, JobState
 from retrieval.search import integrity, stored
+from retrieval.services.operations import audit_smoothed
 from retrieval.services.operations.findings import SHOWN, Finding
 from retrieval.work import jobs
 
@@ -25,6 +26,7 @@ def vectors() -> Iterator[Finding]:
         else:
             yield Finding("vector_changed", _name(key), "The vector is not the one that was stored.")
     yield from _misplaced()
+    yield from audit_smoothed.smoothed()
 
 
 def lacking(encoder: Encoder | None) -> QuerySet[Image]:

@@ -16,7 +16,7 @@ from retrieval.ingest import Asker, Decoded, Part, sandbox
 from retrieval.models import Collection, Encoder, EncoderState, Image, Measure
 from retrieval.search import Filters, QueryVector, Question, vectors
 from retrieval.services.people import askers, rights
-from retrieval.services.searching import concepts, meaning, verdicts
+from retrieval.services.searching import concepts, meaning, smoothing, verdicts
 from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.query_pictures import encoded, original, vectors_of
 from retrieval.services.searching.search_request import SearchRequest
@@ -51,7 +51,8 @@ def read(request: SearchRequest, *, user: Viewer, address: str, watch: Stopwatch
     near = concepts.narrowing(beside, user=user, encoder=encoder)
     filters = replace(_filters(request, pictures, user=user, said=said), near=near)
     fresh = _decoded(request, pictures, asker=functools.partial(askers.waiting, user, address=address), watch=watch)
-    shown = _vector(request, [each.pixels for each in fresh], encoder=encoder, watch=watch)
+    encode = functools.partial(_encoded, request, [each.pixels for each in fresh], encoder=encoder, user=user)
+    shown = _vector(request, encode if fresh else None, encoder=encoder, watch=watch)
     look = shown
     if request.concept is not None and request.kind == "concept":
         taught = concepts.get(request.concept, user=user)
@@ -131,15 +132,23 @@ def _filters(request: SearchRequest, pictures: dict[UUID, Image], *, user: Viewe
 
 
 def _vector(
-    request: SearchRequest, fresh: Sequence[Pixels], *, encoder: Encoder, watch: Stopwatch
+    request: SearchRequest, fresh: Callable[[], list[QueryVector]] | None, *, encoder: Encoder, watch: Stopwatch
 ) -> QueryVector | None:
     """The query of all pictures together, the decoded ones among them; None when none was given."""
     cut = request.region is not None and request.file is None
     wanted = vectors_of([] if cut else request.wanted, encoder=encoder)
     if fresh and (cut or request.files):
         with watch.part("encode"):
-            wanted += encoded(fresh, encoder=encoder)
+            wanted += fresh()
     return vectors.combine(wanted, negatives=vectors_of(request.negatives, encoder=encoder)) if wanted else None
+
+
+def _encoded(
+    request: SearchRequest, pictures: Sequence[Pixels], *, encoder: Encoder, user: Viewer
+) -> list[QueryVector]:
+    """The vectors of decoded pictures, as the stored ones are made."""
+    found = encoded(pictures, encoder=encoder)
+    return smoothing.smoothed(found, encoder=encoder, collections=request.collections, user=user)
 
 
 def _decoded(

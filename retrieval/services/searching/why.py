@@ -15,7 +15,7 @@ from retrieval.matching import Judgement, Overlay, QueryPicture, Side, compare, 
 from retrieval.models import Encoder, Image, Measure
 from retrieval.search import Filters, Hit, QueryVector, Question, nearest
 from retrieval.services.people import askers
-from retrieval.services.searching import same, verdicts
+from retrieval.services.searching import same, smoothing, verdicts
 from retrieval.services.searching.query_pictures import encoded, original, vectors_of
 from retrieval.services.searching.search_request import SearchRequest
 
@@ -70,13 +70,14 @@ def why(image_id: UUID, request: SearchRequest, *, user: Viewer, address: str = 
     asker = askers.waiting(user, address=address)
     asked = _decoded(request, query, asker=asker)
     found = sandbox.query(original(image), part=Part.of(image), asker=asker)
-    measures = _measures(image, _vector(request, asked, encoder=encoder), encoder=encoder, user=user)
+    vector = _vector(request, asked, encoder=encoder, user=user)
+    measures = _measures(image, vector, encoder=encoder, user=user)
     return Why(
         image, query, (asked.width, asked.height), request.region, encoder.name, measures,
         strangers=_strangers(measures[Measure.COSINE].score, encoder=encoder),
         judgement=_judged(request, query, asked, image=image, found=found),
         overlay=_overlay(asked, found, encoder=encoder),
-        exact=EncoderSpec.from_dict(encoder.spec).pooling in EXACT,
+        exact=encoder.smooths_id is None and EncoderSpec.from_dict(encoder.spec).pooling in EXACT,
     )  # fmt: skip
 
 
@@ -93,11 +94,12 @@ def _decoded(request: SearchRequest, query: Image | None, *, asker: Asker) -> De
     return sandbox.query(data, region=request.region, part=part, asker=asker)
 
 
-def _vector(request: SearchRequest, asked: Decoded, *, encoder: Encoder) -> QueryVector:
+def _vector(request: SearchRequest, asked: Decoded, *, encoder: Encoder, user: Viewer) -> QueryVector:
     """The vector that a search would ask with."""
     if request.file is None and request.region is None:
         return vectors_of(request.wanted, encoder=encoder)[0]
-    return encoded([asked.pixels], encoder=encoder)[0]
+    found = encoded([asked.pixels], encoder=encoder)
+    return smoothing.smoothed(found, encoder=encoder, collections=request.collections, user=user)[0]
 
 
 def _measures(image: Image, vector: QueryVector, *, encoder: Encoder, user: Viewer) -> dict[Measure, Hit]:

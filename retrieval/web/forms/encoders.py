@@ -18,8 +18,11 @@ class ProjectionForm(forms.Form):
     encoder = forms.ModelChoiceField(Encoder.objects.none())
     name = forms.SlugField(max_length=ENCODER_NAME_LENGTH)
     method = forms.ChoiceField(
-        choices=[("supervised", _("pictures of one label together")), ("pca", _("shorter vectors, no labels needed"))]
-    )
+        choices=[
+            ("supervised", _("pictures of one label together")), ("pca", _("shorter vectors, no labels needed")),
+            ("neighbourhood", _("smoothed by their neighbours, no labels needed")),
+        ]
+    )  # fmt: skip
     dimension = forms.IntegerField(min_value=1, max_value=4000)
     collection = forms.ModelChoiceField(Collection.objects.none(), required=False)
     by = forms.ChoiceField(
