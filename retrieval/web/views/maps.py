@@ -20,7 +20,7 @@ from retrieval.web.forms.maps import MapForm
 from retrieval.web.pages import for_people, may_add, person, wants_json
 from retrieval.web.views import long_jobs
 
-GROUPED = [("tag", _("Tag")), ("group", _("Belongs to")), ("collection", _("Collection"))]
+GROUPED = [("tag", _("first tag")), ("group", _("belongs to")), ("collection", _("Collection"))]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
