@@ -202,13 +202,25 @@ def test_a_source_that_fails_waits_longer_each_time_and_says_why(shelf, collecti
     assert source.error_text == ""
 
 
-def test_what_breaks_off_unexpectedly_is_written_down(shelf, collection, monkeypatch):
-    source = made(collection, shelf)
-    monkeypatch.setattr(folders, "permitted", lambda place: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+def test_what_breaks_off_in_the_midst_is_written_down_and_takes_nothing_twice(shelf, collection, monkeypatch):
+    monkeypatch.setattr("retrieval.services.images.imports.BATCH", 1)
+    for n in range(3):
+        put(shelf, f"{n}.jpg", sample("JPEG", seed=n))
+    source, note_files = made(collection, shelf), reading._note_files
+
+    def breaks_off(outcomes, *, reading):
+        assert outcomes[0].name == "0.jpg"  # the second is kept by now, in a commit that never comes
+        note_files(outcomes, reading=reading)
+
+    monkeypatch.setattr(reading, "_note_files", breaks_off)
+    with pytest.raises(AssertionError):
         ran(source)
     source.refresh_from_db()
     assert (source.error_code, source.failures, source.worker, reading._here) == ("unexpected", 1, "", set())
+    assert list(Image.objects.values_list("path", flat=True)) == ["0.jpg"]
+    monkeypatch.setattr(reading, "_note_files", note_files)
+    assert counts(ran(source)) == (3, 0, 0)
+    assert SourceFile.objects.count() == Image.objects.count() == 3
 
 
 def test_one_reading_at_a_time_of_a_source_and_of_a_person(shelf, collection):

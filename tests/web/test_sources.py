@@ -73,6 +73,18 @@ def test_failures_are_said_in_words_that_help(client, page, collection):
     assert source.name in shown
 
 
+def test_a_manager_without_the_right_reads_why_a_folder_does_not_go_on(client, page, collection):
+    folder = {**GATE, "kind": "folder", "place": "/srv/scans"}
+    source = Source.objects.create(
+        **{**folder, "keep_days": None}, collection=collection, user=UserFactory(), active=False
+    )
+    shown = client.post(at("source_change", source), {"active": "on"}, follow=True).content.decode()
+    assert "Only administrators have folders of the server read." in shown
+    assert client.post(page, folder).status_code == 403
+    source.refresh_from_db()
+    assert not source.active
+
+
 def test_folders_are_offered_to_those_who_may_have_them_read(client, page, collection, settings, tmp_path):
     settings.IMAGESEARCH = replace(conf.get(), source_folders=(tmp_path,))
     assert str(tmp_path) not in client.get(page).content.decode()

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from retrieval import conf, tasks
-from retrieval.errors import InvalidInput
+from retrieval.errors import AdministratorsOnly, InvalidInput, RetrievalError
 from retrieval.models import Collection
 from retrieval.services.images import collections
 from retrieval.services.people import rights
@@ -37,7 +37,7 @@ def page(request: HttpRequest, collection_id: UUID) -> HttpResponse:
         return _shown(request, collection)
     try:
         sources.make(collection, user=person(request), wanted=SourceForm.read(request.POST).wanted())
-    except InvalidInput as error:
+    except (InvalidInput, AdministratorsOnly) as error:
         return _shown(request, collection, refused=error)
     tasks.wake_for("sources")
     messages.success(request, _("It is being read for the first time."))
@@ -54,7 +54,7 @@ def change(request: HttpRequest, collection_id: UUID, source_id: UUID) -> HttpRe
     try:
         changes = {"active": active == "on"} if active else SourceForm.read(request.POST).changes()
         sources.change(source_id, changes, collection=collection, user=person(request))
-    except InvalidInput as error:
+    except (InvalidInput, AdministratorsOnly) as error:
         messages.error(request, words.reason(error.code, error.message))
     else:
         tasks.wake_for("sources")
@@ -83,7 +83,7 @@ def remove(request: HttpRequest, collection_id: UUID, source_id: UUID) -> HttpRe
     return redirect("web:sources", collection.pk)
 
 
-def _shown(request: HttpRequest, collection: Collection, *, refused: InvalidInput | None = None) -> HttpResponse:
+def _shown(request: HttpRequest, collection: Collection, *, refused: RetrievalError | None = None) -> HttpResponse:
     bounds = conf.get()
     may_folders = bool(bounds.source_folders) and rights.may(person(request), Right.SOURCE_FOLDERS)
     context: dict[str, Any] = {
@@ -95,4 +95,4 @@ def _shown(request: HttpRequest, collection: Collection, *, refused: InvalidInpu
         "may": {"addresses": bounds.fetch, "folders": may_folders},
         "folders": bounds.source_folders if may_folders else (),
     }
-    return render(request, "web/sources.html", context, status=400 if refused else 200)
+    return render(request, "web/sources.html", context, status=refused.status if refused else 200)
