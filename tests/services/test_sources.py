@@ -44,6 +44,12 @@ pytestmark = pytest.mark.django_db
 OLD = 1_600_000_000  # when the files of a folder were changed last, unless a test says otherwise
 
 
+@pytest.fixture(autouse=True)
+def a_reading_is_one_turn(monkeypatch):
+    """On a slow machine a turn would be over in the midst of a folder; what tests turns makes its own."""
+    monkeypatch.setattr(reading, "TURN_SECONDS", 3600.0)
+
+
 @pytest.fixture
 def shelf(settings, tmp_path):
     """A folder that the operator has opened, beside a data folder that nobody may read."""
