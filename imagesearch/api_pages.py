@@ -25,6 +25,8 @@ SETTINGS: dict[str, Any] = {
         "BatchStandEnum": "retrieval.api.serializers.batches.STANDS",
         "BatchDecisionEnum": "retrieval.api.serializers.batches.DECISIONS",
         "BandEnum": "retrieval.api.serializers.search.BANDS",
+        "KindEnum": "retrieval.models.IndexKind",
+        "SourceKindEnum": "retrieval.models.SourceKind",
         "RoleEnum": "retrieval.models.Role",
         "MemberRoleEnum": "retrieval.api.serializers.collections.ROLES",
     },
