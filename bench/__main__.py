@@ -15,6 +15,7 @@ PARTS = {
     "search-10k": ["--rows", "10000"],
     "search-100k": ["--rows", "100000"],
     "library": [],
+    "pages": [],
     "site": [],
     "held": [],
 }

@@ -17,7 +17,6 @@ import io
 import json
 import random
 import resource
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -35,7 +34,7 @@ from django.db.models import QuerySet
 from PIL import Image as Pictures
 
 from bench.copies import EDITS, Floats, Gallery, another, chosen, decoded, units
-from bench.search import DATA_DIR, backend_seconds
+from bench.search import DATA_DIR, backend_seconds, forget
 from imagesearch import servers
 from imagesearch.embedded import lending
 from retrieval.ingest import fingerprint
@@ -92,7 +91,7 @@ def main() -> None:
             found = measured(options)
             connection.close()
     finally:
-        shutil.rmtree(DATA_DIR, ignore_errors=True)
+        forget()
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from bench.search import DATA_DIR, Manifold, SqlClock, load
+from bench.search import DATA_DIR, Manifold, SqlClock, forget, load
 from imagesearch import servers
 from imagesearch.embedded import lending
 from retrieval.ingest import files
@@ -145,7 +144,7 @@ def site(rows: int, *, originals: int) -> Iterator[Collection]:
             yield fill(rows, originals=originals)
             connection.close()
     finally:
-        shutil.rmtree(DATA_DIR, ignore_errors=True)
+        forget()
 
 
 def main() -> None:

@@ -28,7 +28,8 @@ import django
 import numpy as np
 from numpy.typing import NDArray
 
-DATA_DIR = Path(tempfile.mkdtemp(prefix="isb-"))
+KEPT = os.environ.get("BENCH_DATA_DIR", "")  # a folder that is named is kept, for bench.pages to be asked again
+DATA_DIR = Path(KEPT or tempfile.mkdtemp(prefix="isb-"))
 os.environ.update(
     {
         "DJANGO_SETTINGS_MODULE": "imagesearch.settings",
@@ -149,6 +150,12 @@ def load(raw: Floats, homes: list[uuid.UUID], *, encoder: Encoder, owner: int) -
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
+
+
+def forget() -> None:
+    """Remove the data folder, unless it was named."""
+    if not KEPT:
+        shutil.rmtree(DATA_DIR, ignore_errors=True)
 
 
 def backend_seconds() -> float:
@@ -313,7 +320,7 @@ def main() -> None:
             found = [line for dimension in options.dimension for line in shown(figures(dimension, options))]
             connection.close()
     finally:
-        shutil.rmtree(DATA_DIR, ignore_errors=True)
+        forget()
     if options.json:
         options.json.write_text(json.dumps([asdict(line) for line in found], indent=1))
 
