@@ -52,7 +52,7 @@ INSERT INTO retrieval_copypair (one_id, other_id, verdict, edit, outline, other_
 SELECT id, next, 'same_image', '{}', '[]', '[]', 40, now()
 FROM (SELECT id, lead(id) OVER (ORDER BY id) AS next, row_number() OVER (ORDER BY id) AS n FROM retrieval_image
       WHERE collection_id = %(collection)s AND deleted_at IS NULL) AS ordered
-WHERE n %% 10 = 0 AND next IS NOT NULL
+WHERE n %% 100 = 0 AND next IS NOT NULL
 """
 TRAIL = """
 INSERT INTO retrieval_auditevent (id, at, actor_id, address, action, kind, object_id, detail)

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from retrieval.admin.base import ReadOnlyAdmin, actor, choice
 from retrieval.models import Collection, Membership, Source
-from retrieval.services.images import moderation
+from retrieval.services.images import image_counts, moderation
 from retrieval.services.images.collections import CollectionChanges
 
 
@@ -48,7 +48,7 @@ class CollectionAdmin(ModelAdmin):
         """Count living pictures and members in the same query."""
         rows: QuerySet[Collection] = super().get_queryset(request)
         return rows.filter(deleted_at=None).annotate(
-            picture_count=Count("images", filter=Q(images__deleted_at=None), distinct=True),
+            picture_count=image_counts.of_collection(),
             member_count=Count("memberships__user", distinct=True),
         )
 
@@ -67,7 +67,7 @@ class CollectionAdmin(ModelAdmin):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Say what goes; pictures go with their collection, so they do not stand in its way."""
         names = [str(collection) for collection in objs]
-        pictures = sum(collection.images.filter(deleted_at=None).count() for collection in objs)
+        pictures = image_counts.total(within=Collection.objects.filter(pk__in=[row.pk for row in objs]))
         allowed = self.has_delete_permission(request)
         return names, {"collections": len(names), "pictures": pictures}, set() if allowed else {"collection"}, []
 

@@ -22,6 +22,7 @@ from retrieval.models.copy_scans import CopyScan
 from retrieval.models.embeddings import Embedding, EmbeddingCount, EmbeddingDigest, RegionEmbedding
 from retrieval.models.encoders import Encoder, EncoderState, IndexKind, Measure
 from retrieval.models.evaluations import PICTURE_LABELS, Evaluation, GroupRule, Labels
+from retrieval.models.image_counts import CountKind, ImageCount, ImageCountChange
 from retrieval.models.images import Favourite, Image, ImageDigest, ImageFeatures, Status
 from retrieval.models.imports import ArchiveImport, ImportIssue
 from retrieval.models.jobs import EmbeddingJob, JobEvent, JobEventKind, JobOverview, JobState
@@ -63,6 +64,7 @@ __all__ = [
     "CopyPair",
     "CopyScan",
     "CopyVerdict",
+    "CountKind",
     "Decided",
     "Delivery",
     "DeliveryState",
@@ -81,6 +83,8 @@ __all__ = [
     "IdempotencyKey",
     "Identity",
     "Image",
+    "ImageCount",
+    "ImageCountChange",
     "ImageDigest",
     "ImageFeatures",
     "ImageText",

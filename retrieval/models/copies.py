@@ -22,7 +22,7 @@ class CopyVerdict(models.TextChoices):
 class CopyKeys(models.Model):
     """The keys of one picture (``matching.copy_keys``), and when its copies were looked for; None: not yet.
 
-    ``with_details`` says whether its local features took part.
+    A trigger makes the row with the picture. ``with_details`` says whether its local features took part.
     """
 
     image = models.OneToOneField(Image, models.CASCADE, primary_key=True, related_name="copy_keys")
@@ -37,6 +37,7 @@ class CopyKeys(models.Model):
         indexes = [
             GinIndex(fields=["prints"], name="copy_prints", fastupdate=False),
             GinIndex(fields=["corners"], name="copy_corners", fastupdate=False),
+            models.Index(fields=["image"], condition=models.Q(looked_at=None), name="copies_due"),
         ]
 
     def __str__(self) -> str:

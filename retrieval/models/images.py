@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
 
+ALIVE = models.Q(deleted_at=None)
+
+
 class Status(models.TextChoices):
     """How far a picture is with the active encoder."""
 
@@ -62,12 +65,17 @@ class ImageQuerySet(models.QuerySet["Image"]):
         read = texts.filter(image_id=OuterRef("pk"))  # no join: rows of an outer join cannot be locked
         return self.annotate(text=Case(When(collection__read_text=True, then=models.Subquery(read.values("text")[:1]))))
 
+    def of_status(self, status: str) -> ImageQuerySet:
+        """Keep those of one status: what ``with_status`` says of them, found by index and not told of each."""
+        vectors, failed = _progress()
+        is_ready, has_failed = Exists(vectors), Exists(failed)
+        if status == Status.FAILED:
+            return self.filter(has_failed)
+        return self.filter(~has_failed, is_ready if status == Status.READY else ~is_ready)
+
     def with_status(self) -> ImageQuerySet:
         """Add ``status``, ``error_code`` and ``error_text`` with regard to the active encoder."""
-        encoder = Encoder.objects.active()
-        vectors = Embedding.objects.filter(image_id=OuterRef("pk"), encoder=encoder)
-        jobs = EmbeddingJob.objects.filter(image_id=OuterRef("pk"), encoder=encoder)
-        failed = jobs.filter(state=JobState.FAILED)
+        vectors, failed = _progress()
         return self.annotate(
             status=Case(
                 When(Exists(failed), then=Value(Status.FAILED.value)),
@@ -78,6 +86,12 @@ class ImageQuerySet(models.QuerySet["Image"]):
             error_code=models.Subquery(failed.values("error_code")[:1]),
             error_text=models.Subquery(failed.values("error_text")[:1]),
         )
+
+
+def _progress() -> tuple[models.QuerySet[Embedding], models.QuerySet[EmbeddingJob]]:
+    """Return the vectors of the outer query's picture by the active encoder, and its job if that failed."""
+    of_it = {"image_id": OuterRef("pk"), "encoder": Encoder.objects.active()}
+    return Embedding.objects.filter(**of_it), EmbeddingJob.objects.filter(**of_it, state=JobState.FAILED)
 
 
 def content(sha256: str, page: int) -> str:
@@ -141,9 +155,12 @@ class Image(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(fields=["collection", "-created_at", "-id"], name="image_newest_first"),
-            models.Index(fields=["-created_at", "-id"], name="image_newest_of_all"),
-            models.Index(fields=["collection", "-moment", "-id"], name="image_by_moment"),
+            # Of the living alone, so that lists are cut and counted without looking at a row.
+            models.Index(fields=["collection", "-created_at", "-id"], condition=ALIVE, name="image_newest_first"),
+            models.Index(fields=["-created_at", "-id"], condition=ALIVE, name="image_newest_of_all"),
+            models.Index(fields=["collection", "-moment", "-id"], condition=ALIVE, name="image_by_moment"),
+            models.Index(fields=["collection", "title", "id"], condition=ALIVE, name="image_by_title"),
+            models.Index(fields=["collection", "bytes", "id"], condition=ALIVE, name="image_by_bytes"),
             models.Index(fields=["collection", "camera"], name="image_by_camera"),
             models.Index(
                 fields=["id"],

@@ -11,7 +11,7 @@ from django.contrib.postgres.search import SearchQuery, SearchQueryCombinable, S
 from django.db.models import Q, QuerySet, Value
 from django.db.models.expressions import CombinedExpression
 
-from retrieval.models import Image, ImageText
+from retrieval.models import Collection, Image, ImageText
 from retrieval.search.spelling import UNSPACED, composed, divided
 
 RUNS = re.compile(f"{UNSPACED.pattern}+")
@@ -45,6 +45,11 @@ def containing(part: str) -> Rows:
     pairs = [pair for run in RUNS.findall(part) for pair in (map("".join, pairwise(run)) if len(run) > 1 else run)]
     query = SearchQuery(" ".join(pairs), config="simple", search_type="plain")
     return _counting().filter(words=query, text__icontains=part).values("image_id")
+
+
+def are_kept() -> bool:
+    """Tell whether any collection has words read."""
+    return Collection.objects.filter(read_text=True).exists()
 
 
 def either(written: Q, read: Rows) -> Q:

@@ -63,13 +63,17 @@ def forgiving(text: str) -> SearchQuery:
 
 
 def listed(text: str) -> Q:
-    """Return the condition on ``Image`` rows to have these words, as in a search; in quotes they are phrases."""
-    positive, avoided = signed(text)
+    """Return the condition on ``Image`` rows to have these words, as in a search; in quotes they are phrases.
+
+    Where no collection has words read, those that are written are the whole of it, and their order by index serves.
+    """
+    (positive, avoided), read = signed(text), read_words.are_kept()
     if '"' in text or not 0 < len(_words(text)) <= MOST_WORDS:
-        return read_words.either(Q(words=forgiving(text)), read_words.having(forgiving(text)))
-    condition = Words.of(positive).condition() if _words(positive) else Q()
+        written = Q(words=forgiving(text))
+        return read_words.either(written, read_words.having(forgiving(text))) if read else written
+    condition = Words.of(positive).condition(read=read) if _words(positive) else Q()
     for each in avoided:
-        condition &= ~Words.of(each).condition()
+        condition &= ~Words.of(each).condition(read=read)
     return condition
 
 
@@ -108,9 +112,9 @@ class Words:
         parts = tuple(word for word in words if UNSPACED.search(word))
         return cls(tuple(word for word in words if word not in parts), parts)
 
-    def condition(self) -> Q:
-        """The condition on ``Image`` rows."""
-        return functools.reduce(operator.or_, (side._condition() for side in (self, *self.others)))
+    def condition(self, *, read: bool = True) -> Q:
+        """The condition on ``Image`` rows, for words that are written or, if ``read``, were read from the picture."""
+        return functools.reduce(operator.or_, (side._condition(read=read) for side in (self, *self.others)))
 
     def distance(self) -> Sql:
         """1 / (1 + rank): small for pictures that have the words often and in their titles; between 0 and 1."""
@@ -126,8 +130,9 @@ class Words:
         found = rows.values_list("pk", ExpressionWrapper(written, FLAG), ExpressionWrapper(read, FLAG))
         return {image_id: (bool(one), bool(other)) for image_id, one, other in found}
 
-    def _condition(self) -> Q:
-        return functools.reduce(operator.and_, (read_words.either(*each) for each in self._each()))
+    def _condition(self, *, read: bool) -> Q:
+        each = (read_words.either(written, rows) if read else written for written, rows in self._each())
+        return functools.reduce(operator.and_, each)
 
     def _each(self) -> Iterator[tuple[Q, read_words.Rows]]:
         """For each word the condition to have it written, and the ids of pictures from which it was read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retrieval.models import Collection
 from retrieval.models.images import ImageQuerySet
@@ -14,19 +14,20 @@ from retrieval.services.images.browse import Tag
 from retrieval.web.forms.browsing import Browsing
 from retrieval.web.paging import TAKEN_FIRST
 
-if TYPE_CHECKING:
-    from retrieval.models.collections import Viewer
 
+def around(collection: Collection, browsing: Browsing, *, found: ImageQuerySet) -> dict[str, Any]:
+    """Return the links, the months those of the list, and how many pictures it has in ``total``.
 
-def around(collection: Collection, browsing: Browsing, *, found: ImageQuerySet, user: Viewer) -> dict[str, Any]:
-    """Return the links, the months those of the list; where all are of one camera or month, these lead nowhere."""
-    counted = facets.of_collection(collection, user=user)
+    Where all are of one camera or month, these lead nowhere.
+    """
+    counted = facets.of_collection(collection)
     months = facets.months(found) if browsing.is_narrowed else counted.months
     cameras = counted.cameras if len(counted.cameras) > 1 or browsing.values["camera"] else []
     return {
         "tags": _links(browsing, counted.tags, name="tag"),
         "groups": _links(browsing, counted.groups, name="group"),
         "cameras": _links(browsing, cameras, name="camera"),
+        "total": sum(month.count for month in months),
         "years": _years(browsing, months) if len(months) > 1 else [],
     }
 

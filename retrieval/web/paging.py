@@ -70,6 +70,11 @@ def first(images: QuerySet[Image], *, order: str, place: Place) -> int:
     return _rank(images, order=order, moment=place.moment) if place.moment else 0
 
 
+def within(first: int, *, total: int) -> int:
+    """Return the place; where it lies beyond the end of so many pictures, that of their last page."""
+    return first if first < total else max(total - 1, 0) // PAGE * PAGE
+
+
 Key = tuple[object, UUID | None]  # value of the order's column, and id
 
 
@@ -103,5 +108,7 @@ def _before(order: str, key: Key) -> Q:
 def _side(column: str, side: str, key: Key) -> Q:
     """Keep what lies on one side of a key. Said of the column alone as well, by which an index is entered there."""
     value, image_id = key
-    equals = Q(**{f"id__{side}": image_id}) if image_id else Q(pk=None)
+    if image_id is None:
+        return Q(**{f"{column}__{side}": value})
+    equals = Q(**{f"id__{side}": image_id})
     return Q(**{f"{column}__{side}e": value}) & (Q(**{f"{column}__{side}": value}) | equals)

@@ -238,29 +238,39 @@ def error_page(status: int, code: str = "") -> tuple[str, str]:
 
 def for_scripts() -> dict[str, str]:
     """Return what the scripts say, in the reader's language."""
-    return {
-        "archive": _("{done} of {total} read · {failed} refused · {skipped} already here"),
+    return _of_uploads() | {
+        """Return what the scripts say, in the reader's language."""
         "broken": _("The connection broke. Check it, then try again."),
-        "choose_name": _("Name the collection first."),
         "copied": _("Copied."),
         "failed": _("Failed"),
+        "gone": _("This collection is not here for you any more."),
+        "loading": _("Loading {n} pictures"),
+        "ready": _("Ready"),
+        "select_all": _("All {n}"),
+        "selected": _("{n} selected"),
+        "not": _("not"),
+        "too_many": _("At most {n} pictures at once."),
+        "undo": _("Undo"),
+        "undoing": _("Taking it back"),
+        "unseen": _("Searching by {name}, which this browser cannot show."),
+        "working": _("Working on {n} pictures"),
+    }
+
+
+def _of_uploads() -> dict[str, str]:
+    return {
+        "archive": _("{done} of {total} read · {failed} refused · {skipped} already here"),
+        "choose_name": _("Name the collection first."),
         "known": _("Already here"),
         "left": _("about {time} left"),
         "minutes": _("{n} min"),
         "network": _("The connection broke; trying again."),
         "pending": _("Waiting to be read"),
-        "ready": _("Ready"),
         "refused": _("Refused"),
         "seconds": _("{n} s"),
-        "select_all": _("All {n}"),
-        "selected": _("{n} selected"),
         "sending": _("Sending"),
-        "not": _("not"),
         "too_large": _("The file is larger than the limit."),
-        "too_many": _("At most {n} pictures at once."),
         "totals": _("{sent} of {total} sent · {ready} ready · {known} already here · {refused} refused"),
-        "undo": _("Undo"),
-        "unseen": _("Searching by {name}, which this browser cannot show."),
         "unpacking": _("Unpacking"),
         "waiting": _("In line"),
     }

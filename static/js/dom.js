@@ -7,6 +7,8 @@ export const all = (selector, root = document) => {
   return root.matches?.(selector) ? [root, ...found] : found
 }
 
+const MOMENT = 500
+
 const words = JSON.parse(one("#words").textContent)
 
 // The sentence under a name, with {places} filled in.
@@ -25,15 +27,29 @@ export const plainKey = (event) => !event.ctrlKey && !event.metaKey && !event.al
 
 export const token = () => JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"]
 
-export const notify = (text, { bad = false, keep = false } = {}) => {
+export const notify = (text, { bad = false, keep = false, stay = false } = {}) => {
   const place = one("#notice")
   const line = document.createElement("div")
   line.className = bad ? "notice bad" : "notice"
   line.dataset.notice = ""
   line.append(Object.assign(document.createElement("p"), { textContent: text }))
   place.replaceChildren(line)
-  setTimeout(() => line.remove(), keep ? 10000 : bad ? 8000 : 4000)
+  if (!stay) setTimeout(() => line.remove(), keep ? 10000 : bad ? 8000 : 4000)
   return line
+}
+
+// Say what goes on while something takes longer than a moment; it may say how far it is.
+export const during = async (text, work) => {
+  const bar = Object.assign(document.createElement("progress"), { className: "bar-all", ariaLabel: text })
+  let line = null
+  const timer = setTimeout(() => (line = notify(text, { stay: true })), MOMENT)
+  const tell = (done, of) => line?.append(Object.assign(bar, { max: of, value: done }))
+  try {
+    return await work(tell)
+  } finally {
+    clearTimeout(timer)
+    line?.remove()
+  }
 }
 
 // Post to a page that answers a script in JSON; null, and a notice that says why, where it refuses.

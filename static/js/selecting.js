@@ -1,5 +1,5 @@
 // Selecting many pictures of a grid: by click, shift, keys, a drawn frame or a long press; and what is done to them.
-import { all, counted, notify, one, plainKey, post, say, typing } from "./dom.js"
+import { all, counted, during, notify, one, plainKey, post, say, typing } from "./dom.js"
 import { current, idOf, on, rankOf } from "./windowed.js"
 
 const LONG = 450
@@ -94,7 +94,9 @@ const pickRange = async (from, to) => {
   }
   const [low, high] = [from, to].map((each) => rankOf(each.closest(".card"))).sort((a, b) => a - b)
   if (high - low >= MOST_LOADED) return notify(say("too_many", { n: counted(MOST_LOADED) }), { bad: true })
-  const cards = await grid.range(low, high)
+  const wanted = high - low + 1
+  const text = say("loading", { n: counted(wanted) })
+  const cards = await during(text, (tell) => grid.range(low, high, (done) => tell(done, wanted)))
   if (!cards) return notify(say("broken"), { bad: true })
   for (const card of cards) {
     const shown = one(`[data-pick][value="${idOf(card)}"]`)
@@ -285,7 +287,7 @@ const onSubmit = async (event) => {
   const cards = chosen().map((pick) => pick.closest(".card"))
   if (acting) return // pressed twice, where the first answer takes its time: its undo would be lost
   acting = true
-  const answer = await post(bar().action, body)
+  const answer = await during(say("working", { n: counted(many()) }), () => post(bar().action, body))
   acting = false
   if (!answer) return
   const refused = new Set(answer.refused)
@@ -326,7 +328,8 @@ const told = ({ message, undo }, hidden) => {
   if (!undo) return
   const button = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: say("undo") })
   button.addEventListener("click", async () => {
-    const answer = await post(bar().dataset.undo.replace(NO_ID, undo), new FormData())
+    const taken = () => post(bar().dataset.undo.replace(NO_ID, undo), new FormData())
+    const answer = await during(say("undoing"), taken)
     if (!answer) return
     document.dispatchEvent(new Event("acted"))
     for (const card of hidden) card.hidden = false

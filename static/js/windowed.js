@@ -9,6 +9,7 @@ const KEPT = 3 // windows above and below beyond which pictures are forgotten
 const JUMP = 90 // milliseconds of rest before what is far from all that is loaded is asked for
 const AGAIN = 3000
 const SPARE = 8
+const OVER = [401, 403, 404, 410] // asked again, the answer would be the same
 const UNDER = 64
 const BY_HAND = ["wheel", "touchstart", "pointerdown", "keydown"]
 
@@ -144,6 +145,7 @@ class Grid {
   // What lies beside loaded pictures is asked for at once; what is far from them when the window rests, the middle first.
   request(missing) {
     clearTimeout(this.rest)
+    if (this.over) return
     const beside = (at) => this.blocks.loaded.has(at - 1) || this.blocks.loaded.has(at + 1)
     for (const at of missing.filter(beside)) this.load(at)
     const far = missing.filter((at) => !beside(at))
@@ -157,10 +159,16 @@ class Grid {
     const last = this.blocks.loaded.get(at - 1)?.cards.at(-1)
     const part = await this.fetch(at, { after: last && idOf(last), signal: asking.signal }).catch(() => null)
     if (part) this.complained = null
-    else if (!asking.signal.aborted) await this.complain()
+    else if (!this.over && !asking.signal.aborted) await this.complain()
     if (this.asked.get(at) === asking) this.asked.delete(at)
     if (part && !asking.signal.aborted) this.take(at, all(".card", part), Number(part.dataset.total ?? this.blocks.total))
     else this.later()
+  }
+
+  // What one may not see any more is not asked for again.
+  end() {
+    if (!this.over) notify(say("gone"), { bad: true })
+    this.over = true
   }
 
   // Said once: it is tried again and again.
@@ -174,6 +182,7 @@ class Grid {
     const url = `${this.list.dataset.window}at=${this.blocks.start(at)}${after ? `&after=${after}` : ""}`
     const response = await fetch(url, { headers: { "HX-Request": "true" }, signal })
     if (response.headers.has("HX-Redirect")) location.assign(response.headers.get("HX-Redirect")) // signed out meanwhile
+    if (OVER.includes(response.status)) this.end()
     const parsed = document.createElement("template")
     parsed.innerHTML = await response.text()
     return one("[data-window]", parsed.content)
@@ -215,7 +224,7 @@ class Grid {
   }
 
   // The cards from one rank to another, loaded for this where they are not here; null where some do not come.
-  async range(from, to) {
+  async range(from, to, tell) {
     const found = []
     for (let at = this.blocks.of(from); at <= this.blocks.of(to); at += 1) {
       const start = this.blocks.start(at)
@@ -223,6 +232,7 @@ class Grid {
       const cards = this.blocks.loaded.get(at)?.cards ?? (part && all(".card", part))
       if (!cards) return null
       found.push(...cards.filter((_card, index) => start + index >= from && start + index <= to))
+      tell(found.length)
     }
     return found
   }

@@ -28,7 +28,7 @@ def near_equal():
         pdq = "".join("10"[bit == "1"] if n in flipped else bit for n, bit in enumerate(base))
         image = ImageFactory(collection=home, pdq=pdq)
         corners = draw.sample(range(50), 20) if place % 2 else [draw.randrange(50), *range(100, 110)]
-        CopyKeys.objects.create(image=image, prints=copy_keys.of_print(pdq), corners=corners)
+        CopyKeys.objects.filter(image=image).update(prints=copy_keys.of_print(pdq), corners=corners)
         rows.append(image)
     return rows
 

@@ -71,7 +71,9 @@ def test_what_is_gone_from_a_list_is_a_place_no_more_and_the_rank_counts(page, p
     assert shown(part) == ["c"]
     assert placed(page.get(f"{path}?sort=name&at=1", headers={"HX-Request": "true"})) == ("1", "2")
     assert shown(page.get(f"{path}?sort=name&near={gone}")) == ["a"]
-    assert shown(page.get(f"{path}?at=7")) == []
+    beyond = page.get(f"{path}?at=7")
+    assert (shown(beyond), placed(beyond)) == (["a"], ("1", "2"))  # the end of the list
+    assert shown(page.get(f"{path}?at=7", headers={"HX-Request": "true"})) == []
     assert page.get(f"{path}?at=-1").status_code == 400
 
 

@@ -74,9 +74,9 @@ class FacetsView(ApiView):
 
     @extend_schema(responses=FacetsSerializer)
     def get(self, request: Request, collection_id: UUID) -> Response:  # noqa: ARG002
-        """Count the most used tags, groups and cameras of the newest 20,000 pictures, and all months."""
+        """Count pictures by tag, group and camera, the most used of each, and by month, all of them."""
         collection = collections.find(collection_id, user=self.person)
-        return Response(self.shown(FacetsSerializer, facets.of_collection(collection, user=self.person)))
+        return Response(self.shown(FacetsSerializer, facets.of_collection(collection)))
 
 
 class MembersView(ApiView):

@@ -15,9 +15,10 @@ from retrieval import live_encoders
 from retrieval.errors import Conflict, NotFound
 from retrieval.models import Collection, EmbeddingJob, Encoder, EncoderState, Image, JobState
 from retrieval.models.encoders import EncoderQuerySet
-from retrieval.search import stored
+from retrieval.search import counts
 from retrieval.services.encoders import indexes, origins
 from retrieval.services.evaluation import lineage
+from retrieval.services.images import image_counts
 from retrieval.services.people import accounts, rights
 from retrieval.work import jobs, neighbourhoods
 
@@ -67,9 +68,9 @@ def progress(encoder: Encoder, *, seen_by: Viewer | None = None) -> Progress:
     seen = None if seen_by is None else Collection.objects.visible_to(seen_by)
     if seen is not None:
         alive = alive.filter(collection__in=seen)
-    done = stored.count(encoder, within=seen)
+    done = counts.total(encoder, within=seen)
     failed = EmbeddingJob.objects.filter(encoder=encoder, state=JobState.FAILED, image__in=alive).count()
-    total, rate = alive.count(), jobs.rate_per_minute(encoder, seen_by=seen_by)
+    total, rate = image_counts.total(within=seen), jobs.rate_per_minute(encoder, seen_by=seen_by)
     waiting = max(0, total - done - failed)
     return Progress(done, failed, total, round(waiting / rate * 60) if waiting and rate else None)
 

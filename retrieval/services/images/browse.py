@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, F, Func, OuterRef
+from django.db.models import OuterRef
 
-from retrieval.models import Collection, Encoder, Image, Measure
+from retrieval.models import Collection, CountKind, Encoder, Image, Measure
+from retrieval.services.images import image_counts
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
 COVER = 4
 TAGS = 24
-LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag, and how many of the pictures looked at carry it (0: chosen by the reader, but carried by none)."""
+    """A tag, and how many pictures carry it (0: chosen by the reader, but carried by none)."""
 
     name: str
     count: int
@@ -48,12 +48,10 @@ def cards(collections: Sequence[Collection], *, user: Viewer) -> list[Card]:
 
 
 def tags(user: Viewer, *, keep: Iterable[str] = ()) -> list[Tag]:
-    """Return the most used tags of the newest 20,000 visible pictures, those in ``keep`` always among them."""
-    looked_at = Image.objects.visible_to(user).order_by("-created_at", "-id").values("pk")[:LOOKED_AT]
-    found = Image.objects.filter(pk__in=looked_at).annotate(counted=Func(F("tags"), function="unnest"))
-    ordered = found.values("counted").order_by().annotate(count=Count("pk")).order_by("-count", "counted")
-    counts = {row["counted"]: row["count"] for row in ordered}
-    return [Tag(name, counts.get(name, 0)) for name in dict.fromkeys([*list(counts)[:TAGS], *keep])]
+    """Return the most used tags of the visible pictures, those in ``keep`` always among them."""
+    wanted, visible = list(keep), Collection.objects.visible_to(user)
+    counts = dict(image_counts.across(visible, CountKind.TAG, most=TAGS, keep=wanted))
+    return [Tag(name, counts.get(name, 0)) for name in dict.fromkeys([*list(counts)[:TAGS], *wanted])]
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,6 @@ def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
     """Return the visible pictures that pass the filters, with their status, newest first."""
     wanted = {
         "collection_id": filters.collection,
-        "status": filters.status,
         "tags__contains": [normalize("NFC", filters.tag)] if filters.tag else None,
         "group_key": filters.group_key,
         "document": filters.document,
@@ -75,6 +74,7 @@ def listing(user: Viewer, *, filters: ImageFilters) -> ImageQuerySet:
     given = {name: value for name, value in wanted.items() if value is not None}
     told = words.listed(filters.q) if filters.q else Q()
     seen = Image.objects.visible_to(user).with_status().with_favourite(user).with_text()
+    seen = seen.of_status(filters.status) if filters.status else seen
     return seen.filter(told, **given).order_by("-created_at", "-id")
 
 

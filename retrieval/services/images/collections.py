@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, CharField, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, CharField, OuterRef, QuerySet, Subquery, Value, When
 from django.utils import timezone
 
 from retrieval import reading
 from retrieval.errors import Conflict, Forbidden, InvalidInput, NotFound
 from retrieval.models import (
     Collection,
+    CountKind,
     Encoder,
     Image,
     ImageDigest,
@@ -24,6 +24,7 @@ from retrieval.models import (
 )
 from retrieval.models.bounds import COLLECTION_NAME_LENGTH, DESCRIPTION_LENGTH
 from retrieval.search import counts, stored
+from retrieval.services.images import image_counts
 from retrieval.services.people import accounts, rights
 
 if TYPE_CHECKING:
@@ -116,13 +117,11 @@ def with_roles(user: Viewer) -> QuerySet[Collection]:
 
 def listing(user: Viewer) -> QuerySet[Collection]:
     """Return the visible collections with ``role`` (text or None), ``image_count`` and ``ready_count``."""
-    images = Image.objects.alive().filter(collection=OuterRef("pk")).order_by().values("collection")
-    counted = images.annotate(n=Count("*")).values("n")
     return (
         with_roles(user)
         .select_related("owner")
         .annotate(
-            image_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
+            image_count=image_counts.of_collection(),
             ready_count=counts.of_collection(Encoder.objects.active()),
         )
     )
@@ -173,7 +172,7 @@ def take_away(collection: Collection, *, actor: User) -> None:
     with transaction.atomic():
         row = locked(collection.pk)
         images = Image.objects.filter(collection=row, deleted_at=None)
-        count = images.count()
+        count = image_counts.named(row.pk, CountKind.ALL)
         if count <= MARKED_AT_ONCE:
             ImageDigest.objects.filter(collection=row).delete()
             stored.hide_collection(row.pk)

@@ -26,7 +26,7 @@ from retrieval.progress import Progress, silent
 from retrieval.search import integrity
 from retrieval.services.encoders import indexes
 from retrieval.services.encoders.indexes import IndexState
-from retrieval.services.images import purging, thumbnails
+from retrieval.services.images import image_counts, purging, thumbnails
 from retrieval.services.operations import (
     audit_files,
     audit_references,
@@ -133,11 +133,14 @@ def _counters() -> Iterator[Finding]:
             yield Finding("usage_wrong", str(user_id), "What the person is said to use is not what is there.")
     for collection_id in integrity.miscounted():
         yield Finding("count_wrong", str(collection_id), "The number of vectors of a collection is counted wrongly.")
+    for collection_id in image_counts.miscounted():
+        yield Finding("count_wrong", str(collection_id), "The pictures of a collection are counted wrongly.")
 
 
 def _recount() -> None:
     """Set every counter to what it counts; runs while others write, so each is one statement."""
     integrity.recount()
+    image_counts.recount()
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO retrieval_userusage (user_id, images, bytes)

@@ -22,6 +22,7 @@ from retrieval.models import (
     Status,
 )
 from retrieval.search import counts
+from retrieval.services.images import image_counts
 from retrieval.services.people import limits, rights
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _counts(user: Viewer) -> dict[str, int]:
     """Count by state without touching each picture: vectors have a counter, and failures are few."""
     visible, encoder = Collection.objects.visible_to(user), Encoder.objects.active()
     images = Image.objects.alive().filter(collection__in=visible)
-    total = images.count()
+    total = image_counts.total(within=visible)
     ready = counts.total(encoder, within=visible)
     failed = EmbeddingJob.objects.filter(encoder=encoder, state=JobState.FAILED, image__in=images).count()
     return {"total": total, "pending": max(0, total - ready - failed), "ready": ready, "failed": failed}

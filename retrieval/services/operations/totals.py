@@ -14,13 +14,13 @@ from retrieval.models import (
     Collection,
     EmbeddingJob,
     Encoder,
-    Image,
     JobEvent,
     JobEventKind,
     JobState,
     UserUsage,
 )
 from retrieval.search import counts
+from retrieval.services.images import image_counts
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def overall() -> Totals:
     jobs = EmbeddingJob.objects.filter(encoder__in=Encoder.objects.wanted())
     return Totals(
         collections=Collection.objects.filter(deleted_at=None).count(),
-        images=Image.objects.alive().count(),
+        images=image_counts.total(),
         bytes=UserUsage.objects.aggregate(n=Sum("bytes"))["n"] or 0,
         vectors=counts.total(encoder),
         waiting=jobs.open().count(),

@@ -1,8 +1,8 @@
-"""What is put away by itself every half minute: the trash, leftovers, old keys, and what sources keep no longer."""
+"""What is put away by itself every half minute: trash, leftovers, old keys, changes of counts, what sources drop."""
 
 from __future__ import annotations
 
-from retrieval.services.images import bulk_undo, idempotency, images, leftovers, purging, thumbnails
+from retrieval.services.images import bulk_undo, idempotency, image_counts, images, leftovers, purging, thumbnails
 from retrieval.services.operations import long_work
 from retrieval.services.sources import keeping
 
@@ -20,5 +20,6 @@ def put_away() -> bool:
     long_work.tidy()
     idempotency.forget_old()
     bulk_undo.forget_old()
+    image_counts.fold()
     thumbnails.note_digests(limit=DIGESTS_AT_ONCE, seconds=SECONDS)
     return purging.more_to_purge()

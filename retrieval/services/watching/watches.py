@@ -19,7 +19,7 @@ from retrieval.matching import Band, band_begins
 from retrieval.models import Collection, Delivery, DeliveryState, Encoder, Measure, Watch
 from retrieval.models.bounds import COLLECTION_NAME_LENGTH
 from retrieval.models.watches import version
-from retrieval.search import Question, stored
+from retrieval.search import Question, counts, stored
 from retrieval.services.people import accounts
 from retrieval.services.searching import concepts, reading, receipts, verdicts
 from retrieval.services.searching.search_request import SearchRequest
@@ -238,7 +238,7 @@ def _candidates(question: Question, *, user: Viewer) -> int:
     visible = Collection.objects.visible_to(user)
     homes = question.filters.collections
     within = visible if homes is None else visible.filter(pk__in=homes)
-    return max(1, stored.count(question.encoder, within=within))
+    return max(1, counts.total(question.encoder, within=within))
 
 
 def _check_search(request: SearchRequest) -> None:

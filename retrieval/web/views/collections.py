@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from retrieval.errors import InvalidInput
-from retrieval.models import Collection, Role
+from retrieval.models import Collection, CountKind, Role
 from retrieval.models.images import ImageQuerySet
-from retrieval.services.images import browse, collections, images, members, originals, share_links
+from retrieval.services.images import browse, collections, image_counts, images, members, originals, share_links
 from retrieval.services.images.members import Member
 from retrieval.services.people import rights
 from retrieval.web import facet_links, paging, words
@@ -70,11 +70,11 @@ def show(request: HttpRequest, collection_id: UUID) -> HttpResponse:
         return _part(request, collection_id, browsing)
     collection = collections.get(collection_id, user=request.user)
     found = images.listing(request.user, filters=browsing.filters(collection.pk))
+    around = facet_links.around(collection, browsing, found=found)
     context = {
         "collection": collection,
-        "total": found.count() if browsing.is_narrowed else getattr(collection, "image_count", 0),
-        **_listed(found, browsing, request),
-        **facet_links.around(collection, browsing, found=found, user=request.user),
+        **around,
+        **_listed(found, browsing, request, total=around["total"]),
         **_around(collection, request),
     }
     return render(request, "web/collection.html", context)
@@ -175,13 +175,21 @@ def _part(request: HttpRequest, collection_id: UUID, browsing: Browsing) -> Http
     """Show some of the pictures; how many there are is counted where they are not those after others."""
     collection = collections.find(collection_id, user=request.user)
     found = images.listing(request.user, filters=browsing.filters(collection.pk))
-    context = {"total": None if browsing.after else found.count(), **_listed(found, browsing, request)}
-    return render(request, "web/parts/window.html", context)
+    total = None if browsing.after else _total(collection, browsing, found=found)
+    return render(request, "web/parts/window.html", {"total": total, **_listed(found, browsing, request)})
 
 
-def _listed(found: ImageQuerySet, browsing: Browsing, request: HttpRequest) -> dict[str, Any]:
-    """Return the pictures of a place in the list, and where that is."""
+def _total(collection: Collection, browsing: Browsing, *, found: ImageQuerySet) -> int:
+    """Return how many pictures a list has; of all that a collection has it is known."""
+    return found.count() if browsing.is_narrowed else image_counts.named(collection.pk, CountKind.ALL)
+
+
+def _listed(
+    found: ImageQuerySet, browsing: Browsing, request: HttpRequest, *, total: int | None = None
+) -> dict[str, Any]:
+    """Return the pictures of a place in the list, and where that is; never beyond ``total``."""
     first = paging.first(found, order=browsing.order, place=browsing.place)
+    first = first if total is None else paging.within(first, total=total)
     return {
         "page": paging.page(found, order=browsing.order, after=browsing.after, at=first),
         "first": first,

@@ -1,0 +1,76 @@
+"""Of a collection of many pictures pages read few rows, by the account of PostgreSQL of every statement they send."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from bench import plans, rows
+from retrieval.models import CopyKeys, Encoder, EncoderState
+from retrieval.services.copies import looking
+from retrieval.services.images import image_counts
+from tests.factories import CollectionFactory
+
+MANY, FEW = 3_000, 600
+MADE = (rows.PICTURES, rows.VECTORS, rows.KEYS)
+
+
+@pytest.fixture(scope="module")
+def large(once):
+    """A person's collection of many pictures, ready and looked for."""
+    collection = CollectionFactory(name="Many")
+    encoder = Encoder.objects.create(name="wide", spec={}, dimension=64, state=EncoderState.ACTIVE)
+    rows.make(collection.pk, owner=collection.owner_id, encoder=encoder.pk, count=MANY, statements=MADE)
+    image_counts.fold()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return collection
+
+
+def read(ask):
+    """What each statement reads of tables, the most first; entries of an index that are passed over do not count."""
+    with CaptureQueriesContext(connection) as sent:
+        ask()
+    statements = [query["sql"] for query in sent if query["sql"].lstrip().startswith(("SELECT", "WITH"))]
+    assert statements
+    found = [one for sql in statements for one in plans.readings(sql.replace("%", "%%"), ())]
+    return sorted((one for one in found if not one.way.startswith("Index Only")), key=lambda one: -one.rows)
+
+
+PAGES = (
+    "",
+    "?sort=name",
+    "?sort=largest",
+    "?sort=taken_first",
+    "?month=2021-01",
+    "?at=1500",
+    "?status=failed",
+)
+
+
+@pytest.mark.parametrize("asked", PAGES)
+def test_a_page_of_a_collection_reads_few_rows(large, db, asked):
+    client = Client()
+    client.force_login(large.owner)
+    answer = []
+    most = read(lambda: answer.append(client.get(f"/collections/{large.pk}/{asked}")))[0]
+    assert answer[0].status_code == 200
+    assert most.rows < FEW, most
+
+
+@pytest.mark.parametrize("path", ["/", "/collections/", "/api/v1/images/", "/api/v1/status/", "/review/count/"])
+def test_other_pages_read_few_rows_too(large, db, path):
+    client = Client()
+    client.force_login(large.owner)
+    most = read(lambda: client.get(path))[0]
+    assert most.rows < FEW, most
+
+
+def test_to_see_that_no_copies_are_to_be_looked_for_nothing_is_read(large, db):
+    found = read(lambda: looking.lacking().exists())
+    assert sum(one.rows for one in found if one.table in {"retrieval_image", "retrieval_copykeys"}) < FEW
+    one = large.images.first()
+    CopyKeys.objects.filter(image=one).update(looked_at=None)
+    assert list(looking.lacking()) == [one]
