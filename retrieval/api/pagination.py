@@ -61,6 +61,20 @@ class Cursor:
             raise InvalidInput.of("cursor", "This is not a cursor of this list.") from None
 
 
+def _cut(rows: QuerySet[Any], most: int) -> tuple[list[Any], int]:
+    """Return the first rows, and how many there were, of which some may be gone by now.
+
+    Where more is told of each than its columns, that is found for these alone: the database would compute it for many
+    at once, and read whole tables for that, not knowing that few are wanted.
+    """
+    if not rows.query.annotations:
+        found = list(rows[:most])
+        return found, len(found)
+    ids = list(rows.values_list("pk", flat=True)[:most])
+    told = {row.pk: row for row in rows.filter(pk__in=ids)}
+    return [told[pk] for pk in ids if pk in told], len(ids)
+
+
 class CursorPages(BasePagination):
     """``?cursor=`` and ``?page_size=`` up to 200; ordered by the queryset's first ordering field, ties by id."""
 
@@ -76,8 +90,8 @@ class CursorPages(BasePagination):
         size, text = _page_size(request), request.query_params.get("cursor", "").strip()
         cursor = Cursor.decode(text, model=queryset.model, field=self.field) if text else None
         back = bool(cursor and cursor.back)
-        found = list(self._rows(queryset, cursor)[: size + 1])
-        more, rows = len(found) > size, found[:size]
+        found, count = _cut(self._rows(queryset, cursor), size + 1)
+        more, rows = count > size, found[:size]
         if back:
             rows.reverse()
         self.url = request.build_absolute_uri()

@@ -45,7 +45,6 @@ PAGES = (
     "?sort=largest",
     "?sort=taken_first",
     "?month=2021-01",
-    "?at=1500",
     "?status=failed",
 )
 

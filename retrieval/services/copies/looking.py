@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from retrieval.matching import Judgement, Verdict, compare_stored, other_way, same_file
-from retrieval.models import CopyKeys, CopyPair, Encoder, Image
+from retrieval.models import Collection, CopyKeys, CopyPair, Encoder, Image
 from retrieval.search import stored
 from retrieval.services.copies.candidates import Among, candidates, keep_keys
 from retrieval.services.copies.details import Details, WaitingError
@@ -23,8 +23,11 @@ def lacking() -> QuerySet[Image]:
     Where a collection keeps local features, those are waited for, and what was looked for without is looked for again.
     Begun from what is due, which is little most of the time: to see that nothing is, no other picture is read.
     """
-    looked_without = {"with_details": False, "image__collection__local_features": True, "looked_at__isnull": False}
-    due = CopyKeys.objects.filter(looked_at=None).union(CopyKeys.objects.filter(**looked_without), all=True)
+    due = CopyKeys.objects.filter(looked_at=None)
+    detailed = list(Collection.objects.filter(local_features=True, deleted_at=None).values_list("pk", flat=True))
+    if detailed:
+        looked = CopyKeys.objects.filter(looked_at__isnull=False, image__collection__in=detailed)
+        due = due.union(looked.filter(with_details=False), all=True)
     ready = Image.objects.alive().filter(stored.has_vector(Encoder.objects.active()), collection__deleted_at=None)
     waits = Q(collection__local_features=True, features=None)
     return ready.filter(~waits, pk__in=due.values("pk")).select_related("collection").order_by("pk")
