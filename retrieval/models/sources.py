@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import uuid6
 from django.conf import settings
 from django.db import models
@@ -65,6 +67,11 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_due_soon(self) -> bool:
+        """Whether it is read within a minute."""
+        return self.due_at <= timezone.now() + timedelta(minutes=1)
 
     @property
     def is_due(self) -> bool:
