@@ -68,6 +68,7 @@ class EmbeddingJob(models.Model):
                 name="job_to_do",
             ),
             models.Index(fields=["state", "encoder"], name="job_by_state"),
+            models.Index(fields=["-created_at"], name="job_newest"),
         ]
 
     def __str__(self) -> str:

@@ -115,8 +115,8 @@ def retry_failed(user: User, *, code: str | None = None) -> int:
 
 
 def overview(user: Viewer) -> JobsOverview:
-    """Return what is waiting, running and failed among the pictures this person may see."""
-    jobs = _jobs_of(user)
+    """Return what is waiting, running and failed among the pictures this person may see; what is done is not read."""
+    jobs = _jobs_of(user).filter(state__in=[JobState.PENDING, JobState.RUNNING, JobState.FAILED])
     counts = dict(jobs.order_by().values_list("state").annotate(n=Count("*")))
     waiting = counts.get(JobState.PENDING, 0) + counts.get(JobState.RUNNING, 0)
     rate = rate_per_minute(seen_by=user)
@@ -179,10 +179,9 @@ def _by_reason(jobs: QuerySet[EmbeddingJob]) -> list[Reason]:
 
 
 def _by_collection(jobs: QuerySet[EmbeddingJob]) -> list[CollectionJobs]:
-    """Count per collection what is not done."""
+    """Count them per collection."""
     rows = (
-        jobs.exclude(state=JobState.DONE)
-        .order_by()
+        jobs.order_by()
         .values("image__collection_id")
         .annotate(failed=Count("image_id", filter=Q(state=JobState.FAILED)), n=Count("*"))
     )

@@ -14,7 +14,7 @@ from retrieval.services.images import image_counts
 from tests.factories import CollectionFactory
 
 MANY, FEW = 3_000, 600
-MADE = (rows.PICTURES, rows.VECTORS, rows.KEYS)
+MADE = (rows.PICTURES, rows.VECTORS, rows.KEYS, rows.JOBS)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,9 @@ def test_a_page_of_a_collection_reads_few_rows(large, db, asked):
     assert most.rows < FEW, most
 
 
-@pytest.mark.parametrize("path", ["/", "/collections/", "/api/v1/images/", "/api/v1/status/", "/review/count/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/collections/", "/api/v1/images/", "/api/v1/status/", "/review/count/", "/activity/now/"]
+)
 def test_other_pages_read_few_rows_too(large, db, path):
     client = Client()
     client.force_login(large.owner)
