@@ -57,6 +57,15 @@ def unsettled(encoder: Encoder) -> list[Part]:
     return [Part(*row) for row in rows.values_list(F("encoder"), "collection", "changes")]
 
 
+def settled(encoder: Encoder) -> list[UUID]:
+    """Return the collections whose vectors by this encoder are smoothed, and do not wait for that."""
+    counted = EmbeddingCount.objects.filter(
+        encoder=encoder.smooths_id, collection=OuterRef("collection"), changes=OuterRef("changes")
+    )
+    rows = SmoothedCollection.objects.filter(Exists(counted), encoder=encoder).order_by("collection")
+    return list(rows.values_list("collection_id", flat=True))
+
+
 def members(encoder_id: UUID | None, collection_id: UUID) -> Members:
     """Read all vectors of a collection, as PostgreSQL sends them: it is quicker than as text. None has made none."""
     rows = Embedding.objects.filter(encoder=encoder_id, collection=collection_id).order_by("image")

@@ -7,10 +7,9 @@ from uuid import UUID
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
 from retrieval.matching import neighbourhood
-from retrieval.models import EmbeddingCount, Encoder, Neighbours, SmoothedCollection
+from retrieval.models import Encoder, Neighbours, SmoothedCollection
 from retrieval.search import Floats, QueryVector, smoothing, stored, vectors
 from retrieval.services.operations.findings import SHOWN, Finding
 from retrieval.work import neighbourhoods
@@ -49,11 +48,8 @@ def ask_again() -> int:
 
 
 def _settled() -> list[tuple[Encoder, UUID]]:
-    counted = EmbeddingCount.objects.filter(
-        encoder=OuterRef("encoder__smooths"), collection=OuterRef("collection"), changes=OuterRef("changes")
-    )
-    rows = SmoothedCollection.objects.filter(Exists(counted), encoder__in=Encoder.objects.wanted())
-    return [(row.encoder, row.collection_id) for row in rows.select_related("encoder").order_by("pk")]
+    wanted = Encoder.objects.wanted().exclude(smooths=None).order_by("pk")
+    return [(encoder, collection_id) for encoder in wanted for collection_id in smoothing.settled(encoder)]
 
 
 def _stale(encoder: Encoder, collection_id: UUID) -> list[UUID]:
