@@ -184,17 +184,28 @@ class Sharing(RuleBasedStateMachine):
             with self.counted("unshare"):
                 self.homes[pk].members.discard(who)
 
+    def may_move(self, image: UUID, pk: UUID) -> bool:
+        """Are both hers, there, and one more public than the other?"""
+        before, after = self.homes[self.images[image]], self.homes[pk]
+        there = image not in self.deleted and not before.gone and not after.gone
+        return there and before.owner == after.owner and before.visibility != after.visibility
+
     @rule(number=ANY, goal=ANY, own=st.booleans())
     def move(self, number, goal, own):
         """Somebody moves a picture of hers into another collection of hers, or into any, mostly in vain."""
+        ways = [(image, pk) for image in self.images for pk in self.homes if own and self.may_move(image, pk)]
         image = list(self.images)[number % len(self.images)]
+        image, pk = ways[number % len(ways)] if ways else (image, self.one(goal)[0])
         owner = self.homes[self.images[image]].owner
-        hers = [pk for pk, home in self.homes.items() if home.owner == owner and pk != self.images[image]]
-        pk = hers[goal % len(hers)] if own and hers else self.one(goal)[0]
         if self.call(owner, "patch", f"images/{image}/", collection=str(pk)) == 200:
             with self.counted("move"):
                 self.images[image] = pk
 
+    def back(self) -> list[UUID]:
+        """The deleted pictures that can come back."""
+        return sorted(image for image in self.deleted if not self.homes[self.images[image]].gone)
+
+    @precondition(lambda self: len(self.back()) < 2)  # or few stories would see one come back
     @rule(number=ANY)
     def delete(self, number):
         image = list(self.images)[number % len(self.images)]
@@ -205,7 +216,8 @@ class Sharing(RuleBasedStateMachine):
     @precondition(lambda self: self.deleted)
     @rule(number=ANY)
     def restore(self, number):
-        image = sorted(self.deleted)[number % len(self.deleted)]
+        fitting = self.back() or sorted(self.deleted)
+        image = fitting[number % len(fitting)]
         if self.call(self.homes[self.images[image]].owner, "post", f"images/{image}/restore/") == 200:
             with self.counted("restore"):
                 self.deleted.discard(image)
@@ -259,10 +271,13 @@ def tried(examples: int, *, steps: int) -> Counter:
 
 @pytest.mark.long
 def test_every_surface_shows_what_the_rule_says(library, figure):
-    done = tried(MORE or STORIES, steps=STEPS)
-    assert {act for act in CHANGES if not done[act]} == set()
+    stories, done = 0, Counter()
+    while not all(done[act] for act in CHANGES):  # each story leaves some acts out, by chance
+        assert stories < 7 * (MORE or STORIES), done
+        more = stories + (MORE or STORIES)
+        stories, done = stories + more, done + tried(more, steps=STEPS)
     acts = ", ".join(f"{act} {done[act]}" for act in sorted(CHANGES))
-    figure(f"{MORE or STORIES} stories of {done['steps']} calls, {done['looks']} looks at every surface; acts that "
+    figure(f"{stories} stories of {done['steps']} calls, {done['looks']} looks at every surface; acts that "
            f"changed what somebody sees: {acts}")  # fmt: skip
 
 
