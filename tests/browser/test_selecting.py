@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from django.utils import timezone
 from playwright.sync_api import expect
 
-from retrieval.models import Collection
 from retrieval.web import paging
 from tests.browser.acts import shown
 
-GRID = "import('/static/js/windowed.js')"
 CLICK = "element => element.click()"  # what is fixed to an edge of so small a window may lie over it
 
 
@@ -104,9 +101,4 @@ def test_what_leaves_a_long_grid_stays_selected_and_is_come_back_to(opens, owner
     window.keyboard.press("ArrowRight")  # beside the card that has the focus, though that is far from the window
     expect(window.locator(".card[aria-posinset='18'] .open")).to_be_focused()
     window.emulate_media(media="print")
-    assert march.evaluate("card => getComputedStyle(card).position") == "relative"  # no paper for what is not here
-    Collection.objects.filter(pk=birds.pk).update(deleted_at=timezone.now())
-    window.evaluate(f"{GRID}.then(({{ current }}) => current().renew())")
-    window.wait_for_selector(".notice:has-text('not here for you any more')")
-    asked = f"{GRID}.then(({{ current }}) => (current().request([0, 1, 2, 3]), current().asked.size))"
-    assert window.evaluate(asked) == 0  # the answer would be the same
+    expect(march).to_have_css("position", "relative")  # no paper for what is not here
