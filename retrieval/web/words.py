@@ -239,7 +239,6 @@ def error_page(status: int, code: str = "") -> tuple[str, str]:
 def for_scripts() -> dict[str, str]:
     """Return what the scripts say, in the reader's language."""
     return _of_uploads() | {
-        """Return what the scripts say, in the reader's language."""
         "broken": _("The connection broke. Check it, then try again."),
         "copied": _("Copied."),
         "failed": _("Failed"),

@@ -59,6 +59,7 @@ PARENT = """
 import json, os, signal, subprocess, sys
 import loaded
 from imagesearch.embedded.forked import Forked
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what runs in the background
 loaded.seen.append("before")
 signal.signal(signal.SIGTERM, lambda *_: print("handled by the parent's code"))
 held = open("held", "w")

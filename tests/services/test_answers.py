@@ -115,6 +115,6 @@ def test_the_command_shows_both(tmp_path, monkeypatch, capsys):
     call_command("evaluate_answers", encoder.name, str(tmp_path / "set"), "--further", verbosity=0)
     shown = capsys.readouterr().out
     assert "near: AUC 1.000" in shown
-    assert "set: mAP 100.00 plain, 100.00 further, +0.00" in shown
+    assert "set: mAP 100.00 plain, 100.00 expand (+0.00), 100.00 expand + LDA (+0.00)" in shown
     with pytest.raises(CommandError, match="no folder"):
         call_command("evaluate_answers", encoder.name, str(tmp_path / "none"), "--further")

@@ -61,3 +61,10 @@ def test_english_keeps_the_services_own_sentence_and_its_figures():
 def test_words_for_codes():
     assert words.name("shared") == "Shared"
     assert words.name("nothing we know") == "nothing we know"
+
+
+def test_the_scripts_have_each_word_that_they_say():
+    found = {name for file in (settings.BASE_DIR / "static" / "js").glob("*.js")
+             for name in re.findall(r"""\bsay\("(\w+)\"""", file.read_text())}  # fmt: skip
+    assert len(found) > 20
+    assert found <= set(words.for_scripts())
