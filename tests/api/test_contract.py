@@ -42,7 +42,7 @@ KNOWN = {
 NAMED = st.sets(st.sampled_from(sorted(KNOWN)))
 SEARCHES = ("/search/", "/similar/")
 MORE = int(os.environ.get("IMAGESEARCH_FUZZ_EXAMPLES", "0"))
-EXAMPLES = MORE or 4
+EXAMPLES = MORE or 6
 
 
 @pytest.fixture

@@ -21,19 +21,30 @@ def pictures(opens, boss, library, monkeypatch):
     return window
 
 
+def palette(window):
+    """Its field, opened by keys and with the focus; it asks for that once, in vain where a page is 20 ms slow."""
+    field = window.locator("[x-ref=searchInputCommand]")
+    for _ in range(20):
+        window.keyboard.press("Control+k")
+        expect(field).to_be_visible()
+        window.wait_for_timeout(200)
+        if field.evaluate("field => field === document.activeElement"):
+            break
+        field.press("Escape")
+    expect(field).to_be_focused()
+    return field
+
+
 def test_the_palette_finds_a_page_and_goes_there(pictures):
     window = pictures
-    window.keyboard.press("Control+k")
-    field = window.locator("[x-ref=searchInputCommand]")
-    expect(field).to_be_focused()
+    field = palette(window)
     field.press_sequentially("encod")
     expect(window.locator("#command-results li").first).to_contain_text("Encoder")
     field.press("ArrowDown")
     expect(window.locator("#command-results li.active")).to_have_count(1)
     field.press("Enter")
     window.wait_for_url("**/admin/retrieval/encoder/")
-    window.keyboard.press("Control+k")
-    expect(field).to_be_visible()  # the focus comes a moment later, or not where the page has just begun
+    field = palette(window)
     field.press("Escape")
     expect(field).to_be_hidden()
 

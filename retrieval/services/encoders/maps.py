@@ -123,7 +123,8 @@ def points(row: PictureMap, *, user: Viewer, by: str = "tag") -> Points:
     found = [labels[ids[place]] or "" for place in shown]
     counted = Counter(found).most_common()
     named, others = counted[:NAMED], sum(count for _, count in counted[NAMED:])
-    names: dict[Any, str] = dict(Collection.objects.values_list("pk", "name")) if by == "collection" else {}
+    pks = [label for label, _ in named if by == "collection"]
+    names: dict[Any, str] = dict(Collection.objects.filter(pk__in=pks).values_list("pk", "name"))
     groups = [Group(names.get(label, label), count) for label, count in named]
     index = {label: place for place, (label, _) in enumerate(named)}
     flat = np.stack([kept["x"], kept["y"]], axis=1)[shown]
