@@ -1,12 +1,13 @@
 """Edited copies among strangers: how often the original comes first, by vector and by ``mode=same``.
 
 Usage: python -m bench.copies --pictures FOLDER --cache FOLDER [--originals 200] [--others 5000] [--json FILE]
-    [--edits NAME ...] [--strangers 1000]
+    [--edits NAME ...] [--strangers 1000] [--regions]
 
 Of each of the originals (all are among the others in the gallery) ten edited copies are made and searched with.
 ``vector`` is the plain search by the bundled encoder; ``same`` verifies the first of it, and the first for parts of the
-query, by local features. Each original is also asked for after it was taken out of the gallery: whatever is then called
-the same picture is false, unless the gallery holds it twice (``--list`` names the pairs to look at).
+query, by local features; ``regions`` (when asked for) takes for each stored picture the best of its regions and the
+whole. Each original is also asked for after it was taken out of the gallery: whatever is then called the same picture
+is false, unless the gallery holds it twice (``--list`` names the pairs to look at).
 Vectors and features of the gallery are kept in the cache. ``cpu`` is this process's.
 """
 
@@ -37,6 +38,7 @@ from retrieval.matching import (
     QueryPicture,
     Side,
     Verdict,
+    boxes,
     compare,
     likely_parts,
     local_features,
@@ -137,6 +139,7 @@ class Gallery:
         self._kept: dict[str, tuple[tuple[int, int], bytes, Floats]] = {}
         if self._path.exists():
             self._kept = pickle.loads(self._path.read_bytes())  # our own
+        self._parts, self._owners = np.empty((0, 0), np.float32), np.empty(0, np.intp)
         self.encoder = embedding.use_quickest(checkpoint.load(WEIGHTS), cache=cache)
         self.vectors = np.stack([self._of(file)[2] for file in files])
         self.save()
@@ -161,6 +164,23 @@ class Gallery:
             scores[without] = -np.inf
         return [int(place) for place in np.argsort(-scores)[:most]]
 
+    def read_regions(self) -> None:
+        """Compute the vectors of every picture's regions, as collections keep them."""
+        parts = []
+        for file in self.files:
+            pixels = decoded(Image.open(file).convert("RGB"))
+            parts.append(units(self.encoder, [box.cut(pixels) for box in boxes(pixels.shape[1], pixels.shape[0])]))
+        self._parts = np.concatenate(parts)
+        self._owners = np.repeat(np.arange(len(parts)), [len(each) for each in parts])
+
+    def first_by_regions(self, unit: Floats) -> int | None:
+        """The place of the picture whose best region, or the whole of it, is nearest; None without regions."""
+        if not len(self._parts):
+            return None
+        scores = self.vectors @ unit
+        np.maximum.at(scores, self._owners, self._parts @ unit)
+        return int(scores.argmax())
+
     def save(self) -> None:
         """Keep what was computed."""
         self._path.write_bytes(pickle.dumps(self._kept))
@@ -183,24 +203,26 @@ def decoded(picture: Image.Image) -> Pixels:
 
 def ranked(gallery: Gallery, query: Pixels, *, size: tuple[int, int], without: int | None = None) -> Ranked:
     """Search as ``mode=same`` does: a shortlist of the whole and of each part, then the verified ones first."""
-    boxes = likely_parts(query)
-    whole, *of_parts = units(gallery.encoder, [query, *(box.cut(query) for box in boxes)])
+    parts = likely_parts(query)
+    whole, *of_parts = units(gallery.encoder, [query, *(part.cut(query) for part in parts)])
     by_vector = gallery.nearest(whole, most=SHORTLIST, without=without)
     further = [gallery.nearest(unit, most=SHORTLIST_OF_A_PART, without=without) for unit in of_parts]
     shortlist = list(dict.fromkeys([*by_vector, *(place for places in further for place in places)]))
     picture = QueryPicture.of(query, size=size)
     judged = {place: found for place in shortlist if (found := compare(picture, gallery.side(place)))}
     order = sorted(judged, key=lambda place: (judged[place].verdict != Verdict.SAME_IMAGE, -judged[place].matches))
-    return Ranked(by_vector, [*order, *(place for place in shortlist if place not in judged)], judged)
+    rest = (place for place in shortlist if place not in judged)
+    return Ranked(by_vector, [*order, *rest], judged, gallery.first_by_regions(whole))
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Places in the gallery: by vector alone, verified ones first, and what the verification said."""
+    """Places in the gallery: by vector alone, verified ones first, what the verification said, the first by regions."""
 
     by_vector: list[int]
     same: list[int]
     judged: dict[int, Judgement]
+    by_regions: int | None
 
 
 @dataclass
@@ -212,6 +234,7 @@ class Tally:
     shortlisted: int = 0
     same: int = 0
     said: int = 0
+    regions: int = 0
     cpu: float = 0.0
 
     def add(self, found: Ranked, place: int, *, seconds: float) -> None:
@@ -221,11 +244,12 @@ class Tally:
         self.shortlisted += place in found.same
         self.same += found.same[0] == place
         self.said += place in found.judged and found.judged[place].verdict == Verdict.SAME_IMAGE
+        self.regions += found.by_regions == place
         self.cpu += seconds
 
     def line(self, name: str) -> str:
         """One row of the table, in per cent; processor milliseconds a query."""
-        shares = (self.vector, self.shortlisted, self.same, self.said)
+        shares = (self.vector, self.regions, self.shortlisted, self.same, self.said)
         cells = "".join(f"{100 * share / self.asked:14.1f}" for share in shares)
         return f"{name:12}{cells}{1000 * self.cpu / self.asked:10.0f}"
 
@@ -247,7 +271,7 @@ def edited(
 ) -> dict[str, Tally]:
     """Search with these edits of each original; prints a line an edit."""
     tallies = {}
-    print(f"{'edit':12}{'vector':>14}{'shortlisted':>14}{'same':>14}{'said same':>14}{'cpu ms':>10}")
+    print(f"{'edit':12}{'vector':>14}{'regions':>14}{'shortlisted':>14}{'same':>14}{'said same':>14}{'cpu ms':>10}")
     for name in names:
         draw, tally = random.Random(seed), Tally()
         for place in range(originals):
@@ -284,6 +308,7 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=5_000)
     parser.add_argument("--strangers", type=int, default=1_000)
     parser.add_argument("--edits", nargs="+", choices=list(EDITS), default=list(EDITS))
+    parser.add_argument("--regions", action="store_true", help="search by regions too")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--json", type=Path)
@@ -292,6 +317,8 @@ def main() -> None:
     stored = options.originals + options.others
     files = chosen(options.pictures, count=stored + 300, seed=options.seed)
     gallery = Gallery(files[:stored], cache=options.cache)
+    if options.regions:
+        gallery.read_regions()
     tallies = edited(gallery, files[stored:], originals=options.originals, seed=options.seed, names=options.edits)
     found: dict[str, Any] = {"edits": {name: asdict(tally) for name, tally in tallies.items()}}
     found["strangers"] = strangers(gallery, count=options.strangers, listed=options.list)
