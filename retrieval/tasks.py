@@ -93,8 +93,8 @@ def wake_for(changed: Changed) -> None:
         wake(task)
 
 
-celeryd_init.connect(require_originals)
-celeryd_init.connect(require_weights)
+for first in (ending.begin, require_originals, require_weights):
+    celeryd_init.connect(first)
 
 
 @worker_process_init.connect

@@ -24,6 +24,16 @@ END_SECONDS = 8.0  # after which a worker for long work ends, whatever it is in 
 _told = mmap.mmap(-1, 1)  # shared by whatever is forked from here on; reading and writing it take no lock
 
 
+def begin(**_: object) -> None:
+    """Be a worker of its own before it forks its children.
+
+    Workers are forked from the supervisor, which has loaded this: with the byte that they have from there, the end of
+    one would be told to all others and to every worker that comes after it.
+    """
+    global _told  # noqa: PLW0603
+    _told = mmap.mmap(-1, 1)
+
+
 def say() -> None:
     """Tell this process and its children that the end comes; fit for the handler of a signal."""
     _told[0] = 1

@@ -38,6 +38,14 @@ def test_workers_are_killed_at_random_moments(site, pictures, dice):
     site.wait_ready(site.kept(), hurry=True)
 
 
+def test_a_worker_that_was_asked_to_stop_has_one_after_it_that_works(site, pictures):
+    asked = site.await_program("worker")
+    asked.terminate()
+    psutil.wait_procs([asked], timeout=600)
+    site.upload_all([pictures.next() for _ in range(5)])
+    site.wait_ready(site.kept(), hurry=True)
+
+
 def test_the_broker_is_flushed_frozen_full_and_killed(site, pictures):
     with site.frozen("worker"):
         site.upload_all([pictures.next() for _ in range(5)])
