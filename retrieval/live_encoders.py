@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
 from functools import lru_cache
@@ -22,7 +23,7 @@ __all__ = [
 KEPT = 2  # the active encoder, and one that is being built beside it
 
 _lock = threading.Lock()
-_live: OrderedDict[tuple[str, str], embedding.LiveEncoder] = OrderedDict()
+_live: OrderedDict[tuple[str, str, str], embedding.LiveEncoder] = OrderedDict()
 
 
 def active() -> embedding.LiveEncoder:
@@ -34,8 +35,11 @@ def active() -> embedding.LiveEncoder:
 
 
 def for_row(row: Encoder) -> embedding.LiveEncoder:
-    """The live encoder of a row, loaded at the first call. Raises WeightsError when its file is missing or altered."""
-    key = (str(row.pk), row.weights_sha256)
+    """The live encoder of a row, loaded at the first call. Raises WeightsError when its file is missing or altered.
+
+    Rows of one network, as one that smooths another's vectors and that other one are, have one.
+    """
+    key = (row.weights_name, row.weights_sha256, json.dumps(row.spec, sort_keys=True))
     with _lock:
         if key not in _live:
             _live[key] = load(row)

@@ -19,7 +19,9 @@ Numbers = NDArray[np.int64]
 UNLABELLED = -1
 MOST_QUERIES, MOST_ITEMS = 2_000, 12_000
 DEPTH = 24  # hits of each query that the chance of being right is read from: an answer as it is usually asked for
-# Galleries of several sizes are asked: the query's own set or all, and this share of their pictures.
+# Galleries of several sizes are asked: the query's own set or all, and this share of their pictures. Of a share of the
+# pictures that share of the hits is read, so as to look as deep into it: further down stand pictures that are less
+# likely right at the same score, as they are of queries with few that are like them.
 GALLERIES = (("own", 1.0), ("all", 1.0), ("all", 0.3))
 GROWTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LEAST_QUERIES = 50
@@ -170,7 +172,7 @@ def _hits(sample: Sample, queries: Numbers, generator: np.random.Generator) -> I
             if sets == "own":
                 there &= sample.sets == sample.sets[query]
             there[query] = False
-            yield _answer(sample, query, np.flatnonzero(there), scores)
+            yield _answer(sample, query, np.flatnonzero(there), scores, depth=round(DEPTH * share))
 
 
 def chance(hits: Sequence[Hits], weights: Doubles, *, strangers: Curve) -> tuple[float, Curve]:
@@ -189,8 +191,8 @@ def _loss(said: Doubles, right: NDArray[np.bool_], weights: Doubles) -> float:
     return float(np.average(np.square(said - right), weights=weights))
 
 
-def _answer(sample: Sample, query: int, gallery: Numbers, scores: Floats) -> Hits:
-    first = gallery[np.argsort(-scores[gallery], kind="stable")[:DEPTH]]
+def _answer(sample: Sample, query: int, gallery: Numbers, scores: Floats, *, depth: int) -> Hits:
+    first = gallery[np.argsort(-scores[gallery], kind="stable")[:depth]]
     return Hits(
         scores=scores[first],
         right=sample.labels[first] == sample.labels[query],

@@ -16,11 +16,11 @@ LABELS, EACH, DIMENSION = 20, 20, 32
 CENTRES = np.random.default_rng(7).normal(size=(LABELS, DIMENSION))
 
 
-def drawn(*, seed: int, sets: int = 1) -> Sample:
+def drawn(*, seed: int, sets: int = 1, each: int = EACH, widest: float = 1.6, count: int = LABELS) -> Sample:
     """Pictures around fixed centres, some labels' wide, some narrow."""
     generator = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(LABELS), EACH)
-    spread = np.linspace(0.4, 1.6, LABELS)[labels, None]
+    labels = np.repeat(np.arange(count), each)
+    spread = np.linspace(0.4, widest, count)[labels, None]
     vectors = CENTRES[labels] + spread * generator.normal(size=(len(labels), DIMENSION))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return Sample(vectors.astype(np.float32), labels, labels % sets)
@@ -48,6 +48,15 @@ def test_what_is_said_of_hits_is_seen_in_every_tenth(calibration):
     assert sum(each.count for each in table) == len(scores)
     for each in table:
         assert abs(each.said - each.seen) <= 0.05 + 3 * np.sqrt(0.25 / each.count)
+
+
+def test_answers_of_a_part_of_the_pictures_are_read_as_deep_and_no_deeper():
+    """Some classes are wide: to read 24 hits of a third of the pictures says too little of what stands at .3 to .4."""
+    scores, right = hits(drawn(seed=1, each=40, widest=2.5, count=10))
+    fitted = fit(drawn(seed=0, each=40, widest=2.5, count=10))
+    often = [each for each in reliability(fitted.probability(scores, candidates=399), right) if each.count >= 1_000]
+    assert len(often) == 4
+    assert max(abs(each.said - each.seen) for each in often) < 0.05
 
 
 def test_as_many_strangers_score_as_high_as_are_expected(calibration):

@@ -34,7 +34,7 @@ def test_what_a_set_does_not_hold_is_seen_and_its_probabilities_hold():
         assert each.near.seen > 0.9
         assert each.strangers.seen > 0.9
         assert (each.said, each.near.refused) == (None, None)
-        assert sum(row.count for row in each.refitted) == 60 * answers.HITS
+        assert sum(row.count for row in each.refitted) == 120 * answers.HITS
 
 
 def test_alone_there_are_no_strangers_and_small_sets_are_not_refitted():

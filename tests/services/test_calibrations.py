@@ -15,7 +15,8 @@ from retrieval.errors import InvalidInput, WeightsError
 from retrieval.evaluation import LabelledSet
 from retrieval.matching import WORDS, Calibration, of_words
 from retrieval.models import Encoder, Image
-from retrieval.services.encoders import weights
+from retrieval.services.encoders import projections, weights
+from retrieval.services.encoders.projections import ProjectionRequest
 from retrieval.services.evaluation import calibrations, evaluation
 from retrieval.services.evaluation.calibrations import CalibrationRequest
 from retrieval.services.evaluation.evaluation import CollectionLabels, Folder
@@ -97,6 +98,18 @@ def test_an_encoder_of_before_is_given_the_calibration_beside_its_weights():
     assert Encoder.objects.get().calibration == row.calibration
 
 
+def test_one_that_smooths_comes_with_the_calibration_of_smoothed_vectors():
+    row = weights.first_encoder()
+    smooth = projections.learn(row, ProjectionRequest("smooth", row.dimension, "neighbourhood"), user=None)
+    assert (
+        Calibration.from_dict(smooth.calibration).nothing_below > Calibration.from_dict(row.calibration).nothing_below
+    )
+    Encoder.objects.filter(pk=row.pk).update(state="retired")
+    Encoder.objects.filter(pk=smooth.pk).update(state="active", calibration={})
+    assert weights.first_encoder() == smooth
+    assert weights.first_encoder().calibration == smooth.calibration
+
+
 def test_a_calibration_of_ones_own_stays():
     weights.first_encoder()
     own = {**Encoder.objects.get().calibration, "nothing_below": 0.1}
@@ -131,7 +144,7 @@ def test_words_are_not_calibrated_before_pictures_are():
 def test_what_lies_beside_weights_and_is_no_calibration_is_refused(tmp_path, text):
     (tmp_path / "own.calibration.json").write_text(text)
     with pytest.raises(WeightsError, match=r"own\.calibration\.json"):
-        weights._calibration(tmp_path / "own.safetensors")
+        weights._read(tmp_path / "own.calibration.json")
 
 
 def test_it_is_calibrated_on_a_collection_as_long_work():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from django.db import transaction
 
+from retrieval import live_encoders
 from retrieval.errors import Conflict, InvalidInput
 from retrieval.evaluation import LabelledSet
 from retrieval.matching import neighbourhood
@@ -22,7 +23,7 @@ from retrieval.models import (
     SmoothedCollection,
 )
 from retrieval.search import QueryVector, stored, vectors
-from retrieval.services.encoders import encoders, projections
+from retrieval.services.encoders import encoders, projections, weights
 from retrieval.services.encoders.projections import ProjectionRequest
 from retrieval.services.evaluation import as_stored
 from retrieval.services.operations import audit_smoothed
@@ -243,3 +244,18 @@ def test_it_is_made_of_the_same_weights_and_measured_as_it_is_stored(source, hom
     np.testing.assert_allclose(vectors.unit(found.vectors).vectors, neighbourhood.of_gallery(units), atol=2e-3)
     np.testing.assert_allclose(vectors.unit(asked.vectors).vectors, neighbourhood.of_queries(units, units), atol=2e-3)
     assert as_stored.queries([row], [], [items]) == ()
+
+
+def test_its_network_is_loaded_once_for_both(source, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(live_encoders, "load", lambda row: loaded.append(row.name) or object())
+    Encoder.objects.filter(pk=source.pk).update(weights_name="network.safetensors", weights_sha256="1" * 64)
+    source.refresh_from_db()
+    monkeypatch.setattr(weights, "calibration", lambda name, *, smoothed: {})
+    row = projections.learn(source, ProjectionRequest("made", D, "neighbourhood"), user=None)
+    assert live_encoders.for_row(source) is live_encoders.for_row(row)
+    other = EncoderFactory(name="other", state="draft", weights_name=source.weights_name, weights_sha256="2" * 64)
+    live_encoders.for_row(other)
+    wider = EncoderFactory(name="wider", state="draft", spec={**source.spec, "image_size": 64})
+    assert live_encoders.for_row(wider) is not live_encoders.for_row(other)
+    assert loaded == ["plain", "other", "wider"]

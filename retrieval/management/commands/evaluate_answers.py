@@ -87,7 +87,7 @@ def _open_set(found: OpenSet) -> str:
     lines = [found.name, f"  near: {_refusals(found.near)}"]
     if found.strangers:
         lines.append(f"  strangers: {_refusals(found.strangers)}")
-    for name, table in (("calibration", found.said), ("refitted on half", found.refitted)):
+    for name, table in (("calibration", found.said), ("refitted, half by half", found.refitted)):
         lines += [f"  {name}: {_reliability(table)}"] if table else []
     return "\n".join(lines)
 

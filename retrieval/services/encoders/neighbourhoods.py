@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 def make(source: Encoder, name: str, *, user: User | None) -> Encoder:
     """Make the draft: the same weights file, and the source whose vectors are smoothed, which stays as long.
 
-    Nothing is learned, so it learned from what its source did. Raises as ``weights.require_free``.
+    Nothing is learned, so it learned from what its source did. Its calibration is the one that lies beside the weights
+    for smoothed vectors, where one does. Raises as ``weights.require_free`` and ``weights.calibration``.
     """
+    said = weights.calibration(source.weights_name, smoothed=True) if source.weights_name else {}
     with transaction.atomic():
         weights.hold_name(name)
         row = Encoder(
             name=name, spec=source.spec, weights_name=source.weights_name, weights_sha256=source.weights_sha256,
             dimension=source.dimension, trained=True, measure=source.measure, smooths=source,
-            origin={"projected_from": source.name, "method": "neighbourhood"},
+            calibration=said, origin={"projected_from": source.name, "method": "neighbourhood"},
         )  # fmt: skip
         lineage.write(row, ancestors=[source])
         row.save()

@@ -30,6 +30,7 @@ BLOCK = 1024 * 1024
 TIMEOUT = 30  # seconds without a byte
 FALLBACK = "mobilenet_v2"
 CALIBRATION = ".calibration.json"
+SMOOTHED_CALIBRATION = ".neighbourhood.calibration.json"
 LONGEST_NAME = 80
 
 
@@ -149,7 +150,7 @@ def _row(name: str, *, spec: EncoderSpec, file: Path | None, state: str = Encode
         weights_name=file.name if file else "",
         weights_sha256=_sha256(file) if file else "",
         trained=file is not None,
-        calibration=_calibration(file) if file else {},
+        calibration=_read(file.with_suffix(CALIBRATION)) if file else {},
         state=state,
         activated_at=timezone.now() if state == EncoderState.ACTIVE else None,
     )
@@ -178,27 +179,32 @@ def first_encoder() -> Encoder:
 
 def _calibrated(row: Encoder) -> Encoder:
     """The row, with what it lacks of the calibration that lies beside its weights, where that came later."""
-    if row.weights_name and row.smooths_id is None and WORDS not in row.calibration:
-        kept = {**_calibration(live_encoders.weights_path(row.weights_name)), **row.calibration}
+    if row.weights_name and WORDS not in row.calibration:
+        kept = {**calibration(row.weights_name, smoothed=row.smooths_id is not None), **row.calibration}
         if kept != row.calibration:
             row.calibration = kept
             row.save(update_fields=["calibration"])
     return row
 
 
-def _calibration(file: Path) -> dict[str, Any]:
-    """What NAME.calibration.json beside NAME.safetensors says its scores mean; empty where there is none.
+def calibration(weights_name: str, *, smoothed: bool) -> dict[str, Any]:
+    """What lies beside a weights file for its encoder's scores, or for those of one that smooths its vectors.
 
-    Raises WeightsError for one that cannot be read.
+    Empty where nothing does. Raises WeightsError for one that cannot be read, or without the weights file.
     """
-    beside = file.with_suffix(CALIBRATION)
-    if not beside.is_file():
+    file = live_encoders.weights_path(weights_name)
+    return _read(file.with_suffix(SMOOTHED_CALIBRATION if smoothed else CALIBRATION))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The calibration in NAME.calibration.json; empty where there is none. Raises WeightsError for a broken one."""
+    if not file.is_file():
         return {}
     try:
-        data = json.loads(beside.read_text())
+        data = json.loads(file.read_text())
         pictures, words = Calibration.from_dict(data), of_words(data)
     except (ValueError, TypeError, InvalidInput) as error:
-        raise WeightsError(f"{beside.name} is no calibration: {error}") from error
+        raise WeightsError(f"{file.name} is no calibration: {error}") from error
     return {**pictures.to_dict(), **({WORDS: words.to_dict()} if words else {})}
 
 

@@ -48,8 +48,8 @@ class Named(NamedTuple):
 class OpenSet:
     """One set: near (each class left out in turn), strangers (the other sets; None without any), probabilities.
 
-    ``said`` by the encoder's calibration, None without one; ``refitted`` by one fitted on half of the set's pictures,
-    None where these are too few; both are of the other half's hits.
+    ``said`` by the encoder's calibration, None without one; ``refitted`` by two fitted on one half of the pictures
+    each, of the hits of the other half, which asks itself: None where a half is too small.
     """
 
     name: str
@@ -86,8 +86,8 @@ def open_sets(encoder: Encoder, sets: Sequence[Named]) -> Iterator[OpenSet]:
             one.name,
             near=open_set.refusals(hopeful, near, nothing_below=least),
             strangers=open_set.refusals(hopeful, np.concatenate(others), nothing_below=least) if others else None,
-            said=_reliability(one.items, calibration),
-            refitted=_reliability(one.items, _refitted(one.items)),
+            said=reliability(*_judged(_sample(one.items), calibration)) if calibration else None,
+            refitted=_refitted(one.items),
         )
 
 
@@ -145,30 +145,31 @@ def _mean_precision(items: LabelledSet, scorer: ranking.Scores) -> float:
     return float(outcome.scores[outcome.judged, outcome.names.index("mAP")].mean())
 
 
-def _half(items: LabelledSet) -> NDArray[np.bool_]:
-    """Which half of the pictures a calibration is fitted on, always the same."""
-    return np.random.default_rng(0).permutation(len(items)) < len(items) // 2
-
-
-def _refitted(items: LabelledSet) -> Calibration | None:
+def _refitted(items: LabelledSet) -> Sequence[Reliability] | None:
+    """Each half's hits by what was fitted on the other: no picture is in both, and both are of one size."""
+    drawn = np.random.default_rng(0).permutation(len(items)) < len(items) // 2
+    halves = [_sample(items).only(half) for half in (drawn, ~drawn)]
     try:
-        half = _half(items)
-        return fit(Sample(items.vectors[half], items.labels[half], np.zeros(half.sum(), np.int64)))
+        fitted = [fit(half) for half in halves]
     except InvalidInput:
         return None
+    found = [_judged(half, other) for half, other in zip(halves, reversed(fitted), strict=True)]
+    said, right = (np.concatenate(each) for each in zip(*found, strict=True))
+    return reliability(said, right)
 
 
-def _reliability(items: LabelledSet, calibration: Calibration | None) -> Sequence[Reliability] | None:
-    """What is said of the first hits of that half which no calibration was fitted on."""
-    if calibration is None:
-        return None
-    scores = items.vectors @ items.vectors.T
+def _sample(items: LabelledSet) -> Sample:
+    return Sample(np.asarray(items.vectors, np.float32), items.labels, np.zeros(len(items), np.int64))
+
+
+def _judged(sample: Sample, calibration: Calibration) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What is said of the first hits of each picture among the others, one after the other, and which are right."""
+    scores = sample.vectors @ sample.vectors.T
     np.fill_diagonal(scores, -np.inf)
-    first = ranking.ranked(scores)[:, : min(HITS, len(items) - 1)]
-    right = items.labels[first] == items.labels[:, None]
-    asking = ~_half(items)
-    said = calibration.probability(np.take_along_axis(scores, first, axis=1), candidates=len(items) - 1)
-    return reliability(said[asking].ravel(), right[asking].ravel())
+    first = ranking.ranked(scores)[:, : min(HITS, len(scores) - 1)]
+    right = sample.labels[first] == sample.labels[:, None]
+    said = calibration.probability(np.take_along_axis(scores, first, axis=1), candidates=len(scores) - 1)
+    return said.ravel(), right.ravel()
 
 
 def _units(raw: NDArray[np.floating]) -> Floats:
