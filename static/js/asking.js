@@ -6,7 +6,7 @@ let hand = null
 let last = null
 let busy = false
 
-export const start = () => {
+const start = () => {
   document.addEventListener("keydown", onKey)
   document.addEventListener("change", (event) => event.target.closest("[data-asking]") && event.target.name && answered(event.target))
   addEventListener("pagehide", () => waiting.size && post(last.action, taken(), { keepalive: true }))
@@ -100,3 +100,5 @@ const renew = (form, html) => {
   show({ moved: true })
   if (within) one("input:not([type=hidden])", asking())?.focus({ preventScroll: true })
 }
+
+start()

@@ -1,6 +1,6 @@
 // The grid by keys: arrows go to the neighbour that is nearest on the screen; the list is remembered for the picture page.
 import { all, one, plainKey } from "./dom.js"
-import { current, idOf } from "./windowed.js"
+import { current, idOf } from "./long.js"
 
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
 

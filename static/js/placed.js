@@ -1,6 +1,6 @@
 // The place in a long grid stands in the address and the history entry: Back, reload and a sent link come back to it.
 import { one } from "./dom.js"
-import { current, idOf } from "./windowed.js"
+import { current, idOf } from "./long.js"
 
 const REST = 200
 

@@ -1,7 +1,7 @@
 // The rail of years and months beside a long grid: says where one is, opens the year, and goes to a month by click, key or drag.
 import { all, counted, one } from "./dom.js"
 import { jump } from "./placed.js"
-import { current, on } from "./windowed.js"
+import { current, on } from "./long.js"
 
 const KEYS = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 }
 

@@ -1,6 +1,6 @@
 // Selecting many pictures of a grid: by click, shift, keys, a drawn frame or a long press; and what is done to them.
 import { all, counted, during, notify, one, plainKey, post, say, typing } from "./dom.js"
-import { current, idOf, on, rankOf } from "./windowed.js"
+import { current, idOf, on, rankOf } from "./long.js"
 
 const LONG = 450
 const AT_ONCE = 200

@@ -6,9 +6,7 @@ const STEP = 1.5
 
 let view = null
 
-export const start = () => document.addEventListener("keydown", onKey)
-
-export const enliven = (root) => {
+const enliven = (root) => {
   const stage = all("[data-stage]", root)[0]
   if (!stage) return
   view = { stage, images: all("[data-zoom]", stage), scale: 1, x: 0, y: 0, pointers: new Map(), moved: false }
@@ -117,3 +115,6 @@ const onKey = (event) => {
   else if (event.key === "-") zoom(view.scale / STEP)
   else if (event.key === "0") zoom(1)
 }
+
+document.addEventListener("keydown", onKey)
+document.addEventListener("htmx:load", (event) => enliven(event.detail.elt))

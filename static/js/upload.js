@@ -13,13 +13,13 @@ const SENT = new Set(["pending", "ready", "failed", "known", "refused", "archive
 
 let page = null
 
-export const start = () => {
+const start = () => {
   onWindowDrop(async (data) => page?.isThere() && page.take(await dropped(data)))
   addEventListener("paste", (event) => page?.isThere() && page.take(pastedPictures(event)))
   addEventListener("beforeunload", (event) => page?.isThere() && page.isSending() && event.preventDefault())
 }
 
-export const enliven = (root) => {
+const enliven = (root) => {
   const form = all("[data-upload]", root)[0]
   if (form) page = new Upload(form)
 }
@@ -222,3 +222,6 @@ class Upload {
     return say("left", { time })
   }
 }
+
+start()
+document.addEventListener("htmx:load", (event) => enliven(event.detail.elt))

@@ -2,6 +2,7 @@
 import { Blocks } from "./blocks.js"
 import { all, notify, one, say } from "./dom.js"
 import { justified } from "./justify.js"
+import { idOf, rankOf, set, tell } from "./long.js"
 
 const NEAR = 0.6 // windows above and below that have their rows in the page
 const AHEAD = 1.5 // windows above and below that are loaded
@@ -13,31 +14,15 @@ const OVER = [401, 403, 404, 410] // asked again, the answer would be the same
 const UNDER = 64
 const BY_HAND = ["wheel", "touchstart", "pointerdown", "keydown"]
 
-let grid = null
-const watchers = { came: [], left: [], moved: [] }
-
 export const start = () => {
   const list = one("[data-window]")
   if (!list || all("[data-card]", list).length >= Number(list.dataset.total)) return
-  grid = new Grid(list)
+  const grid = new Grid(list)
+  set(grid)
   addEventListener("scroll", () => grid.later(), { passive: true })
   new ResizeObserver(() => grid.measure()).observe(list.parentElement)
   for (const name of BY_HAND) addEventListener(name, () => (grid.goal = null), { passive: true, capture: true })
 }
-
-// The grid of this page, where it is a long one.
-export const current = () => grid
-
-// Others hear of cards that come into the page, leave it, and of every move.
-export const on = (name, hear) => watchers[name].push(hear)
-
-const tell = (name, value) => {
-  for (const hear of watchers[name]) hear(value)
-}
-
-export const idOf = (card) => one("[data-card]", card).dataset.card
-
-export const rankOf = (card) => Number(card.ariaPosInSet) - 1
 
 const ratioOf = (card) => Number(/ar-(\d+)/.exec(card.className)?.[1] ?? 135) / 100
 

@@ -6,8 +6,13 @@ from datetime import UTC, datetime
 
 from playwright.sync_api import expect
 
+from retrieval.models import Membership
+from retrieval.services.images import collections
+from retrieval.services.images.collections import CollectionChanges
 from retrieval.web import paging
 from tests.browser.acts import shown
+from tests.browser.test_troubles import forgive
+from tests.factories import UserFactory
 
 CLICK = "element => element.click()"  # what is fixed to an edge of so small a window may lie over it
 
@@ -102,3 +107,25 @@ def test_what_leaves_a_long_grid_stays_selected_and_is_come_back_to(opens, owner
     expect(window.locator(".card[aria-posinset='18'] .open")).to_be_focused()
     window.emulate_media(media="print")
     expect(march).to_have_css("position", "relative")  # no paper for what is not here
+
+
+def test_a_long_grid_that_one_may_not_see_any_more_asks_no_further(opens, birds, library, monkeypatch, troubles):
+    monkeypatch.setattr(paging, "PAGE", 4)
+    collections.edit(birds, user=birds.owner, changes=CollectionChanges(visibility="shared"))
+    guest = UserFactory()
+    membership = Membership.objects.create(collection=birds, user=guest, role="viewer")
+    window, asked = opens(guest, viewport={"width": 600, "height": 300}), []
+    window.clock.install()
+    window.goto(f"/collections/{birds.id}/", wait_until="networkidle")
+    window.on("response", lambda answer: "at=" in answer.url and asked.append(answer.status))
+    membership.delete()
+    window.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    window.wait_for_selector(".notice:has-text('This collection is not here for you any more.')")
+    window.wait_for_load_state("networkidle")
+    so_far = len(asked)
+    for part in (0.5, 1, 0.7):
+        window.evaluate("part => scrollTo(0, part * document.documentElement.scrollHeight)", part)
+        window.clock.run_for(10_000)
+        window.wait_for_load_state("networkidle")
+    assert (set(asked), len(asked)) == ({404}, so_far)
+    forgive(troubles)
