@@ -124,6 +124,15 @@ def send(stored: Stored, *, wanted: str = "", if_range: str = "") -> HttpRespons
     return response
 
 
+def shown(jpeg: bytes, *, filename: str) -> HttpResponse:
+    """Answer with a JPEG of our own making, to be looked at; ``filename`` is for who saves it."""
+    response = HttpResponse(jpeg, content_type=THUMBNAIL_TYPE)
+    response["Content-Security-Policy"] = SANDBOX
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Disposition"] = content_disposition_header(as_attachment=False, filename=filename) or "inline"
+    return response
+
+
 def content_type(image: Image) -> str:
     """The type of an original."""
     return TYPES.get(image.format, f"image/{image.format.lower()}")
@@ -147,7 +156,15 @@ def written(parts: Iterable[Any], *, content_type: str, filename: str) -> Stream
 
 def file_name(image: Image) -> str:
     """The name of an original's download: letters, digits and few signs of the title, so that nothing typed steers."""
-    extension = EXTENSIONS.get(image.format.upper(), image.format.lower())
+    return _named(image, EXTENSIONS.get(image.format.upper(), image.format.lower()))
+
+
+def full_name(image: Image) -> str:
+    """The name of the picture at its full size, made as that of its original."""
+    return _named(image, "jpg")
+
+
+def _named(image: Image, extension: str) -> str:
     stem = "".join(letter for letter in image.title if letter.isalnum() or letter in " ._-")[:80].strip(" .")
     known = stem.lower().endswith(f".{extension}")
     return stem if stem and known else f"{stem or image.id}.{extension}"

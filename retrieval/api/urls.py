@@ -115,6 +115,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/download/", bulk.DownloadView.as_view(), name="download"),
     path("images/<uuid:image_id>/", images.ImageView.as_view(), name="image"),
     path("images/<uuid:image_id>/thumbnail/", images.ThumbnailView.as_view(), name="thumbnail"),
+    path("images/<uuid:image_id>/full/", images.FullView.as_view(), name="full"),
     path("images/<uuid:image_id>/file/", images.FileView.as_view(), name="file"),
     path("images/<uuid:image_id>/text/", texts.TextView.as_view(), name="text"),
     path("images/<uuid:image_id>/restore/", images.RestoreView.as_view(), name="restore"),

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from retrieval.ingest import wire
 from retrieval.ingest.facts import NOTHING
-from retrieval.ingest.picture import DIVISIBLE, FORMATS, VIDEOS, Decoded, DecodeRequest
+from retrieval.ingest.picture import DIVISIBLE, FORMATS, VIDEOS, Decoded, DecodeRequest, divisor_within
 from retrieval.ingest.sniff import SENTENCES
 
 # A decoder may refuse a picture for these reasons; all others are the site's own to give.
@@ -67,6 +67,7 @@ def check(decoded: Decoded, request: DecodeRequest) -> None:
     _check_scenes(decoded, request)
     _require(len(decoded.subject) in {0, SUBJECT_BYTES}, "whose it is, of a wrong length")
     _check_pixels(decoded, request)
+    _check_full(decoded, request)
     if not request.thumbnail_sizes:
         _require(
             not (decoded.thumbnails or decoded.placeholder or decoded.pdq or decoded.facts != NOTHING),
@@ -165,6 +166,19 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
         _require(length >= 2 and after < len(data), "a part without end")
         yield data[at + 1], data[at + 4 : after], after
         at = after
+
+
+def _check_full(decoded: Decoded, request: DecodeRequest) -> None:
+    """The whole picture, where it was asked for: as large as it is, or a part of that where it has too many pixels."""
+    if not request.full:
+        _require(not decoded.full, "a picture that nobody asked for")
+        return
+    size, found = (decoded.width, decoded.height), jpeg_size(decoded.full)
+    divisor = divisor_within(size, most=request.limits.pixels)
+    wanted = _smaller(size, 1 / divisor)
+    near = all(abs(here - max(1.0, there)) <= ROUNDING for here, there in zip(found, wanted, strict=True))
+    _require(near, "full picture of another size")
+    _require(len(decoded.full) <= HEADERS + 4 * found[0] * found[1], "full picture with more bytes than pixels")
 
 
 def _check_placeholder(text: str) -> None:

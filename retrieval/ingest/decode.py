@@ -25,10 +25,10 @@ from retrieval.errors import TooLarge, UnsupportedPicture
 from retrieval.ingest import deep, metadata, profiles, reading, sniff
 from retrieval.ingest.colour import to_rgb
 from retrieval.ingest.fingerprint import pdq
-from retrieval.ingest.picture import Decoded, DecodeRequest, PictureLimits
+from retrieval.ingest.picture import DIVISORS, Decoded, DecodeRequest, PictureLimits, divisor_within
 from retrieval.ingest.reading import DAMAGE, Opened
 from retrieval.ingest.structure import require_quick
-from retrieval.ingest.thumbnails import encode, ladder, placeholder, scaled, to_short_side
+from retrieval.ingest.thumbnails import encode, encode_full, ladder, placeholder, scaled, to_short_side
 
 # All that a picture can make Pillow load is loaded here: a child has no files once it may see the first picture.
 LOADED = (
@@ -56,7 +56,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = {5, 6, 7, 8}
-JPEG, DIVISORS = b"\xff\xd8\xff", (1, 2, 4, 8)
+JPEG = b"\xff\xd8\xff"
 # Of the memory that a child has (retrieval.conf), what a progressive JPEG may fill with its coefficients.
 MOST_HELD = 768 * 1024 * 1024
 # One thread per child: the pool gives the parallelism.
@@ -134,7 +134,9 @@ def _upright(opened: Opened, request: DecodeRequest) -> Image.Image:
 
 
 def _scale_needed(size: tuple[int, int], request: DecodeRequest) -> float:
-    """Smallest scale at which neither the working picture nor a thumbnail loses detail."""
+    """Smallest scale at which neither the working picture nor a thumbnail loses detail; 1 for the full picture."""
+    if request.full:
+        return 1.0
     part = min(request.region.w, request.region.h) if request.region else 1.0
     working = request.working_side / max(1.0, min(size) * part)
     return max(working, max(request.thumbnail_sizes, default=0) / max(size))
@@ -143,7 +145,7 @@ def _scale_needed(size: tuple[int, int], request: DecodeRequest) -> float:
 def _divisor(size: tuple[int, int], scale: float, *, most: int) -> int:
     """The largest of 1, 2, 4 and 8 that leaves enough of the picture; a larger one where it leaves too much."""
     enough = max(divisor for divisor in DIVISORS if divisor * scale <= 1 or divisor == 1)
-    return next((n for n in DIVISORS if n >= enough and size[0] * size[1] <= most * n * n), DIVISORS[-1])
+    return divisor_within(size, most=most, least=enough)
 
 
 def _answer(picture: Image.Image, request: DecodeRequest, *, opened: Opened) -> Decoded:
@@ -151,6 +153,7 @@ def _answer(picture: Image.Image, request: DecodeRequest, *, opened: Opened) -> 
     answer = Decoded(
         _pixels(picture, request), width, height, opened.kind,
         pages=opened.pages, subject=opened.subject, second=opened.second, scenes=opened.scenes,
+        full=encode_full(picture) if request.full else b"",
     )  # fmt: skip
     if not request.thumbnail_sizes:
         return answer

@@ -18,6 +18,7 @@ FORMATS = (
 )  # fmt: skip
 DIVISIBLE = ("JPEG", "RAW", "PDF")
 """What is decoded at a part of its size when it is large."""
+DIVISORS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ FIRST = Part()
 class DecodeRequest:
     """What is wanted of a file: pixels with their short side at most ``working_side`` (0: none), and thumbnails.
 
-    An upload wants thumbnails without pixels, a query or a worker pixels without thumbnails.
+    An upload wants thumbnails without pixels, a query or a worker pixels without thumbnails; who looks at a picture
+    wants it ``full``: one JPEG, as large as the picture is where the limits let it be.
     """
 
     working_side: int = 0
@@ -98,6 +100,12 @@ class DecodeRequest:
     region: Region | None = None
     limits: PictureLimits = field(default_factory=PictureLimits)
     part: Part = FIRST
+    full: bool = False
+
+
+def divisor_within(size: tuple[int, int], *, most: int, least: int = 1) -> int:
+    """The smallest divisor from ``least`` on that leaves at most so many pixels of a picture, or the largest of all."""
+    return next((n for n in DIVISORS if n >= least and size[0] * size[1] <= most * n * n), DIVISORS[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +117,7 @@ class Decoded:
     the picture. ``placeholder``: a ``data:`` address. ``facts``: what the file says of itself. These four are empty
     when no thumbnails were asked for. ``pages``: how many the file has. ``subject``: 32 bytes that tell the patient of
     a medical picture from others. ``second``: when a scene begins; ``scenes``: when all of them do, if looked for.
+    ``full``: the whole picture as JPEG bytes without metadata, empty when not asked for.
     """
 
     pixels: NDArray[np.uint8]
@@ -123,3 +132,4 @@ class Decoded:
     second: float | None = None
     scenes: tuple[float, ...] = ()
     facts: Facts = NOTHING
+    full: bytes = b""

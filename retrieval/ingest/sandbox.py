@@ -235,6 +235,15 @@ def pixels(
     return shared().decode(original, wanted, asker=asker).pixels
 
 
+def full(original: Path, *, part: Part = FIRST, asker: Asker = SITE) -> bytes:
+    """Return a kept file's picture as one JPEG, at its full size or the largest part of it that the limits allow.
+
+    Raises FileNotFoundError, and what ``decode`` raises.
+    """
+    request = DecodeRequest(full=True, part=part, limits=picture_limits())
+    return shared().decode(original, request, asker=asker).full
+
+
 def begin_upload(data: bytes, *, part: Part = FIRST, asker: Asker) -> Future[Decoded]:
     """Put what ``upload`` does in line."""
     return shared().submit(data, _upload_request(part), asker=asker)

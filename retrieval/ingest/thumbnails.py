@@ -11,6 +11,8 @@ from PIL import Image
 # Measured on 640x480 photographs: JPEG at 80 takes 1.0 ms for both sizes, WebP at its least effort 7.9 ms for
 # files a quarter smaller. Making the picture ready sooner is worth more than the bytes.
 QUALITY = 80
+# For a look at single pixels: little is lost, and colours are as fine as the rest.
+FULL_QUALITY, ALL_COLOURS = 92, 0
 PLACEHOLDER_SIDE, PLACEHOLDER_QUALITY = 16, 30
 # Reducing by whole factors first costs a tenth of a full resize. 1.0: the resize starts from under twice the size;
 # 2.0 (for the picture that is embedded) is close to a full resize.
@@ -45,6 +47,11 @@ def encode(image: Image.Image) -> bytes:
     return _encoded(image, "JPEG", QUALITY)
 
 
+def encode_full(image: Image.Image) -> bytes:
+    """Return the whole picture as JPEG bytes, with colours at every pixel (4:4:4) and without metadata."""
+    return _encoded(image, "JPEG", FULL_QUALITY, subsampling=ALL_COLOURS)
+
+
 def placeholder(image: Image.Image) -> str:
     """Return a 16-pixel version as a ``data:`` address of about 150 characters."""
     tiny = to_long_side(image, PLACEHOLDER_SIDE)
@@ -59,7 +66,7 @@ def _scaled(image: Image.Image, scale: float, *, gap: float) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=gap)
 
 
-def _encoded(image: Image.Image, kind: str, quality: int) -> bytes:
+def _encoded(image: Image.Image, kind: str, quality: int, **options: int) -> bytes:
     out = io.BytesIO()
-    image.save(out, kind, quality=quality)
+    image.save(out, kind, quality=quality, **options)
     return out.getvalue()

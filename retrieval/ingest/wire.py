@@ -90,6 +90,7 @@ def read_request(message: Message) -> tuple[bytes, DecodeRequest]:
         region=Region(**header["region"]) if header["region"] else None,
         part=Part(**header["part"]),
         limits=PictureLimits(**header["limits"]),
+        full=header["full"],
     )
     return bytes(message.parts[0]), request
 
@@ -110,7 +111,7 @@ def decoded_message(decoded: Decoded) -> Message:
         "facts": asdict(decoded.facts),
     }
     pixels = np.ascontiguousarray(decoded.pixels)
-    return Message(header, [pixels.data, decoded.pdq, *decoded.thumbnails.values()])
+    return Message(header, [pixels.data, decoded.pdq, decoded.full, *decoded.thumbnails.values()])
 
 
 def refusal_message(error: RetrievalError) -> Message:
@@ -135,12 +136,13 @@ def read_answer(message: Message) -> Decoded:
             format=str(header["format"]),
             placeholder=str(header["placeholder"]),
             pdq=bytes(parts[1]),
+            full=bytes(parts[2]),
             pages=int(header["pages"]),
             subject=bytes.fromhex(header["subject"]),
             second=None if header["second"] is None else float(header["second"]),
             scenes=tuple(map(float, header["scenes"])),
             facts=facts.read(header["facts"]),
-            thumbnails={int(size): bytes(part) for size, part in zip(header["sizes"], parts[2:], strict=True)},
+            thumbnails={int(size): bytes(part) for size, part in zip(header["sizes"], parts[3:], strict=True)},
         )
     except UNREADABLE as error:
         raise BrokenError("answer unreadable") from error

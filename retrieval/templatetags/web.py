@@ -36,6 +36,7 @@ ICONS = {
     '2h-7a2 2 0 0 1-2-2V18"/>',
     "plus": '<path d="M12 5v14M5 12h14"/>',
     "words": '<path d="M4 7V4.5h16V7M12 4.5v15m-3 0h6"/>',
+    "larger": '<path d="M14 4h6v6m0-6-7 7M10 20H4v-6m0 6 7-7"/>',
     "minus": '<path d="M5 12h14"/>',
     "close": '<path d="m6 6 12 12M18 6 6 18"/>',
     "download": '<path d="M12 4.5v11m0 0L7.5 11m4.5 4.5 4.5-4.5M5 20h14"/>',
@@ -113,6 +114,12 @@ def shape(image: Image) -> str:
     """
     percent = round(100 * image.width / image.height / STEP) * STEP
     return f"ar-{min(max(percent, NARROWEST), WIDEST)}"
+
+
+@register.filter
+def exceeds_thumbnail(image: Image) -> bool:
+    """Tell whether the picture has more pixels than its largest thumbnail."""
+    return max(image.width, image.height) > max(conf.get().thumbnail_sizes)
 
 
 @register.filter

@@ -9,7 +9,8 @@ from django.utils.cache import patch_cache_control
 from retrieval import conf, downloads
 from retrieval.errors import NotFound
 from retrieval.models import Image
-from retrieval.services.images import images
+from retrieval.services.images import full_size, images
+from retrieval.web.pages import address
 
 
 def thumbnail(request: HttpRequest, image: Image, *, size: int) -> HttpResponseBase:
@@ -21,6 +22,20 @@ def thumbnail(request: HttpRequest, image: Image, *, size: int) -> HttpResponseB
         response: HttpResponseBase = HttpResponseNotModified()
     else:
         response = downloads.send(downloads.Stored(images.thumbnail_path(image, size), downloads.THUMBNAIL_TYPE))
+    response.headers["ETag"] = tag
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+def full(request: HttpRequest, image: Image) -> HttpResponseBase:
+    """Show the picture at its full size, re-encoded; kept by the browser like a thumbnail, and on the trail."""
+    tag = f'"{image.sha256[:32]}-full"'
+    if request.headers.get("If-None-Match") == tag:
+        response: HttpResponseBase = HttpResponseNotModified()
+    else:
+        made = full_size.made(image, user=request.user, address=address(request))
+        response = downloads.shown(made, filename=downloads.full_name(image))
+    full_size.viewed(image, user=request.user)
     response.headers["ETag"] = tag
     patch_cache_control(response, private=True, no_cache=True)
     return response

@@ -86,6 +86,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("selection/download/", selection.download, name="selection_download"),
     path("selection/<uuid:act_id>/undo/", selection.undo, name="selection_undo"),
     path("media/thumbnails/<uuid:image_id>/<int:size>", media.thumbnail, name="thumbnail"),
+    path("media/full/<uuid:image_id>", media.full, name="full"),
     path("media/originals/<uuid:image_id>", media.original, name="original"),
     path("receipts/", receipts.keep, name="receipts"),
     path("receipts/<uuid:receipt_id>/", receipts.show, name="receipt"),

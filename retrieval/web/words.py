@@ -242,6 +242,8 @@ def for_scripts() -> dict[str, str]:
         "broken": _("The connection broke. Check it, then try again."),
         "copied": _("Copied."),
         "failed": _("Failed"),
+        "full": _("Fetching the picture at its full size"),
+        "full_away": _("The picture cannot be shown at its full size just now."),
         "gone": _("This collection is not here for you any more."),
         "loading": _("Loading {n} pictures"),
         "ready": _("Ready"),

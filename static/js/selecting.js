@@ -130,8 +130,17 @@ const show = () => {
   const more = one("[data-select-all]", bar())
   more.hidden = allOf() <= count
   more.textContent = say("select_all", { n: counted(allOf()) })
+  offerTwo([...chosen().map((pick) => pick.value), ...away.keys()], count)
   carried([...chosen().map((pick) => tagsOf(pick.closest(".card"))), ...away.values()])
   document.dispatchEvent(new Event("selected"))
+}
+
+// Two pictures are compared on the page that a score opens, too.
+const offerTwo = ([query, result, ...others], count) => {
+  const link = one("[data-two]", bar())
+  if (!link) return
+  link.hidden = count !== 2 || !result || others.length > 0
+  if (!link.hidden) link.href = `${link.dataset.two.replace(NO_ID, result)}?image=${query}`
 }
 
 // The tags that the selected ones have, with how many have them; a click takes one off.

@@ -1,7 +1,9 @@
-// The picture page: zoom by click, wheel, pinch and keys, moving a zoomed picture, and going through the list one came from.
-import { all, one, plainKey, typing } from "./dom.js"
+// The picture page: zoom by click, wheel, pinch and keys, moving a zoomed picture, its original once the small one is too
+// coarse, and going through the list one came from.
+import { all, during, notify, one, plainKey, say, typing } from "./dom.js"
 
 const MOST = 6
+const MOST_PER_PIXEL = 2
 const STEP = 1.5
 
 let view = null
@@ -9,7 +11,7 @@ let view = null
 const enliven = (root) => {
   const stage = all("[data-stage]", root)[0]
   if (!stage) return
-  view = { stage, images: all("[data-zoom]", stage), scale: 1, x: 0, y: 0, pointers: new Map(), moved: false }
+  view = { stage, images: all("[data-zoom]", stage), scale: 1, x: 0, y: 0, pointers: new Map(), moved: false, asked: false, sharp: false }
   stage.addEventListener("wheel", onWheel, { passive: false })
   stage.addEventListener("pointerdown", onDown)
   stage.addEventListener("pointermove", onMove)
@@ -30,12 +32,42 @@ const offerNeighbours = (stage) => {
 }
 
 const zoom = (scale, [x, y] = [0, 0]) => {
-  const next = Math.min(MOST, Math.max(1, scale))
+  const next = Math.min(farthest(), Math.max(1, scale))
   const factor = next / view.scale
   view.x = x - (x - view.x) * factor
   view.y = y - (y - view.y) * factor
   view.scale = next
   show()
+}
+
+// Pixels of the screen for one of the original, as the picture fits the stage.
+const fit = () => {
+  const [image] = view.images
+  const [width, height] = ["width", "height"].map((side) => Number(image.getAttribute(side)))
+  return Math.min(image.offsetWidth / width, image.offsetHeight / height) * devicePixelRatio
+}
+
+const farthest = () => ("full" in view.stage.dataset ? Math.max(MOST, MOST_PER_PIXEL / fit()) : MOST)
+
+const coarse = () => {
+  const [image] = view.images
+  return image.naturalWidth < image.getAttribute("width") * Math.min(1, fit() * view.scale)
+}
+
+// The small picture stays until the one at full size is there; who goes back to the whole may try again.
+const sharpen = async () => {
+  const { stage, images, scale } = view
+  if (scale === 1) view.asked = view.sharp
+  if (scale === 1 || view.asked || !("full" in stage.dataset) || !coarse()) return
+  view.asked = true
+  const whole = Object.assign(new Image(), { src: stage.dataset.full })
+  try {
+    await during(say("full"), () => whole.decode())
+    images[0].src = whole.src
+    view.sharp = true
+  } catch {
+    notify(say("full_away"), { bad: true })
+  }
 }
 
 const show = () => {
@@ -47,6 +79,7 @@ const show = () => {
   view.y = Math.min(down, Math.max(-down, view.y))
   for (const each of images) each.style.transform = scale === 1 ? "" : `translate(${view.x}px, ${view.y}px) scale(${scale})`
   stage.classList.toggle("zoomed", scale > 1)
+  sharpen()
 }
 
 // The point under the pointer, from the middle of the stage.

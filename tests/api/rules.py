@@ -138,6 +138,8 @@ API: dict[str, list[Rule]] = {
         Rule("delete", from_role("contributor", 204)),
     ],
     "api/v1/images/<image_id>/thumbnail/": [Rule("get", from_role("viewer", 200))],
+    # The world's picture has a file that is none.
+    "api/v1/images/<image_id>/full/": [Rule("get", from_role("viewer", 415))],
     "api/v1/images/<image_id>/file/": [Rule("get", from_role("viewer", 200))],
     "api/v1/images/<image_id>/restore/": [Rule("post", signed_in(404))],
     "api/v1/images/<image_id>/retry/": [Rule("post", from_role("contributor", 202))],
@@ -308,6 +310,7 @@ WEB: dict[str, list[Rule]] = {
     "selection/download/": [Rule("post", pages(404), {"id": NOBODYS})],
     "selection/<act_id>/undo/": [Rule("post", pages(404), {})],
     "media/thumbnails/<image_id>/<size>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
+    "media/full/<image_id>": [Rule("get", (404, *from_role("viewer", 415)[1:]))],
     "media/originals/<image_id>": [Rule("get", (404, *from_role("viewer", 200)[1:]))],
     "upload/": [Rule("get", pages(200)), Rule("post", pages(400), {})],
     # The page's script is told in words what became of a file, be it refused for its bytes or for the role.

@@ -60,8 +60,12 @@ class Eyes:
 
     def opens(self, path: str) -> bool:
         """Does this address answer?"""
+        return self.status(path) == 200
+
+    def status(self, path: str) -> int:
+        """How this address answers."""
         client = self.api if path.startswith("/api/") else self.pages
-        return bool(client.get(path).status_code == 200)
+        return int(client.get(path).status_code)
 
 
 def ids(values: Any) -> set[UUID]:
@@ -75,6 +79,11 @@ def hits(answer: Any) -> set[UUID]:
 def opened(template: str) -> Callable[[Eyes, Library], set[UUID]]:
     """The pictures whose address of this kind answers."""
     return lambda eyes, library: {pk for pk in library.images if eyes.opens(template.format(pk))}
+
+
+def met(template: str) -> Callable[[Eyes, Library], set[UUID]]:
+    """The pictures whose address of this kind does not answer as if they were not there."""
+    return lambda eyes, library: {pk for pk in library.images if eyes.status(template.format(pk)) != 404}
 
 
 def by_picture(eyes: Eyes, library: Library) -> set[UUID]:
@@ -132,10 +141,12 @@ SHOWS: dict[str, Callable[[Eyes, Library], set[UUID]]] = {
     "thumbnails of the API": opened("/api/v1/images/{}/thumbnail/"),
     "texts of the API": opened("/api/v1/images/{}/text/"),
     "files of the API": opened("/api/v1/images/{}/file/"),
+    "full sizes of the API": met("/api/v1/images/{}/full/"),
     "front page": lambda eyes, _: ids(eyes.page("/", PICTURE)),
     "search page": lambda eyes, _: ids(eyes.page(f"/?q={WORD}&k=200", PICTURE)),
     "pages": opened("/pictures/{}/"),
     "thumbnails": opened("/media/thumbnails/{}/320"),
+    "full sizes": met("/media/full/{}"),
     "originals": opened("/media/originals/{}"),
     "pages of collections": pages_of_collections,
     "lists of collections": lists_of_collections,

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
+from PIL import Image as Pillow
+
+from retrieval.ingest import files
+from retrieval.models import AuditEvent
 from retrieval.services.people import sign_in_link
 from tests.browser.acts import choose, shown
 from tests.factories import UserFactory
+from tests.web.library import put
 
 
 def brightness(window):
@@ -139,3 +146,36 @@ def test_the_first_link_leads_to_a_password_and_the_search(opens, site):
     window.fill("[name=new_password2]", "quiet-gallery-7")
     window.click("button:has-text('Keep this password')")
     window.wait_for_selector("text=No pictures yet")
+
+
+def test_the_zoom_shows_the_original_and_two_are_put_side_by_side(opens, owner, birds, site):
+    """A TIFF of 16 bits, which no browser shows: the zoom has its pixels, a window of its own the whole of it."""
+    data = io.BytesIO()
+    Pillow.new("I;16", (2_400, 1_600), 0x8000).save(data, "TIFF")
+    said = {"title": "scan", "width": 2_400, "height": 1_600, "format": "TIFF"}
+    large = put(birds, data=data.getvalue(), encoder=site.encoder, **said)
+    Pillow.new("RGB", (1_280, 853), "grey").save(files.thumbnail(large.pk, large.sha256, size=1280), "JPEG")
+    blue = put(birds, "blue", encoder=site.encoder, title="blue")
+    window, asked = opens(owner), []
+    window.on("request", lambda request: "/media/full/" in request.url and asked.append(request.url))
+    window.goto(f"/pictures/{large.pk}/", wait_until="networkidle")
+    assert asked == []
+    small = window.locator("[data-zoom]").bounding_box()
+    for _ in range(4):
+        window.keyboard.press("+")
+    window.wait_for_function("document.querySelector('[data-zoom]').naturalWidth == 2400")
+    window.keyboard.press("0")
+    assert window.locator("[data-zoom]").bounding_box() == small
+    window.keyboard.press("+")
+    assert len(asked) == 1
+    with window.expect_popup() as opened:
+        window.click("text=Full size")
+    assert opened.value.evaluate("document.images[0].naturalWidth") == 2_400
+    opened.value.close()
+    assert AuditEvent.objects.filter(action="image.viewed", actor=owner, object_id=str(large.pk)).count() == 1
+    window.goto(f"/collections/{birds.pk}/", wait_until="networkidle")
+    for image in (large, blue):
+        window.locator(f"[data-pick][value='{image.pk}']").check(force=True)
+    window.click("text=Side by side")
+    window.wait_for_selector(f"[data-pair] a[href='/pictures/{blue.pk}/']")
+    assert window.locator("[data-pair] img").count() == 2

@@ -147,6 +147,48 @@ def test_thumbnails_that_nobody_asked_for_are_refused():
         answers.check(replace(decode(sample(), QUERY), pdq=b"x" * 32), QUERY)
 
 
+FULL = DecodeRequest(full=True)
+WHOLE = decode(sample(), FULL).full  # 64 x 48
+NO_FULL = {
+    "nothing": b"",
+    "a page": b"<script>alert(1)</script>",
+    "a PNG": sample("PNG"),
+    "a half": encoded(scene(32, 24), "JPEG"),
+    "more": encoded(scene(128, 96), "JPEG"),
+    "another shape": encoded(scene(64, 40), "JPEG"),
+    "metadata": with_part(WHOLE, 0xE1, b"Exif\0\0" + b"\0" * 20),
+    "a page behind": WHOLE + b"<script>alert(1)</script>",
+    "much in little": WHOLE[:-2] + b"\0" * 20_000 + b"\xff\xd9",
+}
+
+
+@pytest.mark.parametrize("name", NO_FULL)
+def test_what_is_not_the_whole_picture_is_refused(name):
+    found = decode(sample(), FULL)
+    answers.check(found, FULL)
+    with pytest.raises(LieError):
+        answers.check(replace(found, full=NO_FULL[name]), FULL)
+
+
+def test_a_whole_picture_that_nobody_asked_for_is_refused():
+    for request in (UPLOAD, QUERY):
+        with pytest.raises(LieError):
+            answers.check(replace(decode(sample(), request), full=WHOLE), request)
+
+
+@pytest.mark.parametrize("size", [(1001, 600), (999, 1499), (2400, 1800), (4001, 3)], ids=str)
+def test_a_picture_of_too_many_pixels_is_answered_at_a_part_of_its_size(size):
+    request = DecodeRequest(full=True, limits=PictureLimits(pixels=200_000, jpeg_pixels=200_000_000))
+    found = decode(encoded(scene(*size), "JPEG"), request)
+    answers.check(found, request)
+    width, height = answers.jpeg_size(found.full)
+    assert (found.width, found.height) == size
+    assert width * height <= 200_000 + 2 * max(size)
+    if size[0] * size[1] > 200_000:
+        with pytest.raises(LieError):
+            answers.check(replace(found, full=encoded(scene(*size), "JPEG")), request)
+
+
 SIZES = [(1, 1), (1, 3_000), (3, 2), (17, 900), (701, 699), (1_400, 433)]
 REQUESTS = {
     "upload": DecodeRequest(thumbnail_sizes=(320, 1280)),
@@ -154,6 +196,7 @@ REQUESTS = {
     "query": DecodeRequest(working_side=512),
     "one pixel": DecodeRequest(working_side=1),
     "part": DecodeRequest(working_side=64, region=Region(0.31, 0.2, 0.43, 0.11)),
+    "full": DecodeRequest(full=True),
     "sliver": DecodeRequest(working_side=64, region=Region(0.5, 0, 0.001, 1)),
 }
 

@@ -81,13 +81,13 @@ def answer(**changes):
         "scenes": [],
         "facts": asdict(NOTHING),
     }
-    return wire.Message({**header, **changes}, [b"123456", b"", b"small"])
+    return wire.Message({**header, **changes}, [b"123456", b"", b"whole", b"small"])
 
 
 def test_an_answer_is_read():
     decoded = wire.read_answer(answer())
     assert decoded.pixels.tolist() == [[[49, 50, 51], [52, 53, 54]]]
-    assert decoded.thumbnails == {320: b"small"}
+    assert (decoded.full, decoded.thumbnails) == (b"whole", {320: b"small"})
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from retrieval.api.serializers.images import (
 )
 from retrieval.errors import Conflict, NotFound
 from retrieval.services.copies import candidates
-from retrieval.services.images import addresses, collections, favourites, idempotency, images
+from retrieval.services.images import addresses, collections, favourites, full_size, idempotency, images
 from retrieval.services.images.idempotency import Key
 from retrieval.services.images.images import Added, ImageChanges, ImageFilters, Upload
 
@@ -187,6 +187,21 @@ class ThumbnailView(ApiView):
         return downloads.send(downloads.Stored(path, downloads.THUMBNAIL_TYPE))
 
 
+class FullView(ApiView):
+    """A picture at its full size: re-encoded, upright, without metadata."""
+
+    visitors = True
+    more_failures = frozenset({413, 415, 429})
+
+    @extend_schema(responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
+    def get(self, request: Request, image_id: UUID) -> File:  # noqa: ARG002
+        """Send the picture as one JPEG, decoded for this call; one too large for that at a half of its size."""
+        image = images.get_file(image_id, user=self.person)
+        made = full_size.made(image, user=self.person, address=self.address)
+        full_size.viewed(image, user=self.person)
+        return downloads.shown(made, filename=downloads.full_name(image))
+
+
 class FileView(ApiView):
     """The bytes as they were uploaded."""
 
@@ -203,7 +218,9 @@ class FileView(ApiView):
         kind = downloads.content_type(image)
         stored = downloads.Stored(images.file_path(image), kind, downloads.file_name(image), version=image.sha256)
         headers = request.headers
-        return downloads.send(stored, wanted=headers.get("Range", ""), if_range=headers.get("If-Range", ""))
+        response = downloads.send(stored, wanted=headers.get("Range", ""), if_range=headers.get("If-Range", ""))
+        full_size.downloaded(image, user=self.person)
+        return response
 
 
 def _key(request: Request, fields: dict[str, Any]) -> Key | None:

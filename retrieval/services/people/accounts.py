@@ -34,7 +34,8 @@ HELD_BACK = "trail.held_back"
 # What anybody can cause at will, and what says when a person was here: it goes when its time is over.
 PASSING = ("sign_in", "password.wrong", "password.limited", "code.wrong", "code.limited", "first_link.refused",
            "provider.refused", "password.forgotten", "first_link.mailed", "letter.given_up", "token.refused",
-           "right.refused", "share_link.opened", "share_link.refused", "share_link.downloaded", HELD_BACK)  # fmt: skip
+           "right.refused", "share_link.opened", "share_link.refused", "share_link.downloaded", "image.viewed",
+           "image.downloaded", HELD_BACK)  # fmt: skip
 
 
 def digest(secret: str) -> str:
