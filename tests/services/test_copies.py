@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from itertools import pairwise
+from itertools import combinations, pairwise
 from uuid import uuid4
 
 import numpy as np
@@ -358,6 +358,22 @@ def test_at_once_only_whole_copies_go(home, verdict, edit):
     assert (done.kept, done.trashed, done.left, done.undo) == (0, 0, 1, None)
     [group] = groups.find(scope, user=home.owner)
     assert resolved(home.owner, scope=scope, ids=(group.id,)).trashed == 1
+
+
+def test_what_would_go_of_each_verdict_is_what_goes(home):
+    """Held to a preview of each verdict by itself, over pairs that share pictures and lie in several collections."""
+    dice, other = random.Random(3), CollectionFactory(visibility="public")
+    rows = [ImageFactory(collection=dice.choice([home, home, other]), width=dice.randint(1, 9)) for _ in range(24)]
+    for one, another in dice.sample([*combinations(sorted(rows, key=lambda image: image.pk), 2)], 40):
+        CopyPair.objects.create(
+            one=one, other=another, verdict=dice.choice([*CopyVerdict]), edit=dice.choice([[], [], ["cropped"]])
+        )
+    counted = resolving.would_go(groups.find(CopyScope(), user=home.owner), user=home.owner)
+    goes = {
+        verdict: resolving.preview(Wish(CopyScope(verdict=verdict)), user=home.owner).trashed for verdict in CopyVerdict
+    }
+    assert all(goes.values())
+    assert {verdict: counted[verdict] for verdict in CopyVerdict} == goes
 
 
 def test_what_is_anothers_stays_and_is_no_reason_to_lose_ones_own(home):

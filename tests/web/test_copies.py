@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from retrieval.models import CopyDecision, CopyPair, CopyScan, Image
+from retrieval.services.copies import groups
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +76,29 @@ def test_all_of_a_verdict_at_once_says_before_how_many_go(client, home):
     assert page.count("2 pictures into the trash") == 1
     client.post(f"{URL}all/", {"verdict": "same_file"})
     assert Image.objects.alive().count() == 4
+
+
+def test_a_long_list_is_read_once_and_only_what_is_shown_of_it_as_a_whole(client, home):
+    def asked():
+        with CaptureQueriesContext(connection) as caught:
+            assert "No copies here." not in client.get(URL).content.decode()
+        return [query["sql"] for query in caught]
+
+    pair(home, "same_file")
+    asked()  # what is read once in a process
+    few = asked()
+    for verdict in ("same_file", "same_image", "same_thing") * 4:
+        pair(home, verdict, edit=["cropped"])
+    many = asked()
+    assert len(many) == len(few)
+    assert sum('"other_outline"' in sql for sql in many) == 1
+    assert sum('FROM "retrieval_copypair"' in sql and "outline" not in sql for sql in many) == 1
+
+
+def test_a_pair_that_went_since_it_was_listed_is_no_pair(client, home, monkeypatch):
+    pair(home)
+    monkeypatch.setattr(groups, "shown", lambda found, user: [])
+    assert "No copies here." in client.get(URL).content.decode()
 
 
 def test_only_the_pair_that_was_decided_goes(client, home):

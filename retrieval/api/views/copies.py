@@ -44,7 +44,7 @@ class CopiesView(ApiView):
         found = groups.find(scope_of(self.asked(request)), user=self.person)
         pages = ListPages()
         page = pages.page(found, request=request, names=[str(group.id) for group in found])
-        shown = groups.with_status(page, user=self.person)
+        shown = groups.shown(page, user=self.person)
         return pages.get_paginated_response(self.shown(GroupSerializer, shown, many=True))
 
 

@@ -19,6 +19,8 @@ from retrieval.services.images import collections
 from retrieval.services.people import rights
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from retrieval.models.collections import Viewer
 
 NAMES = uuid.UUID("6ad1f3f2-5a56-4d0c-8f8e-0d6c2a4d5a10")  # any number: groups are named within it
@@ -39,7 +41,8 @@ class Copy:
     """One picture of a group beside the one to keep: what was done to that one to make it, and where they meet.
 
     ``probability`` is known for the same bytes and for what a person decided; ``matches`` are the details that agree.
-    ``outline`` is the shared part on this picture, ``keep_outline`` on the one to keep; empty where none is known.
+    ``outline`` is the shared part on this picture, ``keep_outline`` on the one to keep; empty where none is known, and
+    until it is ``shown``.
     """
 
     image: Image
@@ -47,8 +50,8 @@ class Copy:
     edit: Sequence[str]
     probability: float | None
     matches: int
-    outline: Sequence[Any]
-    keep_outline: Sequence[Any]
+    outline: Sequence[Any] = ()
+    keep_outline: Sequence[Any] = ()
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,13 @@ def find(scope: CopyScope, *, user: Viewer, rule: Sequence[str] = rules.DEFAULT)
     """Return the groups among the pairs of which this person sees both pictures, strongest verdict first, large first.
 
     Pairs that were decided to be different are left out. A picture stands in one group of a verdict at most, and what
-    is not kept of a stronger one is in none of a weaker. Raises NotFound for a collection that they do not see.
+    is not kept of a stronger one is in none of a weaker. Of the pictures no more is read than orders them: ``shown``
+    reads the rest. Raises NotFound for a collection that they do not see.
     """
     rules.require(rule)
     pairs = _pairs(scope, user=user)
-    return _of_verdict(grouped(pairs, _images(pairs), rule=rule), scope)
+    images = _images(pairs, rows=Image.objects.only(*rules.COLUMNS))
+    return _of_verdict(grouped(pairs, images, rule=rule), scope)
 
 
 def undecided(user: Viewer, *, most: int) -> int:
@@ -102,7 +107,8 @@ def chosen(
     """
     rules.require(rule)
     pairs = _pairs(scope, user=user)
-    images, beside = _images(pairs), _beside(pairs)
+    images = _images(pairs, rows=Image.objects.defer("words", "thumbnail_digests"))
+    beside = _beside(pairs)
     listed = [each for each in grouped(pairs, images) if ids is None or each.id in set(ids)]
     if ids is not None and len(listed) < len(set(ids)):
         raise NotFound("There is no such group any more; look again.")
@@ -115,8 +121,8 @@ def chosen(
     return found
 
 
-def with_status(groups: Sequence[Group], *, user: Viewer) -> list[Group]:
-    """Return the same groups with all that is shown of their pictures; one that became invisible leaves them."""
+def shown(groups: Sequence[Group], *, user: Viewer) -> list[Group]:
+    """Return the same groups with all that is shown of them; a picture that became invisible leaves them."""
     ids = {image.pk for group in groups for image in group.images}
     images = (
         Image.objects.visible_to(user)
@@ -126,9 +132,14 @@ def with_status(groups: Sequence[Group], *, user: Viewer) -> list[Group]:
         .select_related("collection")
         .in_bulk(ids)
     )
+    pairs = {pair.pk: pair for pair in CopyPair.objects.filter(one__in=ids, other__in=ids)}
     found = []
     for group in groups:
-        others = [replace(copy, image=images[copy.image.pk]) for copy in group.others if copy.image.pk in images]
+        others = [
+            replace(copy, image=images[copy.image.pk], **_outlines(group.keep, copy.image, pairs=pairs))
+            for copy in group.others
+            if copy.image.pk in images
+        ]
         if others and group.keep.pk in images:
             found.append(replace(group, keep=images[group.keep.pk], others=others))
     return found
@@ -179,7 +190,8 @@ def _pairs(scope: CopyScope, *, user: Viewer) -> list[CopyPair]:
     condition = pairs_of(scope, user=user)
     decided = CopyDecision.objects.filter(condition).values_list("one", "other", "decision")
     said = {(one, other): decision for one, other, decision in decided}
-    pairs = {pair.pk: pair for pair in CopyPair.objects.filter(condition) if said.get(pair.pk) != Decided.DIFFERENT}
+    rows = CopyPair.objects.filter(condition).defer("outline", "other_outline", "found_at")
+    pairs = {pair.pk: pair for pair in rows if said.get(pair.pk) != Decided.DIFFERENT}
     for pk in (pk for pk, decision in said.items() if decision == Decided.COPIES):
         pairs[pk] = _agreed(pairs.get(pk) or CopyPair(one_id=pk[0], other_id=pk[1]))
     return list(pairs.values())
@@ -193,9 +205,8 @@ def _agreed(pair: CopyPair) -> CopyPair:
     return pair
 
 
-def _images(pairs: Iterable[CopyPair]) -> dict[UUID, Image]:
-    ids = {pk for pair in pairs for pk in (pair.one_id, pair.other_id)}
-    return Image.objects.defer("words", "thumbnail_digests").in_bulk(ids)
+def _images(pairs: Iterable[CopyPair], *, rows: QuerySet[Image]) -> dict[UUID, Image]:
+    return rows.in_bulk({pk for pair in pairs for pk in (pair.one_id, pair.other_id)})
 
 
 def _beside(pairs: Iterable[CopyPair]) -> dict[UUID, dict[UUID, CopyPair]]:
@@ -229,7 +240,16 @@ def _group(keep: Image, others: Sequence[Copy]) -> Group:
 
 def _copy(image: Image, pair: CopyPair) -> Copy:
     """A pair as it is seen from the picture to keep."""
-    verdict = CopyVerdict(pair.verdict)
-    if image.pk == pair.other_id:
-        return Copy(image, verdict, pair.edit, pair.probability, pair.matches, pair.other_outline, pair.outline)
-    return Copy(image, verdict, undone(pair.edit), pair.probability, pair.matches, pair.outline, pair.other_outline)
+    edit = pair.edit if image.pk == pair.other_id else undone(pair.edit)
+    return Copy(image, CopyVerdict(pair.verdict), edit, pair.probability, pair.matches)
+
+
+def _outlines(keep: Image, image: Image, *, pairs: Mapping[Any, CopyPair]) -> dict[str, Any]:
+    """Where two pictures meet, as ``Copy`` has it; nothing where only a person said that they do."""
+    pair = pairs.get((min(keep.pk, image.pk), max(keep.pk, image.pk)))
+    if pair is None:
+        return {}
+    here, there = (
+        (pair.other_outline, pair.outline) if image.pk == pair.other_id else (pair.outline, pair.other_outline)
+    )
+    return {"outline": here, "keep_outline": there}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from retrieval.models import BulkAct, CopyVerdict, Image, Role
 from retrieval.services.copies import groups, merging, rules
-from retrieval.services.copies.groups import CopyScope
+from retrieval.services.copies.groups import CopyScope, Group
 from retrieval.services.images import bulk, bulk_rows, collections
 from retrieval.services.people import accounts, rights
 
@@ -69,6 +70,17 @@ def preview(wish: Wish, *, user: User) -> Resolution:
     return Resolution(len(plans), sum(len(plan.goes) for plan in plans), left, None)
 
 
+def would_go(found: Iterable[Group], *, user: User) -> Counter[CopyVerdict]:
+    """Count of each verdict the pictures that ``resolve`` would put into the trash if it were given all these groups.
+
+    ``found`` is by the default rule, around whose best picture they are already.
+    """
+    mine, counts = _mine(user), Counter[CopyVerdict]()
+    for group in found:
+        counts[group.verdict] += len(_goes(group, Wish(CopyScope(verdict=group.verdict)), mine=mine))
+    return counts
+
+
 def resolve(wish: Wish, *, user: User) -> Resolution:
     """Keep one picture of each group, and put those into the trash that were verified against it; all in one commit.
 
@@ -94,16 +106,26 @@ def resolve(wish: Wish, *, user: User) -> Resolution:
 def _plans(wish: Wish, *, user: User) -> tuple[list[Plan], int]:
     """What would be done to each group that the person may change, and how many copies stay as they are."""
     found = groups.chosen(wish.scope, wish.ids, user=user, rule=wish.rule, keep=wish.keep)
-    mine = set(rights.held(user, role=Role.CONTRIBUTOR).values_list("pk", flat=True))
+    mine = _mine(user)
     plans, left = [], 0
     for group in found:
-        goes = [copy for copy in group.others if copy.image.collection_id in mine and _may_go(copy, wish)]
-        kept = group.keep.collection_id in mine
-        left += len(group.others) - (len(goes) if kept else 0)
-        if goes and kept:
-            gone = [copy.image for copy in goes]
+        gone = _goes(group, wish, mine=mine)
+        left += len(group.others) - len(gone)
+        if gone:
             plans.append(Plan(group.keep, merging.carried_over(group.keep, gone), gone))
     return plans, left
+
+
+def _mine(user: User) -> set[UUID]:
+    """The collections in which this person may delete."""
+    return set(rights.held(user, role=Role.CONTRIBUTOR).values_list("pk", flat=True))
+
+
+def _goes(group: Group, wish: Wish, *, mine: Container[UUID]) -> list[Image]:
+    """What of a group goes; nothing where the one to keep is another's."""
+    if group.keep.collection_id not in mine:
+        return []
+    return [copy.image for copy in group.others if copy.image.collection_id in mine and _may_go(copy, wish)]
 
 
 def _may_go(copy: groups.Copy, wish: Wish) -> bool:

@@ -23,6 +23,11 @@ RULES: Mapping[str, Worth] = {
     "metadata": lambda image: -said_of(image),
 }
 DEFAULT = ("pixels", "bytes", "format")
+# What the rules read of a picture, beside its id.
+COLUMNS = (
+    "width", "height", "bytes", "format", "created_at", "sha256", "collection_id",
+    "title", "caption", "group_key", "source_url", "tags", "metadata",
+)  # fmt: skip
 
 
 def require(names: Sequence[str]) -> None:

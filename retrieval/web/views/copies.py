@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from retrieval import tasks
 from retrieval.models import CopyScan, CopyVerdict, Decided, Image
 from retrieval.services.copies import decisions, groups, resolving, scans
-from retrieval.services.copies.groups import Copy, CopyScope, Group
+from retrieval.services.copies.groups import Copy, Group
 from retrieval.services.copies.resolving import Wish
 from retrieval.services.copies.scans import ScanRequest
 from retrieval.services.images import bulk_undo, collections
@@ -29,6 +29,9 @@ from retrieval.web import words
 from retrieval.web.forms.copies import CopiesForm, PairForm, UndoForm
 from retrieval.web.pages import for_people, person
 from retrieval.web.views import long_jobs
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 KEPT = 10  # decisions that can be undone from the page
 DONE = "copies"  # the session's list of them
@@ -53,11 +56,11 @@ def page(request: HttpRequest) -> HttpResponse:
     at = min(at, max(len(steps) - 1, 0))
     context: dict[str, Any] = {
         "form": form.shown(), "collections": collections.listing(user),
-        "verdicts": _verdicts(scope, found, request=request),
+        "verdicts": _verdicts(found, user=user),
         "total": len(steps), "at": at, "number": at + 1, "next": _address(request.GET, n=at + 1),
         "done": list(reversed(request.session.get(DONE, []))), **long_jobs.listed(request, scans.KIND),
     }  # fmt: skip
-    return render(request, "web/copies.html", {**context, **(_pair(*steps[at]) if steps else {})})
+    return render(request, "web/copies.html", {**context, **(_pair(*steps[at], user=user) if steps else {})})
 
 
 @require_POST
@@ -120,9 +123,14 @@ def undo(request: HttpRequest) -> HttpResponse:
     return redirect(_address(request.POST, n=CopiesForm(request.POST).place()))
 
 
-def _pair(group: Group, copy: Copy) -> dict[str, Any]:
+def _pair(group: Group, copy: Copy, *, user: User) -> dict[str, Any]:
+    """What is shown of one pair; nothing of one that is gone since it was listed."""
+    whole = groups.shown([replace(group, others=[copy])], user=user)
+    if not whole:
+        return {"total": 0}
+    keep, copy = whole[0].keep, whole[0].others[0]
     sides = [
-        Side(group.keep, _corners(group.keep, copy.keep_outline)),
+        Side(keep, _corners(keep, copy.keep_outline)),
         Side(copy.image, _corners(copy.image, copy.outline)),
     ]
     edits = ", ".join(words.edit(edit) for edit in copy.edit)
@@ -138,15 +146,14 @@ def _corners(image: Image, outline: Sequence[Sequence[float]]) -> str:
     return " ".join(f"{x * image.width:.1f},{y * image.height:.1f}" for x, y in outline)
 
 
-def _verdicts(scope: CopyScope, found: Sequence[Group], *, request: HttpRequest) -> list[dict[str, Any]]:
+def _verdicts(found: Sequence[Group], *, user: User) -> list[dict[str, Any]]:
     """Each verdict with its groups, and what would go if all of them were resolved at once."""
-    counts = Counter(group.verdict for group in found)
-    rows = []
-    for verdict in CopyVerdict:
-        only = CopyScope(scope.collection, scope.against, verdict)
-        goes = resolving.preview(Wish(only), user=person(request)).trashed if counts[verdict] else 0
-        rows.append({"value": verdict.value, "groups": counts[verdict], "goes": goes})
-    return [row for row in rows if row["groups"]]
+    counts, goes = Counter(group.verdict for group in found), resolving.would_go(found, user=user)
+    return [
+        {"value": verdict.value, "groups": counts[verdict], "goes": goes[verdict]}
+        for verdict in CopyVerdict
+        if counts[verdict]
+    ]
 
 
 def _tell(request: HttpRequest, done: resolving.Resolution) -> None:
