@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
+from retrieval.ingest import decode as decoder
 from retrieval.ingest import tiff
 from retrieval.ingest.decode import decode
 from retrieval.ingest.picture import DecodeRequest, Part, PictureLimits
@@ -88,6 +89,12 @@ HUGE = pdf(
     b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj "
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 1e9 1e9]>>endobj"
 )
+MANY = pdf(
+    b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Count 10000/Kids["
+    + b"3 0 R " * 10_000
+    + b"]>>endobj "
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 90 60]>>endobj"
+)
 LOCKED = pdf(
     b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj 5 0 obj<</Filter/Standard"
     b"/V 1/R 2/O<" + b"11" * 32 + b">/U<" + b"22" * 32 + b">/P -4>>endobj",
@@ -102,6 +109,15 @@ def test_hostile_documents_are_refused_with_a_reason(data):
     with pytest.raises(RetrievalError) as caught:
         page(data)
     assert caught.value.code in {"picture_damaged", "too_many_pages"}
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PDF"])
+def test_without_the_look_at_its_head_a_document_has_as_many_pages_as_it_says(monkeypatch, kind):
+    data = paged("TIFF", pages=21) if kind == "TIFF" else MANY
+    with pytest.raises(TooLarge):
+        page(data)
+    monkeypatch.setattr(decoder, "_check_header", lambda opened, limits: None)
+    assert page(data).pages == (21 if kind == "TIFF" else 10_000)
 
 
 def test_a_page_of_any_size_is_drawn_within_bounds():

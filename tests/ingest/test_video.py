@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import RetrievalError, TooLarge, UnsupportedPicture
+from retrieval.ingest import decode as decoder
 from retrieval.ingest import video as room
 from retrieval.ingest import video_facts
 from retrieval.ingest.decode import decode
@@ -152,6 +153,13 @@ def test_more_pixels_than_the_limit_are_refused_before_any_is_decoded(monkeypatc
     monkeypatch.setattr(room, "_decoded", None)
     with pytest.raises(TooLarge):
         upload(video(), pixels=1_000)
+
+
+@needs_av
+def test_without_the_look_at_its_head_a_video_of_any_size_is_decoded(monkeypatch):
+    monkeypatch.setattr(decoder, "_check_header", lambda opened, limits: None)
+    monkeypatch.setattr(room, "_prepared", lambda *of, limited=room._prepared: limited(*of[:2], 0))
+    assert upload(video(), pixels=1_000).pages == 3
 
 
 @needs_av

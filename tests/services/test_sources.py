@@ -172,6 +172,13 @@ def test_a_folder_that_becomes_a_link_after_it_was_listed_leads_nowhere(shelf):
     assert folders.read(folders.Found("b/1.jpg", 0), shelf).data == sample("JPEG")
 
 
+def test_without_the_look_where_a_file_lies_a_link_leads_out(shelf, monkeypatch):
+    secret = put(shelf.parent / "elsewhere", "1.jpg", sample("JPEG"))
+    (shelf / "a").symlink_to(secret.parent)
+    monkeypatch.setattr(folders.Path, "is_relative_to", lambda there, within: True)
+    assert folders.read(folders.Found("a/1.jpg", 0), shelf).data == secret.read_bytes()
+
+
 def test_a_file_that_may_still_be_written_waits(shelf, collection):
     now = timezone.now().timestamp()
     put(shelf, "1.jpg", sample("JPEG"), changed=now)

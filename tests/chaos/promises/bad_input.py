@@ -14,6 +14,10 @@ WAYS_IN = "web/test_ways_in.py::"
 NAMES = "web/test_file_names.py::"
 HELD = "front/test_held.py::"
 FRONT = "front/test_front.py::"
+PAGES = "ingest/test_pages.py::"
+VIDEO = "ingest/test_video.py::"
+SOURCES = "services/test_sources.py::"
+CAMERAS = "services/test_source_addresses.py::"
 
 BAD_INPUT = (
     Promise(
@@ -83,6 +87,42 @@ BAD_INPUT = (
         (WITHOUT + "test_without_the_check_of_members_links_and_paths_pass",
          WITHOUT + "test_without_the_check_of_overlaps_one_run_of_bytes_comes_out_many_times",
          WITHOUT + "test_without_limits_a_small_archive_unpacks_to_a_thousand_times_its_size"),
+    ),
+    Promise(
+        "Documents and medical pictures: pages, frames, lengths and loops that a file makes up are refused by a reason",
+        (PAGES + "test_hostile_documents_are_refused_with_a_reason",
+         PAGES + "test_a_chain_that_comes_back_to_itself_ends",
+         PAGES + "test_a_document_of_more_pages_than_the_limit_is_refused",
+         PAGES + "test_a_page_of_any_size_is_drawn_within_bounds",
+         "ingest/test_dicom.py::test_hostile_files_are_refused_with_a_reason",
+         "services/test_documents.py::test_too_many_pages_are_refused",
+         "services/test_documents.py::test_a_document_whose_first_page_goes_before_the_others_come_ends_with_a_reason"),
+        (PAGES + "test_without_the_look_at_its_head_a_document_has_as_many_pages_as_it_says",),
+    ),
+    Promise(
+        "Videos: frames, sizes and tables that a file makes up are refused or read right, and looks are bounded",
+        (VIDEO + "test_hostile_videos_are_refused_with_a_reason_or_right", VIDEO + "test_looks_and_scenes_are_bounded",
+         VIDEO + "test_more_pixels_than_the_limit_are_refused_before_any_is_decoded",
+         VIDEO + "test_a_frame_that_grows_beyond_the_header_is_not_decoded",
+         VIDEO + "test_a_frame_of_more_pixels_than_allowed_gets_no_memory",
+         VIDEO + "test_no_other_demuxer_is_asked_than_that_of_its_beginning",
+         VIDEO + "test_a_codec_that_is_not_on_the_list_is_not_opened"),
+        (VIDEO + "test_without_the_look_at_its_head_a_video_of_any_size_is_decoded",),
+    ),
+    Promise(
+        "A source reads below the folders that the operator opened, follows no link and asks no private address; "
+        "what breaks off takes nothing twice, and what a person touched stays",
+        (SOURCES + "test_only_folders_below_those_that_are_opened_may_be_read",
+         SOURCES + "test_the_data_folder_is_not_read_whatever_is_opened",
+         SOURCES + "test_links_are_not_followed_out_of_the_folder",
+         SOURCES + "test_a_folder_that_becomes_a_link_after_it_was_listed_leads_nowhere",
+         SOURCES + "test_what_breaks_off_in_the_midst_is_written_down_and_takes_nothing_twice",
+         SOURCES + "test_a_reading_that_another_took_over_keeps_nothing",
+         SOURCES + "test_what_is_past_its_time_goes_but_for_what_a_person_touched",
+         CAMERAS + "test_neither_private_addresses_nor_this_machine_are_asked",
+         CAMERAS + "test_nobody_is_led_on_to_an_address_that_is_not_open",
+         CAMERAS + "test_a_password_goes_to_no_other_server_that_somebody_names"),
+        (SOURCES + "test_without_the_look_where_a_file_lies_a_link_leads_out",),
     ),
     Promise(
         "File names are display text only",
