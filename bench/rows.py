@@ -75,9 +75,9 @@ SELECT %(owner)s, id, now() FROM retrieval_image WHERE collection_id = %(collect
 WATCH = """
 WITH watch AS (
     INSERT INTO retrieval_watch (id, user_id, name, asked, active, gather, encoder_id, calibration, candidates, trouble,
-        version, webhook, secret, mail, language, created_at)
-    SELECT gen_random_uuid(), %(owner)s, 'Watched', '{}', false, interval '0', %(encoder)s, '', 0, '', 1, '', '', '',
-        '', now() RETURNING id)
+        version, said, fitted_said, avoids, webhook, secret, mail, language, created_at)
+    SELECT gen_random_uuid(), %(owner)s, 'Watched', '{}', false, interval '0', %(encoder)s, '', 0, '', 1, 0, 0, 0, '',
+        '', '', '', now() RETURNING id)
 INSERT INTO retrieval_alert (id, watch_id, image_id, score, threshold, encoder, calibration, fired_at, seen, verdict)
 SELECT gen_random_uuid(), watch.id, image.id, 0.9, 0.8, 'bench', '', now() - random() * interval '9 days',
     random() < 0.9, ''

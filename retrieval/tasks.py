@@ -25,7 +25,7 @@ from retrieval.services.encoders import indexes
 from retrieval.services.operations import clocks, long_work, status, upkeep
 from retrieval.services.people import accounts, letter_sending, sessions
 from retrieval.services.sources import reading
-from retrieval.services.watching import deliveries, trying, watches
+from retrieval.services.watching import deliveries, sharpening, trying, watches
 from retrieval.work import derived, ending, features, jobs, leases, long_jobs, neighbourhoods, regions, texts
 from retrieval.worker_start import require_originals, require_weights
 
@@ -148,7 +148,7 @@ def reconcile() -> None:
         _publish(long_job, (name, pk))
     watches.refresh()
     _send_alerts()
-    if trying.waiting().exists():
+    if trying.waiting().exists() or sharpening.waiting().exists():
         _publish(look_back, ())
 
 
@@ -175,9 +175,9 @@ def read_words() -> None:
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
 def look_back() -> None:
-    """Have watches look at older pictures."""
+    """Sharpen watches by what was said of their alerts, and have watches look at older pictures."""
     _beat()
-    if trying.backfill():
+    if sharpening.work() or trying.backfill():
         _publish(look_back, ())
     _send_alerts()
 

@@ -55,6 +55,11 @@ class Watch(models.Model):
     candidates = models.PositiveIntegerField(default=0, help_text="Among how many ``least`` was told.")
     trouble = models.CharField(max_length=60, blank=True, help_text="Code of why it could not be fitted.")
     fitted_at = models.DateTimeField(null=True)
+    least_set_at = models.DateTimeField(null=True, help_text="When the person set the least score.")
+    said = models.PositiveIntegerField(default=0, help_text="How often something was said of its alerts.")
+    fitted_said = models.PositiveIntegerField(default=0, help_text="``said`` when it was fitted.")
+    avoids = models.PositiveIntegerField(default=0, help_text="Pictures of wrong alerts that its query avoids.")
+    sharpened = models.JSONField(null=True, help_text="What its last sharpening would have changed.")
     version = models.BigIntegerField(default=version)
     webhook = models.URLField(max_length=URL_LENGTH, blank=True)
     secret = models.CharField(max_length=64, blank=True, help_text="Signs what is sent to the webhook.")
@@ -71,6 +76,11 @@ class Watch(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def by_probability(self) -> bool:
+        """Whether its threshold is a probability; what nobody measured of a sharpened query is not known."""
+        return self.min_probability is not None and not self.avoids
 
 
 class AlertVerdict(models.TextChoices):
@@ -99,6 +109,7 @@ class Alert(models.Model):
     fired_at = models.DateTimeField(auto_now_add=True)
     seen = models.BooleanField(default=False)
     verdict = models.CharField(max_length=5, blank=True, choices=AlertVerdict.choices)
+    said_at = models.DateTimeField(null=True, help_text="When the verdict was said.")
 
     class Meta:
         ordering = ["-fired_at", "-id"]

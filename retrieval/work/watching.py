@@ -173,7 +173,7 @@ def _alerts(encoder: Encoder, pairs: Sequence[Fired], watches: Mapping[UUID, Wat
         watch = watches[pair.watch]
         row = Alert(id=pk, watch=watch, image_id=pair.image, score=pair.score, encoder=encoder.name)
         row.threshold, row.calibration, row.gathered_into = watch.least or 0.0, watch.calibration, leads.get(watch.pk)
-        if calibration is not None and watch.min_probability is not None:
+        if calibration is not None and watch.by_probability and watch.min_probability is not None:
             row.probability = float(calibration.probability([pair.score], candidates=watch.candidates)[0])
             row.threshold = watch.min_probability
         if watch.gather:

@@ -106,6 +106,21 @@ class DeliveriesSerializer(serializers.Serializer[Any]):
     error = serializers.CharField(help_text="Why the last one failed; empty: none did.")
 
 
+class SharpenedSerializer(serializers.Serializer[Any]):
+    """What the last sharpening changed, and would have changed in the 30 days before it."""
+
+    at = serializers.DateTimeField()
+    least_before = serializers.FloatField(allow_null=True, help_text="The cosine from which it fired.")
+    least = serializers.FloatField(allow_null=True, help_text="The cosine with the query as it is now.")
+    fired_before = serializers.IntegerField(help_text="How often it would have fired.")
+    fired = serializers.IntegerField()
+    gone = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Pictures that would fire no more; 50 at most."
+    )
+    come = serializers.ListField(child=serializers.UUIDField(), help_text="Pictures that would fire now; 50 at most.")
+    avoids = serializers.IntegerField(help_text="How many pictures of wrong alerts it avoids.")
+
+
 class WatchSerializer(serializers.ModelSerializer[Watch]):
     """One of the caller's watches."""
 
@@ -116,12 +131,13 @@ class WatchSerializer(serializers.ModelSerializer[Watch]):
     least_score = serializers.FloatField(source="least", allow_null=True, help_text="The cosine from which it fires.")
     trouble = serializers.CharField(help_text="The code of why it cannot see just now; empty: it can.")
     backfilling = serializers.SerializerMethodField(help_text="Whether older pictures are still being looked at.")
+    sharpened = SharpenedSerializer(allow_null=True, help_text="What was wrong, last said of its alerts, changed.")
 
     class Meta:
         model = Watch
         fields = [
             "id", "name", "search", "min_probability", "min_score", "least_score", "active", "notify", "deliveries",
-            "encoder", "calibration", "trouble", "backfilling", "created_at",
+            "encoder", "calibration", "trouble", "backfilling", "avoids", "sharpened", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 

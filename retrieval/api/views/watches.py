@@ -147,10 +147,11 @@ class AlertView(ApiView):
 
     @extend_schema(request=AlertInput, responses=AlertSerializer)
     def patch(self, request: Request, alert_id: UUID) -> Response:
-        """Say that it was seen, and whether it was right; null takes a verdict back."""
+        """Say that it was seen, and whether it was right; null takes a verdict back. It sharpens the watch."""
         said = checked(AlertInput, request.data, partial=True)
         verdict = (said["verdict"] or "") if "verdict" in said else None
         row = alerts.mark(alert_id, user=self.person, seen=said.get("seen"), verdict=verdict)
+        wake_for("watches")
         return Response(self.shown(AlertSerializer, row))
 
 

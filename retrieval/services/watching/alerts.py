@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db import transaction
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from retrieval.errors import InvalidInput, NotFound
-from retrieval.models import Alert, AlertVerdict, Image
+from retrieval.models import Alert, AlertVerdict, Image, Watch
+from retrieval.services.searching import concepts
+from retrieval.services.searching.concepts import Clicks
+from retrieval.services.searching.search_request import SearchRequest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -59,15 +64,40 @@ def still_told(ids: Sequence[UUID], *, user: User) -> Mapping[UUID, Alert]:
     return {row.pk: row for row in listing(user).filter(pk__in=ids)} if user.is_active else {}
 
 
-def mark(alert_id: UUID, *, user: Viewer, seen: bool | None = None, verdict: str | None = None) -> Alert:
-    """Say that an alert was seen, and whether it was right (``""`` takes that back). Raises NotFound, InvalidInput."""
+def mark(alert_id: UUID, *, user: User, seen: bool | None = None, verdict: str | None = None) -> Alert:
+    """Say that an alert was seen, and whether it was right (``""`` takes that back). Raises NotFound, InvalidInput.
+
+    By another verdict its watch is due to be sharpened; the edge wakes the worker for watches.
+    """
     row = get(alert_id, user=user)
     if verdict is not None and verdict not in {"", *AlertVerdict.values}:
         raise InvalidInput.of("verdict", f"The verdict is one of {', '.join(AlertVerdict.values)}.")
-    row.seen = row.seen if seen is None else seen
-    row.verdict = row.verdict if verdict is None else verdict
-    row.save(update_fields=["seen", "verdict"])
+    with transaction.atomic():
+        row.seen = row.seen if seen is None else seen
+        if verdict is not None and verdict != row.verdict:
+            _say(row, verdict, user=user)
+        row.save(update_fields=["seen", "verdict", "said_at"])
     return row
+
+
+def _say(row: Alert, verdict: str, *, user: User) -> None:
+    """Write the verdict onto the row, and have the watch fitted anew; a concept is taught what it was wrong about."""
+    Watch.objects.filter(pk=row.watch_id).update(said=F("said") + 1)  # held until the commit, whoever fits it meanwhile
+    taught = _concept(row.watch) if AlertVerdict.WRONG in {verdict, row.verdict} else None
+    if taught and concepts.listing(user).filter(pk=taught).exists():
+        wrong = verdict == AlertVerdict.WRONG
+        clicks = Clicks(no=[row.image_id]) if wrong else Clicks(forget=[row.image_id])
+        concepts.teach(taught, clicks, user=user)
+    row.verdict, row.said_at = verdict, timezone.now()
+
+
+def _concept(watch: Watch) -> UUID | None:
+    """The concept that it watches for, if it does; what is wrong with a watch keeps nobody from judging its alerts."""
+    try:
+        asked = SearchRequest.from_json(watch.asked)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return asked.concept if asked.kind == "concept" else None
 
 
 def see(user: Viewer, *, watch: UUID | None = None) -> int:

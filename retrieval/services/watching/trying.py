@@ -10,17 +10,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import numpy as np
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from retrieval.matching import Calibration
 from retrieval.models import Encoder, Image, Watch
-from retrieval.search import Hit, Question, nearest, stored
+from retrieval.search import Hit, QueryVector, Question, nearest, stored
 from retrieval.services.people import accounts
 from retrieval.services.searching import reading, verdicts
 from retrieval.services.watching import watches
-from retrieval.services.watching.watches import Least, WatchRequest
+from retrieval.services.watching.watches import Fit, Least, WatchRequest
 from retrieval.work import watching
 
 if TYPE_CHECKING:
@@ -86,7 +87,23 @@ def tried(watch_id: UUID, *, user: User, since: datetime | None = None) -> Trial
     The pictures that it asks with are left out, as they never fire.
     """
     row = watches.get(watch_id, user=user)
-    fit = watches.fitted(row, user=user)
+    return _trial(row, watches.fitted(row, user=user), user=user, since=since)
+
+
+def as_it_stands(row: Watch) -> Trial | None:
+    """Hold what the workers have of a watch against the last 30 days, with all that it would have fired for.
+
+    None where they have none by the active encoder. Raises as ``tried``.
+    """
+    fit = watches.fitted(row, user=row.user)
+    if row.direction is None or row.least is None or row.encoder_id != fit.question.encoder.pk:
+        return None
+    unit = np.frombuffer(bytes(row.direction), "<f4")
+    asked = replace(fit.question, vector=QueryVector.of(unit, length=1.0))
+    return _trial(row, Fit(asked, row.least, row.candidates), user=row.user, shown=MOST_TRIED)
+
+
+def _trial(row: Watch, fit: Fit, *, user: User, since: datetime | None = None, shown: int = SHOWN) -> Trial:
     since = since or timezone.now() - PAST
     own = (*watches.request_of(row).wanted, *fit.question.filters.exclude)
     question = replace(fit.question, filters=replace(fit.question.filters, exclude=own, words=None), exact=True)
@@ -97,11 +114,11 @@ def tried(watch_id: UUID, *, user: User, since: datetime | None = None) -> Trial
         if len(page) < A_PAGE:
             break
     new = _added_since(since, hits, user=user)
-    calibration = verdicts.calibration_of(fit.question.encoder) if row.min_probability is not None else None
+    calibration = verdicts.calibration_of(fit.question.encoder) if row.by_probability else None
     scored = [(hit, _probability(hit.score, calibration, fit.candidates)) for hit in hits if hit.image_id in new]
     firing = [Found(new[hit.image_id], hit.score, told) for hit, told in scored if hit.score >= fit.least]
-    threshold = fit.least if row.min_probability is None else row.min_probability
-    return Trial(since, len(firing), len(hits) == MOST_TRIED, threshold, _steps(scored), firing[:SHOWN])
+    threshold = row.min_probability if row.by_probability and row.min_probability is not None else fit.least
+    return Trial(since, len(firing), len(hits) == MOST_TRIED, threshold, _steps(scored), firing[:shown])
 
 
 def ask_backfill(watch_id: UUID, *, user: User) -> Watch:

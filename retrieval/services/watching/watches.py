@@ -23,6 +23,7 @@ from retrieval.search import Question, counts, stored
 from retrieval.services.people import accounts
 from retrieval.services.searching import concepts, reading, receipts, verdicts
 from retrieval.services.searching.search_request import SearchRequest
+from retrieval.services.watching import avoiding
 from retrieval.services.watching.notify import NOT_TOLD, Notify, set_notify, tell_anew
 from retrieval.work import watching
 
@@ -69,6 +70,7 @@ class Fit:
     least: float
     candidates: int
     calibration: str = ""
+    avoids: int = 0
 
 
 def listing(user: Viewer) -> QuerySet[Watch]:
@@ -127,6 +129,7 @@ def change(watch_id: UUID, changes: dict[str, Any], *, user: User) -> Watch:
             set_notify(row, changes["notify"])
         if "least" in changes:
             _set_least(row, changes["least"])
+            row.least_set_at = timezone.now()
             _write_fit(row, fitted(row, user=user))
         row.active = changes.get("active", row.active)
         row.version = version()
@@ -153,7 +156,17 @@ def request_of(row: Watch) -> SearchRequest:
 def fitted(row: Watch, *, user: Viewer) -> Fit:
     """Ask the search for the watch's query now, and where it begins to fire. Raises what the search raises."""
     request = request_of(row)
-    question = reading.question_of(request, user=user)
+    found = _fitted(row, request, user=user)
+    told = None
+    if request.kind != "concept":  # which learns by itself what was wrong
+        told = avoiding.avoiding(row, found.question, found.least, user=user)
+    if told is None:
+        return found
+    return replace(found, question=told.question, least=told.least, calibration="", avoids=told.avoids)
+
+
+def _fitted(row: Watch, request: SearchRequest, *, user: Viewer) -> Fit:
+    question = replace(reading.question_of(request, user=user), measure=Measure.COSINE)
     if question.vector is None or (request.kind != "text" and question.filters.words is not None):
         raise InvalidInput.of("text", "These words mean nothing to the encoder; watch for a picture or other words.")
     if question.filters.without:
@@ -182,11 +195,11 @@ def refresh() -> int:
     taught = Watch.objects.filter(asked__concept__isnull=False).exclude(asked__concept=None)
     for rows in (stale, taught):
         for pk in rows.order_by("fitted_at").values_list("pk", flat=True)[:AT_ONCE]:
-            changed += _refit(pk, encoder)
+            changed += refit(pk, encoder)
     return changed
 
 
-def _refit(watch_id: UUID, encoder: Encoder) -> bool:
+def refit(watch_id: UUID, encoder: Encoder) -> bool:
     """Fit one anew, unless somebody changes it just now; what became ready before it could see is looked at."""
     with transaction.atomic():
         rows = Watch.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
@@ -198,6 +211,7 @@ def _refit(watch_id: UUID, encoder: Encoder) -> bool:
             _write_fit(row, fitted(row, user=row.user))
         except RetrievalError as error:
             row.encoder, row.direction, row.trouble, row.fitted_at = encoder, None, error.code, timezone.now()
+            row.fitted_said = row.said
             log.warning("watch_not_fitted", watch=str(row.pk), code=error.code)
         changed = before != _standing(row)
         row.version = version() if changed else row.version
@@ -221,7 +235,7 @@ def _write_fit(row: Watch, fit: Fit) -> None:
         raise InvalidInput.of("text", "There is nothing to watch for.")
     row.encoder, row.direction = fit.question.encoder, fit.question.vector.unit.astype("<f4").tobytes()
     row.least, row.calibration, row.candidates = fit.least, fit.calibration, fit.candidates
-    row.fitted_at, row.trouble = timezone.now(), ""
+    row.fitted_at, row.trouble, row.avoids, row.fitted_said = timezone.now(), "", fit.avoids, row.said
 
 
 def _by_probability(row: Watch, found: Fit, request: SearchRequest) -> Fit:

@@ -39,8 +39,8 @@ class SettingsForm(forms.Form):
         if said["name"]:
             changed["name"] = said["name"]
         if said["least"] is not None:
-            by_score = row.min_probability is None
-            changed["least"] = Least(score=said["least"]) if by_score else Least(probability=said["least"])
+            by = Least(probability=said["least"]) if row.by_probability else Least(score=said["least"])
+            changed["least"] = by
         return changed
 
 

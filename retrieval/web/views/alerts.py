@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from retrieval import tasks
 from retrieval.services.watching import alerts, watches
 from retrieval.services.watching.alerts import AlertFilters
 from retrieval.web.forms.teaching import answers, ids
@@ -33,6 +34,7 @@ def mark(request: HttpRequest) -> HttpResponse:
     """Keep what was said of some; a script is told how many wait, and what comes next where it asks for more."""
     for pk, said in answers(request.POST, allowed=tuple(VERDICTS)).items():
         alerts.mark(pk, user=person(request), seen=True, verdict=VERDICTS[said])
+    tasks.wake_for("watches")
     if not wants_json(request):
         return redirect(_back(request))
     context = _listed(request) if request.POST.get("more") else None

@@ -119,8 +119,10 @@ def _watched(row: Watch, request: HttpRequest) -> dict[str, Any]:
     shown = Image.objects.visible_to(user).defer("words").in_bulk([*said.wanted, *said.negatives])
     concept = concepts.listing(user).filter(pk=said.concept).first() if said.concept else None
     homes = Collection.objects.visible_to(user).filter(pk__in=said.collections or ())
+    told = row.sharpened or {}
+    less = Image.objects.visible_to(user).defer("words").select_related("collection").in_bulk(told.get("gone", ()))
     return {
-        "asked": said, "concept": concept, "homes": homes,
+        "asked": said, "concept": concept, "homes": homes, "gone": list(less.values()),
         "liked": [shown[pk] for pk in said.wanted if pk in shown],
         "disliked": [shown[pk] for pk in said.negatives if pk in shown],
     }  # fmt: skip
