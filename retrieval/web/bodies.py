@@ -17,7 +17,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 # What the form around the files takes.
 AROUND = 1024 * 1024
 OTHERS_SEE_TO_IT = "/api/"
-ARCHIVES = "/upload/"
+ARCHIVES = ("/upload/", "/batches/")
 # The key of WSGI's environment by which the web server tells of a body that it did not read: see admission.py.
 UNREAD = "imagesearch.unread"
 

@@ -99,6 +99,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("batches/<uuid:job_id>/", batches.show, name="batch"),
     path("batches/<uuid:job_id>/decide/", batches.decide, name="batch_decide"),
     path("batches/<uuid:job_id>/table/", batches.table, name="batch_table"),
+    path("batches/<uuid:job_id>/queries/<int:n>/", batches.query, name="batch_query"),
     path("copies/", copies.page, name="copies"),
     path("copies/scan/", copies.scan, name="copies_scan"),
     path("copies/scans/<uuid:job_id>/", copies.scanned, name="scan"),

@@ -408,11 +408,12 @@ WEB: dict[str, list[Rule]] = {
     "receipts/<receipt_id>/remove/": [Rule("post", page_for_owner(302), {})],
     "review/": [Rule("get", pages(302))],
     "review/count/": [Rule("get", pages(200))],
-    "batches/": [Rule("get", pages(200))],
+    "batches/": [Rule("get", pages(200)), Rule("post", pages(400), {})],
     # The world's long work is an archive, no batch.
     "batches/<job_id>/": [Rule("get", pages(404))],
     "batches/<job_id>/decide/": [Rule("post", pages(404), {})],
     "batches/<job_id>/table/": [Rule("get", pages(404))],
+    "batches/<job_id>/queries/<n>/": [Rule("get", pages(404))],
     "concepts/": [
         Rule("get", pages(200)),
         Rule("post", page_from_role("viewer", 302), {"name": "Hat", "id": "IMAGE"}),

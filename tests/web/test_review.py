@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from uuid import uuid4
 
+import numpy as np
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image as Pictures
 
+from retrieval import conf, live_encoders
 from retrieval.models import Alert, Batch, BatchRow, CopyDecision, CopyPair, Watch
-from tests.factories import CollectionFactory, ImageFactory, UserFactory
+from retrieval.services.copies import batches
+from retrieval.work import long_jobs
+from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
+from tests.search.rows import embed
+from tests.services.test_batches import COLOURS, Colours
 
 pytestmark = pytest.mark.django_db
 COUNT = "/review/count/"
@@ -81,3 +91,56 @@ def test_the_queries_of_a_batch_are_decided_the_doubtful_first(client, home):
     assert b"q3.png,,match" in b"".join(client.get(f"/batches/{batch.pk}/table/"))
     assert client.post(f"/batches/{batch.pk}/decide/", {"is-x": "match"}).status_code == 400
     assert client.post(f"/batches/{batch.pk}/decide/", {"is-9": "match"}).status_code == 404
+
+
+def png(colour):
+    data = io.BytesIO()
+    Pictures.new("RGB", (40, 30), colour).save(data, "PNG")
+    return SimpleUploadedFile(f"{colour}.png", data.getvalue())
+
+
+@pytest.fixture
+def encoder(db, monkeypatch, settings, tmp_path):
+    settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path)
+    monkeypatch.setattr(live_encoders, "for_row", lambda row: Colours())
+    return EncoderFactory(dimension=3)
+
+
+@pytest.fixture
+def catalogue(home, encoder):
+    """Pictures named by their colour."""
+    rows = [ImageFactory(collection=home, title=name) for name in COLOURS]
+    embed(rows, encoder=encoder, raw=np.array(list(COLOURS.values()), np.float32))
+    return home
+
+
+def test_a_batch_is_asked_from_its_page_by_files_and_by_a_collection(client, sees, catalogue):
+    page = client.get("/batches/").content.decode()
+    assert (f'value="{catalogue.pk}" checked' in page, 'enctype="multipart/form-data"' in page) == (True, True)
+    url = client.post("/batches/", {"against": [catalogue.pk], "file": [png("red"), png("blue")]}).url
+    batch = Batch.objects.get()
+    assert (batch.source, batch.names, batch.against) == ("files", ["red.png", "blue.png"], [catalogue.pk])
+    long_jobs.run(batches.KIND, batch.pk)
+    page = client.get(url).content.decode()
+    assert (f"{url}queries/1/" in page, "red.png" in page) == (True, True)
+    answer = client.get(f"{url}queries/1/")
+    assert (answer["Content-Type"], answer["Cache-Control"]) == ("image/jpeg", "private, no-cache")
+    assert Pictures.open(io.BytesIO(answer.content)).size == (40, 30)
+    assert client.get(f"{url}queries/3/").status_code == 404
+    assert sees(UserFactory(is_superuser=True, is_staff=True)).get(f"{url}queries/1/").status_code == 404
+    client.post("/batches/", {"against": [catalogue.pk], "asking": catalogue.pk, "name": "All of it"})
+    assert Batch.objects.filter(source="collection", asking=catalogue.pk, name="All of it").exists()
+
+
+def test_what_cannot_be_asked_is_said_on_the_page_and_nothing_begins(client, catalogue, settings):
+    settings.IMAGESEARCH = replace(conf.get(), limits=replace(conf.get().limits, image_bytes=100))
+    for said, why in (
+        ({"against": [catalogue.pk]}, "one of the two"),
+        ({"against": [catalogue.pk], "file": png("red"), "asking": catalogue.pk}, "one of the two"),
+        ({"against": [catalogue.pk], "file": SimpleUploadedFile("x.png", b"x" * 101)}, "larger"),
+        ({"asking": catalogue.pk}, "required"),
+        ({"against": [CollectionFactory().pk], "asking": catalogue.pk}, "valid"),
+    ):
+        answer = client.post("/batches/", said)
+        assert (answer.status_code, why in answer.content.decode()) == (400, True), said
+    assert not Batch.objects.exists()

@@ -32,7 +32,6 @@ from retrieval.models import Batch, BatchDecision
 from retrieval.services.copies import batch_export, batches
 from retrieval.services.copies.batches import BatchRequest, Sent
 from retrieval.services.operations import long_work
-from retrieval.services.searching import query_pictures
 
 
 class Batches(Jobs):
@@ -52,7 +51,7 @@ class Batches(Jobs):
         """
         form = request.content_type.startswith("multipart/")
         said = checked(BatchForm if form else BatchInput, request.data)
-        files = tuple(Sent(file.name or "", _data(file)) for file in said.get("file", ()))
+        files = tuple(Sent.of(file) for file in said.get("file", ()))
         wanted = BatchRequest(tuple(said["against"]), files, said.get("collection"), said["name"])
         return self.begun(batches.start(wanted, user=self.person))
 
@@ -128,10 +127,3 @@ def _as_json(batch: Batch, person: Any) -> Iterator[str]:
              "probability": hit.probability} for hit in row.results]  # fmt: skip
         yield (",\n" if place else "\n") + json.dumps(said, default=str, ensure_ascii=False)
     yield "\n]\n"
-
-
-def _data(file: Any) -> bytes:
-    """Read a file: an archive may be as large as the body, a picture as large as one."""
-    if (file.name or "").lower().endswith(".zip"):
-        return bytes(file.read())
-    return query_pictures.sent(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,11 +19,13 @@ from retrieval.search import QueryVector, Question, nearest_to_each, stored
 from retrieval.services.copies import batch_queries
 from retrieval.services.images import collections
 from retrieval.services.people import accounts
+from retrieval.services.searching import query_pictures
 from retrieval.services.searching.verdicts import NEIGHBOURS, PictureJudge, calibration_of
 from retrieval.work import Kind, ProgressWriter, Settle
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.core.files.uploadedfile import UploadedFile
 
     from retrieval.models.collections import Viewer
 
@@ -37,6 +40,12 @@ class Sent:
 
     name: str
     data: bytes
+
+    @classmethod
+    def of(cls, file: UploadedFile[bytes]) -> Sent:
+        """Read one: an archive may be as large as the body, a picture as large as one. Raises TooLarge."""
+        name = file.name or ""
+        return cls(name, bytes(file.read()) if name.lower().endswith(".zip") else query_pictures.sent(file))
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,14 @@ def decide(batch: Batch, n: int, *, decision: BatchDecision | None, user: User) 
     if not batch.rows.filter(n=n).update(**said):
         raise NotFound("The batch has no such query.")
     return batch.rows.select_related("decided_by").get(n=n)
+
+
+def query_picture(batch: Batch, n: int) -> Path:
+    """Return where the small picture of a query lies that was sent. Raises NotFound where there is none."""
+    path = batch_queries.shown(KIND.folder_of(batch), n)
+    if not path.is_file():
+        raise NotFound("There is no picture of this query.")
+    return path
 
 
 def visible_images(found: Sequence[BatchRow], *, user: Viewer) -> dict[UUID, Image]:

@@ -32,7 +32,7 @@ PAGES = {
     "training": "web:training_run", "scans": "web:scan", "maps": "web:map",
 }  # fmt: skip
 EMPTY = {
-    "batches": gettext_lazy("No batch yet. Many queries at once are sent by the API (batches/) for now."),
+    "batches": gettext_lazy("No batch yet. Ask many queries at once below."),
     "evaluations": gettext_lazy(
         "Nothing was measured here yet. Tag some pictures, or say what they belong to, then start below."
     ),
