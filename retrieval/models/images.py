@@ -141,6 +141,9 @@ class Image(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    # Kept by triggers on the rows that they tell of, so that what is due is found by index.
+    has_features = models.BooleanField(default=False, db_default=False, editable=False)
+    has_text = models.BooleanField(default=False, db_default=False, editable=False)
     moment = models.GeneratedField(
         expression=Coalesce("taken_at", "created_at"), output_field=models.DateTimeField(), db_persist=True
     )
@@ -166,6 +169,12 @@ class Image(models.Model):
                 fields=["id"],
                 condition=models.Q(thumbnail_digests__isnull=True),
                 name="image_thumbnails_unknown",
+            ),
+            models.Index(
+                fields=["collection", "id"], condition=ALIVE & models.Q(has_features=False), name="image_features_due"
+            ),
+            models.Index(
+                fields=["collection", "id"], condition=ALIVE & models.Q(has_text=False), name="image_text_due"
             ),
             models.Index(fields=["document", "page"], condition=models.Q(document__isnull=False), name="image_pages"),
             GinIndex(fields=["tags"], name="image_tags"),

@@ -10,14 +10,14 @@ from django.db.models import QuerySet
 from retrieval.errors import RetrievalError
 from retrieval.ingest import Asker, Part, files, folder_mark, sandbox
 from retrieval.matching import QueryPicture, local_features
-from retrieval.models import Image, ImageFeatures
+from retrieval.models import Collection, Image, ImageFeatures
 from retrieval.work import turns
 
 
 def lacking() -> QuerySet[Image]:
     """Return the living pictures that should have local features and have none yet, in a fixed order."""
-    wanted = Image.objects.alive().filter(collection__local_features=True, collection__deleted_at=None)
-    return wanted.filter(features=None).order_by("pk")
+    wanted = Collection.objects.filter(local_features=True, deleted_at=None)
+    return Image.objects.alive().filter(collection__in=wanted, has_features=False).order_by("pk")
 
 
 def work() -> bool:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from retrieval import reading
 from retrieval.errors import RetrievalError
 from retrieval.ingest import Asker, Part, files, folder_mark, sandbox
-from retrieval.models import Image, ImageText
+from retrieval.models import Collection, Image, ImageText
 from retrieval.reading import TextLine
 from retrieval.search import read_words
 from retrieval.work import turns
@@ -22,8 +22,8 @@ def lacking() -> QuerySet[Image]:
     """Return the living pictures that should have been read and are not, in a fixed order; none without a reader."""
     if not reading.is_installed():
         return Image.objects.none()
-    wanted = Image.objects.alive().filter(collection__read_text=True, collection__deleted_at=None)
-    return wanted.filter(read=None).order_by("pk")
+    wanted = Collection.objects.filter(read_text=True, deleted_at=None)
+    return Image.objects.alive().filter(collection__in=wanted, has_text=False).order_by("pk")
 
 
 def surplus() -> QuerySet[ImageText]:

@@ -6,11 +6,21 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from bench import plans, rows
-from retrieval.models import CopyKeys, Encoder, EncoderState
+from retrieval import reading
+from retrieval.models import (
+    Collection,
+    CopyKeys,
+    Encoder,
+    EncoderState,
+    ImageFeatures,
+    ImageText,
+)
 from retrieval.services.copies import looking
 from retrieval.services.images import image_counts
+from retrieval.work import features, texts
 from tests.factories import CollectionFactory
 
 MANY, FEW = 3_000, 600
@@ -75,3 +85,43 @@ def test_to_see_that_no_copies_are_to_be_looked_for_nothing_is_read(large, db):
     one = large.images.first()
     CopyKeys.objects.filter(image=one).update(looked_at=None)
     assert list(looking.lacking()) == [one]
+
+
+DONE = {
+    "local_features": (
+        features,
+        "INSERT INTO retrieval_imagefeatures (image_id, packed, created_at) SELECT id, '', now()",
+    ),
+    "read_text": (
+        texts,
+        "INSERT INTO retrieval_imagetext (image_id, text, lines, words, created_at) SELECT id, '', '[]', '', now()",
+    ),
+}
+
+
+@pytest.mark.parametrize("wanted", DONE)
+def test_to_see_that_nothing_is_to_be_found_in_pictures_none_is_read(large, db, monkeypatch, wanted):
+    monkeypatch.setattr(reading, "is_installed", lambda: True)
+    work, put = DONE[wanted]
+    Collection.objects.filter(pk=large.pk).update(**{wanted: True})
+    assert work.lacking().count() == MANY
+    with connection.cursor() as cursor:
+        cursor.execute(f"{put} FROM retrieval_image WHERE collection_id = %s", [large.pk])
+        cursor.execute("ANALYZE retrieval_image")
+    assert sum(one.rows for one in read(lambda: work.lacking().exists())) < FEW
+    assert not work.lacking().exists()
+    one = large.images.first()
+    for table in (ImageFeatures, ImageText):
+        table.objects.filter(image=one).delete()
+    assert list(work.lacking()) == [one]
+    large.images.filter(pk=one.pk).update(deleted_at=timezone.now())
+    assert not work.lacking().exists()
+
+
+def test_what_was_found_in_pictures_is_known_of_them_whatever_is_written_over_it(large, db):
+    image = large.images.first()
+    ImageFeatures.objects.create(image=image, packed=b"")
+    image.save()  # as it was read, before there were any
+    assert not large.images.get(pk=image.pk).has_features
+    ImageFeatures.objects.filter(image=image).update(packed=b"x")
+    assert large.images.get(pk=image.pk).has_features
