@@ -23,6 +23,8 @@ MOST_FOCUS = 4.0  # how much smaller perspective may make one side than the one 
 PIXELS = 1_000.0  # to the long side, while the transformation is sought
 ITERATIONS = 2_000
 CONFIDENCE = 0.999
+ROW = 2**20  # cells to a column, more than there are
+AT_ONCE = 16  # rows of a product
 GRID = 24  # points to a side, by which areas are measured
 
 
@@ -99,9 +101,10 @@ def matched(query: LocalFeatures, result: LocalFeatures) -> NDArray[np.int64]:
     """Pairs (M, 2) of positions of features that are each other's nearest, and clearly nearer than the next one."""
     if min(len(query), len(result)) < FEWEST:
         return np.empty((0, 2), np.int64)
-    alike = query.descriptors @ result.descriptors.T
+    alike = _cosines(query.descriptors, result.descriptors)
     nearest = alike.argmax(axis=1)
-    mutual = np.flatnonzero(alike.argmax(axis=0)[nearest] == np.arange(len(query)))
+    back = np.ascontiguousarray(alike.T).argmax(axis=1)  # along rows of memory
+    mutual = np.flatnonzero(back[nearest] == np.arange(len(query)))
     mutual = mutual[alike[mutual, nearest[mutual]] > ALIKE]
     chosen = nearest[mutual]
     others = alike[mutual]
@@ -110,6 +113,17 @@ def matched(query: LocalFeatures, result: LocalFeatures) -> NDArray[np.int64]:
     # Of unit vectors the squared distance is 2 - 2 cos.
     clear = 1 - alike[mutual, chosen] < RATIO**2 * (1 - others.max(axis=1, initial=-1))
     return np.column_stack([mutual[clear], chosen[clear]])
+
+
+def _cosines(here: Floats, there: Floats) -> Floats:
+    """Of each with each (M, N), unit vectors (M, D) and (N, D), some rows at a time.
+
+    A larger product BLAS divides among threads, which take more time to wait for each other than it does.
+    """
+    alike = np.empty((len(here), len(there)), np.float32)
+    for row in range(0, len(here), AT_ONCE):
+        np.matmul(here[row : row + AT_ONCE], there.T, out=alike[row : row + AT_ONCE])
+    return alike
 
 
 def moved(alignment: Alignment, change: Doubles) -> Alignment:
@@ -123,8 +137,8 @@ def moved(alignment: Alignment, change: Doubles) -> Alignment:
 
 def _aligned(query: LocalFeatures, result: LocalFeatures) -> Alignment | None:
     pairs = _agreeing(query, result)
-    if len(pairs) < FEWEST:
-        return None
+    if len(pairs) < FEWEST or _most_distinct(pairs, query, result) < FEWEST:
+        return None  # whatever the transformation, which takes long to seek where there is none
     homography, inside = _homography(result.points[pairs[:, 1]], query.points[pairs[:, 0]])
     if homography is None or not _is_plausible(homography, result):
         return None
@@ -171,7 +185,8 @@ def _agreeing(query: LocalFeatures, result: LocalFeatures) -> NDArray[np.int64]:
         return pairs
     octaves = np.log2(query.sizes[pairs[:, 0]] / result.sizes[pairs[:, 1]])
     turns = query.angles[pairs[:, 0]] - result.angles[pairs[:, 1]]
-    turned = np.abs((turns[:, None] - turns[None] + 180) % 360 - 180)
+    turned = np.abs(turns[:, None] - turns[None])
+    turned = np.abs(turned - 360 * np.rint(turned / 360))
     alike = (turned < DEGREES) & (np.abs(octaves[:, None] - octaves[None]) < OCTAVES)
     agreeing: NDArray[np.int64] = pairs[alike[alike.sum(axis=1).argmax()]]
     return agreeing
@@ -180,9 +195,20 @@ def _agreeing(query: LocalFeatures, result: LocalFeatures) -> NDArray[np.int64]:
 def _distinct(pairs: NDArray[np.int64], query: LocalFeatures, result: LocalFeatures) -> NDArray[np.int64]:
     """One match a place, in both pictures: corners found at several sizes or turns are no more proof than one."""
     for column, points in ((0, query.points), (1, result.points)):
-        cells = np.floor(points[pairs[:, column]] / APART).astype(np.int64)
-        pairs = pairs[np.unique(cells, axis=0, return_index=True)[1]]
+        pairs = pairs[np.unique(_cells(points[pairs[:, column]]), return_index=True)[1]]
     return pairs
+
+
+def _most_distinct(pairs: NDArray[np.int64], query: LocalFeatures, result: LocalFeatures) -> int:
+    """What ``_distinct`` leaves of any part of the matches, at most."""
+    sides = query.points[pairs[:, 0]], result.points[pairs[:, 1]]
+    return min(len(np.unique(_cells(points))) for points in sides)
+
+
+def _cells(points: Floats) -> NDArray[np.int64]:
+    """The cell in which each point lies (N,), as a number that rises from left to right, then down."""
+    cells = np.floor(points / APART).astype(np.int64)
+    return np.asarray(cells[:, 0] * ROW + cells[:, 1], np.int64)
 
 
 def _is_plausible(homography: Doubles, result: LocalFeatures) -> bool:

@@ -118,14 +118,13 @@ def unpack(data: bytes) -> LocalFeatures:
     if version != VERSION or len(data) != HEADER.size + count * ROW.itemsize:
         raise RetrievalError("These are no local features.", code="features_invalid")
     rows = np.frombuffer(data, ROW, offset=HEADER.size)
-    levels = np.stack([rows["levels"] & 15, rows["levels"] >> 4], axis=2).reshape(count, len(COEFFICIENTS))
     return LocalFeatures(
         width=width / 65535,
         height=height / 65535,
         points=np.asarray(rows["point"] / 65535, np.float32),
         sizes=np.exp2(rows["size"].astype(np.float32) / 20 - 12),
         angles=rows["angle"].astype(np.float32) * (360 / 256),
-        descriptors=_unit(np.asarray((levels / LEVELS * 2 - 1) * RANGE * SPREADS + CENTRE, np.float32)),
+        descriptors=_unit(TWO_OF_A_BYTE[PAIRS, rows["levels"]].reshape(count, len(COEFFICIENTS))),
         colours=rows["colour"].astype(np.float32),
     )
 
@@ -140,6 +139,18 @@ ROW = np.dtype(
         ("levels", "u1", len(COEFFICIENTS) // 2),
     ]
 )
+
+
+def _two_of_a_byte() -> Floats:
+    """The two coefficients that each byte of a row means, by its place and value (D / 2, 256, 2)."""
+    values = np.arange(256)
+    levels = np.stack([values & 15, values >> 4], axis=1)[None]
+    spreads, centre = SPREADS.reshape(-1, 1, 2), CENTRE.reshape(-1, 1, 2)
+    return np.asarray((levels / LEVELS * 2 - 1) * RANGE * spreads + centre, np.float32)
+
+
+TWO_OF_A_BYTE = _two_of_a_byte()
+PAIRS = np.arange(len(TWO_OF_A_BYTE))
 
 
 def _rows(features: LocalFeatures) -> NDArray[np.void]:

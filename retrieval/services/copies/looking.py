@@ -16,6 +16,9 @@ from retrieval.services.copies.candidates import Among, candidates, keep_keys
 from retrieval.services.copies.details import Details, WaitingError
 from retrieval.work import turns
 
+# What comparing has to know of a picture, its collection and how it is read; there are some dozen to each.
+NEEDED = ("width", "height", "bytes", "sha256", "page", "pages", "second", "uploader", "collection__local_features")
+
 
 def lacking() -> QuerySet[Image]:
     """Return the living, ready pictures whose copies were not looked for, in a fixed order.
@@ -65,7 +68,7 @@ def look_among(image: Image, among: Among) -> int:
 
 def _judged(image: Image, others: Sequence[UUID], *, details: Details) -> dict[UUID, Judgement]:
     """Compare a picture with each of these, and return what those are that have something in common with it."""
-    rows = Image.objects.select_related("collection").in_bulk(others)
+    rows = Image.objects.select_related("collection").only(*NEEDED).in_bulk(others)
     details.kept(rows.values())
     found = ((other.pk, _compared(image, other, details=details)) for other in rows.values())
     return {pk: judgement for pk, judgement in found if judgement}
