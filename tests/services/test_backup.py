@@ -27,7 +27,17 @@ from imagesearch import servers
 from retrieval import conf, live_encoders
 from retrieval.errors import Conflict, InvalidInput, StorageFull, Unavailable
 from retrieval.ingest import files
-from retrieval.models import ArchiveImport, Collection, Embedding, EmbeddingJob, Evaluation, Image
+from retrieval.models import (
+    ArchiveImport,
+    Collection,
+    CopyDecision,
+    Decided,
+    Embedding,
+    EmbeddingJob,
+    Evaluation,
+    Image,
+)
+from retrieval.services.copies import decisions
 from retrieval.services.images import archives, collections, images, purging
 from retrieval.services.operations import audit, backup, backup_file
 from retrieval.work import jobs, long_jobs
@@ -84,6 +94,8 @@ def nearest():
 
 def test_what_was_backed_up_comes_back(owner, tmp_path):
     before, file = nearest(), tmp_path / "all.tar"
+    pair = list(Image.objects.order_by("pk").values_list("pk", flat=True)[:2])
+    [decided] = decisions.decide([pair], decision=Decided.DIFFERENT, user=owner)
     (tmp_path / "all.tar.partial").touch(mode=0o644)  # of one that was killed
     made = backup.backup(file, progress=quiet)
     assert (made.images, file.exists()) == (3, True)
@@ -92,6 +104,9 @@ def test_what_was_backed_up_comes_back(owner, tmp_path):
     out = io.StringIO()
     call_command("restore", str(file), stdout=out)
     assert nearest() == before
+    [kept] = CopyDecision.objects.all()
+    assert (kept.one_id, kept.other_id, kept.decision) == (*pair, "different")
+    assert (kept.pk, kept.user, kept.decided_at) == (decided.pk, owner, decided.decided_at)
     assert Collection.objects.get().owner.username == owner.username
     assert "Nothing is wrong." in out.getvalue()
     assert {finding.code for check in audit.checks() for finding in check.run()} == set()

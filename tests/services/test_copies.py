@@ -21,17 +21,22 @@ from retrieval.models import (
     CopyPair,
     CopyVerdict,
     Decided,
+    Encoder,
+    EncoderState,
     Image,
     ImageFeatures,
     Membership,
 )
+from retrieval.search import stored, vectors
 from retrieval.services.copies import candidates, decisions, groups, looking, resolving
 from retrieval.services.copies.groups import Copy, CopyScope, Group
 from retrieval.services.copies.resolving import Wish
-from retrieval.services.images import bulk_undo, collections, images
+from retrieval.services.images import bulk, bulk_undo, collections, images
+from retrieval.services.images.bulk import Acts
+from retrieval.services.images.choice import Choice
 from retrieval.services.images.collections import CollectionChanges
 from retrieval.work import features
-from tests.factories import CollectionFactory, ImageFactory, UserFactory
+from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.matching.conftest import scene
 from tests.services.test_same import collection, crop, encoder, kept  # noqa: F401  # fixtures
 
@@ -244,6 +249,36 @@ def test_a_decision_outlives_searches_moves_and_the_trash(pair, collection):  # 
     assert (row.user, row.decision) == (user, "different")
     decisions.take_back(row.pk, user=user)
     assert len(found(user)) == 1
+
+
+def test_a_decision_outlives_new_vectors_and_the_switch_of_encoders(pair, collection, encoder):  # noqa: F811
+    user = collection.owner
+    [row] = decide(pair, "different", user)
+
+    def stands():
+        CopyKeys.objects.update(looked_at=None)
+        look()
+        assert not looking.lacking().exists()
+        [same] = decisions.listing(CopyScope(), user=user)
+        return (same.pk, same.decided_at, found(user)) == (row.pk, row.decided_at, [])
+
+    bulk.run(Choice(ids=tuple(image.pk for image in pair)), user=user, acts=Acts(embed=True))
+    anew(encoder, pair)
+    assert stands()
+    Encoder.objects.filter(pk=encoder.pk).update(state=EncoderState.RETIRED)
+    anew(EncoderFactory(dimension=encoder.dimension), pair)
+    assert stands()
+    encoder.delete()
+    assert stands()
+
+
+def anew(encoder, images):  # noqa: F811
+    """Each gets another vector."""
+    found = vectors.one_by_one(
+        np.arange(1, 1 + encoder.dimension * len(images), dtype=np.float32).reshape(len(images), -1)
+    )
+    ids = [image.pk for image in images]
+    stored.put(encoder, dict(zip(ids, found, strict=True)), places={image.pk: image.collection_id for image in images})
 
 
 def test_what_comes_back_from_the_trash_has_the_copies_that_came_meanwhile(collection, encoder):  # noqa: F811
