@@ -103,15 +103,16 @@ def matched(query: LocalFeatures, result: LocalFeatures) -> NDArray[np.int64]:
         return np.empty((0, 2), np.int64)
     alike = _cosines(query.descriptors, result.descriptors)
     nearest = alike.argmax(axis=1)
-    back = np.ascontiguousarray(alike.T).argmax(axis=1)  # along rows of memory
-    mutual = np.flatnonzero(back[nearest] == np.arange(len(query)))
+    mutual = np.flatnonzero(alike.argmax(axis=0)[nearest] == np.arange(len(query)))
     mutual = mutual[alike[mutual, nearest[mutual]] > ALIKE]
     chosen = nearest[mutual]
-    others = alike[mutual]
-    across, down = (axis[chosen][:, None] - axis[None] for axis in result.points.T)
-    others[across * across + down * down < APART**2] = -1
     # Of unit vectors the squared distance is 2 - 2 cos.
-    clear = 1 - alike[mutual, chosen] < RATIO**2 * (1 - others.max(axis=1, initial=-1))
+    off = 1 - alike[mutual, chosen]
+    rows, others = np.nonzero(RATIO**2 * (1 - alike[mutual]) <= off[:, None])
+    apart = result.points[chosen[rows]] - result.points[others]
+    unclear = rows[(apart * apart).sum(axis=1) >= APART**2]
+    clear = np.ones(len(mutual), bool)
+    clear[unclear] = False
     return np.column_stack([mutual[clear], chosen[clear]])
 
 
@@ -120,9 +121,9 @@ def _cosines(here: Floats, there: Floats) -> Floats:
 
     A larger product BLAS divides among threads, which take more time to wait for each other than it does.
     """
-    alike = np.empty((len(here), len(there)), np.float32)
+    alike, columns = np.empty((len(here), len(there)), np.float32), np.ascontiguousarray(there.T)
     for row in range(0, len(here), AT_ONCE):
-        np.matmul(here[row : row + AT_ONCE], there.T, out=alike[row : row + AT_ONCE])
+        np.matmul(here[row : row + AT_ONCE], columns, out=alike[row : row + AT_ONCE])
     return alike
 
 
