@@ -28,7 +28,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from bench.search import DATA_DIR, Manifold, SqlClock, forget, load
+from bench.points import Manifold
+from bench.search import DATA_DIR, SqlClock, forget, load
 from imagesearch import servers
 from imagesearch.embedded import lending
 from retrieval.ingest import files

@@ -1,11 +1,13 @@
 """Latency and recall of vector search, on a PostgreSQL of its own that is gone at the end.
 
-Usage: python -m bench.search [--rows 100000] [--dimension 256 1280] [--queries 200] [--lists 40 80] [--json FILE]
+Usage: python -m bench.search [--rows 100000] [--dimension 256 1280] [--kinds manifold clusters] [--queries 200]
+       [--lists 200 400] [--builds 24:100] [--json FILE]
 
-The vectors are as unlike noise as real ones: rectified points of a curved manifold with few local dimensions, in
-clusters of uneven size. (Vectors of equally spread noise have no neighbours worth finding.) Queries are new points of
-the same kind, not stored ones. Times are those of the whole ``query.nearest``: the scope, its counts, the transaction,
-the statements, and their way to Python.
+The vectors are as unlike noise as real ones (``bench.points``): rectified points of a curved manifold with few local
+dimensions, in clusters of uneven size, or, by ``--kinds clusters``, in small clusters far apart. (Vectors of equally
+spread noise have no neighbours worth finding.) Queries are new points of the same kind, not stored ones. Times are
+those of the whole ``query.nearest``: the scope, its counts, the transaction, the statements, and their way to Python.
+After them 20 searches are paged through, and ``--builds 24:100`` compares indexes of other links and building lists.
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import django
 import numpy as np
-from numpy.typing import NDArray
 
 KEPT = os.environ.get("BENCH_DATA_DIR", "")  # a folder that is named is kept, for bench.pages to be asked again
 DATA_DIR = Path(KEPT or tempfile.mkdtemp(prefix="isb-"))
@@ -45,17 +47,18 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from pgvector import HalfVector  # noqa: E402
 
+from bench.points import KINDS, Clusters, Floats, Manifold  # noqa: E402
 from imagesearch import servers  # noqa: E402
 from imagesearch.embedded import lending  # noqa: E402
 from retrieval.models import Collection, Encoder, IndexKind, Measure  # noqa: E402
 from retrieval.search import indexes, query, stored, vectors  # noqa: E402
-from retrieval.search.query import Question, nearest  # noqa: E402
+from retrieval.search.query import Question, Ranked, nearest  # noqa: E402
 from retrieval.search.scope import Filters  # noqa: E402
 from retrieval.search.vectors import QueryVector  # noqa: E402
 
-Floats = NDArray[np.float32]
 SHARES = (1, 2, 5, 10, 100, 1_000, 10_000)
 K = 10
+PAGED, PAGES, PAGE = 20, 40, 24
 PICTURES = """
 COPY retrieval_image (id, collection_id, uploader_id, title, caption, tags, group_key, source_url, metadata,
     width, height, format, bytes, sha256, placeholder, created_at, updated_at) FROM STDIN
@@ -89,34 +92,21 @@ class Figure:
     statements: float
 
 
-class Manifold:
-    """Points like pooled features of a network: a random two-layer rectified map of few hidden coordinates."""
+@dataclass(frozen=True)
+class Paging:
+    """What so many searches, each asked for so many pages, showed twice or left out of the first so many."""
 
-    HIDDEN, WIDE, CLUSTERS = 24, 128, 400
-
-    def __init__(self, dimension: int, *, seed: int) -> None:
-        self.random = np.random.default_rng(seed)
-        draw = self.random.standard_normal
-        self.centres = 1.6 * draw((self.CLUSTERS, self.HIDDEN), dtype=np.float32)
-        weights = self.random.pareto(1.2, self.CLUSTERS) + 0.1
-        self.weights = weights / weights.sum()
-        self.first = draw((self.HIDDEN, self.WIDE), dtype=np.float32) / np.sqrt(self.HIDDEN)
-        self.second = draw((self.WIDE, dimension), dtype=np.float32) / np.sqrt(self.WIDE)
-
-    def points(self, count: int) -> Floats:
-        """New points (count, dimension)."""
-        cluster = self.random.choice(self.CLUSTERS, count, p=self.weights)
-        hidden = self.centres[cluster] + 0.6 * self.random.standard_normal((count, self.HIDDEN), dtype=np.float32)
-        wide = np.maximum(hidden @ self.first, 0)
-        features = np.maximum(wide @ self.second + 0.2, 0)
-        noise = 0.05 * self.random.standard_normal(features.shape, dtype=np.float32)
-        points: Floats = np.maximum(features + noise, 0)
-        return points
+    what: str
+    dimension: int
+    searches: int
+    pages: int
+    twice: int
+    left_out: int
 
 
-def fill(manifold: Manifold, encoder: Encoder, *, rows: int) -> dict[int, Collection]:
+def fill(cloud: Manifold | Clusters, encoder: Encoder, *, rows: int) -> dict[int, Collection]:
     """Put ``rows`` pictures in collections that hold 1/2, 1/5, 1/10 ... of them, and the rest; share -> collection."""
-    owner = get_user_model().objects.create(username=f"bench-{encoder.dimension}")
+    owner = get_user_model().objects.create(username=encoder.name)
     sizes = {share: rows // share for share in SHARES[1:]}
     sizes[1] = rows - sum(sizes.values())
     collections = {share: Collection.objects.create(name=f"1/{share}", owner=owner) for share in sizes}
@@ -125,7 +115,7 @@ def fill(manifold: Manifold, encoder: Encoder, *, rows: int) -> dict[int, Collec
     for start in range(0, rows, 5_000):
         part = homes[start : start + 5_000]
         ids = [collections[int(share)].pk for share in part]
-        load(manifold.points(len(part)), ids, encoder=encoder, owner=owner.pk)
+        load(cloud.points(len(part)), ids, encoder=encoder, owner=owner.pk)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE retrieval_embedding")
         cursor.execute("VACUUM ANALYZE retrieval_image")
@@ -185,8 +175,8 @@ class SqlClock:
         return spent
 
 
-def measure(what: str, questions: list[Question], *, user: object) -> Figure:
-    """Ask all questions once to warm up and once for the clock; compare with the exact answers."""
+def measure(what: str, questions: list[Question], *, user: object, truths: list[Ranked] | None = None) -> Figure:
+    """Ask all questions once to warm up and once for the clock; compare with the exact answers, asked for or given."""
     for question in questions:
         nearest(question, user=user)
     times, statements, shares, answer, clock = [], [], [], None, SqlClock()
@@ -202,9 +192,9 @@ def measure(what: str, questions: list[Question], *, user: object) -> Figure:
             statements.append(clock.taken())
     backend = 1000 * (backend_seconds() - backend) / len(questions)
     here = 1000 * (time.process_time() - here) / len(questions)
-    for question in questions:
+    for number, question in enumerate(questions):
         answer = nearest(question, user=user)
-        truth = nearest(replace(question, exact=True), user=user) if not answer.exact else answer
+        truth = answer if answer.exact else truths[number] if truths else exact(question, user=user)
         farthest = truth.hits[-1].distance + 1e-9
         shares.append(sum(hit.distance <= farthest for hit in answer.hits) / len(truth.hits))
     return Figure(
@@ -212,6 +202,11 @@ def measure(what: str, questions: list[Question], *, user: object) -> Figure:
         round(statistics.median(times), 2), late(times), late(statements), round(here + backend, 2), round(backend, 2),
         round(here - alone, 2), round(sent / len(questions), 1),
     )  # fmt: skip
+
+
+def exact(question: Question, *, user: object) -> Ranked:
+    """The exact answer."""
+    return nearest(replace(question, exact=True), user=user)
 
 
 def last_sent(question: Question, clock: SqlClock, *, user: object) -> tuple[str, Any]:
@@ -252,31 +247,63 @@ def fixed(length: int, rows: int, *, share: float) -> int:
     return length
 
 
-def figures(dimension: int, options: argparse.Namespace) -> Iterator[Figure]:
-    """All lines for one dimension."""
-    encoder = Encoder.objects.create(name=f"bench-{dimension}", spec={}, dimension=dimension, state="draft")
-    manifold = Manifold(dimension, seed=dimension)
+def figures(kind: str, dimension: int, options: argparse.Namespace) -> Iterator[Figure | Paging]:
+    """All lines for points of one kind and dimension."""
+    encoder = Encoder.objects.create(name=f"{kind}-{dimension}", spec={}, dimension=dimension, state="draft")
+    cloud = KINDS[kind](dimension, seed=dimension)
     start = time.perf_counter()
-    collections = fill(manifold, encoder, rows=options.rows)
-    loaded = time.perf_counter()
-    indexes.build(encoder, rows=options.rows)
-    built = time.perf_counter()
-    size = indexes.find(encoder).size / 2**20
-    print(f"{dimension} dimensions: loaded in {loaded - start:.0f} s, indexed in {built - loaded:.0f} s, {size:.0f} MB")
-    asked, user = questions_of(manifold.points(options.queries), encoder), collections[1].owner
+    collections = fill(cloud, encoder, rows=options.rows)
+    print(f"{kind}, {dimension} dimensions: loaded in {time.perf_counter() - start:.0f} s")
+    asked, user = questions_of(cloud.points(options.queries), encoder), collections[1].owner
+    for links, build_list in options.builds:
+        build(encoder, links=links, build_list=build_list, rows=options.rows)
+        yield from by_lists(f"{links}:{build_list}", asked, lists=options.lists, user=user)
+    build(encoder, links=indexes.LINKS, build_list=indexes.BUILD_LIST, rows=options.rows)
     yield measure("all", asked, user=user)
     for other in (Measure.EUCLIDEAN, Measure.PEARSON):
         yield measure(f"all, {other}", [replace(each, measure=other) for each in asked], user=user)
-    chosen = query.list_length
-    for length in options.lists:
-        query.list_length = partial(fixed, length)
-        yield measure(f"all, list of {length}", asked, user=user)
-    query.list_length = chosen
+    yield from by_lists("all", asked, lists=options.lists, user=user)
     for share in SHARES[1:]:
         narrow = Filters(collections=(collections[share].pk,))
         yield measure(f"1/{share}", [replace(each, filters=narrow) for each in asked], user=user)
+    half = Filters(collections=(collections[2].pk,))
+    yield paged("all", asked, user=user)
+    yield paged("1/2", [replace(each, filters=half) for each in asked], user=user)
     yield by_bits(encoder, asked, user=user)
     yield measure("all, exact", [replace(each, exact=True) for each in asked[:30]], user=user)
+
+
+def build(encoder: Encoder, *, links: int, build_list: int, rows: int) -> None:
+    """Build the index anew with so many links and so long a list, and say what that took."""
+    usual = indexes.LINKS, indexes.BUILD_LIST
+    indexes.drop(encoder.pk)
+    indexes.LINKS, indexes.BUILD_LIST = links, build_list
+    start = time.perf_counter()
+    indexes.build(encoder, rows=rows)
+    took, size = time.perf_counter() - start, indexes.find(encoder).size / 2**20
+    indexes.LINKS, indexes.BUILD_LIST = usual
+    print(f"links {links}, building list {build_list}: indexed in {took:.0f} s, {size:.0f} MB")
+
+
+def by_lists(what: str, asked: list[Question], *, lists: list[int], user: object) -> Iterator[Figure]:
+    """A line for each length of the list that searches keep."""
+    chosen, truths = query.list_length, [exact(each, user=user) for each in asked] if lists else []
+    for length in lists:
+        query.list_length = partial(fixed, length)
+        yield measure(f"{what}, list of {length}", asked, user=user, truths=truths)
+    query.list_length = chosen
+
+
+def paged(what: str, asked: list[Question], *, user: object) -> Paging:
+    """Look through the first PAGES pages of PAGED searches, beside the exact answer."""
+    twice = left_out = 0
+    for question in asked[:PAGED]:
+        pages = [replace(question, k=PAGE, offset=offset) for offset in range(0, PAGES * PAGE, PAGE)]
+        shown = [hit.image_id for page in pages for hit in nearest(page, user=user).hits]
+        right = exact(replace(question, k=PAGES * PAGE), user=user).hits
+        twice += len(shown) - len(set(shown))
+        left_out += len({hit.image_id for hit in right} - set(shown))
+    return Paging(what, len(asked[0].vector.unit), len(asked[:PAGED]), PAGES, twice, left_out)
 
 
 def by_bits(encoder: Encoder, asked: list[Question], *, user: object) -> Figure:
@@ -289,19 +316,36 @@ def by_bits(encoder: Encoder, asked: list[Question], *, user: object) -> Figure:
     return measure("all, by bits", asked, user=user)
 
 
-def shown(lines: Iterator[Figure]) -> Iterator[Figure]:
+def shown(lines: Iterator[Figure | Paging]) -> Iterator[Figure | Paging]:
     """Print each line as it comes."""
     names = "".join(
         f"{name:>9}" for name in ("exact", "recall", "p50 ms", "p95 ms", "SQL p95", "cpu ms", "backend", "over", "sent")
     )
     print(f"{'':>8}{'what':<22}{'candidates':>11}{names}")
     for line in lines:
-        print(
-            f"{line.dimension:>6}  {line.what:<22}{line.candidates:>11}{line.exact!s:>9}{line.recall:>9.4f}"
-            f"{line.p50:>9.2f}{line.p95:>9.2f}{line.sql:>9.2f}{line.cpu:>9.2f}{line.backend_cpu:>9.2f}"
-            f"{line.over:>9.2f}{line.statements:>9.1f}", flush=True,
-        )  # fmt: skip
+        print(_paging(line) if isinstance(line, Paging) else _figure(line), flush=True)
         yield line
+
+
+def _figure(line: Figure) -> str:
+    return (
+        f"{line.dimension:>6}  {line.what:<22}{line.candidates:>11}{line.exact!s:>9}{line.recall:>9.4f}"
+        f"{line.p50:>9.2f}{line.p95:>9.2f}{line.sql:>9.2f}{line.cpu:>9.2f}{line.backend_cpu:>9.2f}"
+        f"{line.over:>9.2f}{line.statements:>9.1f}"
+    )
+
+
+def _paging(line: Paging) -> str:
+    return (
+        f"{line.dimension:>6}  {line.what}, {line.searches} searches, {line.pages} pages of {PAGE}: "
+        f"{line.twice} shown twice, {line.left_out} of the nearest left out"
+    )
+
+
+def lengths(text: str) -> tuple[int, int]:
+    """Read LINKS:BUILD_LIST."""
+    links, build_list = text.split(":")
+    return int(links), int(build_list)
 
 
 def main() -> None:
@@ -309,15 +353,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, nargs="+", default=[256, 1280])
+    parser.add_argument("--kinds", choices=KINDS, nargs="+", default=["manifold"])
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--lists", type=int, nargs="*", default=[40, 80, 120, 200])
+    parser.add_argument("--lists", type=int, nargs="*", default=[200, 300, 400])
+    parser.add_argument("--builds", type=lengths, nargs="*", default=[], metavar="LINKS:BUILD_LIST")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     try:
         database = servers.postgres(DATA_DIR).service()
         with lending.lent(DATA_DIR, [database], title="bench", say=print):
             call_command("migrate", verbosity=0)
-            found = [line for dimension in options.dimension for line in shown(figures(dimension, options))]
+            wanted = product(options.kinds, options.dimension)
+            found = [line for kind, dimension in wanted for line in shown(figures(kind, dimension, options))]
             connection.close()
     finally:
         forget()
