@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from PIL import Image as Pillow
+from playwright.sync_api import expect
 
 from retrieval.ingest import files
 from retrieval.models import AuditEvent
@@ -163,7 +164,7 @@ def test_the_zoom_shows_the_original_and_two_are_put_side_by_side(opens, owner, 
     small = window.locator("[data-zoom]").bounding_box()
     for _ in range(4):
         window.keyboard.press("+")
-    window.wait_for_function("document.querySelector('[data-zoom]').naturalWidth == 2400")
+    expect(window.locator("[data-zoom]")).to_have_js_property("naturalWidth", 2_400)
     window.keyboard.press("0")
     assert window.locator("[data-zoom]").bounding_box() == small
     window.keyboard.press("+")
