@@ -46,7 +46,8 @@ WHERE encoder_id = '{encoder}'
 """
 PROGRESS = """
 SELECT p.phase, p.tuples_done, p.tuples_total, p.blocks_done, p.blocks_total
-FROM pg_stat_progress_create_index p WHERE p.relid = 'public.retrieval_embedding'::regclass
+FROM pg_stat_progress_create_index p
+WHERE p.datname = current_database() AND p.relid = 'public.retrieval_embedding'::regclass
 """
 # Half of what PostgreSQL is told that there is for caching: the embedded server follows the machine.
 MOST_MEMORY = "SELECT pg_size_bytes(current_setting('effective_cache_size')) / 2"
@@ -55,7 +56,9 @@ ALL = "SELECT relname FROM pg_class WHERE relkind = 'i' AND relname LIKE ANY(%s)
 HALF_BUILT = """
 SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE c.relnamespace = 'public'::regnamespace AND NOT (i.indisvalid AND i.indisready)
-AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.relid = i.indrelid) ORDER BY c.relname
+AND NOT EXISTS (
+    SELECT FROM pg_stat_progress_create_index p WHERE p.datname = current_database() AND p.relid = i.indrelid
+) ORDER BY c.relname
 """
 
 

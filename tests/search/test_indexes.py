@@ -83,7 +83,7 @@ def test_a_killed_build_leaves_an_invalid_index_which_the_next_build_replaces(fi
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%CREATE INDEX CONCURRENTLY%'"
-            " AND pid <> pg_backend_pid()"
+            " AND pid <> pg_backend_pid() AND datname = current_database()"
         )
     builder.join(10)
     other.execute("ROLLBACK")
