@@ -208,11 +208,18 @@ def ranked(gallery: Gallery, query: Pixels, *, size: tuple[int, int], without: i
     by_vector = gallery.nearest(whole, most=SHORTLIST, without=without)
     further = [gallery.nearest(unit, most=SHORTLIST_OF_A_PART, without=without) for unit in of_parts]
     shortlist = list(dict.fromkeys([*by_vector, *(place for places in further for place in places)]))
+    order, judged = verified(query, shortlist, gallery.side, size=size)
+    return Ranked(by_vector, order, judged, gallery.first_by_regions(whole))
+
+
+def verified(
+    query: Pixels, shortlist: Sequence[int], side: Callable[[int], Side], *, size: tuple[int, int]
+) -> tuple[list[int], dict[int, Judgement]]:
+    """The places of a shortlist, those first that are the same in detail, and what was found of which."""
     picture = QueryPicture.of(query, size=size)
-    judged = {place: found for place in shortlist if (found := compare(picture, gallery.side(place)))}
+    judged = {place: found for place in shortlist if (found := compare(picture, side(place)))}
     order = sorted(judged, key=lambda place: (judged[place].verdict != Verdict.SAME_IMAGE, -judged[place].matches))
-    rest = (place for place in shortlist if place not in judged)
-    return Ranked(by_vector, [*order, *rest], judged, gallery.first_by_regions(whole))
+    return [*order, *(place for place in shortlist if place not in judged)], judged
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.copies import ENDINGS, WEIGHTS, decoded, units
+from bench.copies import ENDINGS, WEIGHTS, decoded, units, verified
 from retrieval import embedding
 from retrieval.embedding import checkpoint
-from retrieval.matching import SHORTLIST, Box, QueryPicture, Side, Verdict, boxes, compare, local_features
+from retrieval.matching import SHORTLIST, Box, Side, boxes, local_features
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -59,11 +59,9 @@ def side(document: Pixels) -> Side:
 def first_verified(strip: Pixels, scores: Floats, place: int, sides: Sequence[Side]) -> int:
     """The best but the query's own document, those of the shortlist first that are the same in detail."""
     height, width = strip.shape[:2]
-    query = QueryPicture.of(strip, size=(width, height))
     shortlist = [int(each) for each in np.argsort(-scores)[: SHORTLIST + 1] if each != place][:SHORTLIST]
-    judged = {each: found for each in shortlist if (found := compare(query, sides[each]))}
-    order = sorted(judged, key=lambda each: (judged[each].verdict != Verdict.SAME_IMAGE, -judged[each].matches))
-    return [*order, *shortlist][0]
+    order, _ = verified(strip, shortlist, sides.__getitem__, size=(width, height))
+    return order[0]
 
 
 def main() -> None:

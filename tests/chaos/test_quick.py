@@ -41,7 +41,8 @@ def test_workers_are_killed_at_random_moments(site, pictures, dice):
 def test_a_worker_that_was_asked_to_stop_has_one_after_it_that_works(site, pictures):
     asked = site.await_program("worker")
     asked.terminate()
-    psutil.wait_procs([asked], timeout=600)
+    gone, _ = psutil.wait_procs([asked], timeout=600)
+    assert gone == [asked]
     site.upload_all([pictures.next() for _ in range(5)])
     site.wait_ready(site.kept(), hurry=True)
 

@@ -16,7 +16,6 @@ from retrieval.errors import InvalidInput, NotFound
 from retrieval.models import Alert, AlertVerdict, Image, Watch
 from retrieval.services.searching import concepts
 from retrieval.services.searching.concepts import Clicks
-from retrieval.services.searching.search_request import SearchRequest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -83,21 +82,17 @@ def mark(alert_id: UUID, *, user: User, seen: bool | None = None, verdict: str |
 def _say(row: Alert, verdict: str, *, user: User) -> None:
     """Write the verdict onto the row, and have the watch fitted anew; a concept is taught what it was wrong about."""
     Watch.objects.filter(pk=row.watch_id).update(said=F("said") + 1)  # held until the commit, whoever fits it meanwhile
-    taught = _concept(row.watch) if AlertVerdict.WRONG in {verdict, row.verdict} else None
-    if taught and concepts.listing(user).filter(pk=taught).exists():
-        wrong = verdict == AlertVerdict.WRONG
-        clicks = Clicks(no=[row.image_id]) if wrong else Clicks(forget=[row.image_id])
-        concepts.teach(taught, clicks, user=user)
+    if AlertVerdict.WRONG in {verdict, row.verdict}:
+        asked = Watch.objects.filter(pk=row.watch_id, asked__concept__isnull=False).exclude(asked__concept=None)
+        for pk in asked.values_list("asked__concept", flat=True):
+            _teach(UUID(pk), row.image_id, wrong=verdict == AlertVerdict.WRONG, user=user)
     row.verdict, row.said_at = verdict, timezone.now()
 
 
-def _concept(watch: Watch) -> UUID | None:
-    """The concept that it watches for, if it does; what is wrong with a watch keeps nobody from judging its alerts."""
-    try:
-        asked = SearchRequest.from_json(watch.asked)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-    return asked.concept if asked.kind == "concept" else None
+def _teach(concept_id: UUID, image_id: UUID, *, wrong: bool, user: User) -> None:
+    """Teach a concept that is still the person's to use what it was wrong about, or have it forget that."""
+    if concepts.listing(user).filter(pk=concept_id).exists():
+        concepts.teach(concept_id, Clicks(no=[image_id]) if wrong else Clicks(forget=[image_id]), user=user)
 
 
 def see(user: Viewer, *, watch: UUID | None = None) -> int:

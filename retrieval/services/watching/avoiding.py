@@ -37,12 +37,13 @@ class _Said:
     settled: dict[UUID, QueryVector]
 
 
-def avoiding(row: Watch, question: Question, least: float, *, user: Viewer) -> Avoiding | None:
+def avoiding(row: Watch, question: Question, least: float, *, own: Sequence[UUID], user: Viewer) -> Avoiding | None:
     """Move a watch's question away from the pictures that it was wrong about; None where it was about none.
 
     They are negatives as a search has them (``vectors.combine``). A cosine with the moved query means something else:
     it lets through as many of the other pictures as ``least`` did before, or fewer (``least_after``). A score that the
-    person set is kept as what it is: of the query as it was moved by what had been called wrong by then.
+    person set is kept as what it is: of the query as it was moved by what had been called wrong by then. ``own``: the
+    pictures that it asks with, which never fire.
     """
     said = _said(row, question.encoder, user=user)
     if question.vector is None or not said.wrong:
@@ -52,7 +53,7 @@ def avoiding(row: Watch, question: Question, least: float, *, user: Viewer) -> A
     found = Avoiding(replace(question, vector=moved), least, len(said.wrong))
     if len(said.settled) == len(said.wrong):
         return found
-    others = replace(question.filters, words=None, exclude=(*question.filters.exclude, *_own(row), *said.wrong))
+    others = replace(question.filters, words=None, exclude=(*question.filters.exclude, *own, *said.wrong))
     floor = _as_many(replace(question, vector=before, filters=others), least, moved=moved, user=user)
     scores = ([float(each.unit @ moved.unit) for each in side.values()] for side in (said.wrong, said.right))
     return replace(found, least=least_after(floor, *scores))
@@ -99,11 +100,6 @@ def _as_many(question: Question, least: float, *, moved: QueryVector, user: View
     if not last:
         return least
     return _below(last[0].score) if passing else _above(last[0].score)
-
-
-def _own(row: Watch) -> list[UUID]:
-    """The pictures that it asks with, which never fire."""
-    return [UUID(pk) for name in ("images", "positives") for pk in row.asked.get(name) or ()]
 
 
 def _below(score: float) -> float:

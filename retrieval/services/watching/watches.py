@@ -159,7 +159,7 @@ def fitted(row: Watch, *, user: Viewer) -> Fit:
     found = _fitted(row, request, user=user)
     told = None
     if request.kind != "concept":  # which learns by itself what was wrong
-        told = avoiding.avoiding(row, found.question, found.least, user=user)
+        told = avoiding.avoiding(row, found.question, found.least, own=request.wanted, user=user)
     if told is None:
         return found
     return replace(found, question=told.question, least=told.least, calibration="", avoids=told.avoids)
