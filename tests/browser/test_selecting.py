@@ -128,4 +128,5 @@ def test_a_long_grid_that_one_may_not_see_any_more_asks_no_further(opens, birds,
         window.clock.run_for(10_000)
         window.wait_for_load_state("networkidle")
     assert (set(asked), len(asked)) == ({404}, so_far)
+    window.close()  # what the browser writes of the last answers comes before this, or not at all
     forgive(troubles)
