@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 
-STEP, LAST = ("retrieval", "0001_squashed_0044_identities"), ("retrieval", "0044_identities")
+STEP, LAST = ("retrieval", "0001_squashed_0053_due_by_index"), ("retrieval", "0053_due_by_index")
 
 
 def test_the_one_step_leads_to_the_models_that_the_way_leads_to():

@@ -1,4 +1,4 @@
-"""All tables as they are since identities came, in one step: a new database needs none of the way there.
+"""All tables as they are since what is due is found by index, in one step: a new database needs none of the way there.
 
 A database that has gone that way, or a part of it, goes on along it.
 """
@@ -32,20 +32,33 @@ _views, _people, _integrity, _stems, _dividers, _changes = (
     )
 )  # fmt: skip
 
+# What came after the tables below had been written down, in order.
+LATER = [
+    operation
+    for name in (
+        "0045_sources", "0046_picture_maps", "0047_neighbourhoods", "0048_image_counts", "0049_indexes_of_the_living",
+        "0050_copies_due", "0051_newest_jobs", "0052_sharpened_watches", "0053_due_by_index",
+    )
+    for operation in import_module(f"retrieval.migrations.{name}").Migration.operations
+]  # fmt: skip
 WORDS = _stems.FUNCTION.format(_dividers.divided(_stems.PLAIN + _stems.STEMS))
 REGIONS = "ALTER TABLE retrieval_regionembedding ALTER COLUMN vector SET STORAGE PLAIN;"
 
 
 class CreateTables(Operation):
-    """Create these tables at once. One after another Django makes all models anew for each: most of a first start."""
+    """Create tables at once. One after another Django makes all models anew for each: most of a first start.
 
-    def __init__(self, creations: list[migrations.CreateModel]) -> None:
-        self.creations = creations
+    They are created as they are after the last of the ``operations``: those that change a table have nothing to do.
+    """
+
+    def __init__(self, operations: list[Operation]) -> None:
+        self.operations = operations
+        self.creations = [operation for operation in operations if isinstance(operation, migrations.CreateModel)]
 
     def state_forwards(self, app_label, state):
         vars(state).pop("apps", None)  # the models as made of the state so far
-        for creation in self.creations:
-            creation.state_forwards(app_label, state)
+        for operation in self.operations:
+            operation.state_forwards(app_label, state)
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state):
         for creation in self.creations:
@@ -109,6 +122,15 @@ class Migration(migrations.Migration):
         ("retrieval", "0042_video"),
         ("retrieval", "0043_copy_scans"),
         ("retrieval", "0044_identities"),
+        ("retrieval", "0045_sources"),
+        ("retrieval", "0046_picture_maps"),
+        ("retrieval", "0047_neighbourhoods"),
+        ("retrieval", "0048_image_counts"),
+        ("retrieval", "0049_indexes_of_the_living"),
+        ("retrieval", "0050_copies_due"),
+        ("retrieval", "0051_newest_jobs"),
+        ("retrieval", "0052_sharpened_watches"),
+        ("retrieval", "0053_due_by_index"),
     ]
 
     dependencies = [
@@ -1059,9 +1081,11 @@ class Migration(migrations.Migration):
                     'ordering': ['-created_at', '-id'],
                 },
             ),
+            *(each for each in LATER if not isinstance(each, migrations.RunSQL)),
         ]),
         migrations.RunSQL([_views.STORAGE, REGIONS, _integrity.GOES_ALONG], migrations.RunSQL.noop),
         migrations.RunSQL([_views.COUNTS, _changes.COUNTS], _views.NO_COUNTS),
         migrations.RunSQL([_views.APPEND_ONLY, _people.FORGETS], [_people.NEVER_FORGETS, _views.NO_APPEND_ONLY]),
         migrations.RunSQL(_views.OVERVIEW, "DROP VIEW retrieval_joboverview;"),
+        *(each for each in LATER if isinstance(each, migrations.RunSQL)),
     ]
