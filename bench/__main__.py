@@ -17,6 +17,7 @@ PARTS = {
     "library": [],
     "pages": [],
     "site": [],
+    "browsing": [],
     "held": [],
 }
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -36,7 +37,7 @@ def _words(record: SearchRecord) -> str:
     said, pictures = record.asked, len(record.asked.get("positives", ())) + record.files
     parts = [record.url or str(said.get("text", ""))]
     if pictures and not record.url:
-        parts.append(ngettext("{n} picture", "{n} pictures", pictures).format(n=pictures))
+        parts.append(ngettext("{n} picture", "{n} pictures", pictures).format(n=intcomma(pictures)))
     if said.get("concept"):
         parts.append(_("Concept"))
     if said.get("tags"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
@@ -186,11 +187,11 @@ def stage(text: str) -> str:
 
 def outcome(act: str, done: Outcome) -> str:
     """Return what was done to how many pictures at once, and why others were left as they are."""
-    said = str(ACTS[act]).format(n=done.done)
+    said = str(ACTS[act]).format(n=intcomma(done.done))
     if not done.refused:
         return said
     why = reason(done.refused[0][1], "")
-    return f"{said} {_('{n} left as they were: {why}').format(n=done.refused_count, why=why)}"
+    return f"{said} {_('{n} left as they were: {why}').format(n=intcomma(done.refused_count), why=why)}"
 
 
 def edit(text: str) -> str:

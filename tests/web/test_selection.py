@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from uuid import uuid4
 
 import pytest
 
 from retrieval import tasks
 from retrieval.models import Image
+from retrieval.services.images.bulk import Outcome
+from retrieval.web import words
 from tests.factories import CollectionFactory
 from tests.web.library import put
 
@@ -35,6 +38,11 @@ def test_the_script_is_told_what_was_done_what_was_not_and_how_to_take_it_back(p
     back = page.post(f"/selection/{answer['undo']}/undo/", headers=JSON).json()
     assert back["message"] == "Taken back: 2."
     assert Image.objects.get(pk=four["blue"].pk).tags == ["blue"]
+
+
+def test_large_numbers_are_said_with_separators():
+    done = Outcome(done=20_000, refused=[(uuid4(), "forbidden")], refused_count=1_234)
+    assert words.outcome("tag", done).startswith("Tagged: 20,000. 1,234 left as they were: ")
 
 
 def test_without_scripts_the_form_does_it_and_the_page_offers_undo(page, four, collection):

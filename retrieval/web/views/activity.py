@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import ngettext
@@ -51,7 +52,7 @@ def retry(request: HttpRequest) -> HttpResponse:
     again = jobs.retry_failed(person(request), code=request.POST.get("code") or None)
     tasks.wake_for("failed")
     text = ngettext("{n} picture will be tried again.", "{n} pictures will be tried again.", again)
-    messages.success(request, text.format(n=again))
+    messages.success(request, text.format(n=intcomma(again)))
     return redirect("web:activity")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -145,7 +146,7 @@ def _note(row: LongJob) -> str:
         judged = [words.name(row.labels)] if row.labels == Labels.JUDGEMENTS else []
         return " · ".join([*judged, words.name(row.measure)])
     if isinstance(row, CopyScan):
-        return ngettext("{n} pair", "{n} pairs", row.pairs).format(n=row.pairs)
+        return ngettext("{n} pair", "{n} pairs", row.pairs).format(n=intcomma(row.pairs))
     if isinstance(row, ArchiveImport):
         return _("{done} put in · {failed} refused · {skipped} already here").format(
             done=row.done, failed=row.failed, skipped=row.skipped

@@ -7,6 +7,7 @@ from typing import BinaryIO, cast
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -81,6 +82,6 @@ def take(request: HttpRequest, collection_id: UUID) -> HttpResponse:
     rows = metadata_table.read(metadata_drafts.read(token, user=user))
     found = metadata.take_in(rows, collection=collection, user=user)
     metadata_drafts.forget(token, user=user)
-    said = ngettext("{n} picture changed.", "{n} pictures changed.", found.changed).format(n=found.changed)
+    said = ngettext("{n} picture changed.", "{n} pictures changed.", found.changed).format(n=intcomma(found.changed))
     messages.success(request, said, extra_tags=f"undo_act {found.undo}" if found.undo else "")
     return redirect("web:collection", collection.pk)
