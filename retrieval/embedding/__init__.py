@@ -15,7 +15,7 @@ from retrieval.embedding.whitening import Whitening, fit_pca_whitening
 from retrieval.embedding.word_table import WordTable
 
 if TYPE_CHECKING:
-    from retrieval.embedding import checkpoint, composing, networks
+    from retrieval.embedding import checkpoint, composing, networks, tracing
     from retrieval.embedding.choice import use_quickest
     from retrieval.embedding.composing import Step
     from retrieval.embedding.encoder import Encoder
@@ -25,12 +25,13 @@ __getattr__ = on_demand.names(
     __name__,
     {
         "Encoder": "encoder", "QuantizedConv2d": "quantization", "Step": "composing", "checkpoint": "",
-        "composing": "", "networks": "", "use_quickest": "choice",
+        "composing": "", "networks": "", "tracing": "", "use_quickest": "choice",
     },
 )  # fmt: skip
 
 __all__ = [
     "Encoder", "EncoderSpec", "GraphEncoder", "LiveEncoder", "OpenVINORuntime", "Pixels", "QuantizedConv2d", "Step",
     "Whitening", "WordTable", "backbones", "checkpoint", "composing", "fit_pca_whitening", "header", "kept_choice",
-    "networks", "precisions", "preprocessing", "resized", "use_quickest", "whitening", "word_query", "word_table",
+    "networks", "precisions", "preprocessing", "resized", "tracing", "use_quickest", "whitening", "word_query",
+    "word_table",
 ]  # fmt: skip

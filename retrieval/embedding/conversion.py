@@ -6,14 +6,12 @@ import hashlib
 import json
 import logging
 import tempfile
-import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 
-from retrieval.embedding import kept_choice, openvino_cpu
+from retrieval.embedding import kept_choice, openvino_cpu, tracing
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.preprocessing import STEP
 from retrieval.embedding.torch_runtime import from_bytes
@@ -61,12 +59,7 @@ def _convert(encoder: Encoder) -> ov.Model:
     if encoder.spec.resize == "aspect":  # sides come in steps, and padding is traced for one rest of a division
         side, free = max(side // STEP, 1) * STEP, -1
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-    with warnings.catch_warnings(), torch.no_grad():  # not inference_mode: tensors made under it cannot be traced
-        # R-MAC's regions become constants, which is right: then the input has one size.
-        warnings.simplefilter("ignore", TracerWarning)
-        # Traced here, because OpenVINO traces three times over to compare; the choice of a runtime compares anyway.
-        traced = torch.jit.trace(_FromBytes(encoder).eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
-        return ov.convert_model(traced, example_input=example, input=[[-1, free, free, 3]])
+    return tracing.graph(_FromBytes(encoder), example, shape=(-1, free, free, 3))
 
 
 def _keep(model: ov.Model, folder: Path) -> None:

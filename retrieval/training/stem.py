@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import cast
 
 import numpy as np
-import openvino as ov  # the package above has imported it before, with its reporter switched off
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 
-from retrieval.embedding import Encoder, OpenVINORuntime, precisions
+from retrieval.embedding import Encoder, OpenVINORuntime, precisions, tracing
 
 
 class Stem:
@@ -34,11 +31,7 @@ class Stem:
     def _runtime(self, side: int) -> OpenVINORuntime:
         if side not in self._runtimes:
             example = torch.zeros(2, 3, side, side)
-            with warnings.catch_warnings(), torch.no_grad():
-                warnings.simplefilter("ignore", TracerWarning)  # a graph for each side: its sizes may be constants
-                # Traced here, because OpenVINO traces three times over to compare.
-                traced = torch.jit.trace(self._network.eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
-                graph = ov.convert_model(traced, example_input=example, input=[[-1, 3, side, side]])
+            graph = tracing.graph(self._network, example, shape=(-1, 3, side, side))
             self._runtimes[side] = OpenVINORuntime(graph, precision=self.precision)
         return self._runtimes[side]
 
