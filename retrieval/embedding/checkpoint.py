@@ -68,7 +68,7 @@ def load(path: Path, *, spec: EncoderSpec | None = None, sha256: str | None = No
     spec = spec or header.own_spec(about, path.name)
     if spec is None:
         raise WeightsError(f"{path.name} does not say which encoder it is for; give its spec.")
-    encoder = Encoder(spec)
+    encoder = Encoder(spec, seed=None if _is_whole(tensors) else 0)
     _fill(encoder, tensors, path.name)
     return encoder
 
@@ -117,9 +117,14 @@ def _is_entry(entry: tuple[Any, Any]) -> bool:
     return not (value.is_quantized or value.is_complex() or value.is_meta)
 
 
+def _is_whole(tensors: Mapping[str, Tensor]) -> bool:
+    """Of an encoder, not of its backbone alone."""
+    return any(key.startswith("backbone.") for key in tensors)
+
+
 def _fill(encoder: Encoder, tensors: Mapping[str, Tensor], name: str) -> None:
     """Put the tensors into the encoder, every one in its place; raises WeightsError naming those that do not fit."""
-    whole = any(key.startswith("backbone.") for key in tensors)
+    whole = _is_whole(tensors)
     target = encoder if whole else encoder.backbone
     expected = target.state_dict()
     # A plain state dict also holds the classifier, which an encoder has no use for.

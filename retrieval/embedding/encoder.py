@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import cast
 
 import numpy as np
@@ -16,22 +17,24 @@ from retrieval.embedding.projection import PROJECTIONS
 from retrieval.embedding.runtime import Runtime, Vectors, encoded
 from retrieval.embedding.spec import EncoderSpec
 from retrieval.embedding.torch_runtime import TorchRuntime, from_bytes
+from retrieval.embedding.undrawn import Undrawn
 
 
 class Encoder(nn.Module):
     """The network a spec describes, freshly initialised from a fixed seed: two processes get the same numbers.
 
+    Without a seed (None) weights are what the memory held: for whoever fills them all.
     ``runtime`` does the work of ``encode``; it is plain torch until a quicker one is put there.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, spec: EncoderSpec, *, seed: int = 0) -> None:
+    def __init__(self, spec: EncoderSpec, *, seed: int | None = 0) -> None:
         super().__init__()
         self.spec = spec
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with torch.random.fork_rng(devices=[]), Undrawn() if seed is None else nullcontext():
+            torch.manual_seed(seed or 0)
             self.backbone = networks.build(backbones.get(spec.backbone), widths=spec.widths, fc=spec.pooling == "fc")
             self.pooling = POOLINGS[spec.pooling]()
             self.projection = PROJECTIONS[spec.projection](spec.channels, spec.dimension)

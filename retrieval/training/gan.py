@@ -85,7 +85,7 @@ class GAN(Recipe):
 
     def exported(self) -> Encoder:
         """The discriminator's body as a plain encoder, spectral normalisation worked into its weights."""
-        plain = Encoder(self.encoder.spec)
+        plain = Encoder(self.encoder.spec, seed=None)
         own = {name: value for name, value in self.encoder.state_dict().items() if "parametrizations" not in name}
         for name, layer in self.encoder.named_modules():
             if isinstance(layer, _NORMALISED):

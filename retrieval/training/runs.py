@@ -194,9 +194,10 @@ def retrieval_score(pictures: PictureSet) -> Score:
 
 def _first(config: RunConfig, training: PictureSet, weights: Find) -> Encoder:
     """The encoder before the first step."""
-    encoder = Encoder(config.encoder, seed=config.seed)
     if config.start.weights:
         encoder = load_weights(config.start.weights, weights, spec=config.encoder)
+    else:
+        encoder = Encoder(config.encoder, seed=config.seed)
     if config.start.keep < 1:
         encoder = prune(encoder, keep=config.start.keep, pictures=_calibration(config, training))
     if config.start.whiten and config.recipe not in OWN_START:
