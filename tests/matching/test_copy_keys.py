@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from retrieval.ingest import fingerprint
 from retrieval.matching import QueryPicture, compare_stored, copy_keys, local_features, undone
-from tests.matching.conftest import pixels, scene
+from tests.matching.conftest import extracted, pixels, scene
 
 ORIGINAL = scene(11)
 TURNS = {
@@ -25,7 +25,7 @@ EDITS = {
 
 
 def features(picture):
-    return local_features.unpack(local_features.pack(local_features.extract(pixels(picture))))
+    return local_features.unpack(local_features.pack(extracted(pixels(picture))))
 
 
 def literal_keys(found):

@@ -8,11 +8,11 @@ import pytest
 from retrieval.matching import geometry, local_features
 from retrieval.matching.geometry import ALIKE, APART, RATIO
 from retrieval.matching.local_features import LocalFeatures
-from tests.matching.conftest import scene
+from tests.matching.conftest import extracted, pixels, scene
 
 
 def features(picture):
-    return local_features.unpack(local_features.pack(local_features.extract(np.asarray(picture.convert("RGB")))))
+    return local_features.unpack(local_features.pack(extracted(pixels(picture))))
 
 
 def literally(query, result):
@@ -35,7 +35,7 @@ def test_matches_are_those_of_a_literal_comparison(other):
 
 
 def test_descriptors_are_read_as_their_formula_says():
-    data = local_features.pack(local_features.extract(np.asarray(scene(5).convert("RGB"))))
+    data = local_features.pack(extracted(pixels(scene(5))))
     rows = np.frombuffer(data, local_features.ROW, offset=local_features.HEADER.size)
     for row, read in zip(rows[:20], local_features.unpack(data).descriptors, strict=False):
         levels = [level for byte in row["levels"].tolist() for level in (byte & 15, byte >> 4)]

@@ -10,13 +10,13 @@ from retrieval.management import scenes
 from retrieval.matching import QueryPicture, compare_stored, local_features, verdict
 from retrieval.matching.geometry import align, project
 from retrieval.matching.verdict import Side, Verdict, judge, same_file, share_within
-from tests.matching.conftest import pixels, scene
+from tests.matching.conftest import extracted, pixels, scene
 
 ORIGINAL = scene(11)
 
 
 def features(picture, *, stored=False):
-    found = local_features.extract(pixels(picture), most=320 if stored else 600)
+    found = extracted(pixels(picture), most=320 if stored else 600)
     return local_features.unpack(local_features.pack(found)) if stored else found
 
 

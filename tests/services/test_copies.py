@@ -37,10 +37,10 @@ from retrieval.services.images.choice import Choice
 from retrieval.services.images.collections import CollectionChanges
 from retrieval.work import features
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
-from tests.matching.conftest import scene
+from tests.matching.conftest import details_once, scene  # noqa: F401  # a fixture
 from tests.services.test_same import collection, crop, encoder, kept  # noqa: F401  # fixtures
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("details_once")]
 
 EDITS = {
     "half": lambda picture: picture.resize((160, 120), Pictures.Resampling.LANCZOS),

@@ -16,11 +16,11 @@ from retrieval.services.copies.groups import CopyScope
 from retrieval.services.copies.scans import ScanRequest
 from retrieval.work import long_jobs
 from tests.factories import CollectionFactory, UserFactory
-from tests.matching.conftest import scene
+from tests.matching.conftest import details_once, scene  # noqa: F401  # a fixture
 from tests.services.test_copies import EDITS, found, look, not_by_vector, put  # noqa: F401
 from tests.services.test_same import crop, encoder  # noqa: F401  # fixtures
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("details_once")]
 
 
 @pytest.fixture

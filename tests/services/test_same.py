@@ -20,9 +20,9 @@ from retrieval.services.searching import search
 from retrieval.services.searching.search import Region, SearchRequest
 from retrieval.work import features
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
-from tests.matching.conftest import scene
+from tests.matching.conftest import details_once, scene  # noqa: F401  # a fixture
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("details_once")]
 
 
 class Colours:
