@@ -22,6 +22,7 @@ from retrieval.services.encoders.training import TrainingRequest
 from retrieval.services.images import images
 from retrieval.services.images.image_fields import ImageChanges
 from retrieval.services.operations import long_work
+from retrieval.training import loop
 from retrieval.training.state import Point
 from retrieval.web.forms.training import EXAMPLE
 from retrieval.work import ProgressWriter, kinds, long_jobs
@@ -32,12 +33,19 @@ pytestmark = pytest.mark.django_db
 CONFIG = {
     "name": "mine",
     "recipe": "classify",
-    "encoder": {"backbone": "mobilenet_v3_large", "projection": "linear", "dimension": 8, "image_size": 32},
+    "encoder": {"backbone": "mobilenet_v2", "projection": "linear", "dimension": 8, "image_size": 32,
+                "widths": [8] * 17 + [32]},
     "optimiser": {"steps": 2, "lr": 1e-3},
     "data": {"stored_size": 32, "held_out_share": 0.0},
     "sampling": {"kind": "shuffled", "batch": 4},
     "schedule": {"sizes": [[0.0, 32]], "report_every": 1, "checkpoint_every": 1},
-}
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def measured_elsewhere(monkeypatch):
+    """Steps enough as it is; `tests/training/test_precision.py` tells what is measured."""
+    monkeypatch.setattr(loop, "measured", lambda *_: {"float32": 1.0})
 
 
 @pytest.fixture

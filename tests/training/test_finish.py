@@ -14,6 +14,7 @@ from retrieval.training import finish, stem
 from retrieval.training.config import FinishConfig
 from tests.training import make
 
+pytestmark = pytest.mark.usefixtures("converted_once")
 CONFIG = FinishConfig(levels=(3,), quarters=(11,), weights=(0.5, 0.25), dimension=10, power=0.1)
 
 

@@ -19,6 +19,8 @@ from retrieval.training.runs import measurable, retrieval_score, split
 from retrieval.training.supervised import Classify, ClassifyOptions
 from tests.training import make
 
+pytestmark = pytest.mark.usefixtures("converted_once")
+
 
 def places(folder, pictures: PictureSet | None = None) -> Places:
     checkpoint.save(make.encoder(seed=9), folder / "first.safetensors")

@@ -1,8 +1,7 @@
-"""The recipes in the form in which they ship, on a newcomer's folder: 30 drawn pictures in 3 classes."""
+"""The recipes in the form in which they ship, on a newcomer's folder: 15 drawn pictures in 3 classes."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from functools import cache
@@ -12,24 +11,24 @@ import numpy as np
 import pytest
 
 from retrieval import weight_files
-from retrieval.embedding import OpenVINORuntime, checkpoint
+from retrieval.embedding import checkpoint
 from retrieval.errors import WeightsError
 from retrieval.training import Hooks, PictureSet, Places, RunConfig, from_arrays, loop, require_weights, run
 from retrieval.training.recipes import RECIPES
-from retrieval.training.stem import Stem
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml") if re.search("^recipe = ", path.read_text(), re.M))
 # How the shipped encoders were made; they begin with files that only their maker has.
 RECORDS = {"compact-v1", "compact-v2"}
-_graphs: dict[bytes, OpenVINORuntime] = {}
+# Recipes that ship with the same weights and frozen stages share the graph of them.
+pytestmark = pytest.mark.usefixtures("converted_once")
 
 
 @cache
 def drawn(side: int) -> PictureSet:
-    """Ten discs, squares and stripes each, of any colour, size and place."""
+    """Five discs, squares and stripes each, of any colour, size and place."""
     draw = np.random.default_rng(0)
-    return from_arrays([shape(n % 3, draw) for n in range(30)], [f"c{n % 3}" for n in range(30)], side=side)
+    return from_arrays([shape(n % 3, draw) for n in range(15)], [f"c{n % 3}" for n in range(15)], side=side)
 
 
 def shape(kind: int, draw: np.random.Generator, side: int = 64) -> np.ndarray:
@@ -45,22 +44,6 @@ def shape(kind: int, draw: np.random.Generator, side: int = 64) -> np.ndarray:
 def _measured_elsewhere(monkeypatch):
     """Steps enough as it is; `test_precision.py` tells what is measured."""
     monkeypatch.setattr(loop, "measured", lambda *_: {"float32": 1.0})
-
-
-@pytest.fixture(autouse=True)
-def _converted_once(monkeypatch):
-    """Recipes that ship with the same weights and frozen stages share the graph of them."""
-    convert = Stem._runtime
-
-    def shared(self: Stem, side: int) -> OpenVINORuntime:
-        digest = hashlib.sha256(repr((side, self.precision, self._network)).encode())
-        for value in self._network.state_dict().values():
-            digest.update(value.contiguous().numpy().data)
-        if digest.digest() not in _graphs:
-            _graphs[digest.digest()] = convert(self, side)
-        return _graphs[digest.digest()]
-
-    monkeypatch.setattr(Stem, "_runtime", shared)
 
 
 def shipped(name: str, *, steps: int = 1) -> RunConfig:
