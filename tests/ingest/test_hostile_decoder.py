@@ -20,7 +20,7 @@ from retrieval.ingest.fork_server import ROOT
 from retrieval.ingest.picture import DecodeRequest
 from retrieval.ingest.process import Child, ChildLimits
 from tests.ingest import hostile
-from tests.ingest.hostile import ACTS
+from tests.ingest.hostile_acts import ACTS
 from tests.ingest.test_sandbox import running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these guards")
