@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 from dataclasses import replace
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import psycopg
@@ -191,13 +192,13 @@ def image(short_folder):
     app.mkdir()
     for source, target in re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE.split("WORKDIR /app")[1], re.M):
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, app / target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / source, app / target)  # with what is compiled, which is then not done again
         else:
             shutil.copy(ROOT / source, app / target)
-    step = re.search(r"^RUN (IMAGESEARCH_DATA_DIR=.*)$", DOCKERFILE, re.M)[1]
-    step = step.replace("/app", str(app)).replace("/tmp/build", str(short_folder / "build"))
-    step = step.replace("python ", shlex.quote(sys.executable) + " ")
-    subprocess.run(["sh", "-ec", step], cwd=app, env=of_image(app), check=True)
+    for step in re.findall(r"^RUN (python .*|IMAGESEARCH_DATA_DIR=.*)$", DOCKERFILE.split("WORKDIR /app")[1], re.M):
+        here = step.replace("/app", str(app)).replace("/tmp/build", str(short_folder / "build"))
+        words = here.replace("python ", shlex.quote(sys.executable) + " ")
+        subprocess.run(["sh", "-ec", words], cwd=app, env=of_image(app), check=True)
     subprocess.run(["chmod", "-R", "a-w", str(app)], check=True)
     made.lend(short_folder / "data")
     yield app
@@ -264,10 +265,12 @@ def closed(path):
 @pytest.mark.slow
 def test_an_image_starts_as_its_user_who_may_write_to_the_data_alone(image, theirs):
     assert [path for path in image.rglob("*") if closed(path)] == []
+    assert [path for path in image.glob("*/**/*.py") if not Path(cache_from_source(str(path))).exists()] == []
     words, environment = in_container("prepare", image, theirs)
     for _ in range(2):
         done = subprocess.run(words, cwd=image, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+    made.keep(image.parent / "data")
     port = free_port()
     words, environment = in_container("web", image, theirs)
     address = f"http://127.0.0.1:{port}/"
