@@ -1,6 +1,7 @@
 """What a first start makes that is alike for every site, graphs and static files: made once in a run, and lent on.
 
 Making them is seconds of each start. A choice of a runtime and a collection of files each know what they were made of.
+A site whose encoder does not matter takes a small one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from tests.conftest import STARTED
+
+
+def small_encoder(folder: Path) -> Path:
+    """Put a small encoder, ``own``, among the weights of a data folder; returns its file. It searches well enough."""
+    file = folder / "weights" / "own.safetensors"
+    file.parent.mkdir(mode=0o700, parents=True)
+    folder.chmod(0o700)
+    checkpoint.save(Encoder(EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))), file)
+    return file
 
 
 def lend(folder: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import made
 from tests.chaos.site import Pictures, Site, free_port
 from tests.folders import quickest
 
@@ -44,6 +45,8 @@ def running_site(request: pytest.FixtureRequest) -> Iterator[Site]:
     root = quickest() if in_haste(request) else "/tmp"
     with tempfile.TemporaryDirectory(prefix="isc-", dir=root, ignore_cleanup_errors=True) as folder:
         site = Site(Path(folder), free_port(), extra=extra)
+        if in_haste(request):
+            made.small_encoder(site.folder)
         site.start()
         yield site
         if in_haste(request):
@@ -52,7 +55,10 @@ def running_site(request: pytest.FixtureRequest) -> Iterator[Site]:
 
 
 def in_haste(request: pytest.FixtureRequest) -> bool:
-    """Does the file do without a disk, and with one audit after its last test? Nothing of theirs goes before that."""
+    """Does the file do without a disk, with a small encoder, and with one audit after its last test?
+
+    Nothing of theirs goes before that.
+    """
     return getattr(request.module, "IN_HASTE", False)
 
 

@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up as Linux shows them"),
 ]
 IN_HASTE = True
+EXTRA = {"IMAGESEARCH_ENCODER": "own", "DJANGO_SETTINGS_MODULE": "tests.chaos.hasty"}
 
 
 def test_workers_are_killed_at_random_moments(site, pictures, dice):

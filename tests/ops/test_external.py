@@ -42,6 +42,7 @@ def test_a_user_without_rights_is_told_in_one_sentence(server, short_folder):
     )  # fmt: skip
     said(server, "theirs", "CREATE EXTENSION vector SCHEMA public")
     prepared(server, short_folder)
+    made.keep(short_folder / "data")
     with psycopg.connect(server.operator_dsn("theirs")) as connection:
         assert connection.execute("SELECT state FROM public.retrieval_encoder").fetchall() == [("active",)]
 

@@ -16,7 +16,6 @@ import psycopg
 import pytest
 
 from imagesearch import servers
-from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from tests import made
 
 ROOT = Path(__file__).parents[2]
@@ -110,11 +109,7 @@ def may_unshare():
 @pytest.fixture
 def own(short_folder):
     """A folder with every odd sign in its path, that has a small weights file of its own."""
-    file = short_folder / ODD / "weights" / "own.safetensors"
-    file.parent.mkdir(parents=True)
-    file.parent.parent.chmod(0o700)
-    checkpoint.save(Encoder(EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))), file)
-    return file
+    return made.small_encoder(short_folder / ODD)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
@@ -178,6 +173,7 @@ def test_commands_start_and_stop_the_servers_before_the_first_start_too(short_fo
     assert site.processes() == []
     done = site.manage("demo", "--each", "1")
     assert done.returncode == 0, done.stderr
+    made.keep(site.folder)
     assert "message_not_sent" not in done.stderr
     assert "6 new, 0 known already, 0 refused" in done.stdout
     assert site.processes() == []
