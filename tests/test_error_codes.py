@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gettext
 import re
+from functools import cache
 from pathlib import Path
 
 from rest_framework import exceptions
@@ -56,6 +57,7 @@ def codes_of(tree):
             yield from texts(node.value)
 
 
+@cache
 def used():
     """Every code of the code."""
     files = [*(ROOT / "retrieval").rglob("*.py"), *(ROOT / "imagesearch").rglob("*.py")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +11,12 @@ from django.utils.translation import get_language
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.renderers import (
+    OpenApiJsonRenderer,
+    OpenApiJsonRenderer2,
+    OpenApiYamlRenderer,
+    OpenApiYamlRenderer2,
+)
 from drf_spectacular.utils import Direction, OpenApiResponse
 from rest_framework import serializers
 
@@ -73,10 +79,42 @@ class Generator(SchemaGenerator):
         return _described(get_language(), self.api_version)
 
 
+class Description(dict[str, Any]):
+    """All calls as nested dictionaries, and the same as YAML: writing that takes a fifth of a second of processor."""
+
+    @cached_property
+    def yaml(self) -> bytes:
+        """The bytes that are sent, written when they are first asked for."""
+        written: bytes = OpenApiYamlRenderer().render(dict(self))  # type: ignore[no-untyped-call]
+        return written
+
+
 @lru_cache(maxsize=8)
-def _described(language: str | None, version: str | None) -> Any:  # noqa: ARG001  (translated texts are read in it)
+def _described(language: str | None, version: str | None) -> Description:  # noqa: ARG001  (texts are read in it)
     generator = SchemaGenerator(api_version=version)  # type: ignore[no-untyped-call]
-    return generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return Description(generator.get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+
+
+class _WrittenOnce:
+    """Sends a description as it was written before; anything else, a refusal say, is written anew."""
+
+    def render(self, data: Any, *context: Any, **more: Any) -> bytes:
+        """Return the bytes of the answer."""
+        if isinstance(data, Description):
+            return data.yaml
+        written: bytes = super().render(data, *context, **more)  # type: ignore[misc]
+        return written
+
+
+class Yaml(_WrittenOnce, OpenApiYamlRenderer):
+    """``application/vnd.oai.openapi``."""
+
+
+class PlainYaml(_WrittenOnce, OpenApiYamlRenderer2):
+    """``application/yaml``."""
+
+
+RENDERERS = [Yaml, PlainYaml, OpenApiJsonRenderer, OpenApiJsonRenderer2]
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

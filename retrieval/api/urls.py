@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from retrieval.api.schema import RENDERERS
 from retrieval.api.serializers.batches import BatchSerializer
 from retrieval.api.serializers.calibrations import CalibrationSerializer
 from retrieval.api.serializers.compressions import CompressionSerializer, CompressionTableSerializer
@@ -178,7 +179,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *long_jobs.routes(training.KIND, listed=TrainingSerializer, whole=WholeTrainingSerializer, jobs=asking.Trainings),
     *long_jobs.routes(mapping.KIND, listed=MapSerializer, whole=MapSerializer, jobs=maps.Maps),
     path("maps/<uuid:job_id>/points/", maps.PointsView.as_view(), name="map-points"),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", SpectacularAPIView.as_view(renderer_classes=RENDERERS), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^.*$", status.UnknownView.as_view(), name="unknown"),
 ]

@@ -5,19 +5,15 @@ from __future__ import annotations
 import io
 
 import pytest
-import redis
 from PIL import Image as Pillow
+
+from tests import counts
 
 
 @pytest.fixture(autouse=True)
 def fresh_limits():
     """Forget what other tests counted; the counts of this process too."""
-    from retrieval import conf
-    from retrieval.services.people import limits
-
-    redis.Redis.from_url(conf.get().broker).flushdb()
-    limits._local.windows.clear()
-    limits._local.broker_rests_until = 0.0
+    counts.forget()
 
 
 @pytest.fixture

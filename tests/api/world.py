@@ -101,6 +101,7 @@ class World:
             page = APIClient()
             page.force_login(self.people[actor])
             self.signed[actor] = page.cookies, accounts.issue_token(self.people[actor])[0]
+            accounts.user_of_token(self.signed[actor][1])  # its first use is written down, and would be at each call
 
     def client(self, actor: str, *, by_api: bool) -> APIClient:
         """Return a client that calls as the actor."""

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests import counts
+
 
 @pytest.fixture(autouse=True)
 def fresh_limits():
     """Forget what other tests counted."""
-    import redis
-
-    from retrieval import conf
-    from retrieval.services.people import limits
-
-    redis.Redis.from_url(conf.get().broker).flushdb()
-    limits._local.windows.clear()
-    limits._local.broker_rests_until = 0.0
+    counts.forget()
 
 
 @pytest.fixture

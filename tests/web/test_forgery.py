@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -29,11 +30,17 @@ def world(db, settings, tmp_path, monkeypatch):
     return World()
 
 
+def with_session(world, actor, *, kind):
+    """A browser in which the actor is signed in since the world began, and whose forms are looked at."""
+    client = kind(enforce_csrf_checks=True)
+    client.cookies = deepcopy(world.signed[actor][0])
+    return client
+
+
 def forged(world, address, rule, *, actor):
     """What a browser sends for another site: the session goes along, the token does not."""
     by_api = address.startswith("api/")
-    client = (APIClient if by_api else Client)(enforce_csrf_checks=True)
-    client.force_login(world.people[actor])
+    client = with_session(world, actor, kind=APIClient if by_api else Client)
     body, origin = world.body(rule.body), {"HTTP_ORIGIN": "https://evil.example"}
     if by_api and "file" not in (body or {}):
         return getattr(client, rule.method)(world.path(address), body, format="json", **origin)
@@ -74,8 +81,7 @@ def forms_of_the_admin(world):
 def admin_statuses(world, forms):
     found = {}
     for address, body in forms.items():
-        client = Client(enforce_csrf_checks=True)
-        client.force_login(world.people["staff"])
+        client = with_session(world, "staff", kind=Client)
         with world.undone():
             found[address] = client.post(address, body, HTTP_ORIGIN="https://evil.example").status_code
     return found
