@@ -39,10 +39,13 @@ KNOWN = {
     "image": str(HERE), "positives": [str(HERE)], "negatives": [str(HERE)], "collections": [str(HERE)],
     "tags": ["known"], "min_score": -1.0, "offset": 0, "region": {"x": 0.1, "y": 0.1, "w": 0.5, "h": 0.5},
 }  # fmt: skip
-NAMED = st.sets(st.sampled_from(sorted(KNOWN)))
+# By chance few of them fit together; half the time those that do.
+NAMED = st.sets(st.sampled_from(sorted(KNOWN))) | st.sampled_from(
+    [{"image"}, {"positives"}, {"positives", "negatives"}]
+)
 SEARCHES = ("/search/", "/similar/")
 MORE = int(os.environ.get("IMAGESEARCH_FUZZ_EXAMPLES", "0"))
-EXAMPLES = MORE or 6
+EXAMPLES, SEARCHED = MORE or 3, 4 * (MORE or 6)
 
 
 @pytest.fixture
@@ -111,7 +114,7 @@ def tried(operation, callers):
     statuses, searches = Counter(), Counter()
 
     @settings(
-        max_examples=EXAMPLES * (4 if operation.path.endswith("/search/") else 1),
+        max_examples=SEARCHED if operation.path.endswith(SEARCHES) else EXAMPLES,
         deadline=None,
         derandomize=not MORE,
         database=None,
