@@ -32,11 +32,12 @@ django.setup()
 import imagesearch, retrieval
 from django.core.management import load_command_class
 from imagesearch.celery import app, schedule
+for application in (app, schedule):
+    application.connection().transport
 for package in (imagesearch, retrieval):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 for application in (app, schedule):
-    application.connection().transport
     application.loader.import_default_modules()
 importlib.import_module("uvicorn.protocols.http.httptools_impl")
 importlib.import_module("celery.bin.worker"), importlib.import_module("celery.bin.beat")
