@@ -236,9 +236,13 @@ class Site:
         raise AssertionError(f"{program} said nothing of {word} within {seconds} s.")
 
     def reconcile(self) -> None:
-        """Ask for the reconciler now, as the scheduler does every 30 s, as far as there is a broker to take it."""
+        """Ask for the reconciler now, as the scheduler does every 30 s, as far as there is a broker to take it.
+
+        Where a message waits already it would only be one more look after the same.
+        """
         with contextlib.suppress(OperationalError, redis.RedisError):
-            self.send("reconcile")
+            if not self.broker().llen(QUEUE):
+                self.send("reconcile")
 
     def send(self, task: str) -> str:
         """Send a message for one of the tasks; return its id."""
