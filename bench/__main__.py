@@ -18,6 +18,8 @@ PARTS = {
     "pages": [],
     "site": [],
     "browsing": [],
+    "batches": [],
+    "watches": [],
     "held": [],
 }
 

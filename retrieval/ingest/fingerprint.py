@@ -34,8 +34,18 @@ def of_query(pixels: NDArray[np.uint8], *, side: int) -> str:
     They are made as small first (long side) as what the hashes of stored pictures were taken of: of small pictures the
     hash changes with their size.
     """
+    return text_of(small(pixels, side=side))
+
+
+def small(pixels: NDArray[np.uint8], *, side: int) -> Image.Image:
+    """Return decoded pixels (H, W, 3) as a picture of this long side at most."""
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image
+
+
+def text_of(image: Image.Image) -> str:
+    """Return what ``pdq`` returns as ``bit_text``, or empty."""
     found = pdq(image)
     return bit_text(found) if found else ""
 

@@ -13,7 +13,7 @@ from retrieval.search import (
     vectors,
     words,
 )  # fmt: skip
-from retrieval.search.many import nearest_to_each
+from retrieval.search.many import Nearest, nearest_to_each
 from retrieval.search.query import Hit, IndexUse, Question, Ranked, group_sizes, nearest, neighbours
 from retrieval.search.regions import nearest_by_regions
 from retrieval.search.scope import Filters, Near
@@ -21,7 +21,7 @@ from retrieval.search.vectors import Floats, QueryVector, Vector
 from retrieval.search.words import Words
 
 __all__ = [
-    "Filters", "Floats", "Hit", "IndexUse", "Near", "QueryVector", "Question", "Ranked", "Vector", "Words",
+    "Filters", "Floats", "Hit", "IndexUse", "Near", "Nearest", "QueryVector", "Question", "Ranked", "Vector", "Words",
     "counts", "fusion", "group_sizes", "indexes", "integrity", "moments", "nearest", "nearest_by_regions",
     "nearest_to_each", "neighbours", "read_words", "recall", "smoothing", "stored", "vectors", "words",
 ]  # fmt: skip

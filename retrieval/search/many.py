@@ -11,12 +11,13 @@ from uuid import UUID
 import numpy as np
 
 from retrieval.models import Collection, Embedding, Encoder
+from retrieval.search import sent
 from retrieval.search.vectors import Floats
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
 
-READ_AT_ONCE = 2_000
+READ_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def nearest_to_each(encoder: Encoder, units: Floats, *, user: Viewer, collection
     Of these collections those that the person sees are searched. Memory: of some rows, and their cosines to each query.
     """
     seen = Collection.objects.visible_to(user).filter(pk__in=collections)
-    rows = Embedding.objects.filter(encoder=encoder, collection__in=seen).values_list("image_id", "vector")
+    rows = Embedding.objects.filter(encoder=encoder, collection__in=seen).values_list("image_id", sent.VECTOR)
     best: list[list[tuple[UUID, float]]] = [[] for _ in units]
     candidates = 0
     for ids, vectors in _parts(rows.iterator(READ_AT_ONCE)):
@@ -51,7 +52,7 @@ def _nearer(hit: tuple[UUID, float]) -> tuple[float, UUID]:
     return -hit[1], hit[0]
 
 
-def _parts(rows: Iterator[tuple[UUID, Sequence[float]]]) -> Iterator[tuple[list[UUID], Floats]]:
+def _parts(rows: Iterator[tuple[UUID, bytes]]) -> Iterator[tuple[list[UUID], Floats]]:
     """Ids (N) and vectors (N, D), some at a time."""
     while part := list(islice(rows, READ_AT_ONCE)):
-        yield [image_id for image_id, _ in part], np.array([vector for _, vector in part], np.float32)
+        yield [image_id for image_id, _ in part], sent.numbers([data for _, data in part])

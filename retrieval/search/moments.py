@@ -10,14 +10,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from django.db.models import BinaryField, Func
 from numpy.typing import NDArray
 
 from retrieval.models import Collection, Embedding, EmbeddingCount, Encoder
+from retrieval.search import sent
 from retrieval.search.vectors import Floats
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ Doubles = NDArray[np.float64]
 
 AT_ONCE = 5_000
 KEPT_BYTES = 64 * 2**20
-HEADER = 4  # bytes before the numbers of a halfvec as PostgreSQL sends it
 
 
 class Part(NamedTuple):
@@ -81,21 +81,11 @@ def _summed(part: Part, *, dimension: int) -> Sums:
 
 
 def _read(part: Part) -> Iterator[Floats]:
-    """All vectors (n, D) of a collection, some at a time, as PostgreSQL sends them: it is quicker than as text."""
+    """All vectors (n, D) of a collection, some at a time."""
     rows = Embedding.objects.filter(encoder=part.encoder, collection=part.collection)
-    sent = rows.values_list(Func("vector", function="halfvec_send", output_field=BinaryField()), flat=True)
-    batch: list[bytes] = []
-    for data in sent.iterator(AT_ONCE):
-        batch.append(bytes(data)[HEADER:])
-        if len(batch) == AT_ONCE:
-            yield _numbers(batch)
-            batch = []
-    if batch:
-        yield _numbers(batch)
-
-
-def _numbers(batch: list[bytes]) -> Floats:
-    return np.frombuffer(b"".join(batch), ">f2").reshape(len(batch), -1).astype(np.float32)
+    each = rows.values_list(sent.VECTOR, flat=True).iterator(AT_ONCE)
+    while batch := list(islice(each, AT_ONCE)):
+        yield sent.numbers(batch)
 
 
 _lock = threading.Lock()

@@ -9,11 +9,12 @@ from uuid import UUID
 
 import numpy as np
 from django.db import connection
-from django.db.models import BinaryField, Exists, F, Func, OuterRef
+from django.db.models import Exists, F, OuterRef
 
 from retrieval.models import Embedding, EmbeddingCount, Encoder, SmoothedCollection
+from retrieval.search import sent
 from retrieval.search.integrity import DIGEST
-from retrieval.search.moments import HEADER, Part
+from retrieval.search.moments import Part
 from retrieval.search.vectors import Floats
 
 READ_AT_ONCE = 5_000
@@ -67,14 +68,12 @@ def settled(encoder: Encoder) -> list[UUID]:
 
 
 def members(encoder_id: UUID | None, collection_id: UUID) -> Members:
-    """Read all vectors of a collection, as PostgreSQL sends them: it is quicker than as text. None has made none."""
+    """Read all vectors of a collection. None has made none."""
     rows = Embedding.objects.filter(encoder=encoder_id, collection=collection_id).order_by("image")
-    sent = rows.annotate(sent=Func("vector", function="halfvec_send", output_field=BinaryField()))
-    read = list(sent.values_list("image_id", "sent", "length", "created_at").iterator(READ_AT_ONCE))
-    numbers = b"".join(bytes(data)[HEADER:] for _, data, _, _ in read)
+    read = list(rows.values_list("image_id", sent.VECTOR, "length", "created_at").iterator(READ_AT_ONCE))
     return Members(
         [image_id for image_id, *_ in read],
-        np.frombuffer(numbers, ">f2").reshape(len(read), -1 if read else 0).astype(np.float32),
+        sent.numbers([data for _, data, _, _ in read]),
         np.array([length for *_, length, _ in read], np.float32),
         [at for *_, at in read],
     )

@@ -18,7 +18,7 @@ from django.utils import timezone
 from pgvector import HalfVector
 
 from retrieval.models import Collection, Embedding, EmbeddingDigest, Encoder, Image, RegionEmbedding
-from retrieval.search import smoothing
+from retrieval.search import sent, smoothing
 from retrieval.search.vectors import Floats, QueryVector, Vector, raw
 
 READ_AT_ONCE = 1_000
@@ -145,6 +145,12 @@ def queries(encoder: Encoder, image_ids: Several[UUID]) -> dict[UUID, QueryVecto
     """Read the vectors of those pictures that have one, as they are searched with."""
     rows = Embedding.objects.filter(encoder=encoder, image_id__in=image_ids)
     return {image_id: _query(unit, length) for image_id, unit, length in rows.values_list(*_STORED)}
+
+
+def units(encoder: Encoder, image_ids: Several[UUID]) -> dict[UUID, Floats]:
+    """Read the unit vectors (D,) of those pictures that have one, of many at once."""
+    rows = list(Embedding.objects.filter(encoder=encoder, image_id__in=image_ids).values_list("image_id", sent.VECTOR))
+    return dict(zip([pk for pk, _ in rows], sent.numbers([data for _, data in rows]), strict=True))
 
 
 def some_queries(encoder: Encoder, *, most: int) -> list[QueryVector]:

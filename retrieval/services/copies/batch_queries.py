@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pictures
 
 from retrieval import conf
 from retrieval.errors import InvalidInput, RetrievalError, Unavailable
-from retrieval.ingest import Asker, archive, fetch, fingerprint, sandbox
+from retrieval.ingest import Asker, Decoded, archive, fetch, fingerprint, sandbox
 from retrieval.models import Batch, BatchRow, BatchSource, Encoder, Image
 from retrieval.models.bounds import TITLE_LENGTH
 from retrieval.search import vectors
@@ -26,7 +26,6 @@ Pixels = NDArray[np.uint8]
 
 MOST = 10_000
 AT_ONCE = 16
-SHOWN_SIDE = 320  # pixels of the small picture that is kept of a query
 ARCHIVE = "queries.zip"
 
 
@@ -38,6 +37,9 @@ class Query:
     name: str
     data: bytes = b""
     error: RetrievalError | None = None
+
+
+Begun = tuple[Query, Future[Decoded] | None]  # and its decoding, where there is something to decode
 
 
 def addresses_in(table: bytes) -> list[str]:
@@ -64,34 +66,36 @@ def shown(folder: Path, n: int) -> Path:
     return folder / f"{n}.jpg"
 
 
-def blocks(batch: Batch, folder: Path, *, after: int) -> Iterator[list[Query]]:
-    """Read the queries behind the first ``after``, some at a time."""
-    queries = _read(batch, folder, after=after)
-    while block := list(islice(queries, AT_ONCE)):
+def blocks(batch: Batch, folder: Path, *, after: int) -> Iterator[list[Begun]]:
+    """Read the queries behind the first ``after``, some at a time: the next are decoded while these are worked on."""
+    queries, asker = _read(batch, folder, after=after), Asker.behind(batch.user_id)
+    block = _begin(queries, asker)
+    while block:
+        ahead = _begin(queries, asker)
         yield block
+        block = ahead
 
 
-def encoded(batch: Batch, queries: Sequence[Query], *, encoder: Encoder, folder: Path) -> list[BatchRow]:
-    """Decode and encode queries; of each its vector, digest, print and a small picture are kept.
+def encoded(batch: Batch, block: Sequence[Begun], *, encoder: Encoder, folder: Path) -> list[BatchRow]:
+    """Encode queries; of each its vector, digest, print and a small picture are kept.
 
     One that cannot be decoded, or ends its decoder, has that said on its row. Raises Unavailable.
     """
-    asker = Asker.behind(batch.user_id)
-    futures = {query.n: sandbox.begin_query(query.data, asker=asker) for query in queries if query.error is None}
-    rows = {query.n: _row(batch, query) for query in queries}
+    rows = {query.n: _row(batch, query) for query, _ in block}
     pictures: dict[int, Pixels] = {}
-    for n, future in futures.items():
+    for query, decoding in block:
         try:
-            pictures[n] = future.result().pixels
+            if decoding:
+                pictures[query.n] = decoding.result().pixels
         except Unavailable:
             raise  # no decoder had time for it
         except RetrievalError as error:
-            rows[n].error_code, rows[n].error_text = error.code, error.message
-    found = query_pictures.encoded(list(pictures.values()), encoder=encoder) if pictures else []
-    for (n, pixels), query in zip(pictures.items(), found, strict=True):
-        rows[n].vector = query.unit.astype(np.float16).tobytes()
-        rows[n].pdq = fingerprint.of_query(pixels, side=min(conf.get().thumbnail_sizes))
-        _keep_small(pixels, shown(folder, n))
+            rows[query.n].error_code, rows[query.n].error_text = error.code, error.message
+    with ThreadPoolExecutor(1) as beside:
+        prints = {n: beside.submit(_keep, pixels, shown(folder, n)) for n, pixels in pictures.items()}
+        found = query_pictures.encoded(list(pictures.values()), encoder=encoder) if pictures else []
+        for n, vector in zip(pictures, found, strict=True):
+            rows[n].vector, rows[n].pdq = vector.unit.astype(np.float16).tobytes(), prints[n].result()
     return list(rows.values())
 
 
@@ -126,6 +130,13 @@ def sent(folder: Path, n: int) -> Path:
     return folder / f"{n}.query"
 
 
+def _begin(queries: Iterator[Query], asker: Asker) -> list[Begun]:
+    return [
+        (query, sandbox.begin_query(query.data, asker=asker) if query.error is None else None)
+        for query in islice(queries, AT_ONCE)
+    ]
+
+
 def _fetched(n: int, address: str) -> Query:
     try:
         return Query(n, address, fetch.fetch(address, addresses.rules()).data)
@@ -142,7 +153,8 @@ def _row(batch: Batch, query: Query) -> BatchRow:
     return row
 
 
-def _keep_small(pixels: Pixels, path: Path) -> None:
-    picture = Pictures.fromarray(pixels)
-    picture.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    picture.save(path, "JPEG", quality=85)
+def _keep(pixels: Pixels, path: Path) -> str:
+    """Write the small picture that is shown, and return its fingerprint."""
+    small = fingerprint.small(pixels, side=min(conf.get().thumbnail_sizes))
+    small.save(path, "JPEG", quality=85)
+    return fingerprint.text_of(small)

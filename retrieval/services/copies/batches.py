@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from retrieval.errors import InvalidInput, NotFound, StorageFull, Unavailable
+from retrieval.matching import Calibration
 from retrieval.models import Batch, BatchDecision, BatchRow, BatchSource, Encoder, Image, Measure
-from retrieval.search import QueryVector, Question, nearest_to_each, stored
+from retrieval.search import Floats, Nearest, QueryVector, Question, nearest_to_each, stored
 from retrieval.services.copies import batch_queries
 from retrieval.services.images import collections
 from retrieval.services.people import accounts
@@ -32,6 +34,13 @@ if TYPE_CHECKING:
 MOST_AGAINST = 100
 KEPT = max(5, NEIGHBOURS)  # hits of each query
 AT_ONCE = 1_000  # queries of one pass over the stored vectors, which is one commit
+FOUND = "n", "match", "results", "doubt", "error_code", "error_text"
+# A statement for all: Django's bulk_update takes milliseconds a row.
+COMPARED = """UPDATE retrieval_batchrow AS row SET compared = true, match = found.match, results = found.results,
+    doubt = found.doubt, error_code = found.error_code, error_text = found.error_text
+FROM jsonb_to_recordset(%s) AS found
+    (n int, match text, results jsonb, doubt float8, error_code text, error_text text)
+WHERE row.batch_id = %s AND row.n = found.n"""
 
 
 @dataclass(frozen=True)
@@ -194,23 +203,31 @@ def _compare(batch: Batch, block: Sequence[BatchRow], *, encoder: Encoder) -> in
             user=batch.user, collections=batch.against, k=KEPT + 1,
         )  # fmt: skip
         candidates = found.candidates
+        judging = Judging.of(encoder, found)
         for row, hits in zip(asking, found.hits, strict=True):
-            others = [hit for hit in hits if hit[0] != row.image][:KEPT]
-            _judge(row, others, unit=units[row.n], judging=Judging(encoder, candidates - (len(others) < len(hits))))
-    for row in block:
-        row.compared = True
-    BatchRow.objects.bulk_update(
-        block, ["compared", "match", "results", "doubt", "error_code", "error_text"], batch_size=500
-    )
+            _judge(row, hits, unit=units[row.n], judging=judging)
+    found_of = [{name: getattr(row, name) for name in FOUND} for row in block]
+    with connection.cursor() as cursor:
+        cursor.execute(COMPARED, [json.dumps(found_of), batch.pk])
     return candidates
 
 
 @dataclass(frozen=True)
 class Judging:
-    """What hits are judged by: the encoder, and among how many they were found."""
+    """What a block's hits are judged by: the encoder, the pictures and their unit vectors, and among how many."""
 
     encoder: Encoder
+    calibration: Calibration | None
+    images: Mapping[UUID, Image]
+    units: Mapping[UUID, Floats]
     candidates: int
+
+    @classmethod
+    def of(cls, encoder: Encoder, found: Nearest) -> Judging:
+        """Read what is needed of all hits at once."""
+        first = list({pk for hits in found.hits for pk, _ in hits})
+        images = Image.objects.defer("words", "metadata").in_bulk(first)
+        return cls(encoder, calibration_of(encoder), images, stored.units(encoder, first), found.candidates)
 
 
 def _units(block: Sequence[BatchRow], encoder: Encoder) -> dict[int, Any]:
@@ -227,20 +244,20 @@ def _units(block: Sequence[BatchRow], encoder: Encoder) -> dict[int, Any]:
     return units
 
 
-def _judge(row: BatchRow, hits: Sequence[tuple[UUID, float]], *, unit: Any, judging: Judging) -> None:
-    """Write a query's hits with what they are worth onto its row, as a search by it would say."""
-    images = Image.objects.in_bulk([pk for pk, _ in hits])
-    hits = [(pk, score) for pk, score in hits if pk in images]
-    calibration = calibration_of(judging.encoder)
+def _judge(row: BatchRow, hits: Sequence[tuple[UUID, float]], *, unit: Floats, judging: Judging) -> None:
+    """Write a query's hits, other pictures than itself, with what they are worth onto its row, as a search says it."""
+    others = [(pk, score) for pk, score in hits if pk != row.image][:KEPT]
+    candidates = judging.candidates - any(pk == row.image for pk, _ in hits)
+    hits = [(pk, score) for pk, score in others if pk in judging.images]
     row.results = [{"image": str(pk), "score": score, "band": None, "probability": None} for pk, score in hits]
-    if calibration is None:
+    if judging.calibration is None:
         return
     question = Question(judging.encoder, QueryVector.of(unit, length=1.0), Measure.COSINE)
-    judge = PictureJudge(question, calibration, row.sha256, row.pdq)
-    said = judge.verdicts([(score, images[pk]) for pk, score in hits], candidates=judging.candidates)
+    judge = PictureJudge(question, judging.calibration, row.sha256, row.pdq)
+    said = judge.verdicts([(score, judging.images[pk]) for pk, score in hits], candidates=candidates)
     for result, verdict in zip(row.results, said, strict=True):
         result.update(band=verdict.band, probability=verdict.probability)
-    row.match = judge.match(said, [pk for pk, _ in hits])
+    row.match = judge.match_by(said, [judging.units[pk] for pk, _ in hits if pk in judging.units])
     best = max((verdict.probability for verdict in said), default=0.0)
     row.doubt = 1 - abs(2 * best - 1)
 

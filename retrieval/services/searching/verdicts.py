@@ -16,7 +16,7 @@ from retrieval.errors import InvalidInput
 from retrieval.ingest import Decoded, fingerprint
 from retrieval.matching import NEIGHBOURS, Band, Calibration, Match, band, closeness, match, nearness, of_words
 from retrieval.models import Encoder, Image, Measure
-from retrieval.search import Question, stored
+from retrieval.search import Floats, Question, stored
 from retrieval.services.searching.meaning import Meaning
 from retrieval.services.searching.search_request import SearchRequest
 
@@ -93,11 +93,14 @@ class PictureJudge:
 
     def match(self, said: Sequence[Verdict], first: Sequence[UUID]) -> Match:
         """Return what the answer amounts to; ``first`` are the nearest pictures, whose vectors are looked at."""
+        return self.match_by(said, list(stored.units(self.question.encoder, first).values()))
+
+    def match_by(self, said: Sequence[Verdict], near: Sequence[Floats]) -> Match:
+        """As ``match``, by the unit vectors (D,) of the nearest pictures."""
         query = self.question.vector
-        near = stored.queries(self.question.encoder, first)
         if query is None or not near:
             return Match.NONE
-        close = closeness(query.unit, np.stack([each.unit for each in near.values()]))
+        close = closeness(query.unit, np.stack(near))
         return match([verdict.band for verdict in said], nothing=close < self.calibration.nothing_below)
 
     def _band(self, found: Band, image: Image) -> Band:
