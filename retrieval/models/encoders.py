@@ -39,7 +39,7 @@ class EncoderQuerySet(models.QuerySet["Encoder"]):
 
     def active(self) -> Encoder | None:
         """Return the one active encoder, or None before the first start has made one."""
-        return self.filter(state=EncoderState.ACTIVE).first()
+        return next(iter(self.filter(state=EncoderState.ACTIVE).order_by()), None)  # at most one, so nothing to sort
 
     def wanted(self) -> EncoderQuerySet:
         """Keep the encoders that every picture must have a vector of."""

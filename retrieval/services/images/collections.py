@@ -225,10 +225,10 @@ def acting(*collection_ids: UUID, user: Viewer, role: Role = Role.CONTRIBUTOR) -
 
 
 def _found(rows: QuerySet[Collection], collection_id: UUID | str) -> Collection:
-    found = rows.filter(pk=collection_id).first()
-    if found is None:
-        raise NotFound("There is no such collection.")
-    return found
+    try:
+        return rows.get(pk=collection_id)
+    except Collection.DoesNotExist:
+        raise NotFound("There is no such collection.") from None
 
 
 def _checked(changes: CollectionChanges) -> dict[str, str | bool]:

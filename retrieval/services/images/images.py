@@ -104,10 +104,10 @@ def get_file(image_id: UUID | str, *, user: Viewer) -> Image:
 
 
 def _found(among: QuerySet[Image], image_id: UUID | str) -> Image:
-    found: Image | None = among.filter(pk=image_id).first()
-    if found is None:
-        raise NotFound("There is no such picture.")
-    return found
+    try:
+        return among.get(pk=image_id)
+    except Image.DoesNotExist:
+        raise NotFound("There is no such picture.") from None
 
 
 def edit(image: Image, *, user: User, changes: ImageChanges) -> Image:

@@ -33,7 +33,7 @@ class SessionStore(SessionBase):
 
         The time when it was last seen is written at most every five minutes, so that reading stays reading.
         """
-        row = self._row().filter(_living()).first() if self.session_key else None
+        row = next(iter(self._row().filter(_living()).order_by()), None) if self.session_key else None
         if row is None:
             self._session_key = None
             return {}
