@@ -15,6 +15,8 @@ from pathlib import Path
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from tests.conftest import STARTED
 
+STATIC = "static"
+
 
 def small_encoder(folder: Path) -> Path:
     """Put a small encoder, ``own``, among the weights of a data folder; returns its file. It searches well enough."""
@@ -25,11 +27,12 @@ def small_encoder(folder: Path) -> Path:
     return file
 
 
-def lend(folder: Path) -> None:
-    """Put what earlier sites of this run made into a data folder."""
+def lend(folder: Path, *, static: bool = True) -> None:
+    """Put what earlier sites of this run made into a data folder; graphs alone where no ``static`` files belong."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for source, part in _parts(_kept()):
-        _copy(source, folder / part)
+        if static or part.name != STATIC:
+            _copy(source, folder / part)
 
 
 def keep(folder: Path) -> None:
@@ -44,7 +47,7 @@ def _kept() -> Path:
 
 def _parts(folder: Path) -> Iterator[tuple[Path, Path]]:
     """What is there, each part whole or not at all: the static files, each graph, and last what was chosen of them."""
-    for pattern in ("static", "cache/graphs/*", "cache/graphs/choices/*"):
+    for pattern in (STATIC, "cache/graphs/*", "cache/graphs/choices/*"):
         for found in sorted(folder.glob(pattern)):
             if found.name != "choices":
                 yield found, found.relative_to(folder)

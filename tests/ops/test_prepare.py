@@ -14,6 +14,15 @@ from django.core.management.base import CommandError, SystemCheckError
 from imagesearch.management.commands.collect_static import collect_static
 from retrieval import checks, live_encoders, weight_files
 from retrieval.models import Encoder
+from tests import made
+
+
+@pytest.fixture(autouse=True)
+def lent(settings):
+    """What is the quickest runtime of the encoder, from a site that found it out, and for those that come."""
+    made.lend(settings.IMAGESEARCH.data_dir, static=False)
+    yield
+    made.keep(settings.IMAGESEARCH.data_dir)
 
 
 @pytest.fixture
