@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from retrieval.errors import InvalidInput
@@ -46,9 +47,15 @@ Channels = Annotated[int, Between(1, 128)]  # of the last layer; the first of a 
 Width = Annotated[int, Between(1, 4096)]
 
 
+@cache
+def types_of(cls: type, *, extras: bool) -> Mapping[str, Any]:
+    """The types of a dataclass's fields, with their bounds or without: compiled once, they are texts else."""
+    return get_type_hints(cls, include_extras=extras)
+
+
 def require(instance: Any, *, where: str = "") -> None:
     """Raise InvalidInput naming the first number of a dataclass's fields that is out of its bounds."""
-    hints = get_type_hints(type(instance), include_extras=True)
+    hints = types_of(type(instance), extras=True)  # type: ignore[arg-type]  # mypy: a class has no hash
     for entry in fields(instance):
         for bound, number in bounded(hints[entry.name], getattr(instance, entry.name)):
             if not bound.holds(number):

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from retrieval.embedding import EncoderSpec
 from retrieval.errors import InvalidInput
@@ -234,7 +234,7 @@ def build(cls: type[T], table: Mapping[str, Any], *, where: str = "") -> T:
     """A frozen dataclass from a table, its fields checked against their annotations."""
     if not isinstance(table, Mapping):
         raise InvalidInput.of(where or "config", f"{where or 'config'} must be a table.")
-    hints = get_type_hints(cls)
+    hints = bounds.types_of(cls, extras=False)  # type: ignore[arg-type]
     known = {entry.name: entry for entry in fields(cls)}  # type: ignore[arg-type]
     for name in table:
         _require(name in known, where + name, "is not a known field")
