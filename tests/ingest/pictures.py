@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from functools import cache, lru_cache
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "HEI
 
 def scene(width=64, height=48, seed=0):
     """A picture with smooth shapes and a little noise, different for every seed."""
+    return _scene(width, height, seed).copy()
+
+
+@lru_cache(100)
+def _scene(width, height, seed):
     if width * height > 1_000_000:
         return scene(width // 4, height // 4, seed).resize((width, height), Image.Resampling.BICUBIC)
     rng = np.random.default_rng(seed)
@@ -33,6 +39,7 @@ def encoded(image, kind="PNG", **options):
     return out.getvalue()
 
 
+@cache
 def sample(kind="JPEG", *, seed=0, size=(64, 48)):
     if kind == "HEIF":
         return {(0, (64, 48)): heic.SMALL, (1, (160, 120)): heic.LARGER}[seed, size]
