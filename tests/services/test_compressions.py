@@ -29,6 +29,7 @@ from retrieval.services.images import collections
 from retrieval.services.operations import audit_files, long_work
 from retrieval.services.searching import search
 from retrieval.services.searching.search_request import SearchRequest
+from retrieval.training import loop
 from retrieval.work import jobs, long_jobs
 from tests import tables
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
@@ -306,6 +307,7 @@ def test_adopted_rows_search_as_the_table_says(admin, drawn, compact, monkeypatc
     monkeypatch.setattr("retrieval.embedding.use_quickest", lambda encoder, **_: encoder)
     monkeypatch.setattr(storing, "SEARCHED", 50)
     monkeypatch.setattr(measuring, "SPEED_ROUNDS", 1)
+    monkeypatch.setattr(loop, "measured", lambda *_: {"float32": 1.0})
     monkeypatch.setattr(indexes, "ensure", lambda _encoder: None)  # not inside a test's transaction
     wanted = Wanted(dimensions=(), keep=0.75, steps=1)
     row = compressions.start(CompressionRequest("compact", drawn, wanted=wanted), user=admin)

@@ -10,7 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -77,14 +77,20 @@ def served(tmp_path):
     thread.join()
 
 
-@pytest.fixture
-def published(served, monkeypatch):
-    """Publish a small real state dict as the official weights of resnet18."""
-    folder, address = served
+@cache
+def resnet():
+    """The bytes of a small real state dict."""
     buffer = io.BytesIO()
     torch.save(networks.build(backbones.get("resnet18")).half().state_dict(), buffer)
-    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-    (folder / f"resnet18-{digest[:8]}.pth").write_bytes(buffer.getvalue())
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def published(served, monkeypatch):
+    """Publish it as the official weights of resnet18."""
+    folder, address = served
+    digest = hashlib.sha256(resnet()).hexdigest()
+    (folder / f"resnet18-{digest[:8]}.pth").write_bytes(resnet())
     place = networks.Published(url=f"{address}/resnet18-{digest[:8]}.pth", sha256_prefix=digest[:8])
     monkeypatch.setattr(networks, "published", lambda _: place)
     return place
@@ -165,7 +171,7 @@ def test_fetch_command_makes_a_trained_draft(published, capsys):
     assert live_encoders.weights_path(made.weights_name).is_file()
     assert "r18: 512 dimensions" in capsys.readouterr().out
     call_command("fetch_weights", "resnet18", "--name", "signed", "--mean", ".5", ".5", ".5", "--std", ".5", ".5", ".5")
-    fed = live_encoders.for_row(Encoder.objects.get(name="signed"))
+    fed = live_encoders.plain(Encoder.objects.get(name="signed"))
     assert (fed.mean.unique().tolist(), fed.std.unique().tolist()) == ([0.5], [0.5])
     with pytest.raises(CommandError, match="std must be three numbers"):
         call_command("fetch_weights", "resnet18", "--name", "other", "--mean", ".5", ".5", ".5")

@@ -161,7 +161,9 @@ def test_the_bundled_weights_are_found_beside_a_folder_of_ones_own(tmp_path, dat
     own = tmp_path / "own"
     own.mkdir()
     checkpoint.save(make.encoder(seed=9), own / "first.safetensors")
-    text = toml("regression").replace("[options]", '[options]\nteachers = ["compact-v1.safetensors"]')
+    text = toml("regression").replace(
+        "[options]", '[options]\nteachers = ["compact-v1.safetensors"]\nteacher_sizes = [32]'
+    )
     (tmp_path / "tiny.toml").write_text(text.replace('weights = ""', 'weights = "first.safetensors"'))
     options = {"output": tmp_path / "out", "verbosity": 0, "stdout": StringIO()}
     call_command("train_encoder", str(tmp_path / "tiny.toml"), data=data, weights=own, **options)
