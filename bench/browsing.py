@@ -43,6 +43,7 @@ DIMENSION, ORIGINAL, TAG = 64, 100_000, "wanted"
 MADE = (rows.PICTURES, rows.DIGESTS, rows.VECTORS, rows.JOBS, rows.KEYS, rows.USAGE)
 WATCHED = ("web", "workers", "PostgreSQL")
 PATIENCE = 600_000
+NAMES = 10_000
 # The rail says where the window is, and a picture of that place is in it.
 THERE = """() => document.querySelector("[data-rail] [aria-current]")?.dataset.month?.startsWith("2021") &&
 [...document.querySelectorAll(".card img")].some(picture => {
@@ -72,13 +73,17 @@ def filled(count: int, *, zipped: int) -> Collection:
 
 
 def _thumbnails(collection: Collection) -> None:
-    """One file under the names of all."""
-    first = DATA_DIR / "one.jpg"
-    first.write_bytes(photographs(1)[0])
-    for pk, sha256 in Image.objects.filter(collection=collection).values_list("pk", "sha256").iterator():
+    """One file under the names of many: file systems bound how many names one may have."""
+    (small,) = photographs(1)
+    names = Image.objects.filter(collection=collection).values_list("pk", "sha256")
+    for place, (pk, sha256) in enumerate(names.iterator()):
         path = files.thumbnail(pk, sha256, size=320)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.hardlink_to(first)
+        if place % NAMES == 0:
+            path.write_bytes(small)
+            first = path
+        else:
+            path.hardlink_to(first)
 
 
 class Visit:
