@@ -299,7 +299,7 @@ def test_a_filter_that_is_left_blank_filters_nothing(client, collection, name, b
 @pytest.fixture
 def sent(client, collection, picture):
     """A picture with its files."""
-    return send(client, collection, picture(size=(2000, 1000)), title="../Été\r\n\u202efdp.exe").json()
+    return send(client, collection, picture(size=(1400, 700)), title="../Été\r\n\u202efdp.exe").json()
 
 
 @pytest.mark.parametrize(

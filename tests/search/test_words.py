@@ -222,7 +222,7 @@ def test_signs_that_say_something_still_do(find, text):
     assert set(listed(text)) == set(Image.objects.filter(words=asked))
 
 
-@pytest.mark.parametrize("texts", [50, pytest.param(150, marks=pytest.mark.long)])
+@pytest.mark.parametrize("texts", [20, pytest.param(150, marks=pytest.mark.long)])
 def test_no_text_is_an_error_of_ours(find, texts):
     dice = random.Random(9)
     for _ in range(texts):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tomllib
 from dataclasses import replace
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,6 +30,7 @@ from tests.training import make
 pytestmark = pytest.mark.django_db
 
 CONFIG = tomllib.loads(EXAMPLE)
+OPTIONS = {"gan": {"latent": 8, "width": 8, "side": 32}, "autoencoder": {"width": 8, "side": 32}}
 
 
 @pytest.fixture(autouse=True)
@@ -52,21 +55,32 @@ def collection(admin):
     return row
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Train by each recipe once; the folder that its run left."""
+
+    @cache
+    def folder_of(recipe):
+        folder = tmp_path_factory.mktemp(recipe)
+        config = make.config(recipe, options=OPTIONS[recipe], optimiser={"steps": 1, "lr": 1e-3})
+        run(config, places=Places(make.pictures(), folder.joinpath, folder))
+        return folder
+
+    return folder_of
+
+
 @pytest.fixture
-def gan(admin, collection):
+def gan(admin, collection, trained):
     """A finished run of a tiny GAN."""
-    return ran(admin, collection, "gan", options={"latent": 8, "width": 8, "side": 32})
+    return ran(admin, collection, "gan", trained=trained)
 
 
-def ran(admin, collection, recipe, *, options):
+def ran(admin, collection, recipe, *, trained):
     row = TrainingRun.objects.create(
         user=admin, name="artist", recipe=recipe, collection=collection, config={}, steps=1,
         state=LongJobState.DONE, encoder=EncoderFactory(),
     )  # fmt: skip
-    config = make.config(recipe, options=options, optimiser={"steps": 1, "lr": 1e-3})
-    folder = KIND.folder_of(row)
-    folder.mkdir(parents=True)
-    run(config, places=Places(make.pictures(), folder.joinpath, folder))
+    shutil.copytree(trained(recipe), KIND.folder_of(row))
     return row
 
 
@@ -144,9 +158,9 @@ def test_a_gan_draws_like_a_picture(calls, sees, gan, collection, monkeypatch):
 
 
 @pytest.fixture
-def autoencoder(admin, collection):
+def autoencoder(admin, collection, trained):
     """A finished run of a tiny autoencoder."""
-    return ran(admin, collection, "autoencoder", options={"width": 8, "side": 32})
+    return ran(admin, collection, "autoencoder", trained=trained)
 
 
 def test_an_autoencoder_redraws_pictures_on_its_page_and_in_the_api(calls, sees, autoencoder, collection):
