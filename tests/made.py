@@ -10,8 +10,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from imagesearch import servers
 from retrieval.embedding import Encoder, EncoderSpec, checkpoint
 from tests.conftest import STARTED
 
@@ -25,6 +27,18 @@ def small_encoder(folder: Path) -> Path:
     folder.chmod(0o700)
     checkpoint.save(Encoder(EncoderSpec("mobilenet_v2", image_size=64, widths=(*[8] * 17, 16))), file)
     return file
+
+
+def lend_cluster(folder: Path) -> None:
+    """Put a cluster that was made and never started into a data folder, with its passwords."""
+    kept = _kept() / "cluster"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory(dir=kept.parents[1]) as draft:
+            replace(servers.postgres(Path(draft)), settings={"fsync": "off"}).prepare()
+            _copy(Path(draft), kept)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in ("postgres", "secrets"):
+        _copy(kept / part, folder / part)
 
 
 def lend(folder: Path, *, static: bool = True) -> None:

@@ -47,6 +47,7 @@ def running_site(request: pytest.FixtureRequest) -> Iterator[Site]:
         site = Site(Path(folder), free_port(), extra=extra)
         if in_haste(request):
             made.small_encoder(site.folder)
+            made.lend_cluster(site.folder)
         site.start()
         yield site
         if in_haste(request):

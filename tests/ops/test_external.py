@@ -23,7 +23,7 @@ PASSWORD = "plain-and-simple"
 @pytest.fixture
 def server(short_folder):
     """A server with a user who owns nothing but is let in, and the database ``theirs``."""
-    (short_folder / "server").mkdir()
+    made.lend_cluster(short_folder / "server")
     found, supervisor = servers.postgres(short_folder / "server"), Supervisor(print)
     supervisor.start(found.service())
     said(found, "postgres", f"CREATE ROLE plain LOGIN PASSWORD '{PASSWORD}'", "CREATE DATABASE theirs")
@@ -68,6 +68,7 @@ def test_a_server_that_does_not_answer_is_named_by_its_variable(short_folder, co
 
 
 def test_an_encoder_that_is_none_is_named_by_its_variable(short_folder):
+    made.lend_cluster(short_folder / "data")
     made.lend(short_folder / "data")
     done = managed(short_folder, "up", IMAGESEARCH_ENCODER="nonsense", IMAGESEARCH_PORT=str(free_port()))
     assert done.returncode == 1

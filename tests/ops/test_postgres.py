@@ -16,11 +16,19 @@ from imagesearch.embedded import roles
 from imagesearch.embedded.process import StartError, end, launch
 from imagesearch.embedded.roles import OPERATOR
 from imagesearch.embedded.supervisor import Supervisor
+from tests import made
+
+
+@pytest.fixture
+def new(short_folder):
+    """A server on a new folder; nothing runs yet."""
+    return servers.postgres(short_folder)
 
 
 @pytest.fixture
 def server(short_folder):
-    """A server on a new folder; nothing runs yet."""
+    """A server on a folder with a cluster that was made and never started."""
+    made.lend_cluster(short_folder)
     return servers.postgres(short_folder)
 
 
@@ -39,12 +47,12 @@ def query(server, statement):
         return cursor.fetchall() if cursor.description else None
 
 
-def test_first_start_makes_a_private_database_with_pgvector(server, supervisor):
-    supervisor.start(server.service())
-    assert query(server, "SELECT '[1,2]'::vector <-> '[1,4]'") == [(2.0,)]
-    assert query(server, "SHOW listen_addresses") == [("",)]
-    assert query(server, "SHOW server_encoding") == [("UTF8",)]
-    assert server.folder.stat().st_mode & 0o077 == 0
+def test_first_start_makes_a_private_database_with_pgvector(new, supervisor):
+    supervisor.start(new.service())
+    assert query(new, "SELECT '[1,2]'::vector <-> '[1,4]'") == [(2.0,)]
+    assert query(new, "SHOW listen_addresses") == [("",)]
+    assert query(new, "SHOW server_encoding") == [("UTF8",)]
+    assert new.folder.stat().st_mode & 0o077 == 0
 
 
 def test_data_survive_a_kill_of_the_server(server, supervisor):
@@ -77,12 +85,12 @@ def test_process_file_with_the_number_of_another_program_is_no_obstacle(server, 
     assert query(server, "SELECT 1") == [(1,)]
 
 
-def test_a_first_start_that_broke_off_is_begun_again(server, supervisor):
-    draft = server.folder.with_name("postgres.new")
+def test_a_first_start_that_broke_off_is_begun_again(new, supervisor):
+    draft = new.folder.with_name("postgres.new")
     draft.mkdir()
     (draft / "PG_VERSION").write_text("18\n")
-    supervisor.start(server.service())
-    assert query(server, "SELECT 1") == [(1,)]
+    supervisor.start(new.service())
+    assert query(new, "SELECT 1") == [(1,)]
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):

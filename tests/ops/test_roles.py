@@ -20,6 +20,7 @@ from imagesearch.embedded.process import StartError, end, launch
 from imagesearch.embedded.roles import OPERATOR, SITE
 from imagesearch.embedded.supervisor import Supervisor
 from retrieval import whole_files
+from tests import made
 
 OLD_ACCESS = "local all all trust\n"
 OBJECTS = """
@@ -68,18 +69,11 @@ POWERS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    """A data folder with a cluster that was made and never started: each test has a copy."""
-    folder = tmp_path_factory.mktemp("first")
-    servers.postgres(folder).prepare()
-    return folder
-
-
 @pytest.fixture
-def server(short_folder, first):
-    """A server on a new folder; nothing runs yet."""
-    return copied(first, short_folder)
+def server(short_folder):
+    """A server on a folder with a cluster that was made and never started."""
+    made.lend_cluster(short_folder)
+    return servers.postgres(short_folder)
 
 
 def copied(data, folder):
