@@ -11,7 +11,7 @@ import jsonschema_rs
 import pytest
 from django.core.management import call_command
 from django.urls import get_resolver
-from drf_spectacular import validation
+from drf_spectacular import renderers, validation
 
 from imagesearch.security import policy_for
 from retrieval.api.schema import _described as described
@@ -73,6 +73,15 @@ def test_the_description_is_made_once_for_each_language(client, db):
     for language in ("en", "en", "zh-hans"):
         assert client.get("/api/v1/schema/", headers={"Accept-Language": language}).status_code == 200
     assert described.cache_info().misses == 2
+
+
+def test_as_yaml_it_is_written_once_and_a_refusal_as_it_is(client, db, monkeypatch):
+    text = client.get("/api/v1/schema/").content
+    assert text.startswith(b"openapi: 3.1")
+    refused = client.post("/api/v1/schema/")
+    assert (refused.status_code, b"method_not_allowed" in refused.content) == (405, True)
+    monkeypatch.setattr(renderers, "dump", None)  # nobody may write it again
+    assert client.get("/api/v1/schema/").content == text
 
 
 def test_the_description_and_its_pages_are_served_to_everyone(client, db):

@@ -68,3 +68,12 @@ def test_the_scripts_have_each_word_that_they_say():
              for name in re.findall(r"""\bsay\("(\w+)\"""", file.read_text())}  # fmt: skip
     assert len(found) > 20
     assert found <= set(words.for_scripts())
+
+
+def test_the_scripts_speak_the_language_of_each_reader():
+    said = []
+    for language in ("en", "zh-hans", "en"):
+        with translation.override(language):
+            said.append(words.for_scripts())
+    assert said[0] == said[2]
+    assert [name for name, sentence in said[0].items() if said[1][name] == sentence] == []
