@@ -10,6 +10,7 @@ from retrieval.embedding import networks, vision
 from retrieval.embedding.backbones import REGISTRY, Backbone, get
 from retrieval.embedding.mobilenet_v2 import mobilenet_v2
 from retrieval.embedding.shapes import MOBILENET_WIDTHS
+from retrieval.embedding.undrawn import Undrawn
 from retrieval.errors import InvalidInput
 
 TORCHVISIONS = [name for name, entry in REGISTRY.items() if entry.weights]
@@ -26,12 +27,20 @@ def logits(model: nn.Module, maps: torch.Tensor) -> torch.Tensor:
     return head(maps.mean(dim=(2, 3)))
 
 
+def built(entry: Backbone, model: nn.Module, *, fc: bool = False) -> nn.Module:
+    """Our network with the very weights of torchvision's, none of them drawn or copied."""
+    with Undrawn():
+        ours = networks.build(entry, fc=fc).eval()
+    given = {key: value for key, value in model.state_dict().items() if key in ours.state_dict()}
+    ours.load_state_dict(given, assign=True)
+    return ours
+
+
 @pytest.mark.parametrize("name", [name for name in TORCHVISIONS if name != "vgg16"])
 def test_feature_map_leads_to_torchvisions_own_answer(name):
     entry = get(name)
     model = vision.models().get_model(name, weights=None).eval()
-    ours = networks.build(entry).eval()
-    ours.load_state_dict({key: value for key, value in model.state_dict().items() if key in ours.state_dict()})
+    ours = built(entry, model)
     x = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
         maps = ours(x)
@@ -56,8 +65,7 @@ def test_each_stage_is_as_wide_as_the_entry_says(name):
 def test_vgg16_gives_its_map_and_its_last_hidden_layer():
     entry = get("vgg16")
     model = vision.models().get_model("vgg16", weights=None).eval()
-    whole = networks.build(entry, fc=True).eval()
-    whole.load_state_dict({key: value for key, value in model.state_dict().items() if key in whole.state_dict()})
+    whole = built(entry, model, fc=True)
     x = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         hidden = whole(x)
@@ -69,8 +77,8 @@ def test_vgg16_gives_its_map_and_its_last_hidden_layer():
 def test_resnet_gives_its_only_fully_connected_layer():
     entry = get("resnet18")
     model = vision.models().get_model("resnet18", weights=None).eval()
-    whole = networks.build(entry, fc=True).eval()
-    whole.load_state_dict(model.state_dict())
+    whole = built(entry, model, fc=True)
+    assert whole.state_dict().keys() == model.state_dict().keys()
     x = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
         assert whole(x).shape == (2, entry.fc_width)
