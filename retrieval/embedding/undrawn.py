@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, no_grad
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
@@ -15,7 +15,7 @@ _DRAWING = frozenset(
 
 
 class Undrawn(TorchFunctionMode):
-    """Within it, in this thread, weights that would be drawn stay what the memory held."""
+    """Within it, in this thread, weights that would be drawn are zeros: who draws until all fit then has what fits."""
 
     def __torch_function__(
         self,
@@ -27,5 +27,6 @@ class Undrawn(TorchFunctionMode):
         """Do what torch asked for, unless it is drawing."""
         kwargs = kwargs or {}
         if func in _DRAWING:
-            return args[0] if args else kwargs["tensor"]
+            with no_grad():
+                return (args[0] if args else kwargs["tensor"]).zero_()
         return func(*args, **kwargs)

@@ -27,6 +27,14 @@ def test_only_what_is_drawn_is_left_out():
     assert not torch.equal(torch.get_rng_state(), before)
 
 
+def test_what_is_not_drawn_is_zero_so_that_nobody_draws_again_without_end():
+    """As ``trunc_normal_`` does while a number is out of its bounds."""
+    weight = torch.nn.Parameter(torch.full((2, 3), 7.0))
+    with Undrawn():
+        torch.nn.init.uniform_(weight)
+        assert weight.tolist() == torch.full((3,), 7.0).normal_().expand(2, 3).tolist() == [[0, 0, 0]] * 2
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.backbone)
 def test_what_is_read_from_a_file_is_all_the_files(tmp_path, spec):
     made = Encoder(spec, seed=3)
