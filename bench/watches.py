@@ -114,6 +114,8 @@ def turn(made: Iterator[bytes], *, count: int, place: Place, kind: str) -> dict[
     """Put so many in, and measure how they become ready; the first of them warm up what is kept of the watches."""
     Watch.objects.update(active=kind != "none")
     Watch.objects.filter(name=FIRES).update(least=-1 if kind == "one fires" else 0.9, version=F("version") + 1)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM FULL ANALYZE retrieval_watch")  # all rows were written anew, as no site does it
     put_in(list(islice(made, WARM)), place)
     embedded(WARM)
     rest = list(islice(made, count - WARM))

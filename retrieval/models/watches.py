@@ -73,6 +73,12 @@ class Watch(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        indexes = [  # what each worker asks before each batch, without reading the vectors
+            models.Index(
+                fields=["encoder"], include=["version"], name="watch_standing",
+                condition=models.Q(active=True, direction__isnull=False, least__isnull=False),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.name
