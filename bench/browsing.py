@@ -17,7 +17,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +158,11 @@ class Visit:
 
 def chromium_held() -> int:
     """MiB of all processes of the browser."""
-    children = psutil.Process().children(recursive=True)
-    return round(sum(each.memory_full_info().pss for each in children if "chrom" in each.name()) / 2**20)
+    held = 0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it closes some by itself
+            held += process.memory_full_info().pss if "chrom" in process.name() else 0
+    return round(held / 2**20)
 
 
 @contextmanager

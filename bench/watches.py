@@ -115,7 +115,8 @@ def turn(made: Iterator[bytes], *, count: int, place: Place, kind: str) -> dict[
     Watch.objects.update(active=kind != "none")
     Watch.objects.filter(name=FIRES).update(least=-1 if kind == "one fires" else 0.9, version=F("version") + 1)
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM FULL ANALYZE retrieval_watch")  # all rows were written anew, as no site does it
+        cursor.execute("VACUUM FULL retrieval_watch")  # all rows were written anew, as no site does it
+        cursor.execute("VACUUM ANALYZE retrieval_watch")
     put_in(list(islice(made, WARM)), place)
     embedded(WARM)
     rest = list(islice(made, count - WARM))
