@@ -22,7 +22,7 @@ def test_make_bench_runs_all_parts():
 
 
 def test_every_measurement_is_a_part():
-    programs = {path.stem for path in (ROOT / "bench").glob("*.py")} - {"__main__"} - BY_HAND - SHARED
+    programs = {path.stem for path in (ROOT / "bench").glob("*.py")} - {"__init__", "__main__"} - BY_HAND - SHARED
     assert {name.partition("-")[0] for name in bench.PARTS} == programs
 
 
