@@ -27,8 +27,9 @@ os.environ |= {
     "IMAGESEARCH_STATIC_HASHED": "off", "IMAGESEARCH_UPLOAD_SEARCHES": "100000", "IMAGESEARCH_USER_SEARCHES": "100000",
 }  # fmt: skip
 
+from bench.backend import backend_seconds
 from bench.ingest import photographs
-from bench.search import DATA_DIR, Manifold, backend_seconds, fill, forget
+from bench.search import DATA_DIR, Manifold, fill, forget
 
 from django.conf import settings  # isort: skip
 from django.core.files.uploadedfile import SimpleUploadedFile  # isort: skip

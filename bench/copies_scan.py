@@ -33,8 +33,9 @@ from django.db import connection
 from django.db.models import QuerySet
 from PIL import Image as Pictures
 
+from bench.backend import backend_seconds
 from bench.copies import EDITS, Floats, Gallery, another, chosen, decoded, units
-from bench.search import DATA_DIR, backend_seconds, forget
+from bench.search import DATA_DIR, forget
 from imagesearch import servers
 from imagesearch.embedded import lending
 from retrieval.ingest import fingerprint

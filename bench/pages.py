@@ -31,7 +31,8 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, reverse
 
 from bench import plans, rows
-from bench.search import DATA_DIR, SqlClock, backend_seconds, forget
+from bench.backend import backend_seconds
+from bench.search import DATA_DIR, SqlClock, forget
 from imagesearch import servers
 from imagesearch.embedded import lending
 from retrieval.api import urls as api_urls

@@ -47,6 +47,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from pgvector import HalfVector  # noqa: E402
 
+from bench.backend import backend_seconds  # noqa: E402
 from bench.points import KINDS, Clusters, Floats, Manifold  # noqa: E402
 from imagesearch import servers  # noqa: E402
 from imagesearch.embedded import lending  # noqa: E402
@@ -146,12 +147,6 @@ def forget() -> None:
     """Remove the data folder, unless it was named."""
     if not KEPT:
         shutil.rmtree(DATA_DIR, ignore_errors=True)
-
-
-def backend_seconds() -> float:
-    """The processor time of this connection's server process so far."""
-    pid = connection.connection.info.backend_pid
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 class SqlClock:

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.backend import backend_seconds
 from bench.ingest import photographs
 from bench.pipeline import DATA_DIR, embedded, put_in
 
@@ -136,12 +137,6 @@ def read_anew(encoder: Encoder) -> float:
     began = time.perf_counter()
     watching.look(encoder, watch.pk, {image.pk: unit})
     return 1000 * (time.perf_counter() - began)
-
-
-def backend_seconds() -> float:
-    """The processor time of this connection's server process so far."""
-    pid = connection.connection.info.backend_pid
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from bench import site
 
 ROOT = Path(__file__).resolve().parent.parent
 BY_HAND = {"copies", "copies_scan", "evaluate", "letterheads", "licences", "reading", "sbom"}
-SHARED = {"plans", "points", "rows"}
+SHARED = {"backend", "plans", "points", "rows"}
 
 
 def test_make_bench_runs_all_parts():

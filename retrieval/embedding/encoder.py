@@ -23,7 +23,7 @@ from retrieval.embedding.undrawn import Undrawn
 class Encoder(nn.Module):
     """The network a spec describes, freshly initialised from a fixed seed: two processes get the same numbers.
 
-    Without a seed (None) weights are what the memory held: for whoever fills them all.
+    Without a seed (None) nothing is drawn (``Undrawn``): for whoever fills all weights.
     ``runtime`` does the work of ``encode``; it is plain torch until a quicker one is put there.
     """
 

@@ -19,6 +19,7 @@ from retrieval.models import BatchRow, Encoder
 from retrieval.search import nearest_to_each
 from retrieval.services.copies import batch_export, batch_queries, batches
 from retrieval.services.copies.batches import BatchRequest, Sent
+from retrieval.services.searching.verdicts import PictureJudge
 from retrieval.work import StoppedError, long_jobs
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 from tests.search.rows import embed
@@ -125,6 +126,20 @@ def test_what_was_found_is_judged_as_a_search_judges_it(catalogue):
     Encoder.objects.update(calibration={})
     [plain] = batches.rows(asked(catalogue, files=(file("green"),)))
     assert (plain.match, plain.results[0]["band"]) == ("", None)
+
+
+def test_each_query_is_judged_among_all_that_were_looked_at_but_itself(catalogue, monkeypatch):
+    monkeypatch.setattr(batches, "KEPT", 1)
+    among, verdicts = [], PictureJudge.verdicts
+
+    def told(judge, hits, *, candidates):
+        among.append(candidates)
+        return verdicts(judge, hits, candidates=candidates)
+
+    monkeypatch.setattr(PictureJudge, "verdicts", told)
+    asked(catalogue, files=(file("red"), file("green")))
+    asked(catalogue, asking=catalogue.pk)
+    assert among == [3, 3, 2, 2, 2]
 
 
 def test_a_batch_that_was_stopped_goes_on_behind_what_is_done(catalogue, monkeypatch):

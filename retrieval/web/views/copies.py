@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -158,7 +159,7 @@ def _verdicts(found: Sequence[Group], *, user: User) -> list[dict[str, Any]]:
 
 def _tell(request: HttpRequest, done: resolving.Resolution) -> None:
     text = ngettext("{n} picture is in the trash.", "{n} pictures are in the trash.", done.trashed).format(
-        n=done.trashed
+        n=intcomma(done.trashed)
     )
     if done.undo:
         _note(request, undo=str(done.undo), kind="act", text=text)

@@ -149,7 +149,7 @@ def _note(row: LongJob) -> str:
         return ngettext("{n} pair", "{n} pairs", row.pairs).format(n=intcomma(row.pairs))
     if isinstance(row, ArchiveImport):
         return _("{done} put in · {failed} refused · {skipped} already here").format(
-            done=row.done, failed=row.failed, skipped=row.skipped
+            done=intcomma(row.done), failed=intcomma(row.failed), skipped=intcomma(row.skipped)
         )
     if isinstance(row, PictureMap):
         return row.encoder
