@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,11 +37,12 @@ def all_flat(seen, names):
     what = json.dumps({name: [dataclasses.astuple(one) for one in rows] for name, rows in seen.readings.items()})
     if folder := os.environ.get("IMAGESEARCH_SOAK_READINGS"):
         Path(folder, f"readings-{len(names)}.json").write_text(what)
+    sys.stdout.write(f"{what}\n")  # whole where a test failed: pytest shortens what an assertion says
     for name in names:
         assert len(seen.readings[name]) >= MOST / 2 * seen.looks, (name, seen.looks)
     assert max(one.shared for one in seen.readings["postgres"]) <= memory.SHARED_BUFFERS + BEYOND_BUFFERS
     grown = seen.growth()
-    assert all(grown[name] < memory.FLAT for name in names), (grown, what)
+    assert all(grown[name] < memory.FLAT for name in names), grown
     return ", ".join(f"{name} {grown[name]:+.1%}" for name in sorted(names))
 
 
