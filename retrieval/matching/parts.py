@@ -47,7 +47,7 @@ def standing_out(pixels: Pixels) -> list[Box]:
     scale = LOOKED_AT / max(pixels.shape[:2])
     size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
     small: Pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    differs = (np.abs(small.astype(np.float32) - _ground(small)).max(axis=2) > FAR).astype(np.uint8)
+    differs = np.asarray(cv2.bitwise_not(_near(small, _ground(small))), np.uint8)
     solid = cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((GAP, GAP), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=4)
@@ -55,10 +55,16 @@ def standing_out(pixels: Pixels) -> list[Box]:
     return sorted(found, key=lambda box: -box.w * box.h)[:MOST]
 
 
+def _near(small: Pixels, ground: NDArray[np.float32]) -> Pixels:
+    """255 where no channel is farther than ``FAR`` from the ground's, else 0: uint8 (H, W)."""
+    lowest, highest = np.clip([np.ceil(ground - FAR), np.floor(ground + FAR)], 0, 255)
+    return np.asarray(cv2.inRange(small, lowest, highest), np.uint8)
+
+
 def _ground(small: Pixels) -> NDArray[np.float32]:
     """The commonest colour (3,), to the nearest 16 levels."""
-    coarse = small.reshape(-1, 3) // 16
-    keys = coarse[:, 0].astype(np.int64) * 256 + coarse[:, 1] * 16 + coarse[:, 2]
+    red, green, blue = (channel.astype(np.uint16) for channel in cv2.split(small >> 4))
+    keys = (red << 8 | green << 4 | blue).ravel()
     commonest = np.bincount(keys).argmax()
     ground: NDArray[np.float32] = np.median(small.reshape(-1, 3)[keys == commonest], axis=0).astype(np.float32)
     return ground
