@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 MESSAGES_WAITING, PAUSE_BETWEEN_MESSAGES = 8, 0.15  # seconds
 # Upkeep comes before any number of pictures: the broker hands out the low numbers first. Messages that only wake end by
 # themselves, so that those which send themselves again stay few; the reconciler wakes whoever is needed after that.
-BEHIND, MESSAGE_SECONDS = 9, 300
+BEHIND = 9
+MESSAGE_SECONDS = 300
 NIGHT = timedelta(hours=20)  # asked for each night and at each start, done once
 Changed = Literal["images", "documents", "failed", "encoders", "indexes", "trash", "watches", "letters", "sources"]
 _sender = ThreadPoolExecutor(1, thread_name_prefix="send")
@@ -122,15 +123,14 @@ def embed(image_id: str | None = None) -> None:
         return  # another message's batch had it
     _beat()
     try:
-        claimed = jobs.embed(uuid.UUID(image_id) if image_id else None)
+        jobs.embed(uuid.UUID(image_id) if image_id else None)
     except (WeightsError, Unavailable) as error:
         log.error("encoder_unusable", code=error.code, reason=error.message)
     except (DatabaseAway, InterfaceError) as error:
         log.warning("database_away", reason=str(error).strip())
     else:
         _send_alerts()
-        if claimed or jobs.more_due():  # whoever had the others has asked; else each message in a queue would
-            _publish(embed if jobs.more_due() else find_copies, ())
+        _publish(embed if jobs.more_due() else find_copies, ())
 
 
 @shared_task

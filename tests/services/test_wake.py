@@ -175,21 +175,6 @@ def test_a_message_that_sends_itself_again_ends_by_itself(task):
         assert channel.basic_get("embedding", no_ack=True).headers["expires"]
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("claimed", "more", "asked"),
-    [(3, False, ["find_copies"]), (3, True, ["embed"]), (0, True, ["embed"]), (0, False, [])],
-)
-def test_a_message_that_found_nothing_to_embed_asks_for_nothing_more(monkeypatch, claimed, more, asked):
-    """One picture each half second to a busy worker: its messages would grow to twice as many, and wait."""
-    sent = []
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append(task.name.removeprefix("retrieval.tasks.")))
-    monkeypatch.setattr(tasks.jobs, "embed", lambda image_id: claimed)
-    monkeypatch.setattr(tasks.jobs, "more_due", lambda: more)
-    tasks.embed()
-    assert sent == asked
-
-
 @pytest.fixture
 def weights(settings, tmp_path):
     """The file of the active encoder's weights."""
