@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -14,7 +11,6 @@ from celery import Task, shared_task
 from celery.signals import celeryd_init, worker_process_init, worker_shutting_down
 from django.db import InterfaceError, connections, transaction
 from django.db import OperationalError as DatabaseAway
-from kombu.exceptions import OperationalError
 
 from retrieval import live_encoders
 from retrieval.errors import Unavailable, WeightsError
@@ -26,62 +22,22 @@ from retrieval.services.operations import clocks, long_work, status, upkeep
 from retrieval.services.people import accounts, letter_sending, sessions
 from retrieval.services.sources import reading
 from retrieval.services.watching import deliveries, sharpening, trying, watches
-from retrieval.work import derived, ending, features, jobs, leases, long_jobs, neighbourhoods, regions, texts
+from retrieval.work import derived, ending, features, jobs, leases, long_jobs, messages, neighbourhoods, regions, texts
 from retrieval.worker_start import require_originals, require_weights
 
 log = structlog.get_logger(__name__)
 
-# Messages of requests are sent beside them, one at a time: a broker that hangs keeps nobody waiting. The same message
-# is not sent again while it waits, nor more often than this, so that a worker finds a batch and not one picture each
-# time. What is too many is not sent; the reconciler finds the work all the same.
-MESSAGES_WAITING, PAUSE_BETWEEN_MESSAGES = 8, 0.15  # seconds
 # Upkeep comes before any number of pictures: the broker hands out the low numbers first. Messages that only wake end by
 # themselves, so that those which send themselves again stay few; the reconciler wakes whoever is needed after that.
 BEHIND = 9
 MESSAGE_SECONDS = 300
 NIGHT = timedelta(hours=20)  # asked for each night and at each start, done once
 Changed = Literal["images", "documents", "failed", "encoders", "indexes", "trash", "watches", "letters", "sources"]
-_sender = ThreadPoolExecutor(1, thread_name_prefix="send")
-_waiting: set[tuple[Any, ...]] = set()
-_lock = threading.Lock()
 
 
 def wake(task: Task, *args: uuid.UUID | str) -> None:
     """Queue a task once the caller's transaction is committed; a broker that is away or hangs only costs time."""
-    transaction.on_commit(lambda: _send(task, args))
-
-
-def wait_until_sent() -> None:
-    """Wait for the messages in hand: a command that ends takes its broker along."""
-    _sender.submit(lambda: None).result()
-
-
-def _send(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
-    """Hand the message to the sender, and do not wait for it."""
-    message = (task, *args)
-    with _lock:
-        if message in _waiting:
-            return
-        if len(_waiting) >= MESSAGES_WAITING:
-            log.warning("message_not_sent", task=task.name, error="too many wait already")
-            return
-        _waiting.add(message)
-    _sender.submit(_send_now, task, args)
-
-
-def _send_now(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
-    """Send, then pause. What is committed from now on needs another message: this one may be read at once."""
-    with _lock:
-        _waiting.discard((task, *args))
-    _publish(task, args)
-    time.sleep(PAUSE_BETWEEN_MESSAGES)
-
-
-def _publish(task: Task, args: tuple[uuid.UUID | str, ...]) -> None:
-    try:
-        task.apply_async(args=[str(arg) for arg in args])
-    except (OperationalError, OSError) as error:
-        log.warning("message_not_sent", task=task.name, error=str(error))
+    transaction.on_commit(lambda: messages.send_beside(task, args))
 
 
 def wake_for(changed: Changed) -> None:
@@ -130,7 +86,7 @@ def embed(image_id: str | None = None) -> None:
         log.warning("database_away", reason=str(error).strip())
     else:
         _send_alerts()
-        _publish(embed if jobs.more_due() else find_copies, ())
+        messages.send(embed if jobs.more_due() else find_copies)
 
 
 @shared_task
@@ -138,18 +94,18 @@ def reconcile() -> None:
     """Put right what was lost, and wake the workers for what is due."""
     _beat()
     for image_id in jobs.reconcile():
-        _publish(embed, (image_id,))
+        messages.send(embed, (image_id,))
     if features.lacking().exists() or regions.lacking().exists() or looking.lacking().exists():
-        _publish(find_copies, ())
+        messages.send(find_copies)
     lines = ((read_words, texts.waiting), (derive, derived.waiting), (care_for_indexes, neighbourhoods.waiting))
     for task in (task for task, waits in (*lines, (read_sources, reading.is_due)) if waits()):
-        _publish(task, ())
+        messages.send(task)
     for name, pk in long_work.next_up():
-        _publish(long_job, (name, pk))
+        messages.send(long_job, (name, pk))
     watches.refresh()
     _send_alerts()
     if trying.waiting().exists() or sharpening.waiting().exists():
-        _publish(look_back, ())
+        messages.send(look_back)
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
@@ -158,9 +114,9 @@ def find_copies() -> None:
     _beat()
     try:
         if features.work() or regions.work() or looking.work():
-            _publish(find_copies, ())
+            messages.send(find_copies)
         elif texts.waiting():
-            _publish(read_words, ())
+            messages.send(read_words)
     except (Unavailable, WeightsError) as error:
         log.error("copies_put_off", code=error.code, reason=error.message)
 
@@ -170,7 +126,7 @@ def read_words() -> None:
     """Read the words on pictures for the collections that have them read."""
     _beat()
     if texts.work():
-        _publish(read_words, ())
+        messages.send(read_words)
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
@@ -178,7 +134,7 @@ def look_back() -> None:
     """Sharpen watches by what was said of their alerts, and have watches look at older pictures."""
     _beat()
     if sharpening.work() or trying.backfill():
-        _publish(look_back, ())
+        messages.send(look_back)
     _send_alerts()
 
 
@@ -187,7 +143,7 @@ def deliver(way: str = "") -> None:
     """Send alerts this way, else letters; who is slow keeps no picture waiting, as this is for the long workers."""
     ending.watch()
     if deliveries.send_due(Way(way)) if way else letter_sending.send_due():
-        _publish(deliver, (way,))
+        messages.send(deliver, (way,))
 
 
 @shared_task(soft_time_limit=None, time_limit=None, expires=MESSAGE_SECONDS)
@@ -195,13 +151,13 @@ def read_sources() -> None:
     """Read for some seconds what is due of the sources; what came in is embedded."""
     ending.watch()
     if reading.read_due():
-        _publish(read_sources, ())
-    _publish(embed, ())
+        messages.send(read_sources)
+    messages.send(embed)
 
 
 def _send_alerts() -> None:
     for way in (*deliveries.ways_due(), *letter_sending.ways_due()):
-        _publish(deliver, (way,))
+        messages.send(deliver, (way,))
 
 
 @shared_task(priority=BEHIND, expires=MESSAGE_SECONDS)
@@ -209,7 +165,7 @@ def derive() -> None:
     """Compute vectors that follow from stored ones."""
     _beat()
     if derived.work():
-        _publish(derive, ())
+        messages.send(derive)
 
 
 @shared_task
@@ -219,7 +175,7 @@ def purge() -> None:
     What takes longer is gone on with by another message, so that pictures that wait to be embedded have their turn.
     """
     if upkeep.put_away():
-        _publish(purge, ())
+        messages.send(purge)
 
 
 @shared_task(soft_time_limit=None, time_limit=None)
@@ -269,9 +225,9 @@ def long_job(name: str, pk: str) -> None:
         log.exception("long_job_broke_off", kind=name, row=pk)
         long_jobs.break_off(kind, uuid.UUID(pk), error)
         return
-    _publish(embed, ())
+    messages.send(embed)
     for following in long_jobs.next_up(kind)[:1] if done else []:
-        _publish(long_job, (name, following))
+        messages.send(long_job, (name, following))
 
 
 def wake_long_job(row: LongJob) -> None:

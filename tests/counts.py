@@ -1,4 +1,4 @@
-"""What the limits have counted, of which each test is to begin with nothing."""
+"""What the limits have counted and which messages wait, of which each test is to begin with nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import redis
 
 
 def forget() -> None:
-    """Forget the counts of the broker and of this process."""
+    """Forget the counts and marks of the broker, and the counts of this process."""
     from retrieval import conf
     from retrieval.services.people import limits
 

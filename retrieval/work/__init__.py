@@ -4,5 +4,5 @@ from retrieval.work.kinds import Kind, ProgressWriter, Row, Settle, StoppedError
 
 __all__ = [
     "Kind", "ProgressWriter", "Row", "Settle", "StoppedError", "derived", "ending", "features", "jobs", "leases",
-    "long_jobs", "neighbourhoods", "regions", "texts", "turns", "watching",
+    "long_jobs", "messages", "neighbourhoods", "regions", "texts", "turns", "watching",
 ]  # fmt: skip

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrieval import conf, tasks
+from retrieval import conf
 from retrieval.services.copies import batches
-from retrieval.work import long_jobs
+from retrieval.work import long_jobs, messages
 from tests.factories import EncoderFactory, ImageFactory
 from tests.search.rows import embed
 
@@ -21,7 +21,7 @@ URL = "/api/v1/batches/"
 @pytest.fixture
 def client(calls, owner, settings, tmp_path, monkeypatch):
     settings.IMAGESEARCH = replace(conf.get(), data_dir=tmp_path)
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: None)
+    monkeypatch.setattr(messages, "send", lambda task, args=(): None)
     return calls(owner)
 
 

@@ -9,7 +9,7 @@ import pytest
 import redis
 from django.contrib.auth.models import AnonymousUser, User
 
-from retrieval import conf
+from retrieval import broker, conf
 from retrieval.errors import TooMany
 from retrieval.services.people import limits
 
@@ -26,7 +26,7 @@ def allowed(scope, *, key="somebody", limit=10):
 def no_broker(monkeypatch):
     """A broker that nobody answers at."""
     gone = redis.Redis.from_url("unix:///nowhere/valkey.sock")
-    monkeypatch.setattr(limits, "_broker", lambda: gone)
+    monkeypatch.setattr(broker, "client", lambda: gone)
 
 
 def test_the_call_after_the_last_is_told_how_long_to_wait():
@@ -66,7 +66,7 @@ def test_without_the_broker_this_process_counts_as_exactly(no_broker):
 
 def test_a_broker_that_failed_is_left_alone_for_a_while(no_broker, monkeypatch):
     asked = []
-    monkeypatch.setattr(limits, "_broker", lambda: asked.append(1) or redis.Redis.from_url("unix:///nowhere"))
+    monkeypatch.setattr(broker, "client", lambda: asked.append(1) or redis.Redis.from_url("unix:///nowhere"))
     for _ in range(5):
         allowed("rest")
     assert len(asked) == 1
@@ -74,7 +74,7 @@ def test_a_broker_that_failed_is_left_alone_for_a_while(no_broker, monkeypatch):
 
 def test_a_broker_that_stumbles_in_between_gives_no_calls_away(monkeypatch):
     assert all(allowed("stumble", limit=2) for _ in range(2))
-    monkeypatch.setattr(limits, "_broker", lambda: redis.Redis.from_url("unix:///nowhere"))
+    monkeypatch.setattr(broker, "client", lambda: redis.Redis.from_url("unix:///nowhere"))
     assert not allowed("stumble", limit=2)
 
 
@@ -181,9 +181,9 @@ def test_where_the_header_is_believed_nobody_is_ever_stopped(calls, monkeypatch)
 
 def test_counting_in_two_steps_lets_more_through(monkeypatch):
     def read_then_write(name, per_seconds):
-        broker = limits._broker()
-        count = int(broker.get(name) or 0) + 1
-        broker.set(name, count)
+        counts = broker.client()
+        count = int(counts.get(name) or 0) + 1
+        counts.set(name, count)
         return count, per_seconds
 
     monkeypatch.setattr(limits, "_count", read_then_write)

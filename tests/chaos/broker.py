@@ -15,6 +15,7 @@ from tests.chaos.site import WAKING, Pictures, Site
 from tests.chaos.work import seconds_until
 
 LIMIT = "8mb"
+WAITS = "waits:retrieval.tasks.embed"  # a worker takes this mark away before it does anything else
 UNCOMPARED = """
 SELECT count(*) FROM retrieval_image i WHERE deleted_at IS NULL AND NOT EXISTS
 (SELECT FROM retrieval_copykeys k WHERE k.image_id = i.id AND k.looked_at IS NOT NULL)
@@ -75,6 +76,7 @@ def lose(site: Site, pictures: Pictures, *, popped: int, unsent: int) -> None:
             found = broker.brpop([WAKING], timeout=8)
             assert found is not None, "no message to lose"
             assert json.loads(found[1])["headers"]["task"] == "retrieval.tasks.embed"
+            broker.delete(WAITS)
         already = hooks.times(site.folder, Fault.UNSENT)
         with hooks.switched_on(site.folder, Fault.UNSENT):
             for number in range(1, unsent + 1):

@@ -36,7 +36,7 @@ from retrieval.models import (
 from retrieval.services.evaluation import evaluations
 from retrieval.services.images import archives
 from retrieval.services.operations import long_work
-from retrieval.work import ProgressWriter, StoppedError, ending, kinds, leases, long_jobs
+from retrieval.work import ProgressWriter, StoppedError, ending, kinds, leases, long_jobs, messages
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.ingest.pictures import sample
 
@@ -52,7 +52,7 @@ def going_on(monkeypatch, settings, tmp_path):
     monkeypatch.setattr(long_jobs, "stopping", threading.Event())
     monkeypatch.setattr(ending, "_told", bytearray(1))
     monkeypatch.setattr(long_jobs, "_broken", [])
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: None)
+    monkeypatch.setattr(messages, "send", lambda task, args=(): None)
 
 
 CONFIG = {
@@ -599,7 +599,7 @@ def test_an_attempt_whose_row_is_gone_leaves_nothing(kind, row):
 def test_the_task_does_one_and_begins_the_next(kind, row, monkeypatch):
     second, sent = queued(kind), []
     monkeypatch.setitem(long_work.KINDS, kind.name, replace(kind, do=lambda row, progress: dict))
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append(args))
+    monkeypatch.setattr(messages, "send", lambda task, args=(): sent.append(args))
     tasks.reconcile()
     assert (kind.name, row.pk) in sent
     sent.clear()
@@ -609,7 +609,7 @@ def test_the_task_does_one_and_begins_the_next(kind, row, monkeypatch):
 
 def test_all_go_to_the_worker_for_long_work(row, monkeypatch, settings, django_capture_on_commit_callbacks):
     sent = []
-    monkeypatch.setattr(tasks, "_send", lambda task, args: sent.append((task.name, *args)))
+    monkeypatch.setattr(messages, "send_beside", lambda task, args: sent.append((task.name, *args)))
     with django_capture_on_commit_callbacks(execute=True):
         tasks.wake_long_job(row)
     assert sent == [("retrieval.tasks.long_job", long_work.kind_of(row).name, row.pk)]

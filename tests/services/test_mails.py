@@ -25,7 +25,7 @@ from retrieval.services.searching.search import SearchRequest
 from retrieval.services.watching import deliveries, mails, watches
 from retrieval.services.watching.notify import Notify
 from retrieval.services.watching.watches import Least, WatchRequest
-from retrieval.work import watching
+from retrieval.work import messages, watching
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.search.rows import put
 from tests.services.test_watches import RAW, arrives
@@ -362,7 +362,7 @@ def test_the_test_button_mails_what_is_no_alert(watch, mailbox, site):
 @pytest.mark.usefixtures("watch")
 def test_each_way_has_a_message_of_its_own(library, encoder, mailbox, monkeypatch):
     told = []
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: told.append((task.name, args)))
+    monkeypatch.setattr(messages, "send", lambda task, args=(): told.append((task.name, args)))
     monkeypatch.setattr(tasks.ending, "watch", lambda: None)
     fires(library, encoder)
     tasks._send_alerts()

@@ -36,7 +36,7 @@ from retrieval.services.evaluation import evaluation
 from retrieval.services.evaluation.judged import alike, clicked
 from retrieval.services.evaluation.labelled import CollectionLabels
 from retrieval.services.images import images
-from retrieval.work import derived, jobs, ledger, neighbourhoods
+from retrieval.work import derived, jobs, ledger, messages, neighbourhoods
 from tests.factories import CollectionFactory, UserFactory
 from tests.services.projected import PICTURES, add, beginning, work_off, world
 
@@ -263,7 +263,7 @@ def test_an_active_encoder_is_left_to_ordinary_jobs(collection, source, admin):
 
 def test_the_reconciler_sends_for_it_and_it_sends_for_itself(collection, source, admin, monkeypatch):
     sent = []
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append(task.name))
+    monkeypatch.setattr(messages, "send", lambda task, args=(): sent.append(task.name))
     monkeypatch.setattr(looking, "lacking", Image.objects.none)
     row = projections.learn(source, ProjectionRequest("better", 8, collection=collection), user=admin)
     tasks.reconcile()

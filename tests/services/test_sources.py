@@ -36,6 +36,7 @@ from retrieval.services.images import images
 from retrieval.services.operations import upkeep
 from retrieval.services.sources import folders, keeping, reading, sources
 from retrieval.services.sources.sources import SourceRequest
+from retrieval.work import messages
 from tests.factories import CollectionFactory, EncoderFactory, UserFactory
 from tests.ingest.pictures import sample
 
@@ -350,7 +351,7 @@ def test_an_id_tells_when_its_row_was_made():
 
 def test_workers_for_long_work_read_what_is_due_and_wake_those_that_embed(shelf, collection, monkeypatch, settings):
     sent, put_away = [], []
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: sent.append(task.name))
+    monkeypatch.setattr(messages, "send", lambda task, args=(): sent.append(task.name))
     monkeypatch.setattr(upkeep.keeping, "expire", lambda *, seconds: put_away.append(seconds))
     tasks.reconcile()
     assert "retrieval.tasks.read_sources" not in sent

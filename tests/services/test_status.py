@@ -41,7 +41,7 @@ def test_a_worker_is_up_while_its_sign_of_life_is_fresh():
 
 def test_the_broker_is_asked(monkeypatch):
     assert status.services()["broker"]
-    monkeypatch.setattr(status.limits, "_broker", lambda: Redis(port=1, socket_connect_timeout=0.2))
+    monkeypatch.setattr(status.broker, "client", lambda: Redis(port=1, socket_connect_timeout=0.2))
     assert not status.services()["broker"]
 
 

@@ -25,7 +25,7 @@ from retrieval.services.operations import long_work
 from retrieval.training import loop
 from retrieval.training.state import Point
 from retrieval.web.forms.training import EXAMPLE
-from retrieval.work import ProgressWriter, kinds, long_jobs
+from retrieval.work import ProgressWriter, kinds, long_jobs, messages
 from tests.factories import CollectionFactory, EncoderFactory, ImageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -226,7 +226,7 @@ def test_pictures_whose_original_vanished_are_left_out(collection, admin):
 def test_a_full_disk_at_a_checkpoint_is_the_reason_of_the_failure(collection, admin, monkeypatch):
     row = started(collection, admin)
     monkeypatch.setattr(whole_files.os, "fdopen", lambda *_: Path("/dev/full").open("wb"))  # noqa: SIM115
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: None)
+    monkeypatch.setattr(messages, "send", lambda task, args=(): None)
     tasks.long_job("training", str(row.pk))
     row.refresh_from_db()
     assert (row.state, row.error_code) == (LongJobState.FAILED, "storage_full")

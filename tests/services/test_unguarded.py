@@ -23,7 +23,7 @@ from retrieval.services.images import collections, images, purging
 from retrieval.services.operations import audit, backup
 from retrieval.services.searching import reading, search
 from retrieval.services.searching.search import SearchRequest
-from retrieval.work import jobs, ledger, pipeline
+from retrieval.work import jobs, ledger, messages, pipeline
 from tests.factories import EncoderFactory, ImageFactory, job
 from tests.services.test_jobs import ColourEncoder, png, put_in
 
@@ -60,10 +60,10 @@ def seconds(act):
 def test_without_the_sender_a_request_waits_for_a_broker_that_hangs(monkeypatch):
     go = threading.Event()
     monkeypatch.setattr(tasks.embed, "apply_async", lambda args: go.wait(1))
-    monkeypatch.setattr(tasks, "PAUSE_BETWEEN_MESSAGES", 0)
+    monkeypatch.setattr(messages, "PAUSE", 0)
     assert seconds(lambda: tasks.wake(tasks.embed, "one")) < 0.5
-    tasks.wait_until_sent()
-    monkeypatch.setattr(tasks, "_sender", AtOnce())
+    messages.wait_until_sent()
+    monkeypatch.setattr(messages, "_sender", AtOnce())
     assert seconds(lambda: tasks.wake(tasks.embed, "another")) >= 1
 
 

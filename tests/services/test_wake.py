@@ -7,9 +7,11 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from celery.signals import beat_init, celeryd_init
+import redis
+from celery.signals import beat_init, celeryd_init, task_prerun
 from django.db import OperationalError as DatabaseAway
 from django.db import connection
 from kombu.exceptions import OperationalError
@@ -17,15 +19,19 @@ from structlog.testing import capture_logs
 
 from imagesearch import ready
 from imagesearch.celery import schedule
+from retrieval import broker as counts
 from retrieval import live_encoders, tasks, weight_files
 from retrieval.errors import WeightsError
 from retrieval.models import Encoder
 from retrieval.services.operations import status
+from retrieval.work import messages
+from tests.counts import forget
 
 
 @pytest.fixture(autouse=True)
-def no_pause(monkeypatch):
-    monkeypatch.setattr(tasks, "PAUSE_BETWEEN_MESSAGES", 0)
+def no_pause_and_no_marks(monkeypatch):
+    monkeypatch.setattr(messages, "PAUSE", 0)
+    forget()
 
 
 @pytest.fixture
@@ -43,20 +49,20 @@ def broker(monkeypatch):
     assert taking.wait(30)
     yield go, sent
     go.set()
-    tasks.wait_until_sent()
+    messages.wait_until_sent()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_broker_that_hangs_keeps_nobody_waiting(broker):
     go, sent = broker
-    for number in range(3 * tasks.MESSAGES_WAITING):
+    for number in range(3 * messages.IN_LINE):
         tasks.wake(tasks.embed, str(number))
     assert sent == []
     go.set()
-    tasks.wait_until_sent()
-    assert sent == [["in hand"], *([str(number)] for number in range(tasks.MESSAGES_WAITING))]
+    messages.wait_until_sent()
+    assert sent == [["in hand"], *([str(number)] for number in range(messages.IN_LINE))]
     tasks.wake(tasks.embed, "later")
-    tasks.wait_until_sent()
+    messages.wait_until_sent()
     assert sent[-1] == ["later"]
 
 
@@ -66,16 +72,17 @@ def test_messages_of_one_moment_are_sent_once(broker):
     for _ in range(100):
         tasks.wake(tasks.embed)
     go.set()
-    tasks.wait_until_sent()
+    messages.wait_until_sent()
     assert sent == [["in hand"], []]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_message_in_hand_does_not_speak_for_what_comes_after_it(broker):
     go, sent = broker
+    begin(tasks.embed, "in hand")  # a worker has it before its sender knows that it is sent
     tasks.wake(tasks.embed, "in hand")
     go.set()
-    tasks.wait_until_sent()
+    messages.wait_until_sent()
     assert sent == [["in hand"], ["in hand"]]
 
 
@@ -85,10 +92,90 @@ def test_a_broker_that_is_away_leaves_room_for_the_next_message(monkeypatch):
         raise OperationalError("no broker")
 
     monkeypatch.setattr(tasks.embed, "apply_async", away)
-    for number in range(2 * tasks.MESSAGES_WAITING):
+    for number in range(2 * messages.IN_LINE):
         tasks.wake(tasks.embed, str(number))
-        tasks.wait_until_sent()
-    assert not tasks._waiting
+        messages.wait_until_sent()
+    assert not messages._in_line
+
+
+def begin(task, *words):
+    """What Celery does in a worker before it calls the task."""
+    task_prerun.send(sender=task, task_id="1", task=task, args=list(words), kwargs={})
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """What reached the broker, nobody beginning it."""
+    told = []
+    for task in (tasks.embed, tasks.find_copies):
+        monkeypatch.setattr(task, "apply_async", lambda args, task=task: told.append((task.name.split(".")[-1], *args)))
+    return told
+
+
+def test_a_message_that_waits_for_a_worker_is_not_sent_again_by_anybody(sent):
+    for _ in range(3):
+        messages.send(tasks.find_copies)
+    messages.send(tasks.embed)
+    messages.send(tasks.embed, ("one",))
+    messages.send(tasks.embed, ("another",))
+    messages.send(tasks.embed, ("one",))
+    assert sent == [("find_copies",), ("embed",), ("embed", "one"), ("embed", "another")]
+
+
+def test_without_its_mark_each_is_sent(sent, monkeypatch):
+    monkeypatch.setattr(messages, "_set", lambda mark: True)
+    for _ in range(3):
+        messages.send(tasks.find_copies)
+    assert sent == [("find_copies",)] * 3
+
+
+def test_what_is_committed_after_a_worker_began_is_sent_for(sent):
+    """Taken away before the task looks at anything: one whose mark went at its end would miss what came meanwhile."""
+    messages.send(tasks.embed)
+    begin(tasks.embed, "one")  # another message
+    messages.send(tasks.embed)
+    assert sent == [("embed",)]
+    begin(tasks.embed)
+    messages.send(tasks.embed)
+    assert sent == [("embed",)] * 2
+
+
+def test_a_real_worker_takes_the_mark_away_before_its_task_looks(sent, monkeypatch):
+    """Through Celery's own tracing: the task's body sends the same message again, as one with more to do does."""
+    messages.send(tasks.find_copies)
+    monkeypatch.setattr(tasks, "_beat", lambda: None)
+    monkeypatch.setattr(tasks.features, "work", lambda: True)
+    tasks.find_copies.apply()
+    assert sent == [("find_copies",)] * 2
+
+
+def test_a_message_that_was_lost_keeps_no_other_away_for_long(sent):
+    messages.send(tasks.embed)
+    assert 0 < counts.client().ttl(messages._mark(tasks.embed, ())) <= messages.MARK_SECONDS < 30
+
+
+def test_a_message_that_was_not_sent_leaves_no_mark(monkeypatch):
+    tried = []
+
+    def away(args):
+        tried.append(args)
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr(tasks.embed, "apply_async", away)
+    for _ in range(2):
+        messages.send(tasks.embed)
+    assert len(tried) == 2
+
+
+@pytest.mark.parametrize("error", [redis.TimeoutError("hangs"), redis.OutOfMemoryError("full")], ids=["hangs", "full"])
+def test_a_broker_that_keeps_no_mark_is_sent_all_the_same(sent, monkeypatch, error):
+    """Celery may reach it by then; whether it does is told by the sending."""
+    for name in ("set", "delete"):
+        monkeypatch.setattr(counts.client(), name, mock.Mock(side_effect=error))
+    for _ in range(2):
+        messages.send(tasks.embed)
+    begin(tasks.embed)
+    assert sent == [("embed",)] * 2
 
 
 @pytest.mark.django_db(transaction=True)

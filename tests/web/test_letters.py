@@ -17,6 +17,7 @@ from django.utils import timezone
 from retrieval import tasks
 from retrieval.models import AuditEvent, FirstLink, Letter, NewAddress
 from retrieval.services.people import letter_sending, letters, limits, own_address, passwords, posting, sign_in_link
+from retrieval.work import messages
 from tests.factories import UserFactory
 
 LINK = re.compile(r"^https://pictures\.example(/\S+)$", re.M)
@@ -212,7 +213,7 @@ def test_a_link_by_mail_asks_for_the_second_factor_as_others_do(sees, anna, mail
 
 def test_the_reconciler_sends_what_no_message_told_of(anna, monkeypatch):
     told = []
-    monkeypatch.setattr(tasks, "_publish", lambda task, args: told.append((task, args)))
+    monkeypatch.setattr(messages, "send", lambda task, args=(): told.append((task, args)))
     letters.queue("new_password", user=anna)
     tasks.reconcile()
     assert (tasks.deliver, ("",)) in told

@@ -23,6 +23,7 @@ from retrieval.services.images import collections, imports, tables
 from retrieval.services.images.image_fields import ImageChanges
 from retrieval.services.images.imports import Outcome, Source
 from retrieval.services.people import rights
+from retrieval.work import messages
 
 REASONS_SHOWN = 20
 
@@ -116,7 +117,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt as error:
             self._print(summary, seconds=time.monotonic() - began)
             raise CommandError("Stopped. The same command goes on from here.", returncode=130) from error
-        tasks.wait_until_sent()
+        messages.wait_until_sent()
         self._print(summary, seconds=time.monotonic() - began)
 
     def _import(self, sources: _Sources, *, place: store.Place, summary: Summary) -> None:

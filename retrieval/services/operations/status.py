@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from retrieval import __version__
+from retrieval import __version__, broker
 from retrieval.ingest import process
 from retrieval.models import (
     Collection,
@@ -23,7 +23,7 @@ from retrieval.models import (
 )
 from retrieval.search import counts
 from retrieval.services.images import image_counts
-from retrieval.services.people import limits, rights
+from retrieval.services.people import rights
 
 if TYPE_CHECKING:
     from retrieval.models.collections import Viewer
@@ -94,7 +94,7 @@ def decoder() -> dict[str, Any] | None:
 def services() -> dict[str, bool]:
     """Tell which parts gave a sign of life of late. The database answers, or this would not."""
     seen = set(Heartbeat.objects.fresh().values_list("kind", flat=True))
-    up = {"database": True, "broker": limits.broker_answers()}
+    up = {"database": True, "broker": broker.answers()}
     return up | {kind: kind in seen for kind in ("worker", "scheduler")}
 
 

@@ -15,15 +15,12 @@ import threading
 import time
 import unicodedata
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, cast
 
 import structlog
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError
 
-from retrieval import conf
+from retrieval import broker, conf
 from retrieval.errors import TooMany
 
 if TYPE_CHECKING:
@@ -36,8 +33,7 @@ log = structlog.get_logger(__name__)
 MINUTE, HOUR = 60, 3600
 # A guess hits one of three codes in a million: so many an hour are a chance of one in seven hundred a day.
 CODES_AN_HOUR = 20
-# A broker that hangs may cost a request this long, and is then left alone for a while.
-ANSWER_SECONDS = 0.3
+# A broker that hangs is left alone for a while.
 RETRY_BROKER_AFTER = 5.0
 LOCAL_WINDOWS = 10_000
 # Whoever has one address of IPv6 has at least 2^64 of them.
@@ -220,7 +216,7 @@ def _count(name: str, per_seconds: int, *, amount: int = 1) -> tuple[int, float]
     if time.monotonic() >= _local.broker_rests_until:
         try:
             words = (name, str(per_seconds * 1000), str(amount))
-            count, left = cast("list[int]", _broker().eval(COUNT_AND_TIME_LEFT, 1, *words))
+            count, left = cast("list[int]", broker.client().eval(COUNT_AND_TIME_LEFT, 1, *words))
         except RedisError as error:
             _rest(error)
         else:
@@ -232,7 +228,7 @@ def _take_back(name: str) -> None:
     _local.take_back(name)
     if time.monotonic() >= _local.broker_rests_until:
         try:
-            _broker().eval("if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end", 1, name)
+            broker.client().eval("if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end", 1, name)
         except RedisError as error:
             _rest(error)
 
@@ -240,21 +236,3 @@ def _take_back(name: str) -> None:
 def _rest(error: RedisError) -> None:
     log.warning("limits_counted_locally", error=str(error))
     _local.broker_rests_until = time.monotonic() + RETRY_BROKER_AFTER
-
-
-def broker_answers() -> bool:
-    """Tell whether the server that counts, and wakes the workers, is there."""
-    try:
-        return bool(_broker().ping())
-    except RedisError:
-        return False
-
-
-@cache
-def _broker() -> Redis:
-    return Redis.from_url(
-        conf.get().broker,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-        retry=Retry(NoBackoff(), 0),  # a second try would count twice
-    )
