@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from bench import plans, rows
 from retrieval import reading
+from retrieval.matching import copy_keys
 from retrieval.models import (
     Collection,
     CopyKeys,
@@ -18,7 +19,7 @@ from retrieval.models import (
     ImageFeatures,
     ImageText,
 )
-from retrieval.services.copies import looking
+from retrieval.services.copies import candidates, looking
 from retrieval.services.images import image_counts
 from retrieval.work import features, texts
 from tests.factories import CollectionFactory
@@ -85,6 +86,35 @@ def test_to_see_that_no_copies_are_to_be_looked_for_nothing_is_read(large, db):
     one = large.images.first()
     CopyKeys.objects.filter(image=one).update(looked_at=None)
     assert list(looking.lacking()) == [one]
+
+
+PRINTS = """
+WITH made AS (
+    SELECT id, string_agg(reverse(piece::bit(16)::text), '' ORDER BY place)::bit(256) AS pdq,
+        array_agg(piece + (place << 16) ORDER BY place) AS prints
+    FROM (
+        SELECT id, place, floor(65536 * random())::int AS piece
+        FROM retrieval_image, generate_series(0, 15) AS place WHERE collection_id = %s
+    ) AS pieces GROUP BY id
+), put AS (UPDATE retrieval_image image SET pdq = made.pdq FROM made WHERE image.id = made.id)
+UPDATE retrieval_copykeys keys SET prints = made.prints FROM made WHERE keys.image_id = made.id
+"""
+
+
+def test_to_find_what_has_nearly_the_same_fingerprint_few_rows_are_read(large, db):
+    """The planner believes that a third of all have a piece in common with one in any of its turns."""
+    with connection.cursor() as cursor:
+        cursor.execute(PRINTS, [large.pk])
+        cursor.execute("ANALYZE retrieval_copykeys, retrieval_image")
+    image = large.images.first()
+    assert CopyKeys.objects.get(image=image).prints == copy_keys.of_print(image.pdq)
+    twin = large.images.last()
+    type(twin).objects.filter(pk=twin.pk).update(pdq=image.pdq)
+    CopyKeys.objects.filter(image=twin).update(prints=copy_keys.of_print(image.pdq))
+    found = []
+    most = read(lambda: found.extend(candidates.candidates(image, None)))[0]
+    assert found == [twin.pk]
+    assert most.rows < FEW, most
 
 
 DONE = {

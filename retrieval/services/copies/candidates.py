@@ -19,16 +19,23 @@ if TYPE_CHECKING:
 NEAR_COPY = 31  # bits of 256 in which the fingerprints of near copies differ at most
 NEAREST, ALIKE = 8, 0.8  # by vector, and their least cosine
 
-# Materialized: else the planner counts once to filter and again to sort.
+# Each key is looked up by itself. Asked for any of them at once, the planner takes it that a third of all have one,
+# and compares the keys of all with these; to count what is shared, all keys of whoever has one would be read.
+# Materialized: else it counts bits once to filter and again to sort.
 BY_PRINT = """
 WITH near AS MATERIALIZED (
     SELECT image.id, (SELECT min(bit_count(image.pdq # turned)) FROM unnest(%s::bit(256)[]) AS turned) AS apart
-    FROM retrieval_copykeys keys JOIN retrieval_image image ON image.id = keys.image_id
-    WHERE keys.prints && %s::int[] AND image.pdq IS NOT NULL AND image.id <> %s
-        AND (%s::uuid[] IS NULL OR image.collection_id = ANY(%s::uuid[]))
+    FROM (
+        SELECT DISTINCT image_id FROM unnest(%s::int[]) AS asked(piece)
+        CROSS JOIN LATERAL (SELECT image_id FROM retrieval_copykeys WHERE prints @> ARRAY[piece] OFFSET 0) AS owner
+        WHERE image_id <> %s
+    ) AS sharing
+    CROSS JOIN LATERAL (
+        SELECT id, pdq, collection_id FROM retrieval_image WHERE id = sharing.image_id OFFSET 0
+    ) AS image
+    WHERE image.pdq IS NOT NULL AND (%s::uuid[] IS NULL OR image.collection_id = ANY(%s::uuid[]))
 )
 SELECT id FROM near WHERE apart <= %s ORDER BY apart, id LIMIT %s"""
-# Each key is looked up by itself: to count what is shared within the rows would read all keys of whoever has one.
 BY_CORNERS = """
 SELECT image_id FROM (
     SELECT image_id, count(*) AS shared FROM unnest(%s::bigint[]) AS asked(corner)
@@ -104,7 +111,8 @@ def _by_print(image: Image, *, apart: int = copy_keys.NEAR, homes: Homes = None)
     if not image.pdq:
         return []
     turned, within = copy_keys.turns(image.pdq), _list(homes)
-    return _ids(BY_PRINT, [turned, copy_keys.asked_prints(turned), image.pk, within, within, apart, copy_keys.MOST])
+    asked = [turned, copy_keys.asked_prints(turned), image.pk, within, within, apart, copy_keys.MOST]
+    return _by_index(BY_PRINT, asked)
 
 
 def _corners(seen: QueryPicture, keys: Callable[[LocalFeatures], list[int]]) -> list[int]:
@@ -116,10 +124,7 @@ def _by_corners(image: Image, seen: QueryPicture, *, homes: Homes = None) -> lis
     asked, within = _corners(seen, copy_keys.asked_corners), _list(homes)
     if not asked:
         return []
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(BY_INDEX)
-        return _ids(BY_CORNERS, [asked, image.pk, copy_keys.LEAST_SHARED, within, within, copy_keys.MOST])
+    return _by_index(BY_CORNERS, [asked, image.pk, copy_keys.LEAST_SHARED, within, within, copy_keys.MOST])
 
 
 def _by_vector(image: Image) -> list[UUID]:
@@ -131,7 +136,8 @@ def _list(homes: Homes) -> list[UUID] | None:
     return None if homes is None else list(homes)
 
 
-def _ids(statement: str, values: Sequence[Any]) -> list[UUID]:
-    with connection.cursor() as cursor:
+def _by_index(statement: str, values: Sequence[Any]) -> list[UUID]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(BY_INDEX)
         cursor.execute(statement, values)
         return [pk for (pk,) in cursor.fetchall()]
