@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -43,7 +44,6 @@ SELECT image_id FROM (
     WHERE image_id <> %s GROUP BY image_id HAVING count(*) >= %s
 ) near JOIN retrieval_image image ON image.id = image_id
 WHERE %s::uuid[] IS NULL OR image.collection_id = ANY(%s::uuid[]) ORDER BY shared DESC, image_id LIMIT %s"""
-# Of a small table the planner would read all rows for each key.
 BY_INDEX = "SET LOCAL enable_seqscan = off"
 
 
@@ -83,7 +83,8 @@ def known_already(image: Image, *, user: Viewer) -> list[tuple[Image, bool]]:
     """
     seen = Image.objects.visible_to(user).exclude(pk=image.pk)
     same = list(seen.filter(sha256=image.sha256, page=image.page).order_by("pk")[: copy_keys.MOST])
-    near = _by_print(image, apart=NEAR_COPY) if image.pdq else []
+    with _by_index():
+        near = _by_print(image, apart=NEAR_COPY)
     others = seen.filter(pk__in=near).exclude(sha256=image.sha256, page=image.page).order_by("pk")
     return [*((each, True) for each in same), *((each, False) for each in others)]
 
@@ -96,10 +97,11 @@ def candidates(image: Image, seen: QueryPicture | None, *, among: Among | None =
     """
     same = Image.objects.filter(sha256=image.sha256, page=image.page).exclude(pk=image.pk).order_by("pk")
     homes = among.collections if among else None
+    with _by_index():
+        near = [*_by_print(image, homes=homes), *(_by_corners(image, seen, homes=homes) if seen else ())]
     found: Iterable[UUID] = (
         *(same if homes is None else same.filter(collection__in=homes)).values_list("pk", flat=True),
-        *_by_print(image, homes=homes),
-        *(_by_corners(image, seen, homes=homes) if seen else ()),
+        *near,
         *(among.near if among else _by_vector(image)),
     )
     pages = Image.objects.filter(document=image.document) if image.document else Image.objects.none()
@@ -111,8 +113,7 @@ def _by_print(image: Image, *, apart: int = copy_keys.NEAR, homes: Homes = None)
     if not image.pdq:
         return []
     turned, within = copy_keys.turns(image.pdq), _list(homes)
-    asked = [turned, copy_keys.asked_prints(turned), image.pk, within, within, apart, copy_keys.MOST]
-    return _by_index(BY_PRINT, asked)
+    return _ids(BY_PRINT, [turned, copy_keys.asked_prints(turned), image.pk, within, within, apart, copy_keys.MOST])
 
 
 def _corners(seen: QueryPicture, keys: Callable[[LocalFeatures], list[int]]) -> list[int]:
@@ -124,7 +125,7 @@ def _by_corners(image: Image, seen: QueryPicture, *, homes: Homes = None) -> lis
     asked, within = _corners(seen, copy_keys.asked_corners), _list(homes)
     if not asked:
         return []
-    return _by_index(BY_CORNERS, [asked, image.pk, copy_keys.LEAST_SHARED, within, within, copy_keys.MOST])
+    return _ids(BY_CORNERS, [asked, image.pk, copy_keys.LEAST_SHARED, within, within, copy_keys.MOST])
 
 
 def _by_vector(image: Image) -> list[UUID]:
@@ -132,12 +133,20 @@ def _by_vector(image: Image) -> list[UUID]:
     return neighbours(encoder, image.pk, k=NEAREST, min_score=ALIKE) if encoder else []
 
 
+@contextlib.contextmanager
+def _by_index() -> Iterator[None]:
+    """Use indexes for what is asked meanwhile: of a small table the planner would read all rows for each key."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(BY_INDEX)
+        yield
+
+
 def _list(homes: Homes) -> list[UUID] | None:
     return None if homes is None else list(homes)
 
 
-def _by_index(statement: str, values: Sequence[Any]) -> list[UUID]:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(BY_INDEX)
+def _ids(statement: str, values: Sequence[Any]) -> list[UUID]:
+    with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [pk for (pk,) in cursor.fetchall()]
