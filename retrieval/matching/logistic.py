@@ -12,7 +12,10 @@ from retrieval.errors import InvalidInput
 
 Doubles = NDArray[np.float64]
 
-RIDGE = 0.3
+RIDGE = 0.1
+# The background holds right ones too, one in four where there are four kinds of picture. Who has chosen wrong ones
+# needs it less: with so many of them it counts half.
+ENOUGH = 24
 MOST_STEPS, ARRIVED = 50, 1e-7  # of Newton's method, and the length of a step that ends it
 SHORTEST = 2.0**-30  # part of a step
 SLIGHT = 1e-9  # ridge of the offset, which only keeps the system soluble
@@ -35,7 +38,8 @@ class Grasp(StrEnum):
 class Examples:
     """Unit vectors: ``right`` (P, D), ``wrong`` (N, D), and ``background`` (B, D), drawn at random, taken for wrong.
 
-    Each that a person chose counts 1, right or wrong; the background together as much as all right ones.
+    Each that a person chose counts 1, right or wrong; the background together as much as all right ones where no wrong
+    one was chosen, and less with each of those.
     """
 
     right: NDArray[np.floating]
@@ -56,7 +60,8 @@ class Examples:
     def weights(self) -> Doubles:
         """What each counts (P + N + B,)."""
         right, wrong, drawn = len(self.right), len(self.wrong), len(self.background)
-        return np.repeat([1.0, 1.0, right / max(drawn, 1)], [right, wrong, drawn])
+        together = right * ENOUGH / (ENOUGH + wrong)
+        return np.repeat([1.0, 1.0, together / max(drawn, 1)], [right, wrong, drawn])
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def losses(examples, w, b):
     """Each example's part of the sum, as the docstring says it, term by term."""
     rows = [(u, 1, 1.0) for u in examples.right]
     rows += [(u, -1, 1.0) for u in examples.wrong]
-    rows += [(u, -1, len(examples.right) / len(examples.background)) for u in examples.background]
+    together = len(examples.right) * 24 / (24 + len(examples.wrong))
+    rows += [(u, -1, together / len(examples.background)) for u in examples.background]
     return [c * math.log(1 + math.exp(-y * (sum(x * v for x, v in zip(u, w, strict=True)) + b))) for u, y, c in rows]
 
 
@@ -38,7 +39,7 @@ def literal(examples, *, left_out=None, steps=3_000):
     def total(at):
         each = losses(examples, at[:-1], at[-1])
         kept = [loss for place, loss in enumerate(each) if place != left_out]
-        return sum(kept) + 0.3 / 2 * sum(x * x for x in at[:-1])
+        return sum(kept) + 0.1 / 2 * sum(x * x for x in at[:-1])
 
     at, width = np.zeros(examples.right.shape[1] + 1), 1e-5
     for _ in range(steps):
