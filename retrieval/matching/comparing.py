@@ -54,6 +54,11 @@ def compare(query: QueryPicture, result: Side) -> Judgement | None:
     alignment = align(query.whole, result.features)
     if alignment:
         return judge(alignment, query=Side(query.whole, query.size), result=result)
+    return compare_parts(query, result)
+
+
+def compare_parts(query: QueryPicture, result: Side) -> Judgement | None:
+    """The same where the wholes have nothing in common: what stands out of the query, and the stored picture."""
     for box, features in query.parts:
         alignment = align(features, result.features)
         if alignment:

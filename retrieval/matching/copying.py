@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from retrieval.matching.comparing import QueryPicture, compare
+from retrieval.matching.comparing import QueryPicture, compare, compare_parts
 from retrieval.matching.verdict import Judgement, Side
 
 OTHER_WAY = {"cropped": "pasted", "pasted": "cropped"}
@@ -17,8 +17,8 @@ def compare_stored(original: QueryPicture, made: QueryPicture) -> Judgement | No
     Where the original is a page on which the other stands in a part, that part is compared.
     """
     found = compare(made, Side(original.whole, original.size))
-    if found is None and original.parts:
-        found = compare(original, Side(made.whole, made.size))
+    if found is None:
+        found = compare_parts(original, Side(made.whole, made.size))
         return other_way(found) if found else None
     return found
 

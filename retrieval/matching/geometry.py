@@ -108,9 +108,9 @@ def matched(query: LocalFeatures, result: LocalFeatures) -> NDArray[np.int64]:
     mutual = np.flatnonzero(nearest_back[nearest] == np.arange(len(query)))
     mutual = mutual[alike[mutual, nearest[mutual]] > ALIKE]
     chosen = nearest[mutual]
-    # Of unit vectors the squared distance is 2 - 2 cos.
-    off = 1 - alike[mutual, chosen]
-    rows, others = np.nonzero(RATIO**2 * (1 - alike[mutual]) <= off[:, None])
+    # Of unit vectors the squared distance is 2 - 2 cos. Too near is whose RATIO^2 of it is no more than the nearest's.
+    bound = 1 - (1 - alike[mutual, chosen]) / RATIO**2
+    rows, others = np.divmod(np.flatnonzero(alike[mutual] >= bound[:, None]), len(result))
     apart = result.points[chosen[rows]] - result.points[others]
     unclear = rows[(apart * apart).sum(axis=1) >= APART**2]
     clear = np.ones(len(mutual), bool)
