@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
+import shutil
 import sys
 import time
 import uuid
@@ -13,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from retrieval import conf
+from retrieval import conf, whole_files
 from retrieval.errors import NO_ROOM, StorageFull, TooLarge
 
 PLACED = ".placed"
@@ -115,8 +117,19 @@ def place(files: Mapping[Path, Path]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         for target, path in files.items():
             _note(path).touch()  # stays until its row is committed
-            path.replace(target)
+            _move(path, target)
         _flush(folders)
+
+
+def _move(path: Path, target: Path) -> None:
+    """Rename; onto another disk, where the folder of weights may lie, by way of a copy beside the target."""
+    try:
+        path.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with path.open("rb") as file, whole_files.replacing(target) as copy:
+            shutil.copyfileobj(file, copy)
 
 
 def remove(paths: Iterable[Path]) -> None:
