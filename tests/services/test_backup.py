@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
 import json
+import os
 import random
 import subprocess
 import tarfile
@@ -13,6 +15,7 @@ import uuid
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import psycopg
@@ -460,6 +463,21 @@ def test_what_is_damaged_stops_the_backup(owner, full, tmp_path, kind):
     with pytest.raises(InvalidInput, match="is damaged"):
         backup.backup(tmp_path / "all.tar", progress=quiet)
     assert not (tmp_path / "all.tar").exists()
+
+
+def test_archives_are_held_where_the_media_lie_on_a_disk_of_their_own(owner, full, tmp_path, monkeypatch):
+    media, link = conf.get().incoming.parent, os.link
+
+    def within_a_disk(source, target):
+        if media not in Path(target).parents:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", within_a_disk)
+    backup.backup(tmp_path / "all.tar", progress=quiet)
+    with tarfile.open(tmp_path / "all.tar") as archive:
+        assert "incoming/full.zip" in archive.getnames()
+    assert not list(media.glob("backup-*"))
 
 
 def test_a_backup_is_read_by_common_tools(owner, full, tmp_path):

@@ -128,7 +128,9 @@ def _snapshot() -> Iterator[str]:
 
 def _write(archive: tarfile.TarFile, *, progress: Progress) -> Manifest:
     writer = backup_file.Writer(archive)
-    with tempfile.TemporaryDirectory(dir=conf.get().data_dir, prefix="backup-") as held:
+    conf.get().incoming.mkdir(parents=True, exist_ok=True)
+    # The media may lie on another disk than the rest of the data; a second name is of the same disk as the first.
+    with tempfile.TemporaryDirectory(dir=conf.get().incoming.parent, prefix="backup-") as held:
         with _snapshot() as snapshot:
             progress("database", 0, 1)
             with tempfile.NamedTemporaryFile() as dump:
