@@ -21,12 +21,11 @@ from django.test import TransactionTestCase
 from imagesearch import servers
 from imagesearch.embedded import roles
 from imagesearch.embedded.supervisor import Supervisor
-from tests.folders import quickest
 from tests.powers import FUNCTION, empty
 
 # A crash of the machine may cost the test database: nobody will miss it.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
-# What tests write stays in the checkout; only the servers and others whose sockets need short paths lie elsewhere.
+# What tests write stays in the checkout; only sockets, whose paths must be short, lie in /tmp while they run.
 TEMPORARY = Path(__file__).parents[1] / ".pytest_tmp"
 STARTED = "IMAGESEARCH_TEST_SERVERS"
 
@@ -131,7 +130,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _start() -> str:
-    folder = Path(tempfile.mkdtemp(prefix="ist-", dir=quickest()))
+    folder = Path(tempfile.mkdtemp(prefix="ist-"))
     _stops.append(lambda: shutil.rmtree(folder, ignore_errors=True))
     (folder / "static").mkdir()
     supervisor = Supervisor(print)
